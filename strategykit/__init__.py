@@ -1,0 +1,1 @@
+"""strategykit: trading strategies as structured concurrency."""

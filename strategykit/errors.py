@@ -1,0 +1,106 @@
+"""What can go wrong, as a tree: a class exists where a caller acts differently."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "ConnectionLost",
+    "LimitReached",
+    "LocalProtocolError",
+    "LoginRefused",
+    "OrderEnded",
+    "OrderRefused",
+    "Refused",
+    "RemoteProtocolError",
+    "RiskLimit",
+    "StrategyBlocked",
+    "StrategyError",
+    "StrategykitError",
+    "SubscriptionRefused",
+    "TapeError",
+]
+
+_SHOWN = 200
+"""Characters of a frame that an error message quotes; frames can be megabytes."""
+
+
+class StrategykitError(Exception):
+    """The root: everything this package raises on purpose."""
+
+
+class ConfigError(StrategykitError):
+    """The file, the command line or a parameter is wrong; the message says which, and what would be right."""
+
+
+class LocalProtocolError(StrategykitError):
+    """We tried what the dialect forbids: a bug on this side."""
+
+
+class LimitReached(LocalProtocolError):
+    """A venue's limit would be broken; nothing was sent. The message names the limit, its value and its unit."""
+
+
+class RemoteProtocolError(StrategykitError):
+    """The venue sent what its dialect can't read.
+
+    Attributes:
+        frame: What arrived, whole. Messages quote its beginning only.
+    """
+
+    def __init__(self, message: str, *, frame: str | bytes = "") -> None:
+        self.frame = frame
+        if frame:
+            text = frame if isinstance(frame, str) else frame.decode("utf-8", "backslashreplace")
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+            message = f"{message}: {shown!r}"
+        super().__init__(message)
+
+
+class ConnectionLost(StrategykitError):
+    """The wire ended, or was found dead; `keep_connected` opens a new one."""
+
+
+class Refused(StrategykitError):
+    """The venue said no.
+
+    Attributes:
+        code: The venue's number for it; 0 where it gave none.
+        words: The venue's own text.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, words: str = "") -> None:
+        self.code = code
+        self.words = words
+        super().__init__(message)
+
+
+class LoginRefused(Refused):
+    """Credentials were refused. Never retried: a wrong key stays wrong, and retries lock accounts."""
+
+
+class SubscriptionRefused(Refused):
+    """A stream can't be had; it fails the strategies that asked for it."""
+
+
+class OrderRefused(Refused):
+    """The venue, or the lane to it, refused an order; the order doesn't exist there."""
+
+
+class OrderEnded(StrategykitError):
+    """An order that was waited for ended without what was waited for."""
+
+
+class RiskLimit(StrategykitError):
+    """We said no, before anything was sent."""
+
+
+class StrategyError(StrategykitError):
+    """A strategy's file or class can't be used; the message says what would be right."""
+
+
+class StrategyBlocked(StrategykitError):
+    """A strategy held the thread for longer than its limit and was interrupted."""
+
+
+class TapeError(StrategykitError):
+    """A recording is damaged or can't be read; the message says which file and where in it."""

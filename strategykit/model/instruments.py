@@ -1,0 +1,65 @@
+"""What is traded, and how its prices and quantities are counted."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.errors import ConfigError
+from strategykit.model.events import Side
+
+__all__ = ["Instrument"]
+
+_PLAIN: Final = Decimal(1)
+
+
+def _positive(_: Instrument, attribute: attrs.Attribute[Decimal], value: Decimal) -> None:
+    if not value.is_finite() or value <= 0:
+        raise ConfigError(f"instrument {attribute.name} must be above 0, not {value}")
+
+
+@attrs.frozen
+class Instrument:
+    """One tradable thing on one venue."""
+
+    symbol: str
+    """The venue's string, such as ``"SBER"``."""
+    tick: Decimal = attrs.field(default=Decimal("0.01"), validator=_positive)
+    """Smallest step of a price."""
+    lot: Decimal = attrs.field(default=_PLAIN, validator=_positive)
+    """Units a lot. Orders and positions are counted in lots."""
+    multiplier: Decimal = attrs.field(default=_PLAIN, validator=_positive)
+    """Money that one unit moves by for one whole point of price: 1 for shares, the point value for futures."""
+    currency: str = "RUB"
+    exchange: str = "MOEX"
+    board: str | None = None
+    description: str = ""
+    time_zone: str = "Europe/Moscow"
+
+    def round_price(self, price: Decimal | float | str, *, side: Side | None = None) -> Decimal:
+        """Round to the tick: to the nearest, or away from crossing (a buy down, a sell up) when `side` is given."""
+        steps = Decimal(str(price)) / self.tick
+        mode = ROUND_HALF_EVEN if side is None else ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+        return steps.quantize(_PLAIN, rounding=mode) * self.tick
+
+    def ticks(self, price: Decimal | float | str) -> int:
+        """Give `price` as a whole number of ticks.
+
+        Raises:
+            ConfigError: It lies between two ticks.
+        """
+        steps = Decimal(str(price)) / self.tick
+        whole = steps.to_integral_value()
+        if whole != steps:
+            raise ConfigError(f"{self.symbol}: price {price} isn't a multiple of the tick {self.tick}")
+        return int(whole)
+
+    def price(self, ticks: int) -> Decimal:
+        """Give `ticks` as a price."""
+        return self.tick * ticks
+
+    def value(self, price: Decimal, quantity: Decimal) -> Decimal:
+        """Money that `quantity` lots are worth at `price`."""
+        return price * quantity * self.lot * self.multiplier

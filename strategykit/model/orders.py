@@ -1,0 +1,224 @@
+"""Orders: what is asked for, what is known, and the table of how knowledge changes.
+
+The rules are RELIABILITY section 1: only the venue's evidence ends an order; whatever leaves doubt makes it
+`UNKNOWN`; fills before the acknowledgement or after a cancel are legal.
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.errors import LocalProtocolError
+from strategykit.model.events import Side
+
+__all__ = [
+    "TRANSITIONS",
+    "AmendOrder",
+    "CancelOrder",
+    "Command",
+    "CreateOrder",
+    "Evidence",
+    "OrderRequest",
+    "OrderState",
+    "OrderType",
+    "TimeInForce",
+    "next_state",
+]
+
+
+class OrderType(enum.Enum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+
+
+class TimeInForce(enum.Enum):
+    DAY = "day"
+    IMMEDIATE_OR_CANCEL = "immediate_or_cancel"
+    FILL_OR_KILL = "fill_or_kill"
+    GOOD_TILL_CANCELLED = "good_till_cancelled"
+    AT_THE_CLOSE = "at_the_close"
+    POST_ONLY = "post_only"
+
+
+@attrs.frozen(kw_only=True)
+class OrderRequest:
+    """One intent to trade, whole before it is sent. Its `client_order_id` is made once and never reused."""
+
+    client_order_id: str
+    account: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    """Lots, above 0."""
+    type: OrderType = OrderType.MARKET
+    price: Decimal | None = None
+    """Limit per unit; needed by LIMIT and STOP_LIMIT, None for the others."""
+    stop_price: Decimal | None = None
+    """Trigger; needed by STOP and STOP_LIMIT. A buy fires at or above it, a sell at or below it."""
+    time_in_force: TimeInForce = TimeInForce.DAY
+    board: str | None = None
+    display_quantity: Decimal | None = None
+    """Visible lots of an iceberg."""
+    display_variance: int | None = None
+    """Per cent by which the visible part varies."""
+    expire_time: int | None = None
+    """Nanoseconds UTC at which a stop order lapses; None: never."""
+    protect_seconds: int | None = None
+    allow_margin: bool = False
+    active: bool = True
+    """False makes a dormant stop, for a bracket group."""
+    check_duplicates: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class CreateOrder:
+    """Place `request`. The `guid` names this command and is the same on every retry of it."""
+
+    guid: str
+    request: OrderRequest
+
+
+@attrs.frozen(kw_only=True)
+class AmendOrder:
+    """Replace the order `venue_order_id` by `request`. The venue may give it a new number."""
+
+    guid: str
+    venue_order_id: str
+    request: OrderRequest
+
+
+@attrs.frozen(kw_only=True)
+class CancelOrder:
+    """Withdraw what is unfilled of the order `venue_order_id`."""
+
+    guid: str
+    venue_order_id: str
+    request: OrderRequest
+    """The order's own, so that the dialect knows its type, instrument and account."""
+
+
+Command = CreateOrder | AmendOrder | CancelOrder
+
+
+class OrderState(enum.Enum):
+    """What we know of one of our orders."""
+
+    INTENT = "intent"
+    """Decided and recorded; nothing has left."""
+    SENT = "sent"
+    WORKING = "working"
+    PARTIAL = "partial"
+    CANCEL_SENT = "cancel_sent"
+    CANCEL_UNKNOWN = "cancel_unknown"
+    """A cancel went out and its answer was lost; the order may live or not."""
+    UNKNOWN = "unknown"
+    """It may exist or not: an answer was lost. Ended only by the venue's word."""
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more can happen to the order but late news of fills."""
+        return self in _TERMINAL
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the venue has to be asked."""
+        return self in (OrderState.UNKNOWN, OrderState.CANCEL_UNKNOWN)
+
+
+_TERMINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+
+
+class Evidence(enum.Enum):
+    """What can happen to an order, or be learnt of it."""
+
+    LEFT = "left"
+    """The bytes were handed to the wire."""
+    NEVER_LEFT = "never_left"
+    """We know that no byte left: the lane was down."""
+    ACCEPTED = "accepted"
+    """The venue numbered it, or shows it working with nothing filled."""
+    REFUSED = "refused"
+    PART_FILLED = "part_filled"
+    ALL_FILLED = "all_filled"
+    CANCEL_LEFT = "cancel_left"
+    CANCEL_REFUSED = "cancel_refused"
+    """The venue refused to cancel; the order's own state comes by its stream."""
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    ANSWER_LOST = "answer_lost"
+    """The wire broke or the deadline passed before an answer."""
+    NOT_FOUND = "not_found"
+    """An authoritative query, after the venue's propagation delay, doesn't know it."""
+
+
+def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
+    s, e = OrderState, Evidence
+    table: dict[tuple[OrderState, Evidence], OrderState] = {
+        (s.INTENT, e.LEFT): s.SENT,
+        (s.INTENT, e.NEVER_LEFT): s.REJECTED,
+        (s.SENT, e.NEVER_LEFT): s.REJECTED,
+        (s.SENT, e.ANSWER_LOST): s.UNKNOWN,
+        (s.SENT, e.REFUSED): s.REJECTED,
+        (s.UNKNOWN, e.REFUSED): s.REJECTED,
+        (s.UNKNOWN, e.NOT_FOUND): s.REJECTED,
+        (s.UNKNOWN, e.ANSWER_LOST): s.UNKNOWN,
+        (s.WORKING, e.ANSWER_LOST): s.WORKING,
+        (s.PARTIAL, e.ANSWER_LOST): s.PARTIAL,
+        (s.WORKING, e.CANCEL_LEFT): s.CANCEL_SENT,
+        (s.PARTIAL, e.CANCEL_LEFT): s.CANCEL_SENT,
+        (s.UNKNOWN, e.CANCEL_LEFT): s.CANCEL_UNKNOWN,
+        (s.CANCEL_UNKNOWN, e.CANCEL_LEFT): s.CANCEL_SENT,
+        (s.CANCEL_SENT, e.CANCEL_LEFT): s.CANCEL_SENT,
+        (s.CANCEL_SENT, e.ANSWER_LOST): s.CANCEL_UNKNOWN,
+        (s.CANCEL_UNKNOWN, e.ANSWER_LOST): s.CANCEL_UNKNOWN,
+        (s.CANCEL_SENT, e.CANCEL_REFUSED): s.CANCEL_UNKNOWN,
+        (s.CANCEL_UNKNOWN, e.CANCEL_REFUSED): s.CANCEL_UNKNOWN,
+        # News that was overtaken: a fill or a cancel came by the stream before the reply to the command did.
+        (s.CANCEL_UNKNOWN, e.NOT_FOUND): s.CANCEL_UNKNOWN,
+        # A reply may say yes after the stream said refused: the stream shows an exchange's own rejection.
+        (s.WORKING, e.REFUSED): s.REJECTED,
+    }
+    live = (s.INTENT, s.SENT, s.WORKING, s.PARTIAL, s.CANCEL_SENT, s.CANCEL_UNKNOWN, s.UNKNOWN)
+    for state in live:
+        table[state, e.ALL_FILLED] = s.FILLED
+        table[state, e.CANCELLED] = s.CANCELLED
+        table[state, e.EXPIRED] = s.EXPIRED
+        keeps = state in (s.CANCEL_SENT,)
+        table[state, e.PART_FILLED] = state if keeps else s.PARTIAL
+        table[state, e.ACCEPTED] = state if keeps or state is s.PARTIAL else s.WORKING
+    # A cancelled order can turn out filled by a fill that was on its way: legal, and it stays ended.
+    for state in _TERMINAL:
+        for late in (e.PART_FILLED, e.ACCEPTED, e.ANSWER_LOST, e.CANCEL_REFUSED, e.LEFT, e.CANCEL_LEFT):
+            table[state, late] = state
+        table[state, e.ALL_FILLED] = s.FILLED
+        table[state, e.CANCELLED] = s.FILLED if state is s.FILLED else state
+    table[s.WORKING, e.LEFT] = s.WORKING
+    table[s.PARTIAL, e.LEFT] = s.PARTIAL
+    table[s.UNKNOWN, e.LEFT] = s.UNKNOWN
+    return table
+
+
+TRANSITIONS: Final = _table()
+"""``{(state, evidence): state}``. What isn't in it can't happen; `next_state` raises."""
+
+
+def next_state(state: OrderState, evidence: Evidence) -> OrderState:
+    """Look up where `evidence` takes an order.
+
+    Raises:
+        LocalProtocolError: The pair isn't in `TRANSITIONS`.
+    """
+    try:
+        return TRANSITIONS[state, evidence]
+    except KeyError:
+        raise LocalProtocolError(f"an order that is {state.value} can't have {evidence.value!r} happen to it") from None

@@ -1,0 +1,1 @@
+"""Wires: sockets, connections and their restoring. Knows frames and lanes, never strategies."""

@@ -1,0 +1,76 @@
+"""What can be subscribed to, named the same for every venue."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import attrs
+
+__all__ = ["PRIVATE", "Stream", "StreamKind"]
+
+
+class StreamKind(enum.Enum):
+    TRADES = "trades"
+    QUOTES = "quotes"
+    BOOK = "book"
+    BARS = "bars"
+    CLUSTERS = "clusters"
+    INSTRUMENT = "instrument"
+    ORDERS = "orders"
+    STOP_ORDERS = "stop_orders"
+    FILLS = "fills"
+    POSITIONS = "positions"
+    SUMMARY = "summary"
+    RISK = "risk"
+    SPECTRA_RISK = "spectra_risk"
+
+
+PRIVATE: Final = frozenset(
+    {
+        StreamKind.ORDERS,
+        StreamKind.STOP_ORDERS,
+        StreamKind.FILLS,
+        StreamKind.POSITIONS,
+        StreamKind.SUMMARY,
+        StreamKind.RISK,
+        StreamKind.SPECTRA_RISK,
+    }
+)
+"""Streams of an account. They travel on the orders lane, away from market data."""
+
+
+@attrs.frozen(kw_only=True)
+class Stream:
+    """One stream, as a value: strategies that want equal streams share one subscription."""
+
+    kind: StreamKind
+    instrument: str | None = None
+    """Symbol; None for the streams of an account."""
+    account: str | None = None
+    """Portfolio or account; None for market data."""
+    exchange: str | None = None
+    board: str | None = None
+    interval: int | None = None
+    """Nanoseconds a bar."""
+    depth: int | None = None
+    """Book levels a side; for trades, how many past ones come first. None: the venue's default."""
+    since: int | None = None
+    """For bars: start of the history wanted, nanoseconds UTC. None: live only."""
+    frequency: int | None = None
+    """Nanoseconds: the venue conflates to at most one message in this time. None: its default."""
+    skip_history: bool = False
+    """True: only what happens from now on."""
+
+    @property
+    def lane(self) -> str:
+        """``"orders"`` for the streams of an account, else ``"market"``."""
+        return "orders" if self.kind in PRIVATE else "market"
+
+    @property
+    def label(self) -> str:
+        """For people: ``"bars SBER 60s"``."""
+        parts = [self.kind.value, self.instrument or self.account or ""]
+        if self.interval is not None:
+            parts.append(f"{self.interval / 1e9:g}s")
+        return " ".join(part for part in parts if part)

@@ -1,0 +1,295 @@
+"""The guid table: the truth about which streams are wanted, and where each of them stands."""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import attrs
+
+from strategykit.errors import LimitReached, LocalProtocolError
+from strategykit.model.events import Gap, Stale
+from strategykit.venues.dialect import Cursor, Limits
+from strategykit.venues.streams import Stream
+
+__all__ = ["TRANSITIONS", "Happening", "Subscription", "SubscriptionState", "Subscriptions"]
+
+
+class SubscriptionState(enum.Enum):
+    WANTED = "wanted"
+    """Asked for by a strategy; nothing has been sent yet."""
+    ASKED = "asked"
+    ACTIVE = "active"
+    STALE = "stale"
+    """Confirmed, but silent for longer than its freshness limit."""
+    LOST = "lost"
+    """Its connection ended; it will be asked for again."""
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+class Happening(enum.Enum):
+    ASK = "ask"
+    CONFIRM = "confirm"
+    DATUM = "datum"
+    SILENCE = "silence"
+    LOSE = "lose"
+    REFUSE = "refuse"
+    RELEASE = "release"
+
+
+def _table() -> dict[tuple[SubscriptionState, Happening], SubscriptionState]:
+    s, h = SubscriptionState, Happening
+    return {
+        (s.WANTED, h.ASK): s.ASKED,
+        (s.LOST, h.ASK): s.ASKED,
+        (s.ASKED, h.ASK): s.ASKED,
+        (s.ASKED, h.CONFIRM): s.ACTIVE,
+        (s.ACTIVE, h.CONFIRM): s.ACTIVE,
+        (s.STALE, h.CONFIRM): s.STALE,
+        # Data may come before the acknowledgement; only the acknowledgement makes a stream active.
+        (s.ASKED, h.DATUM): s.ASKED,
+        (s.ACTIVE, h.DATUM): s.ACTIVE,
+        (s.STALE, h.DATUM): s.ACTIVE,
+        (s.ACTIVE, h.SILENCE): s.STALE,
+        (s.WANTED, h.LOSE): s.WANTED,
+        (s.ASKED, h.LOSE): s.LOST,
+        (s.ACTIVE, h.LOSE): s.LOST,
+        (s.STALE, h.LOSE): s.LOST,
+        (s.LOST, h.LOSE): s.LOST,
+        (s.REFUSED, h.LOSE): s.REFUSED,
+        (s.ASKED, h.REFUSE): s.REFUSED,
+        (s.ACTIVE, h.REFUSE): s.REFUSED,
+        (s.STALE, h.REFUSE): s.REFUSED,
+        **{(state, h.RELEASE): s.ENDED for state in s if state is not s.ENDED},
+    }
+
+
+TRANSITIONS: Final = _table()
+"""``{(state, happening): state}``. What isn't in it is an error."""
+
+_REMEMBERED: Final = 10_000
+"""Dead guids kept, so that late data is known for what it is; older ones count as foreign."""
+
+_CROWDED: Final = 40
+"""Busy subscriptions a connection carries before the next one of its lane is opened."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Subscription:
+    """One row of the table."""
+
+    guid: str
+    stream: Stream
+    connection: str
+    """Name of the connection that carries it, such as ``"market-0"``."""
+    cursor: Cursor
+    owners: list[str] = attrs.field(factory=list)
+    """The strategies that want it, in the order in which they asked; one name can stand twice."""
+    state: SubscriptionState = SubscriptionState.WANTED
+    last_time: int | None = None
+    """When it was last known whole: its last datum, or its confirmation."""
+    gap_since: int | None = None
+    gap_reason: str = ""
+    fresh_within: int | None = None
+    """Nanoseconds of silence allowed; None: it may be silent for ever."""
+    refusal: str = ""
+    gaps: list[Gap] = attrs.field(factory=list)
+    data: int = 0
+    """Frames with data, counted by the dialect."""
+
+
+@attrs.define(eq=False)
+class Subscriptions:
+    """All subscriptions of one venue.
+
+    Args:
+        limits: The venue's; the 5,001st subscription of a full set of connections raises here.
+        connections: How many connections each lane may open: ``{"market": 4, "orders": 1}``.
+        make_guid: Gives unique texts; seeded, so that a run repeats.
+        make_cursor: The dialect's `cursor`.
+    """
+
+    limits: Limits
+    connections: dict[str, int]
+    make_guid: Callable[[], str]
+    make_cursor: Callable[[str, Stream], Cursor]
+    by_guid: dict[str, Subscription] = attrs.field(factory=dict, init=False)
+    late: int = attrs.field(default=0, init=False)
+    """Data frames for guids that were ours and have ended."""
+    foreign: int = attrs.field(default=0, init=False)
+    """Data frames for guids that never were ours."""
+    _by_stream: dict[Stream, Subscription] = attrs.field(factory=dict, init=False)
+    _load: dict[str, int] = attrs.field(factory=dict, init=False)
+    _dead: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self.by_guid.values())
+
+    def __len__(self) -> int:
+        return len(self.by_guid)
+
+    def want(self, stream: Stream, owner: str, *, fresh_within: int | None = None) -> Subscription:
+        """Note that `owner` wants `stream`; equal streams share one row.
+
+        The row is new if its state is WANTED: then someone has to ask the venue for it.
+
+        Raises:
+            LimitReached: Every connection that the lane may open is full.
+        """
+        row = self._by_stream.get(stream)
+        if row is None or row.state is SubscriptionState.REFUSED:
+            if row is not None:
+                self._forget(row)
+            connection = self._place(stream.lane)
+            guid = self.make_guid()
+            row = Subscription(guid=guid, stream=stream, connection=connection, cursor=self.make_cursor(guid, stream))
+            self.by_guid[guid] = self._by_stream[stream] = row
+            self._load[connection] = self._load.get(connection, 0) + 1
+        row.owners.append(owner)
+        if fresh_within is not None:
+            row.fresh_within = fresh_within if row.fresh_within is None else min(row.fresh_within, fresh_within)
+        return row
+
+    def restore(self, guid: str, stream: Stream, connection: str) -> Subscription:
+        """Put a row back as a recording has it."""
+        row = Subscription(guid=guid, stream=stream, connection=connection, cursor=self.make_cursor(guid, stream))
+        self.by_guid[guid] = self._by_stream[stream] = row
+        self._load[connection] = self._load.get(connection, 0) + 1
+        return row
+
+    def release(self, guid: str, owner: str) -> Subscription | None:
+        """Note that `owner` no longer wants `guid`; give the row if nobody does, so that the venue can be told."""
+        row = self._row(guid)
+        row.owners.remove(owner)
+        if row.owners:
+            return None
+        self._step(row, Happening.RELEASE)
+        self._forget(row)
+        return row
+
+    def asked(self, guid: str) -> None:
+        """The request for `guid` has been handed to its connection."""
+        self._step(self._row(guid), Happening.ASK)
+
+    def confirmed(self, guid: str, now: int) -> Gap | None:
+        """The venue said yes; give the gap to tell before the next datum, if data was missed."""
+        row = self._row(guid)
+        self._step(row, Happening.CONFIRM)
+        row.last_time = now if row.last_time is None else max(row.last_time, now)
+        return self._close_gap(row, now)
+
+    def datum(self, row: Subscription, now: int) -> Gap | None:
+        """Data came for `row`; give the gap to tell before it. For rows that aren't plainly active."""
+        self._step(row, Happening.DATUM)
+        row.last_time = now
+        return self._close_gap(row, now)
+
+    def refused(self, guid: str, words: str) -> list[str]:
+        """The venue said no; give the owners, who have to be told."""
+        row = self._row(guid)
+        self._step(row, Happening.REFUSE)
+        row.refusal = words
+        return list(dict.fromkeys(row.owners))
+
+    def lost(self, connection: str, now: int, reason: str) -> list[Subscription]:
+        """A connection ended: open a gap in each of its rows that had begun; give them."""
+        rows = [row for row in self.by_guid.values() if row.connection == connection]
+        for row in rows:
+            had_begun = row.last_time is not None
+            self._step(row, Happening.LOSE)
+            if row.state is not SubscriptionState.LOST:
+                continue
+            if had_begun and row.gap_since is None:
+                row.gap_since = row.last_time if row.last_time is not None else now
+                row.gap_reason = reason
+            row.cursor.reconnected()
+        return rows
+
+    def on(self, connection: str) -> list[Subscription]:
+        """Give the rows to ask for when `connection` has opened, in the order in which they were wanted."""
+        return [
+            row
+            for row in self.by_guid.values()
+            if row.connection == connection and row.state is not SubscriptionState.REFUSED
+        ]
+
+    def silent(self, now: int) -> list[Stale]:
+        """Give one `Stale` for every active row that has just outlived its freshness limit."""
+        found = []
+        for row in self.by_guid.values():
+            if row.state is not SubscriptionState.ACTIVE or row.fresh_within is None or row.last_time is None:
+                continue
+            quiet = now - row.last_time
+            if quiet > row.fresh_within:
+                self._step(row, Happening.SILENCE)
+                found.append(Stale(row.stream.instrument, quiet, None, now, row.guid))
+        return found
+
+    def next_silence(self) -> int | None:
+        """When `silent` should be called next, nanoseconds UTC; None if nothing can go stale."""
+        due = [
+            row.last_time + row.fresh_within + 1
+            for row in self.by_guid.values()
+            if row.state is SubscriptionState.ACTIVE and row.fresh_within is not None and row.last_time is not None
+        ]
+        return min(due, default=None)
+
+    def note_unknown(self, guid: str) -> None:
+        """Count a data frame that no row owns."""
+        if guid in self._dead:
+            self.late += 1
+        else:
+            self.foreign += 1
+
+    def _row(self, guid: str) -> Subscription:
+        try:
+            return self.by_guid[guid]
+        except KeyError:
+            raise LocalProtocolError(f"no subscription has the guid {guid!r}") from None
+
+    def _step(self, row: Subscription, happening: Happening) -> None:
+        try:
+            row.state = TRANSITIONS[row.state, happening]
+        except KeyError:
+            raise LocalProtocolError(
+                f"a subscription ({row.stream.label}) that is {row.state.value} can't {happening.value}"
+            ) from None
+
+    def _close_gap(self, row: Subscription, now: int) -> Gap | None:
+        if row.gap_since is None:
+            return None
+        gap = Gap(row.stream.instrument, row.gap_since, now, row.gap_reason, None, now, row.guid)
+        row.gap_since = None
+        row.gaps.append(gap)
+        return gap
+
+    def _forget(self, row: Subscription) -> None:
+        del self.by_guid[row.guid]
+        if self._by_stream.get(row.stream) is row:
+            del self._by_stream[row.stream]
+        self._load[row.connection] -= 1
+        self._dead[row.guid] = None
+        if len(self._dead) > _REMEMBERED:
+            self._dead.popitem(last=False)
+
+    def _place(self, lane: str) -> str:
+        """Choose the least loaded connection; open another one of the lane when all are crowded."""
+        most = self.connections.get(lane, 0)
+        names = [f"{lane}-{number}" for number in range(most)]
+        used = [name for name in names if self._load.get(name, 0)]
+        free = [name for name in names if not self._load.get(name, 0)]
+        if used and (not free or min(self._load[name] for name in used) < _CROWDED):
+            best = min(used, key=lambda name: self._load[name])
+        elif free:
+            best = free[0]
+        else:
+            raise LimitReached(f"lane {lane!r} has no connection to put a subscription on")
+        if self._load.get(best, 0) >= self.limits.subscriptions:
+            raise LimitReached(
+                f"the {self.limits.subscriptions * most + 1}th subscription on lane {lane!r}: the venue allows "
+                f"{self.limits.subscriptions} a connection and {most} connections are in use; nothing was sent"
+            )
+        return best
