@@ -193,7 +193,7 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
         table[state, e.ALL_FILLED] = s.FILLED
         table[state, e.CANCELLED] = s.CANCELLED
         table[state, e.EXPIRED] = s.EXPIRED
-        keeps = state in (s.CANCEL_SENT,)
+        keeps = state is s.CANCEL_SENT
         table[state, e.PART_FILLED] = state if keeps else s.PARTIAL
         table[state, e.ACCEPTED] = state if keeps or state is s.PARTIAL else s.WORKING
     # A cancelled order can turn out filled by a fill that was on its way: legal, and it stays ended.

@@ -63,10 +63,9 @@ class Inbox:
         waiting = self.waiting
         if item.kind is InputKind.FRAME and len(waiting) >= MAX_WAITING:
             raise ConnectionLost(
-                f"{item.connection}: {MAX_WAITING} inputs are waiting to be dispatched; the program is too slow for this feed"
+                f"{item.connection}: {MAX_WAITING} inputs wait to be dispatched; the program is too slow for this feed"
             )
         waiting.append(item)
-        if len(waiting) > self.most:
-            self.most = len(waiting)
+        self.most = max(self.most, len(waiting))
         if len(waiting) == 1:
             self.wake()

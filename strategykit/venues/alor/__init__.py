@@ -1,1 +1,1 @@
-"""ALOR: JSON over two WebSockets and HTTP. Source of every fact: the ALOR protocol sheet, sections named at each place."""
+"""ALOR: JSON over two WebSockets and HTTP. Source of every fact: the ALOR protocol sheet, sections named in place."""
