@@ -1,12 +1,14 @@
-"""A venue that isn't there: generated markets, real matching, accounts. Signatures first; bodies follow within the hour."""
+"""A venue that isn't there: generated markets, real matching, accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from heapq import heappop, heappush
+from itertools import count
+from math import isfinite
 
-import attrs
-
+from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.model.events import (
     AccountUpdate,
     Bar,
@@ -21,44 +23,46 @@ from strategykit.model.events import (
     Trade,
 )
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command, OrderRequest
+from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest
+from strategykit.sim.checks import (
+    NOT_FOUND_TO_AMEND,
+    NOT_FOUND_TO_CANCEL,
+    CommandResult,
+    amended,
+    cancelled,
+    created,
+    find_fault,
+    find_shortage,
+    refused,
+)
 from strategykit.sim.fees import NO_FEES, FeeModel
+from strategykit.sim.instruments import OPENING_PRICES
+from strategykit.sim.ledger import Ledger, OrderRecord
+from strategykit.sim.listing import DEPTH, Listing
+from strategykit.sim.market import NEVER
+from strategykit.sim.matching import Ended, Match, Order, Outcome, SelfTrade
 
 __all__ = ["CommandResult", "OrderRecord", "SimulatedExchange"]
 
 
-@attrs.frozen
-class CommandResult:
-    """The venue's answer to a command."""
-
-    ok: bool
-    code: int
-    """200, or 400 and above."""
-    message: str
-    venue_order_id: str | None
-
-
-@attrs.define(eq=False)
-class OrderRecord:
-    """One account order as the venue knows it: all that its streams can show."""
-
-    venue_order_id: str
-    account: str
-    request: OrderRequest
-    created: int
-    """Nanoseconds UTC."""
-    updated: int
-    status: OrderStatus
-    filled: Decimal
-    linked_order_id: str | None
-    """For a triggered stop: the order it became."""
-    reason: str | None
-
-
 class SimulatedExchange:
-    """The venue. Pure: time is given, randomness is seeded; the same calls give the same events."""
+    """The venue. Pure: time is given and chance is seeded, so that the same calls give the same events.
 
-    instruments: Mapping[str, Instrument]
+    Args:
+        instruments: What is listed, by symbol.
+        seed: Of all generated order flow.
+        start: Nanoseconds UTC; bars of some ten hours lie before it.
+        accounts: Cash by account name.
+        actions_per_second: Of the crowd on each instrument, on average; 0: the books stand still.
+        fees: What accounts pay.
+        prices: Where markets open, by symbol. Default: `OPENING_PRICES`, else 10,000 ticks.
+        currency: Of the cash.
+        margin_rate: Share of positions that equity must cover; 1 is no leverage.
+        self_trade: Whether an account's orders may meet each other.
+
+    Raises:
+        ConfigError: A value that can't be; the message says which.
+    """
 
     def __init__(
         self,
@@ -70,58 +74,283 @@ class SimulatedExchange:
         actions_per_second: float = 200.0,
         fees: FeeModel = NO_FEES,
         prices: Mapping[str, Decimal] | None = None,
+        currency: str = "RUB",
         margin_rate: Decimal = Decimal(1),
-    ) -> None: ...
+        self_trade: SelfTrade = SelfTrade.ALLOWED,
+    ) -> None:
+        if not isfinite(actions_per_second) or actions_per_second < 0:
+            raise ConfigError(f"actions_per_second must be 0 or above, not {actions_per_second}")
+        self.instruments = dict(instruments)
+        self.now = start
+        """The latest time it was told, nanoseconds UTC."""
+        # Numbers of 11 digits, as the real venue's; stops have short ones (ALOR protocol sheet, section 3.12).
+        self._number = count(58_120_000_001).__next__
+        self._stop_number = count(77_120).__next__
+        self._trade_number = count(10_481_000_001).__next__
+        self._ledger = Ledger(
+            self.instruments,
+            {name: {currency: cash} for name, cash in accounts.items()},
+            fees=fees,
+            margin_rate=margin_rate,
+        )
+        self._expiries: list[tuple[int, int]] = []
+        self._due: list[tuple[int, int, Listing]] = []
+        self._listings: dict[str, Listing] = {}
+        for place, (symbol, instrument) in enumerate(self.instruments.items()):
+            opening = (prices or {}).get(symbol) or OPENING_PRICES.get(symbol) or instrument.tick * 10_000
+            listing = Listing(
+                instrument,
+                opening,
+                seed=f"{seed}/{symbol}",
+                start=start,
+                rate=actions_per_second,
+                number=self._number,
+                self_trade=self_trade,
+            )
+            self._listings[symbol] = listing
+            self._ledger.mark(symbol, instrument.price(listing.last))
+            heappush(self._due, (listing.crowd.next_time, place, listing))
 
     def advance(self, now: int) -> list[Event]:
-        """Let the market go on until `now`; give what happened, oldest first.
+        """Let the market go on until `now`; give what happened.
 
-        Trades carry their own event_time between the last call and `now`; then at most one BookSnapshot (50 levels)
-        and one Quote an instrument whose book changed, PositionUpdates and AccountUpdates conflated. guid is "".
+        Trades, order updates and fills come in their order, each with the time at which it happened as
+        `event_time`; then, conflated to one of each: a `BookSnapshot` and a `Quote` for every instrument whose book
+        changed, a `PositionUpdate` for every position and an `AccountUpdate` for every account that a fill moved.
+
+        Raises:
+            LocalProtocolError: `now` lies before an earlier one.
         """
-        raise NotImplementedError
+        told: list[Event] = []
+        self._run(now, told)
+        self._publish(told)
+        return told
 
     def command(self, account: str, command: Command, now: int) -> tuple[CommandResult, list[Event]]:
-        """Execute a command; the events are what the streams should carry (Trade, OrderUpdate, Fill, book, ...)."""
-        raise NotImplementedError
+        """Execute one command after what the market did until `now`; give the answer and what the streams carry.
+
+        Raises:
+            LocalProtocolError: `now` lies before an earlier one.
+        """
+        told: list[Event] = []
+        self._run(now, told)
+        if account not in self._ledger.accounts:
+            result = refused(f"Portfolio {account!r} isn't available", code=403)
+        elif isinstance(command, CancelOrder):
+            result = self._cancel(account, command, told)
+        elif isinstance(command, AmendOrder):
+            result = self._amend(account, command, told)
+        else:
+            result = self._create(account, command, told)
+        self._publish(told)
+        return result, told
 
     def set_trading(self, symbol: str, now: int, *, trading: bool) -> list[Event]:
-        """Halt or resume an instrument."""
-        raise NotImplementedError
+        """Halt or resume an instrument. While halted its crowd does nothing, and orders for it are refused."""
+        told: list[Event] = []
+        self._run(now, told)
+        listing = self._listing(symbol)
+        if trading is not listing.trading:
+            listing.trading = trading
+            if trading:
+                listing.crowd.resume(now)
+            places = {name: place for place, name in enumerate(self.instruments)}
+            # A halted crowd is never due; it comes back into the queue with the others.
+            self._due.clear()
+            for name, each in self._listings.items():
+                heappush(self._due, (each.crowd.next_time if each.trading else NEVER, places[name], each))
+            told.append(listing.status(now))
+        self._publish(told)
+        return told
 
-    def book(self, symbol: str, depth: int = 50) -> BookSnapshot:
-        raise NotImplementedError
+    def book(self, symbol: str, depth: int = DEPTH) -> BookSnapshot:
+        return self._listing(symbol).book(depth, self.now)
 
     def quote(self, symbol: str) -> Quote:
-        raise NotImplementedError
+        return self._listing(symbol).quote(self.now)
 
     def instrument_update(self, symbol: str) -> InstrumentUpdate:
-        raise NotImplementedError
+        """Give the trading status and the price limits."""
+        return self._listing(symbol).status(self.now)
 
     def trades(self, symbol: str, count: int) -> list[Trade]:
-        """Oldest first."""
-        raise NotImplementedError
+        """Give the last `count` trades, oldest first; 5,000 at the most are kept."""
+        kept = self._listing(symbol).trades
+        return list(kept)[max(0, len(kept) - count) :]
 
     def bars(self, symbol: str, interval: int, since: int, until: int) -> list[Bar]:
-        """Bars with since <= open_time < until, oldest first, the last perhaps still forming (closed=False)."""
-        raise NotImplementedError
+        """Give bars that began in ``[since, until)``, oldest first; the last may still be forming.
+
+        Raises:
+            ConfigError: `interval` isn't a whole number of seconds.
+        """
+        return self._listing(symbol).history.bars(interval, since, until, self.now)
 
     def orders(self, account: str) -> list[OrderUpdate]:
-        raise NotImplementedError
+        return self._ledger.orders(account, self.now, stops=False)
 
     def stop_orders(self, account: str) -> list[OrderUpdate]:
-        raise NotImplementedError
+        return self._ledger.orders(account, self.now, stops=True)
 
     def record(self, venue_order_id: str) -> OrderRecord | None:
-        """What OrderUpdate can't say: type, time in force, created and updated times."""
-        raise NotImplementedError
+        """Give what an `OrderUpdate` can't say: type, time in force, when it was made and changed."""
+        return self._ledger.records.get(venue_order_id)
 
     def fills(self, account: str) -> list[Fill]:
-        raise NotImplementedError
+        return self._ledger.fills(account)
 
     def positions(self, account: str) -> list[PositionUpdate]:
-        """Holdings, then one money row a currency (is_currency)."""
-        raise NotImplementedError
+        """Give the holdings, then one money row (`is_currency`) a currency."""
+        self._mark()
+        return self._ledger.positions(account, self.now)
 
     def account(self, account: str) -> AccountUpdate:
-        raise NotImplementedError
+        self._mark()
+        return self._ledger.account(account, self.now)
+
+    def _listing(self, symbol: str) -> Listing:
+        try:
+            return self._listings[symbol]
+        except KeyError:
+            raise ConfigError(f"no instrument {symbol!r} here; there are: {', '.join(self._listings)}") from None
+
+    def _run(self, now: int, told: list[Event]) -> None:
+        if now < self.now:
+            raise LocalProtocolError(f"the venue's time can't go back: it is {self.now} ns, and was told {now} ns")
+        due, before = self._due, self.now
+        self.now = now
+        while due and due[0][0] <= now:
+            time, place, listing = heappop(due)
+            self._expire(time, told)
+            # A crowd that was due before a command is told after it.
+            self._tell(listing, listing.crowd.act(), max(time, before), told)
+            listing.changed = True
+            heappush(due, (listing.crowd.next_time, place, listing))
+        self._expire(now, told)
+
+    def _expire(self, time: int, told: list[Event]) -> None:
+        while self._expiries and self._expiries[0][0] <= time:
+            expired, number = heappop(self._expiries)
+            record = self._ledger.records.get(str(number))
+            if record is not None and record.status is OrderStatus.WORKING:
+                self._listings[record.request.instrument].engine.cancel(number)
+                told.append(self._ledger.end(str(number), OrderStatus.EXPIRED, expired, reason="its time was over"))
+
+    def _publish(self, told: list[Event]) -> None:
+        for listing in self._listings.values():
+            if listing.changed:
+                listing.changed = False
+                told.append(listing.book(DEPTH, self.now))
+                told.append(listing.quote(self.now))
+        self._mark()
+        told += self._ledger.settle(self.now)
+
+    def _mark(self) -> None:
+        for symbol, listing in self._listings.items():
+            self._ledger.mark(symbol, listing.instrument.price(listing.last))
+
+    def _tell(self, listing: Listing, outcomes: list[Outcome], time: int, told: list[Event]) -> None:
+        ledger = self._ledger
+        for outcome in outcomes:
+            if isinstance(outcome, Match):
+                number = self._trade_number()
+                told.append(listing.print_trade(outcome, number, time, self.now))
+                for order in (outcome.maker, outcome.taker):
+                    if order.owner:
+                        price, quantity = listing.instrument.price(outcome.price), Decimal(outcome.quantity)
+                        maker = order is outcome.maker
+                        key = str(order.number)
+                        told += ledger.fill(key, price, quantity, time, trade_id=str(number), maker=maker)
+            elif isinstance(outcome, Ended):
+                if outcome.order.owner:
+                    reason = outcome.why.value
+                    told.append(ledger.end(str(outcome.order.number), OrderStatus.CANCELLED, time, reason=reason))
+            else:
+                told += ledger.trigger(str(outcome.stop.number), str(outcome.child.number), time)
+
+    def _create(self, account: str, command: CreateOrder, told: list[Event]) -> CommandResult:
+        request = command.request
+        fault = self._find_fault(account, request)
+        if fault is not None:
+            return fault
+        number = self._place(account, request, told)
+        return created(number)
+
+    def _amend(self, account: str, command: AmendOrder, told: list[Event]) -> CommandResult:
+        old, request = self._ledger.working(command.venue_order_id, account), command.request
+        if old is None or old.request.instrument != request.instrument or old.request.type is not request.type:
+            return refused(NOT_FOUND_TO_AMEND)
+        # The old order's lots come free for the new one, unless that is refused.
+        self._ledger.tie(old, -old.left)
+        fault = self._find_fault(account, request)
+        self._ledger.tie(old, old.left)
+        if fault is not None:
+            return fault
+        self._withdraw(old, told)
+        return amended(self._place(account, request, told))
+
+    def _cancel(self, account: str, command: CancelOrder, told: list[Event]) -> CommandResult:
+        record = self._ledger.working(command.venue_order_id, account)
+        if record is None:
+            return refused(NOT_FOUND_TO_CANCEL)
+        self._withdraw(record, told)
+        return cancelled(record.venue_order_id)
+
+    def _withdraw(self, record: OrderRecord, told: list[Event]) -> None:
+        listing = self._listings[record.request.instrument]
+        listing.engine.cancel(int(record.venue_order_id))
+        listing.changed = True
+        told.append(self._ledger.end(record.venue_order_id, OrderStatus.CANCELLED, self.now))
+
+    def _place(self, account: str, request: OrderRequest, told: list[Event]) -> str:
+        listing = self._listings[request.instrument]
+        ticks = listing.instrument.ticks
+        stop = None if request.stop_price is None else ticks(request.stop_price)
+        number = self._number() if stop is None else self._stop_number()
+        told.append(self._ledger.accept(str(number), account, request, self.now))
+        if stop is not None and request.expire_time is not None:
+            heappush(self._expiries, (request.expire_time, number))
+        if not request.active:
+            return str(number)
+        order = Order(
+            number,
+            account,
+            request.side,
+            int(request.quantity),
+            None if request.price is None else ticks(request.price),
+            request.time_in_force,
+            None if request.display_quantity is None else int(request.display_quantity),
+            stop,
+        )
+        self._tell(listing, listing.engine.submit(order), self.now, told)
+        listing.changed = True
+        return str(number)
+
+    def _find_fault(self, account: str, request: OrderRequest) -> CommandResult | None:
+        listing = self._listings.get(request.instrument)
+        if listing is None:
+            return refused(f"BAD_INSTRUMENT: {request.instrument!r} isn't traded here")
+        if not listing.trading:
+            return refused("Security is not currently trading")
+        instrument = listing.instrument
+        fault = find_fault(request, instrument)
+        if fault is not None:
+            return refused(fault)
+        low, high = instrument.price(listing.low), instrument.price(listing.high)
+        for price in (request.price, request.stop_price):
+            if price is not None and not low <= price <= high:
+                bound = f"less than {low}" if price < low else f"greater than {high}"
+                return refused(f"BAD_PRICE_LIMITS: Price {price} can not be {bound}")
+        if request.expire_time is not None and request.expire_time <= self.now:
+            return refused("BAD_FLAGS: the order's end time has passed")
+        self._mark()
+        shortage = find_shortage(self._ledger.of(account), instrument, request, self._reckon(listing, request))
+        return None if shortage is None else refused(shortage)
+
+    def _reckon(self, listing: Listing, request: OrderRequest) -> Decimal:
+        """Give the price at which buying power is reckoned: the order's own, else what it would meet now."""
+        price = request.price or request.stop_price
+        if price is not None:
+            return price
+        best = listing.engine.best(request.side.opposite)
+        return listing.instrument.price(listing.last if best is None else best)

@@ -1,0 +1,195 @@
+"""One account's money: cash, positions, what they earn, and what may still be bought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.errors import ConfigError
+from strategykit.model.events import AccountUpdate, PositionUpdate, Side
+from strategykit.model.instruments import Instrument
+
+__all__ = ["Account", "Holding"]
+
+_ZERO: Final = Decimal(0)
+
+
+@attrs.define(eq=False)
+class Holding:
+    """One instrument in one account."""
+
+    instrument: Instrument
+    quantity: Decimal = _ZERO
+    """Lots; negative is short."""
+    average_price: Decimal | None = None
+    """None while flat."""
+    realised: Decimal = _ZERO
+    """Earned by closing, before fees, in the instrument's currency."""
+    mark: Decimal | None = None
+    """The price that the position is valued at: the last trade. None: its average price."""
+    working: dict[Side, Decimal] = attrs.field(factory=lambda: {Side.BUY: _ZERO, Side.SELL: _ZERO})
+    """Lots of the account's unfilled orders."""
+
+    def apply(self, side: Side, quantity: Decimal, price: Decimal) -> None:
+        """Fold in one fill."""
+        signed = quantity * side.sign
+        average = self.average_price
+        after = self.quantity + signed
+        if average is None:
+            self.average_price = price
+        elif self.quantity * side.sign > 0:
+            self.average_price = (average * self.quantity + price * signed) / after
+        else:
+            closed = min(quantity, abs(self.quantity)) * -side.sign
+            self.realised += self.instrument.value(price - average, closed)
+            if after == 0:
+                self.average_price = None
+            elif after * side.sign > 0:
+                self.average_price = price
+        self.quantity = after
+
+    @property
+    def price(self) -> Decimal | None:
+        """What a lot is valued by: the mark, else the average price."""
+        return self.average_price if self.mark is None else self.mark
+
+    @property
+    def value(self) -> Decimal:
+        """Money that the position is worth; negative when short."""
+        price = self.price
+        return _ZERO if price is None else self.instrument.value(price, self.quantity)
+
+    @property
+    def open_pnl(self) -> Decimal:
+        if self.average_price is None or self.mark is None:
+            return _ZERO
+        return self.instrument.value(self.mark - self.average_price, self.quantity)
+
+    def exposure(self, side: Side | None = None, extra: Decimal = _ZERO) -> Decimal:
+        """Lots held at the worst if all working orders of one side fill, and `extra` more on `side`."""
+        buys = self.working[Side.BUY] + (extra if side is Side.BUY else _ZERO)
+        sells = self.working[Side.SELL] + (extra if side is Side.SELL else _ZERO)
+        return max(self.quantity + buys, sells - self.quantity)
+
+    def update(self, account: str, now: int, *, snapshot: bool = False) -> PositionUpdate:
+        return PositionUpdate(
+            self.instrument.symbol,
+            self.quantity,
+            self.average_price,
+            self.open_pnl,
+            self.realised + self.open_pnl,
+            now,
+            now,
+            "",
+            snapshot,
+            account,
+            False,
+            self.instrument.lot,
+        )
+
+
+class Account:
+    """Cash and holdings.
+
+    A purchase costs its whole value, futures too: cash falls and position value rises, and equity is right.
+
+    Args:
+        name: Portfolio.
+        cash: Money at the start, by currency; the first one is what `update` reports in.
+        margin_rate: Share of a position's value, long or short, that equity must cover; 1 is no leverage.
+
+    Raises:
+        ConfigError: No currency, or a rate or an amount that can't be.
+    """
+
+    def __init__(self, name: str, cash: Mapping[str, Decimal], *, margin_rate: Decimal = Decimal(1)) -> None:
+        if not cash:
+            raise ConfigError(f"account {name} needs cash in at least one currency, if only 0 RUB")
+        if not margin_rate.is_finite() or margin_rate < 0:
+            raise ConfigError(f"account {name}: margin_rate must be 0 or above, not {margin_rate}")
+        if any(not money.is_finite() for money in cash.values()):
+            raise ConfigError(f"account {name}: cash must be finite")
+        self.name = name
+        self.margin_rate = margin_rate
+        self.currency = next(iter(cash))
+        self.cash = dict(cash)
+        self.fees: dict[str, Decimal] = {}
+        self.holdings: dict[str, Holding] = {}
+        self._opening = dict(cash)
+
+    def holding(self, instrument: Instrument) -> Holding:
+        """Give the holding, a flat one where there is none yet."""
+        found = self.holdings.get(instrument.symbol)
+        if found is None:
+            found = self.holdings[instrument.symbol] = Holding(instrument)
+        return found
+
+    def apply(self, instrument: Instrument, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
+        """Fold in one fill of `quantity` lots; `fee` is in the instrument's currency."""
+        self.holding(instrument).apply(side, quantity, price)
+        currency = instrument.currency
+        paid = instrument.value(price, quantity) * side.sign
+        self.cash[currency] = self.cash.get(currency, _ZERO) - paid - fee
+        self.fees[currency] = self.fees.get(currency, _ZERO) + fee
+
+    def equity(self, currency: str) -> Decimal:
+        """Cash and what the positions of this currency would fetch at their marks."""
+        held = sum((h.value for h in self._of(currency)), _ZERO)
+        return self.cash.get(currency, _ZERO) + held
+
+    def margin(self, currency: str) -> Decimal:
+        """Money that positions and working orders tie up."""
+        tied = _ZERO
+        for holding in self._of(currency):
+            price = holding.price
+            if price is not None:
+                tied += holding.instrument.value(price, holding.exposure())
+        return tied * self.margin_rate
+
+    def buying_power(self, currency: str) -> Decimal:
+        return self.equity(currency) - self.margin(currency)
+
+    def needed(self, instrument: Instrument, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
+        """Buying power that an order would take; 0 where it only reduces the position."""
+        holding = self.holding(instrument)
+        more = holding.exposure(side, quantity) - holding.exposure()
+        return instrument.value(price, more) * self.margin_rate
+
+    def update(self, now: int) -> AccountUpdate:
+        """Give the summary in the account's own currency, with buying power by every currency."""
+        main = self.currency
+        equity, margin = self.equity(main), self.margin(main)
+        return AccountUpdate(
+            None,
+            self.name,
+            "summary",
+            equity,
+            equity - margin,
+            self.cash[main],
+            margin,
+            margin / 2,
+            equity - self._opening[main],
+            self.fees.get(main, _ZERO),
+            "Ok",
+            now,
+            now,
+            "",
+            tuple((currency, self.buying_power(currency)) for currency in self.cash),
+        )
+
+    def positions(self, now: int, *, snapshot: bool = False) -> list[PositionUpdate]:
+        """Give the holdings, closed ones with 0 lots, then one money row a currency."""
+        rows = [holding.update(self.name, now, snapshot=snapshot) for holding in self.holdings.values()]
+        return rows + [self.money(currency, now, snapshot=snapshot) for currency in self.cash]
+
+    def money(self, currency: str, now: int, *, snapshot: bool = False) -> PositionUpdate:
+        """Give the row of one currency."""
+        return PositionUpdate(
+            currency, self.cash[currency], None, None, None, now, now, "", snapshot, self.name, is_currency=True
+        )
+
+    def _of(self, currency: str) -> list[Holding]:
+        return [holding for holding in self.holdings.values() if holding.instrument.currency == currency]

@@ -1,0 +1,123 @@
+"""What a venue refuses before an order exists, and in which words.
+
+Source: ALOR protocol sheet, section 4.6, where it has a text; clients branch on the code alone.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderRequest, OrderType, TimeInForce
+from strategykit.sim.account import Account
+
+__all__ = [
+    "NOT_FOUND_TO_AMEND",
+    "NOT_FOUND_TO_CANCEL",
+    "CommandResult",
+    "amended",
+    "cancelled",
+    "created",
+    "find_fault",
+    "find_shortage",
+    "refused",
+]
+
+NOT_FOUND_TO_CANCEL: Final = "Order to cancel not found"
+NOT_FOUND_TO_AMEND: Final = "Order to update not found"
+
+_PRICED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_TRIGGERED: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_CAN_WAIT: Final = frozenset({TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCELLED})
+
+
+@attrs.frozen
+class CommandResult:
+    """The venue's answer to a command."""
+
+    ok: bool
+    code: int
+    """200, or 400 and above."""
+    message: str
+    venue_order_id: str | None = None
+
+
+def created(number: str) -> CommandResult:
+    return CommandResult(ok=True, code=200, message=f"An order '{number}' has been created.", venue_order_id=number)
+
+
+def amended(number: str) -> CommandResult:
+    words = f"An order has been updated. New order Id is '{number}'."
+    return CommandResult(ok=True, code=200, message=words, venue_order_id=number)
+
+
+def cancelled(number: str) -> CommandResult:
+    return CommandResult(ok=True, code=200, message=f"An order '{number}' has been deleted.", venue_order_id=number)
+
+
+def refused(message: str, *, code: int = 400) -> CommandResult:
+    return CommandResult(ok=False, code=code, message=message)
+
+
+def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: bool = True) -> str | None:
+    """Say what is wrong with an order by itself, or None.
+
+    Args:
+        request: The order.
+        instrument: Its instrument, for the tick.
+        whole_lots: Whether parts of a lot are refused.
+    """
+    quantity = request.quantity
+    if not quantity.is_finite() or quantity <= 0 or (whole_lots and quantity != quantity.to_integral_value()):
+        return "Invalid or unsupported quantity"
+    if len(request.client_order_id) > 100:
+        return "BAD_FLAGS: a comment has at most 100 characters"
+    if (request.type in _PRICED) is not bool(request.price):
+        if request.price:
+            return f"BAD_FLAGS: a {request.type.value} order has no price"
+        return "Price may not be 0 for a limit order"
+    if (request.type in _TRIGGERED) is not bool(request.stop_price):
+        if request.stop_price:
+            return f"BAD_FLAGS: a {request.type.value} order has no trigger price"
+        return "Price may not be 0 for a stop order"
+    return _find_price_fault(request, instrument) or _find_iceberg_fault(request, whole_lots=whole_lots)
+
+
+def _find_price_fault(request: OrderRequest, instrument: Instrument) -> str | None:
+    for price in (request.price, request.stop_price):
+        if price is None:
+            continue
+        if not price.is_finite() or price < 0:
+            return f"BAD_PRICE_LIMITS: Price {price} can not be less than {instrument.tick}"
+        if price % instrument.tick:
+            return f"Invalid price {price}. Minimum price step: {instrument.tick}"
+    if request.time_in_force is TimeInForce.POST_ONLY and request.price is None:
+        return "BAD_FLAGS: bookorcancel needs a limit price"
+    return None
+
+
+def _find_iceberg_fault(request: OrderRequest, *, whole_lots: bool) -> str | None:
+    shown = request.display_quantity
+    if shown is None:
+        return None
+    if request.price is None or request.time_in_force not in _CAN_WAIT:
+        return "BAD_FLAGS: an iceberg is a limit order that may rest"
+    if not shown.is_finite() or not 0 < shown <= request.quantity:
+        return f"BAD_AMOUNT: the visible part {shown} must be above 0 and can not be greater than {request.quantity}"
+    if whole_lots and shown != shown.to_integral_value():
+        return "Invalid or unsupported quantity"
+    return None
+
+
+def find_shortage(account: Account, instrument: Instrument, request: OrderRequest, price: Decimal) -> str | None:
+    """Say by how much buying power falls short of an order, or None. An order that only reduces needs none."""
+    needed = account.needed(instrument, request.side, request.quantity, price)
+    if needed <= 0:
+        return None
+    power = account.buying_power(instrument.currency)
+    if needed <= power:
+        return None
+    return f"Insufficient limits: the order needs {needed} {instrument.currency}, {power} are free"

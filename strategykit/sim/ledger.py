@@ -1,0 +1,233 @@
+"""Who ordered what and what became of it: order records, fills and accounts, and the events that tell of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.errors import ConfigError
+from strategykit.model.events import AccountUpdate, Event, Fill, OrderStatus, OrderUpdate, PositionUpdate
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderRequest
+from strategykit.sim.account import Account
+from strategykit.sim.fees import FeeModel
+
+__all__ = ["Ledger", "OrderRecord"]
+
+REMEMBERED: Final = 10_000
+"""Ended orders kept, and fills kept an account: more than a session shows, and a bound on memory."""
+
+_ZERO: Final = Decimal(0)
+
+
+@attrs.define(eq=False)
+class OrderRecord:
+    """One account's order as the venue knows it: all that its streams can show."""
+
+    venue_order_id: str
+    account: str
+    request: OrderRequest
+    created: int
+    """Nanoseconds UTC."""
+    updated: int
+    status: OrderStatus = OrderStatus.WORKING
+    filled: Decimal = _ZERO
+    linked_order_id: str | None = None
+    """For a triggered stop: the order it became."""
+    reason: str | None = None
+    """Why it ended, if not by being filled or by its owner."""
+
+    @property
+    def is_stop(self) -> bool:
+        return self.request.stop_price is not None
+
+    @property
+    def left(self) -> Decimal:
+        """Lots not filled yet."""
+        return self.request.quantity - self.filled
+
+    def update(self, now: int, *, snapshot: bool = False) -> OrderUpdate:
+        request = self.request
+        return OrderUpdate(
+            request.instrument,
+            self.venue_order_id,
+            request.client_order_id or None,
+            self.status,
+            request.side,
+            request.quantity,
+            self.filled,
+            request.price,
+            self.updated,
+            now,
+            "",
+            snapshot,
+            self.account,
+            request.stop_price,
+            self.linked_order_id,
+            self.reason,
+            request.display_quantity,
+        )
+
+
+class Ledger:
+    """Records and accounts of one venue.
+
+    Args:
+        instruments: By symbol.
+        accounts: Cash by currency, by account name.
+        fees: What each fill costs.
+        margin_rate: See `Account`.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        accounts: Mapping[str, Mapping[str, Decimal]],
+        *,
+        fees: FeeModel,
+        margin_rate: Decimal,
+    ) -> None:
+        self.instruments = instruments
+        self.accounts = {name: Account(name, cash, margin_rate=margin_rate) for name, cash in accounts.items()}
+        self.records: dict[str, OrderRecord] = {}
+        self.marks: dict[str, Decimal] = {}
+        self._fees = fees
+        self._fills: dict[str, deque[Fill]] = {name: deque(maxlen=REMEMBERED) for name in accounts}
+        self._ended: deque[str] = deque()
+        # Dictionaries, as sets would be told in an order that differs from run to run.
+        self._moved: dict[tuple[str, str], None] = {}
+
+    def of(self, name: str) -> Account:
+        """Give an account.
+
+        Raises:
+            ConfigError: There's none of that name.
+        """
+        try:
+            return self.accounts[name]
+        except KeyError:
+            known = ", ".join(sorted(self.accounts))
+            raise ConfigError(f"no account {name!r} here; there are: {known}") from None
+
+    def working(self, number: str, account: str) -> OrderRecord | None:
+        """Give a record that its account could still cancel."""
+        record = self.records.get(number)
+        if record is None or record.account != account or record.status is not OrderStatus.WORKING:
+            return None
+        return record
+
+    def accept(self, number: str, account: str, request: OrderRequest, now: int) -> OrderUpdate:
+        """Note a new order; its lots tie up buying power until they are filled or ended."""
+        record = self.records[number] = OrderRecord(number, account, request, now, now)
+        self.tie(record, record.left)
+        return record.update(now)
+
+    def fill(
+        self, number: str, price: Decimal, quantity: Decimal, now: int, *, trade_id: str, maker: bool
+    ) -> list[Event]:
+        """Fold in one execution; give its `Fill` and the order's new state."""
+        record = self.records[number]
+        request = record.request
+        instrument = self.instruments[request.instrument]
+        fee = self._fees.fee(instrument, price, quantity, maker=maker)
+        self.tie(record, -quantity)
+        self.accounts[record.account].apply(instrument, request.side, quantity, price, fee)
+        self._moved[record.account, instrument.symbol] = None
+        record.filled += quantity
+        record.updated = now
+        if not record.left:
+            self._finish(record, OrderStatus.FILLED)
+        past, told = (
+            Fill(
+                instrument.symbol,
+                trade_id,
+                number,
+                request.client_order_id or None,
+                request.side,
+                quantity,
+                price,
+                fee,
+                instrument.currency,
+                now,
+                now,
+                "",
+                snapshot,
+                record.account,
+            )
+            for snapshot in (True, False)
+        )
+        self._fills[record.account].append(past)
+        return [told, record.update(now)]
+
+    def end(self, number: str, status: OrderStatus, now: int, *, reason: str | None = None) -> OrderUpdate:
+        """Note that an order was cancelled or has expired, and free what it tied up."""
+        record = self.records[number]
+        self.tie(record, -record.left)
+        record.reason = reason
+        record.updated = now
+        self._finish(record, status)
+        return record.update(now)
+
+    def trigger(self, number: str, child: str, now: int) -> list[Event]:
+        """Note that a stop fired and became the order `child`; the stop is done, with 0 lots under its own number."""
+        record = self.records[number]
+        record.linked_order_id = child
+        told = self.end(number, OrderStatus.FILLED, now)
+        request = attrs.evolve(record.request, stop_price=None)
+        return [told, self.accept(child, record.account, request, now)]
+
+    def tie(self, record: OrderRecord, lots: Decimal) -> None:
+        """Let `lots` more of an order tie up buying power; below 0 frees them."""
+        symbol = record.request.instrument
+        holding = self.accounts[record.account].holding(self.instruments[symbol])
+        holding.working[record.request.side] += lots
+        if holding.mark is None:
+            holding.mark = self.marks.get(symbol)
+
+    def mark(self, symbol: str, price: Decimal) -> None:
+        """Value everyone's position in `symbol` at `price`."""
+        self.marks[symbol] = price
+        for account in self.accounts.values():
+            holding = account.holdings.get(symbol)
+            if holding is not None:
+                holding.mark = price
+
+    def settle(self, now: int) -> list[Event]:
+        """Give the positions and accounts that fills have moved since the last call, each once, as they are now."""
+        told: list[Event] = []
+        money: dict[tuple[str, str], None] = {}
+        for name, symbol in self._moved:
+            account = self.accounts[name]
+            told.append(account.holdings[symbol].update(name, now))
+            money[name, self.instruments[symbol].currency] = None
+        told += [self.accounts[name].money(currency, now) for name, currency in money]
+        told += [self.accounts[name].update(now) for name in dict.fromkeys(name for name, _ in money)]
+        self._moved.clear()
+        return told
+
+    def orders(self, account: str, now: int, *, stops: bool) -> list[OrderUpdate]:
+        """Give the account's orders, or its stop orders, in the order in which they were placed."""
+        self.of(account)
+        rows: Iterable[OrderRecord] = self.records.values()
+        return [row.update(now, snapshot=True) for row in rows if row.account == account and row.is_stop is stops]
+
+    def fills(self, account: str) -> list[Fill]:
+        """Give the account's fills, oldest first, marked as past ones."""
+        self.of(account)
+        return list(self._fills[account])
+
+    def positions(self, account: str, now: int) -> list[PositionUpdate]:
+        return self.of(account).positions(now, snapshot=True)
+
+    def account(self, account: str, now: int) -> AccountUpdate:
+        return self.of(account).update(now)
+
+    def _finish(self, record: OrderRecord, status: OrderStatus) -> None:
+        record.status = status
+        self._ended.append(record.venue_order_id)
+        if len(self._ended) > REMEMBERED:
+            del self.records[self._ended.popleft()]
