@@ -1,0 +1,55 @@
+# make demo    install into .venv, then show a whole session: venue, strategies, faults, tape, re-run
+# make test    install, then lint, types, tests with coverage
+# make bench   install, then the speed measurements
+# make clean   remove what these made
+#
+# The first run takes a minute or two to install; afterwards only a changed pyproject.toml does that again.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# The first Python that is young enough, old enough and able to make an environment; say PYTHON=… for another.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& { echo "$$name"; break; }; done)
+
+.PHONY: demo test bench setup clean
+
+demo: setup
+	@$(BIN)/strategykit demo
+
+test: setup
+	@echo "ruff check"
+	@$(BIN)/ruff check .
+	@echo "ruff format --check"
+	@$(BIN)/ruff format --check .
+	@echo "mypy --strict"
+	@$(BIN)/mypy
+	@echo "pytest"
+	@$(BIN)/pytest --cov --cov-report=term --cov-fail-under=90
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11, 3.12 or 3.13 with venv found; install one (Debian: python3-venv) or say make PYTHON=…" >&2; \
+		exit 1; \
+	fi
+	@echo "Setting up $(VENV) with $$("$(PYTHON)" --version)"
+	@[ -x $(BIN)/pip ] || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]' \
+		| awk '/^Collecting/ { print "  fetching " $$2; fflush() } /^Installing/ { print "  installing"; fflush() }'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	find strategykit strategies tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
