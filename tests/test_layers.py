@@ -112,9 +112,10 @@ def impurities(tree: ast.Module) -> list[str]:
         for line, name in imports(tree)
         if name.startswith("random.") and name != "random.Random"
     ]
+    shared = any(name == "random" for _, name in imports(tree))
     for node in ast.walk(tree):
         match node:
-            case ast.Attribute(value=ast.Name(id="random"), attr=attr) if attr != "Random":
+            case ast.Attribute(value=ast.Name(id="random"), attr=attr) if shared and attr != "Random":
                 found.append(f"line {node.lineno}: random.{attr} has a state that all share")
             case ast.Call(func=func, args=[], keywords=[]) if name_of(func) == "Random":
                 found.append(f"line {node.lineno}: Random() without a seed")
@@ -210,7 +211,7 @@ def test_an_import_that_points_the_wrong_way_is_found(part: str, line: str) -> N
         "import trio",
         "from time import monotonic",
         "from random import choice",
-        "random.random()",
+        "import random; random.random()",
         "Random()",
         "datetime.now(tz=UTC)",
         "datetime.datetime.utcnow()",
@@ -221,7 +222,10 @@ def test_an_impurity_is_found(line: str) -> None:
     assert len(impurities(ast.parse(line))) == 1
 
 
-@pytest.mark.parametrize("line", ["from random import Random", "random.Random(7)", "Random(seed)", "order.now()"])
+@pytest.mark.parametrize(
+    "line",
+    ["from random import Random", "import random; random.Random(7)", "random.random()", "Random(seed)", "order.now()"],
+)
 def test_seeded_randomness_and_given_time_are_pure(line: str) -> None:
     assert impurities(ast.parse(line)) == []
 
