@@ -25,6 +25,8 @@ class InputKind(enum.Enum):
     CLOSED = "closed"
     ANSWER = "answer"
     """The answer to an HTTP ask."""
+    CONTROL = "control"
+    """A word from outside the run, such as ``"stop"``; it stands in the queue so that a re-run hears it in its place."""
 
 
 @attrs.define(eq=False)
@@ -37,11 +39,12 @@ class Input:
     receive_time: int
     """Nanoseconds UTC."""
     payload: str | bytes
-    """The frame; for CLOSED the reason; for ANSWER the body."""
+    """The frame; for OPENED the lane; for CLOSED the reason; for ANSWER the body; for CONTROL the word."""
     ask: Ask | None = None
     """For ANSWER: what was asked."""
     status: int = 0
-    """For ANSWER: the HTTP status; 0 where there was no answer, and `payload` says why."""
+    """For ANSWER: the HTTP status; 0 where there was no answer, and `payload` says why. For OPENED: which session of
+    this connection it is, counted from 1."""
 
 
 @attrs.define(eq=False)

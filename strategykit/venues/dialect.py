@@ -23,6 +23,7 @@ __all__ = [
     "AskInstrument",
     "AskOrders",
     "AskPositions",
+    "AskStopOrders",
     "AskTrades",
     "Confirmed",
     "Cursor",
@@ -149,6 +150,14 @@ class AskOrders:
 
 
 @attrs.frozen(kw_only=True)
+class AskStopOrders:
+    """All stop orders of the account; a venue that keeps them among the others answers with an empty list."""
+
+    account: str
+    exchange: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class AskTrades:
     """The account's fills of this session."""
 
@@ -178,7 +187,7 @@ class AskInstrument:
     exchange: str | None = None
 
 
-Ask = AskBars | AskOrders | AskTrades | AskPositions | AskAccount | AskInstrument
+Ask = AskBars | AskOrders | AskStopOrders | AskTrades | AskPositions | AskAccount | AskInstrument
 
 
 @attrs.frozen(kw_only=True)

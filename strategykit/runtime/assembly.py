@@ -1,0 +1,268 @@
+"""Putting the parts of one run together; what differs between live and replay comes in as arguments."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.errors import ConfigError, ConnectionLost
+from strategykit.model.events import Event
+from strategykit.model.instruments import Instrument
+from strategykit.model.portfolio import Portfolio
+from strategykit.runtime.clock import RunClock
+from strategykit.runtime.desk import Desk
+from strategykit.runtime.driver import Driver
+from strategykit.runtime.engine import Engine, Wires
+from strategykit.runtime.gateway import Gateway, OrderPort
+from strategykit.runtime.housekeeping import keep_fresh, keep_house
+from strategykit.runtime.reconcile import Reconciler
+from strategykit.runtime.recording import NullLedger
+from strategykit.runtime.supervise import Seat, Supervisor
+from strategykit.runtime.waking import Signal, Wakes
+from strategykit.sim.paper import PaperExchange
+from strategykit.strategy import Strategy
+from strategykit.venues.dialect import AskInstrument, Dialect
+from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.subscriptions import Subscriptions
+
+__all__ = ["ACCOUNT", "Identity", "Run", "assemble"]
+
+ACCOUNT: Final = "(account)"
+"""Owner of the subscriptions that the run itself needs."""
+
+READY_WITHIN: Final = 30.0
+"""Seconds for reference data and the order lanes to be there before strategies start."""
+
+CERTAIN_WITHIN: Final = 10.0
+"""Seconds at the end of a run for the venue to tell how orders in doubt ended."""
+
+_PRIVATE: Final = (
+    StreamKind.ORDERS,
+    StreamKind.STOP_ORDERS,
+    StreamKind.FILLS,
+    StreamKind.POSITIONS,
+    StreamKind.SUMMARY,
+)
+
+
+@attrs.frozen
+class Identity:
+    """What ids and random numbers of a run are drawn from; kept in its tape."""
+
+    seed: int
+    start: int
+    """Nanoseconds UTC. In it, so that two runs with one seed don't share order ids."""
+
+    def random(self, purpose: str) -> random.Random:
+        return random.Random(f"{self.seed}:{self.start}:{purpose}")
+
+    @property
+    def tag(self) -> str:
+        return hashlib.sha256(f"{self.seed}:{self.start}".encode()).hexdigest()[:8]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Run:
+    """All parts of one run."""
+
+    engine: Engine
+    gateway: Gateway
+    reconciler: Reconciler
+    supervisor: Supervisor
+    driver: Driver
+    clock: RunClock
+    exchange: str | None
+    instruments: dict[str, Instrument]
+    trades_at_venue: bool
+    """Whether a venue answers the orders, over lanes of its own."""
+    live: bool
+    """Whether there are wires: a recording's subscriptions need no confirming."""
+    nursery: trio.Nursery
+
+    async def play(self) -> None:
+        """Open what the account needs, load reference data, run the strategies, and leave nothing in doubt.
+
+        Raises:
+            ConnectionLost: The venue wasn't ready in time.
+        """
+        if self.live:
+            self.nursery.start_soon(keep_house, self.engine, self.clock)
+        elif any(
+            declaration.fresh_within is not None
+            for seat in self.supervisor.seats
+            for declaration in seat.strategy.declarations()
+        ):
+            self.nursery.start_soon(keep_fresh, self.engine, self.clock)
+        if self.trades_at_venue:
+            self.engine.connect("commands-0", "commands")
+            for kind in _PRIVATE:
+                stream = Stream(kind=kind, account=self.gateway.account, exchange=self.exchange)
+                self.engine.want(stream, ACCOUNT, None)
+        with self.supervisor.opening, trio.move_on_after(READY_WITHIN) as scope:
+            await self._load_instruments()
+            if self.trades_at_venue:
+                await self.gateway.lane.until(lambda: self.gateway.lane_up)
+        if scope.cancelled_caught:
+            raise ConnectionLost(f"the venue wasn't ready within {READY_WITHIN:g} s; `strategykit doctor` says why")
+        if not self.supervisor.stopping:
+            await self.supervisor.run()
+        if self.trades_at_venue and self.gateway.doubtful():
+            self.gateway.doubt()
+            with trio.move_on_after(CERTAIN_WITHIN):
+                await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
+
+    async def _load_instruments(self) -> None:
+        wanted: dict[str, None] = {}
+        for seat in self.supervisor.seats:
+            for declaration in seat.strategy.declarations():
+                try:
+                    stream = declaration.stream(seat.strategy, now=self.clock.reading)
+                except ConfigError as exc:
+                    seat.fail(exc)
+                    continue
+                if stream.instrument is not None and stream.instrument not in self.instruments:
+                    wanted[stream.instrument] = None
+        for symbol in wanted:
+            await self._load_instrument(symbol)
+
+    async def _load_instrument(self, symbol: str) -> None:
+        came = trio.Event()
+
+        def take(rows: Sequence[Event | Instrument] | None, reason: str) -> None:
+            found = [row for row in rows or () if isinstance(row, Instrument) and row.symbol == symbol]
+            if found:
+                self.instruments[symbol] = found[0]
+            else:
+                self.engine.ledger.note("venue", f"no reference data of {symbol}: {reason or 'unknown there'}")
+            came.set()
+
+        self.engine.ask(AskInstrument(instrument=symbol, exchange=self.exchange), take)
+        await came.wait()
+
+
+def assemble(
+    *,
+    identity: Identity,
+    clock: RunClock,
+    wakes: Wakes,
+    dialect: Dialect,
+    connections: Mapping[str, int],
+    wires: Wires,
+    port: OrderPort,
+    ledger: NullLedger,
+    strategies: Sequence[tuple[str, Strategy]],
+    instruments: dict[str, Instrument],
+    account: str,
+    exchange: str | None,
+    nursery: trio.Nursery,
+    paper: PaperExchange | None,
+    trades_at_venue: bool,
+    live: bool,
+    require_history: bool,
+    keep_orders: bool,
+    watchers: Sequence[Callable[[Event], None]] = (),
+) -> Run:
+    """Make a run whose tasks live in `nursery`; `Run.play` runs it."""
+    guids = identity.random("guids")
+    table = Subscriptions(
+        dialect.limits,
+        dict(connections),
+        lambda: str(uuid.UUID(int=guids.getrandbits(128), version=4)),
+        dialect.cursor,
+    )
+
+    def now() -> int:
+        return clock.reading
+
+    # The gateway, its reconciler, the engine and the supervisor call each other; each is made whole from functions
+    # that look the others up when they are called, which is never before all of them exist.
+    gateway = Gateway(
+        port=port,
+        account=account,
+        instruments=instruments,
+        tag=identity.tag,
+        wakes=wakes,
+        now=now,
+        start=nursery.start_soon,
+        doubt=lambda: reconciler.doubt(gateway) if trades_at_venue else None,
+    )
+    engine = Engine(
+        dialect=dialect,
+        table=table,
+        wires=wires,
+        ledger=ledger,
+        gateway=gateway,
+        supervisor=lambda: supervisor,
+        paper=paper,
+        watchers=list(watchers),
+    )
+    reconciler = Reconciler(
+        ask=engine.ask,
+        start=nursery.start_soon,
+        account=account,
+        exchange=exchange,
+        now=now,
+        note=ledger.note,
+        certain=Signal(wakes),
+    )
+    seats = [
+        _seat(name, strategy, identity, clock, wakes, gateway, instruments, ledger) for name, strategy in strategies
+    ]
+    supervisor = Supervisor(
+        engine=engine,
+        seats=seats,
+        now=now,
+        note=ledger.note,
+        keep_orders=keep_orders,
+        require_history=require_history,
+    )
+    driver = Driver(engine=engine, clock=clock, wakes=wakes)
+    return Run(
+        engine=engine,
+        gateway=gateway,
+        reconciler=reconciler,
+        supervisor=supervisor,
+        driver=driver,
+        clock=clock,
+        exchange=exchange,
+        instruments=instruments,
+        trades_at_venue=trades_at_venue,
+        live=live,
+        nursery=nursery,
+    )
+
+
+def _seat(
+    name: str,
+    strategy: Strategy,
+    identity: Identity,
+    clock: RunClock,
+    wakes: Wakes,
+    gateway: Gateway,
+    instruments: Mapping[str, Instrument],
+    ledger: NullLedger,
+) -> Seat:
+    def failed(error: BaseException) -> None:
+        seat.fail(error)
+
+    desk = Desk(
+        name=name,
+        clock=clock,
+        wakes=wakes,
+        gateway=gateway,
+        portfolio=Portfolio(instruments),
+        random=identity.random(f"strategy {name}"),
+        reactions=strategy,
+        note=ledger.note,
+        failed=failed,
+    )
+    strategy.attach(desk)
+    gateway.listen(name, desk)
+    seat = Seat(name=name, strategy=strategy, desk=desk)
+    return seat

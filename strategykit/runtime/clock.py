@@ -1,0 +1,202 @@
+"""The run's time: one frozen reading at a time, the same discipline live and in replay.
+
+Trio asks this clock what time it is. While a slice of inputs is dispatched, or any task of the run is runnable,
+the reading stands still. It moves when nobody is runnable (to the next deadline, or to the wall clock if that is
+earlier) and when the driver begins a slice (through every deadline that is due, one at a time, then to the slice's
+own time). So whatever tasks decide depends on the readings alone, and a tape that keeps them can be re-run.
+
+Only public Trio interfaces are used: `trio.abc.Clock`, `trio.abc.Instrument`, `trio.lowlevel`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
+
+__all__ = ["NEVER", "ReplayClock", "RunClock", "WallClock"]
+
+NEVER: Final = (1 << 63) - 1
+"""Nanoseconds: a time that doesn't come."""
+
+
+class RunClock(trio.abc.Clock, trio.abc.Instrument):
+    """What both clocks share: the reading, and which tasks of the run are runnable.
+
+    Pass it to `trio.run` twice: as ``clock`` and in ``instruments``.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        """Nanoseconds UTC at which Trio's time is 0."""
+        self.reading = start
+        """Nanoseconds UTC; what `now` of every strategy says."""
+        self.woken = False
+        """Whether a task has become runnable since the driver last settled."""
+        self._driver: Task | None = None
+        self._parked: Task | None = None
+
+    def start_clock(self) -> None:
+        """Nothing to do: the reading is given."""
+
+    def current_time(self) -> float:
+        return (self.reading - self.start) * 1e-9
+
+    def time_at(self, time: int) -> float:
+        """Give Trio's time for `time` nanoseconds UTC, for ``trio.sleep_until``."""
+        return (time - self.start) * 1e-9
+
+    def _due(self, deadline: float) -> int:
+        if deadline == math.inf:
+            return NEVER
+        # A quarter of a nanosecond of slack: deadlines are sums of floats, and noise mustn't cost a whole one.
+        return self.start + math.ceil(deadline * 1e9 - 0.25)
+
+    def _step_to(self, deadline: float, due: int) -> None:
+        """Read at least `deadline`, exactly `due` if that is enough: floats round."""
+        self.reading = max(self.reading, due)
+        while self.current_time() < deadline:
+            self.reading += 1
+
+    async def _park(self) -> None:
+        self._parked = current_task()
+
+        def abort(_: RaiseCancelT) -> Abort:
+            self._parked = None
+            return Abort.SUCCEEDED
+
+        await wait_task_rescheduled(abort)
+
+    async def settle(self) -> None:
+        """Let the run's tasks go on until each is blocked. For the driver only."""
+        raise NotImplementedError
+
+    def next_due(self) -> int:
+        """Give the earliest deadline of any task, nanoseconds UTC; `NEVER` if there is none."""
+        raise NotImplementedError
+
+    async def step(self, due: int) -> None:
+        """Read `due`, let Trio fire the deadlines that this reaches, and settle. For the driver only."""
+        raise NotImplementedError
+
+
+class ReplayClock(RunClock):
+    """Time that only the driver moves: no wall clock, no waiting.
+
+    The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
+    """
+
+    def __init__(self, start: int) -> None:
+        super().__init__(start)
+        self.due = NEVER
+        """The earliest deadline of any task, as of the last `settle`."""
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        # Trio calls this when no task is runnable: everybody is blocked, and this is the earliest deadline.
+        due = self._due(deadline)
+        if due <= self.reading:
+            self._step_to(deadline, due)
+            return 0.0
+        task = self._parked
+        if task is None:
+            return math.inf
+        self.due = due
+        self._parked = None
+        self.woken = False
+        reschedule(task)
+        return 0.0
+
+    def task_scheduled(self, task: Task) -> None:
+        if task is not self._driver:
+            self.woken = True
+
+    async def settle(self) -> None:
+        self._driver = current_task()
+        await self._park()
+
+    def next_due(self) -> int:
+        return self.due
+
+    async def step(self, due: int) -> None:
+        self.reading = max(self.reading, due)
+        await self.settle()
+
+
+class WallClock(RunClock):
+    """Time that follows `wall`, one reading at a time.
+
+    Args:
+        wall: Nanoseconds UTC now; must not go back (a monotonic clock plus an origin).
+    """
+
+    def __init__(self, wall: Callable[[], int]) -> None:
+        super().__init__(wall())
+        self.wall = wall
+        self._members: set[Task] = set()
+        self._runnable: set[Task] = set()
+        self._idle: float | None = None
+
+    def adopt(self) -> None:
+        """Count the current task, and all that it will start, as tasks of the run: `settle` waits for them."""
+        self._members.add(current_task())
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        # Nobody is runnable, so time may move: `after_io_wait` moves it once the real wait is over.
+        due = self._due(deadline)
+        if due <= self.reading:
+            self._step_to(deadline, due)
+            return 0.0
+        self._idle = deadline
+        if due == NEVER:
+            return math.inf
+        return max(0.0, (due - self.wall()) * 1e-9)
+
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio calls it so
+        deadline, self._idle = self._idle, None
+        if deadline is None:
+            return
+        now, due = self.wall(), self._due(deadline)
+        if now >= due:
+            self._step_to(deadline, due)
+        else:
+            self.reading = max(self.reading, now)
+
+    def task_spawned(self, task: Task) -> None:
+        nursery = task.parent_nursery
+        if nursery is not None and nursery.parent_task in self._members:
+            self._members.add(task)
+
+    def task_scheduled(self, task: Task) -> None:
+        if task in self._members:
+            self._runnable.add(task)
+            self.woken = True
+
+    def before_task_step(self, task: Task) -> None:
+        self._runnable.discard(task)
+
+    def after_task_step(self, task: Task) -> None:  # noqa: ARG002 - Trio calls it so
+        if self._parked is not None and not self._runnable:
+            parked, self._parked = self._parked, None
+            reschedule(parked)
+
+    def task_exited(self, task: Task) -> None:
+        self._members.discard(task)
+        self._runnable.discard(task)
+
+    async def settle(self) -> None:
+        if self._runnable:
+            await self._park()
+        self.woken = False
+
+    def next_due(self) -> int:
+        left = trio.lowlevel.current_statistics().seconds_to_next_deadline
+        return self._due(self.current_time() + left)
+
+    async def step(self, due: int) -> None:
+        # A deadline that rounding hides is met one nanosecond later; Trio expires it in its next pass.
+        self.reading = due if due > self.reading else self.reading + 1
+        await trio.lowlevel.checkpoint()
+        await self.settle()

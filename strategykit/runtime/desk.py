@@ -1,0 +1,173 @@
+"""A strategy's place in a run: its feeds, orders, portfolio, tasks and random numbers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from decimal import Decimal
+from typing import Any, Protocol
+
+import attrs
+import trio
+
+from strategykit.errors import ConfigError, StrategyError
+from strategykit.indicators import Condition
+from strategykit.model.events import Fill, Gap, Side, Stale
+from strategykit.model.instruments import Instrument
+from strategykit.model.portfolio import Portfolio
+from strategykit.runtime.clock import RunClock
+from strategykit.runtime.feeds import Feed
+from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.order import Order
+from strategykit.runtime.scopes import Freshness, Holding, fresh_scope, hold_scope, working_scope
+from strategykit.runtime.waking import Wakes
+
+__all__ = ["Desk", "Reactions"]
+
+
+class Reactions(Protocol):
+    """The handlers of a strategy that its desk calls."""
+
+    def on_order(self, order: Order) -> None: ...
+    def on_fill(self, fill: Fill) -> None: ...
+    def on_gap(self, gap: Gap) -> None: ...
+    def on_stale(self, stale: Stale) -> None: ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk:
+    """What one running strategy has. Made by the supervisor before the strategy starts."""
+
+    name: str
+    """The strategy's name in this run."""
+    clock: RunClock
+    wakes: Wakes
+    gateway: Gateway
+    portfolio: Portfolio
+    random: random.Random
+    reactions: Reactions
+    note: Callable[[str, str], None]
+    """Takes the strategy's name and a line for the run's record."""
+    failed: Callable[[BaseException], None]
+    """Called with what a handler raised; stops this strategy, and no other."""
+    nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    feeds: dict[str, Feed[Any]] = attrs.field(factory=dict, init=False)
+    orders: list[Order] = attrs.field(factory=list, init=False)
+    _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
+    _hurried: bool = attrs.field(default=False, init=False)
+
+    # Time and tasks
+
+    def now(self) -> int:
+        return self.clock.reading
+
+    async def sleep_until(self, time: int) -> None:
+        await trio.sleep_until(self.clock.time_at(time))
+
+    def start(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        if self.nursery is None:
+            raise StrategyError(f"{self.name} isn't running")
+        self.nursery.start_soon(function, *arguments)
+
+    def log(self, text: str) -> None:
+        self.note(self.name, text)
+
+    @contextmanager
+    def leaving(self, seconds: float) -> Iterator[trio.CancelScope]:
+        """Open a shielded scope of `seconds` for cleaning up; `hurry` cancels it."""
+        with trio.move_on_after(seconds, shield=True) as scope:
+            if self._hurried:
+                scope.cancel()
+            self._leaving.append(scope)
+            try:
+                yield scope
+            finally:
+                self._leaving.remove(scope)
+
+    def hurry(self) -> None:
+        """End every clean-up now: the run has no more time."""
+        self._hurried = True
+        for scope in self._leaving:
+            scope.cancel()
+
+    # Feeds
+
+    def feed(self, name: str) -> Feed[Any]:
+        try:
+            return self.feeds[name]
+        except KeyError:
+            raise StrategyError(f"{self.name} has no stream {name!r} yet; streams exist only inside a run") from None
+
+    def feeds_of(self, instrument: str) -> list[Feed[Any]]:
+        return [feed for feed in self.feeds.values() if feed.instrument == instrument]
+
+    async def when(self, condition: Condition) -> None:
+        if not isinstance(condition, Condition):
+            raise TypeError(f"`when` takes a condition such as `fast > slow`, not {condition!r}")
+        feeds = tuple(root for root in condition.roots if isinstance(root, Feed))
+        if not feeds:
+            raise StrategyError("this condition hangs on no stream, so it can never change")
+        await feeds[0].wait_for(condition, feeds)
+
+    def feed_gap(self, feed: Feed[Any], gap: Gap) -> None:  # noqa: ARG002 - the gap names its guid
+        self.reactions.on_gap(gap)
+
+    def feed_stale(self, feed: Feed[Any], stale: Stale) -> None:  # noqa: ARG002 - see above
+        self.reactions.on_stale(stale)
+
+    # Orders
+
+    def _one(self, instrument: str | None) -> str:
+        if instrument is not None:
+            return instrument
+        found = list(dict.fromkeys(feed.instrument for feed in self.feeds.values() if feed.instrument))
+        if len(found) != 1:
+            raise ConfigError(f"{self.name} has the instruments {found or 'none'}; say which with instrument=…")
+        return found[0]
+
+    def instrument(self, instrument: str | None = None) -> Instrument:
+        return self.gateway.instrument(self._one(instrument))
+
+    def position(self, instrument: str | None = None) -> Decimal:
+        return self.portfolio.quantity(self._one(instrument))
+
+    def submit(self, side: Side, quantity: Decimal | int, *, instrument: str | None = None, **how: Any) -> Order:
+        order = self.gateway.submit(self.name, self._one(instrument), side, quantity, **how)
+        self.orders.append(order)
+        return order
+
+    def order_changed(self, order: Order) -> None:
+        try:
+            self.reactions.on_order(order)
+        except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+            self.failed(exc)
+
+    def order_filled(self, order: Order, fill: Fill) -> None:  # noqa: ARG002 - the fill says it all
+        self.portfolio.apply(fill)
+        try:
+            self.reactions.on_fill(fill)
+        except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+            self.failed(exc)
+
+    def open_orders(self) -> Iterable[Order]:
+        return [order for order in self.orders if order.is_open]
+
+    # Scopes
+
+    def hold(
+        self,
+        side: Side,
+        quantity: Decimal | int,
+        *,
+        instrument: str | None,
+        stop: float | None,
+        target: float | None,
+    ) -> AbstractAsyncContextManager[Holding]:
+        return hold_scope(self, side, quantity, instrument=self._one(instrument), stop=stop, target=target)
+
+    def working(self, *orders: Order) -> AbstractAsyncContextManager[None]:
+        return working_scope(self, orders)
+
+    def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness]:
+        return fresh_scope(feed, within=within)

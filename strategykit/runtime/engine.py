@@ -1,0 +1,314 @@
+"""Turning inputs into events, and events into calls: the same for live, replay and re-run.
+
+Everything here is synchronous. The driver hands over one input at a time and wakes tasks in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import attrs
+
+from strategykit.errors import RemoteProtocolError
+from strategykit.model.events import (
+    AccountUpdate,
+    ConnectionDown,
+    ConnectionUp,
+    Event,
+    Fill,
+    Gap,
+    OrderUpdate,
+    PositionUpdate,
+    VenueError,
+)
+from strategykit.model.instruments import Instrument
+from strategykit.net.inbox import Input, InputKind
+from strategykit.runtime.gateway import Gateway
+from strategykit.sim.paper import PaperExchange
+from strategykit.venues.dialect import Ask, Confirmed, Decoded, Dialect, ErrorClass, Refusal, Reply
+from strategykit.venues.streams import Stream
+from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
+
+__all__ = ["Answered", "Engine", "Ledger", "Wires"]
+
+_TRIES: Final = 3
+"""Times that a subscription is asked for when the venue says "not now", before it counts as refused."""
+
+Answered = Callable[[Sequence[Event | Instrument] | None, str], None]
+"""Takes the rows of an answer, or None and the reason why there is none."""
+
+
+class Wires(Protocol):
+    """What the engine asks of the outside. Nothing here blocks."""
+
+    def open(self, connection: str, lane: str) -> None:
+        """Open one more connection, and keep it open."""
+        ...
+
+    def subscribe(self, row: Subscription, session: int) -> None: ...
+    def unsubscribe(self, row: Subscription, session: int) -> None: ...
+    def ask(self, ask: Ask) -> None: ...
+    def drop(self, connection: str, reason: str) -> None:
+        """Take a connection for dead: close it and open a new one."""
+        ...
+
+    def refresh_token(self) -> None:
+        """The venue refused the token: have a new one fetched."""
+        ...
+
+
+class Ledger(Protocol):
+    """What the run writes down about itself."""
+
+    def subscription(self, row: Subscription) -> None: ...
+    def gap(self, gap: Gap, row: Subscription | None) -> None: ...
+    def note(self, source: str, text: str) -> None: ...
+
+
+class Strategies(Protocol):
+    """What the engine tells whoever runs the strategies."""
+
+    def refused(self, owner: str, words: str) -> None:
+        """A stream that `owner` needs can't be had."""
+        ...
+
+    def raised(self, receive: object, error: BaseException) -> None:
+        """A route's receiver raised: whatever a strategy raises stops it alone."""
+        ...
+
+    def controlled(self, word: str) -> None:
+        """A word came from outside the run."""
+        ...
+
+
+class Watcher(Protocol):
+    """Sees every event of the run before anyone else: a digest, or a count."""
+
+    def __call__(self, event: Event) -> None: ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class Engine:
+    """One run: its guid table, its routes and its orders."""
+
+    dialect: Dialect
+    table: Subscriptions
+    wires: Wires
+    ledger: Ledger
+    gateway: Gateway
+    supervisor: Callable[[], Strategies]
+    """Gives who runs the strategies; the two know each other, and this is the end that looks up."""
+    paper: PaperExchange | None = None
+    """Answers orders from market data, where no venue does."""
+    watchers: list[Watcher] = attrs.field(factory=list)
+    local: deque[Decoded] = attrs.field(factory=deque, init=False)
+    """What the paper exchange said, to be taken after the input that made it say so."""
+    routes: dict[str, tuple[Callable[[Event], None], ...]] = attrs.field(factory=dict, init=False)
+    """Who gets the events of a subscription, in the order in which they asked for it."""
+    sessions: dict[str, int] = attrs.field(factory=dict, init=False)
+    """Open connections, and which session each is in."""
+    unreadable: int = attrs.field(default=0, init=False)
+    """Frames that the dialect couldn't read."""
+    errors: deque[VenueError] = attrs.field(factory=lambda: deque(maxlen=1_000), init=False)
+    positions: dict[str, PositionUpdate] = attrs.field(factory=dict, init=False)
+    """The venue's own count of the account's holdings."""
+    account: dict[str, AccountUpdate] = attrs.field(factory=dict, init=False)
+    """The venue's last word on the account, by the kind of message."""
+    counts: Counter[type] = attrs.field(factory=Counter, init=False)
+    lanes: dict[str, str] = attrs.field(factory=dict, init=False)
+    """Lane of each connection."""
+    _asks: dict[Ask, deque[Answered]] = attrs.field(factory=dict, init=False)
+    _tries: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    # What the run asks
+
+    def connect(self, connection: str, lane: str) -> None:
+        """Have a connection opened, unless it is there or on its way."""
+        if connection not in self.lanes:
+            self.lanes[connection] = lane
+            self.wires.open(connection, lane)
+
+    def want(
+        self,
+        stream: Stream,
+        owner: str,
+        receive: Callable[[Event], None] | None,
+        *,
+        fresh_within: int | None = None,
+    ) -> Subscription:
+        """Subscribe `owner` to `stream`; `receive` gets its events.
+
+        Raises:
+            LimitReached: The venue's connections are full.
+        """
+        row = self.table.want(stream, owner, fresh_within=fresh_within)
+        if receive is not None:
+            self.routes[row.guid] = (*self.routes.get(row.guid, ()), receive)
+        if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
+            self.ledger.subscription(row)
+            self.connect(row.connection, stream.lane)
+            self._ask_for(row)
+        return row
+
+    def release(self, row: Subscription, owner: str, receive: Callable[[Event], None] | None) -> None:
+        """End `owner`'s part in a subscription; the venue is told when nobody wants it any more."""
+        kept = list(self.routes.get(row.guid, ()))
+        if receive is not None and receive in kept:
+            kept.remove(receive)
+        self.routes[row.guid] = tuple(kept)
+        if row.guid not in self.table.by_guid:
+            return
+        was_live = row.state in (SubscriptionState.ASKED, SubscriptionState.ACTIVE, SubscriptionState.STALE)
+        if self.table.release(row.guid, owner) is not None:
+            del self.routes[row.guid]
+            session = self.sessions.get(row.connection)
+            if session is not None and was_live:
+                self.wires.unsubscribe(row, session)
+
+    def ask(self, ask: Ask, answered: Answered) -> None:
+        """Ask over HTTP; `answered` is called when the answer is dispatched."""
+        self._asks.setdefault(ask, deque()).append(answered)
+        self.wires.ask(ask)
+
+    def ask_again(self, row: Subscription) -> None:
+        """Send the request for a row once more: its confirmation is overdue."""
+        self._ask_for(row)
+
+    # What the driver hands over
+
+    def process(self, item: Input) -> None:
+        """Take one input, whole."""
+        kind = item.kind
+        if kind is InputKind.FRAME:
+            try:
+                decoded = self.dialect.decode(item.payload, self.table, receive_time=item.receive_time)
+            except RemoteProtocolError as exc:
+                self.unreadable += 1
+                self.ledger.note(item.connection, f"unreadable frame: {exc}")
+                self._error(0, f"unreadable frame on {item.connection}: {exc}", item.receive_time, "")
+                return
+            for thing in decoded:
+                self.take(thing, item.receive_time)
+        elif kind is InputKind.OPENED:
+            self._opened(item)
+        elif kind is InputKind.CLOSED:
+            self._closed(item)
+        elif kind is InputKind.ANSWER:
+            self._answer(item)
+        else:
+            self.supervisor().controlled(str(item.payload))
+
+    def take(self, thing: Decoded, now: int) -> None:
+        """Take one thing that a frame, or the paper exchange, said."""
+        match thing:
+            case Confirmed(guid):
+                row = self.table.by_guid.get(guid)
+                if row is not None and row.state is not SubscriptionState.REFUSED:
+                    gap = self.table.confirmed(guid, now)
+                    self._tries.pop(guid, None)
+                    if gap is not None:
+                        self.route(gap)
+            case Refusal():
+                self._refusal(thing, now)
+            case Reply():
+                if not self.gateway.replied(thing) and not thing.ok:
+                    self._error(thing.code, thing.message, now, thing.guid)
+            case _:
+                self.route(thing)
+
+    def route(self, event: Event) -> None:
+        """Give an event to everyone who wants it."""
+        for watcher in self.watchers:
+            watcher(event)
+        if self.paper is not None:
+            self.local.extend(self.paper.on_event(event, event.receive_time))
+        kind = type(event)
+        if kind is OrderUpdate:
+            self.gateway.updated(event)  # type: ignore[arg-type]  # an identity test narrows less than isinstance
+        elif kind is Fill:
+            self.gateway.filled(event)  # type: ignore[arg-type]
+        elif kind is PositionUpdate:
+            self.positions[event.instrument] = event  # type: ignore[assignment,index]
+        elif kind is AccountUpdate:
+            self.account[event.source] = event  # type: ignore[union-attr,assignment]
+        elif kind is Gap:
+            self.ledger.gap(event, self.table.by_guid.get(event.guid))  # type: ignore[arg-type]
+        for receive in self.routes.get(event.guid, ()):
+            try:
+                receive(event)
+            except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+                self.supervisor().raised(receive, exc)
+
+    # Inside
+
+    def _ask_for(self, row: Subscription) -> None:
+        session = self.sessions.get(row.connection)
+        if session is not None:
+            self.table.asked(row.guid)
+            self.wires.subscribe(row, session)
+
+    def _opened(self, item: Input) -> None:
+        name, lane = item.connection, str(item.payload)
+        self.sessions[name] = item.status
+        self.lanes[name] = lane
+        self.route(ConnectionUp(None, name, lane, None, item.receive_time))
+        for row in self.table.on(name):
+            self._ask_for(row)
+        if lane == "commands":
+            self.gateway.lane_changed(up=True, reason="")
+        elif lane == "orders" and item.status > 1:
+            self.gateway.doubt()
+
+    def _closed(self, item: Input) -> None:
+        name, reason = item.connection, str(item.payload)
+        if self.sessions.pop(name, None) is None:
+            return
+        lane = self.lanes[name]
+        self.table.lost(name, item.receive_time, reason)
+        self.route(ConnectionDown(None, name, lane, reason, None, item.receive_time))
+        if lane == "commands":
+            self.gateway.lane_changed(up=False, reason=reason)
+
+    def _answer(self, item: Input) -> None:
+        ask = item.ask
+        waiting = None if ask is None else self._asks.get(ask)
+        if ask is None or not waiting:
+            return
+        answered = waiting.popleft()
+        if not waiting:
+            del self._asks[ask]
+        body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
+        if not 200 <= item.status < 300:
+            answered(None, f"{item.status}: {body[:200].decode('utf-8', 'replace')}")
+            return
+        try:
+            rows = self.dialect.decode_answer(ask, body, receive_time=item.receive_time)
+        except RemoteProtocolError as exc:
+            self.unreadable += 1
+            answered(None, str(exc))
+            return
+        answered(rows, "")
+
+    def _refusal(self, refusal: Refusal, now: int) -> None:
+        row = self.table.by_guid.get(refusal.guid)
+        if row is None:
+            return
+        verdict = self.dialect.classify(refusal.code)
+        self._tries[row.guid] += 1
+        words = f"{refusal.message} ({refusal.code})"
+        if verdict is not ErrorClass.STOP and self._tries[row.guid] < _TRIES:
+            if verdict is ErrorClass.REFRESH:
+                self.wires.refresh_token()
+            self._ask_for(row)
+            return
+        owners = self.table.refused(row.guid, words)
+        self._error(refusal.code, f"{row.stream.label}: {refusal.message}", now, row.guid)
+        for owner in owners:
+            self.supervisor().refused(owner, f"{row.stream.label}: {words}")
+
+    def _error(self, code: int, message: str, now: int, guid: str) -> None:
+        error = VenueError(None, code, message, None, now, guid)
+        self.errors.append(error)
+        self.ledger.note("venue", f"{code}: {message}")

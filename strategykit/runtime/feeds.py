@@ -1,0 +1,305 @@
+"""A strategy's own view of the streams that it declared: what came last, who listens, who waits."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import attrs
+import trio
+
+from strategykit.errors import StrategyError
+from strategykit.indicators import Condition, Latest
+from strategykit.model.book import Book
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
+from strategykit.runtime.waking import Signal, Wakes
+from strategykit.venues.streams import Stream
+
+__all__ = ["BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TradeFeed"]
+
+E = TypeVar("E")
+
+MAILBOX: Final = 10_000
+"""Events that one ``async for`` may lag behind before its strategy is stopped: at 1,000 events a second, 10 s."""
+
+HELD: Final = 1_000
+"""Bars kept for indicators that are made later; more if more history was asked for."""
+
+
+class FeedOwner(Protocol):
+    """The strategy, as its feeds call it."""
+
+    def feed_gap(self, feed: Feed[Any], gap: Gap) -> None: ...
+    def feed_stale(self, feed: Feed[Any], stale: Stale) -> None: ...
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A task that waits for a condition over some feeds."""
+
+    condition: Condition
+    feeds: tuple[Feed[Any], ...]
+    signal: Signal
+    met: bool = False
+
+    def look(self) -> None:
+        if not self.met and self.condition.now:
+            self.met = True
+            self.leave()
+            self.signal.notify()
+
+    def leave(self) -> None:
+        for feed in self.feeds:
+            if self in feed.waiting:
+                feed.waiting.remove(self)
+
+
+class _Mailbox(Generic[E]):
+    """What one ``async for`` hasn't taken yet."""
+
+    __slots__ = ("__weakref__", "_conflate", "_items", "_label", "_overflowed", "_signal")
+
+    def __init__(self, wakes: Wakes, *, conflate: bool, label: str) -> None:
+        self._items: deque[E] = deque()
+        self._signal = Signal(wakes)
+        self._conflate = conflate
+        self._label = label
+        self._overflowed = False
+
+    def put(self, item: E) -> None:
+        items = self._items
+        if self._conflate:
+            items.clear()
+        elif len(items) >= MAILBOX:
+            self._overflowed = True
+            self._signal.notify()
+            return
+        items.append(item)
+        self._signal.notify()
+
+    def __aiter__(self) -> _Mailbox[E]:
+        return self
+
+    async def __anext__(self) -> E:
+        await self._signal.until(lambda: bool(self._items) or self._overflowed)
+        if self._overflowed:
+            raise StrategyError(
+                f"{self._label}: the strategy is {MAILBOX} events behind in an `async for`; "
+                "use a handler for what comes this fast, or declare the stream conflated"
+            )
+        return self._items.popleft()
+
+
+class Feed(Generic[E]):
+    """One declared stream of one running strategy."""
+
+    conflate = False
+    """Whether an ``async for`` that lags sees only the latest event."""
+
+    def __init__(
+        self,
+        name: str,
+        stream: Stream,
+        *,
+        wakes: Wakes,
+        owner: FeedOwner,
+        handler: Callable[[Any], None] | None,
+        keep: int = 0,
+    ) -> None:
+        self.name = name
+        """The attribute under which the strategy declared it."""
+        self.stream = stream
+        self.guid = ""
+        """The subscription that carries it; several strategies may share one."""
+        self.last: E | None = None
+        self.gaps: list[Gap] = []
+        self.held: deque[E] = deque(maxlen=keep)
+        self.waiting: list[_Waiting] = []
+        self._wakes = wakes
+        self._owner = owner
+        self._handler = handler
+        self._listeners: list[Callable[[E], None]] = []
+        self._boxes: list[weakref.ref[_Mailbox[E]]] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.stream.label}>"
+
+    @property
+    def instrument(self) -> str | None:
+        return self.stream.instrument
+
+    def listen(self, callback: Callable[[E], None]) -> None:
+        """Call back with every event that is held, oldest first, and from then on with each new one."""
+        for item in self.held:
+            callback(item)
+        self._listeners.append(callback)
+
+    def watch(self, callback: Callable[[E], None]) -> None:
+        """Call back with each new event until `unwatch`."""
+        self._listeners.append(callback)
+
+    def unwatch(self, callback: Callable[[E], None]) -> None:
+        """Stop calling back; nothing if it isn't watching."""
+        if callback in self._listeners:
+            self._listeners.remove(callback)
+
+    def __aiter__(self) -> AsyncIterator[E]:
+        box: _Mailbox[E] = _Mailbox(self._wakes, conflate=self.conflate, label=self.stream.label)
+        self._boxes = [ref for ref in self._boxes if ref() is not None]
+        self._boxes.append(weakref.ref(box))
+        return box
+
+    async def wait_for(self, condition: Condition, feeds: tuple[Feed[Any], ...]) -> None:
+        """Return once `condition` holds; it is looked at now and after each event of `feeds`."""
+        if condition.now:
+            await trio.lowlevel.checkpoint()
+            return
+        waiting = _Waiting(condition, feeds, Signal(self._wakes))
+        for feed in feeds:
+            feed.waiting.append(waiting)
+        try:
+            await waiting.signal.until(lambda: waiting.met)
+        finally:
+            waiting.leave()
+
+    def deliver(self, event: Event) -> None:
+        """Take an event of the subscription. For the router."""
+        if type(event) is Gap:
+            self.gap(event)
+        elif type(event) is Stale:
+            self._owner.feed_stale(self, event)
+        else:
+            self.take(event)  # type: ignore[arg-type]  # the subscription's kind says what comes
+
+    def gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+        self._owner.feed_gap(self, gap)
+
+    def take(self, event: E) -> None:
+        """Hand one event to everyone: indicators first, then the handler, then those who wait."""
+        self.last = event
+        if self.held.maxlen:
+            self.held.append(event)
+        if self._listeners:
+            for listener in tuple(self._listeners):
+                listener(event)
+        if self._handler is not None:
+            self._handler(event)
+        if self._boxes:
+            for ref in self._boxes:
+                box = ref()
+                if box is not None:
+                    box.put(event)
+        if self.waiting:
+            for waiting in tuple(self.waiting):
+                waiting.look()
+
+
+class TradeFeed(Feed[Trade]):
+    """Public trades."""
+
+    @property
+    def price(self) -> Latest:
+        return Latest(self, "price")
+
+
+class QuoteFeed(Feed[Quote]):
+    """Best bid and ask."""
+
+    conflate = True
+
+    @property
+    def bid(self) -> Latest:
+        return Latest(self, "bid")
+
+    @property
+    def ask(self) -> Latest:
+        return Latest(self, "ask")
+
+
+class BookFeed(Feed[BookSnapshot]):
+    """An order book, kept whole in `book`."""
+
+    conflate = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.book = Book(self.stream.instrument or "")
+
+    def deliver(self, event: Event) -> None:
+        if isinstance(event, BookSnapshot | BookDelta | Gap):
+            self.book.apply(event)
+        super().deliver(event)
+
+    @property
+    def best_bid(self) -> float | None:
+        return self.book.best_bid
+
+    @property
+    def best_ask(self) -> float | None:
+        return self.book.best_ask
+
+    @property
+    def mid(self) -> float | None:
+        return self.book.mid
+
+
+class BarFeed(Feed[Bar]):
+    """Closed bars, with history in front where it was asked for."""
+
+    def __init__(self, *args: Any, history: int = 0, show_forming: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, keep=max(HELD, history), **kwargs)
+        self.history = history
+        """Bars wanted before the first live one."""
+        self.forming: Bar | None = None
+        """The bar of the interval that is running."""
+        self.seam: int | None = None
+        """Opening time of the first live bar; what is older came as history. None until there is one."""
+        self.warm = history == 0
+        """Whether the history has come, or has been given up."""
+        self._show_forming = show_forming
+        self._early: list[Bar] = []
+        self._until = -1
+
+    @property
+    def close(self) -> Latest:
+        return Latest(self, "close")
+
+    def take(self, event: Bar) -> None:
+        if not event.closed:
+            self.forming = event
+            if self._show_forming and self.warm:
+                super().take(event)
+            return
+        if not self.warm:
+            self._early.append(event)
+            return
+        if event.open_time <= self._until:
+            return  # Told before: by the history, or on the other side of a reconnect.
+        if event.snapshot and self.seam is None:
+            self._remember(event)
+            return
+        self._until = event.open_time
+        if self.seam is None:
+            self.seam = event.open_time
+        super().take(event)
+
+    def warmed(self, bars: list[Bar]) -> None:
+        """Join history to what came live meanwhile: oldest first, each interval once, then on as usual."""
+        for bar in sorted(bars, key=lambda bar: bar.open_time)[-self.history :]:
+            if bar.closed and bar.open_time > self._until:
+                self._remember(bar)
+        self.warm = True
+        early, self._early = self._early, []
+        for bar in early:
+            self.take(bar)
+
+    def _remember(self, bar: Bar) -> None:
+        """Show a past bar to indicators only: a handler or a waiting task would take it for news."""
+        self._until = bar.open_time
+        self.last = bar
+        self.held.append(bar)
+        for listener in self._listeners:
+            listener(bar)

@@ -1,0 +1,502 @@
+"""The order gateway: every order of every strategy, and what the venue says of them.
+
+Rules (RELIABILITY section 1): nothing is sent twice, a fill counts once, and an order whose answer was lost is
+`UNKNOWN` until the venue tells. Whatever leaves doubt starts `reconcile`, which asks until nothing is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from strategykit.errors import LocalProtocolError, OrderRefused, RiskLimit
+from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    CreateOrder,
+    Evidence,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    TimeInForce,
+)
+from strategykit.runtime.order import Order
+from strategykit.runtime.waking import Signal, Wakes
+from strategykit.venues.dialect import Reply
+
+__all__ = ["Gateway", "OrderPort"]
+
+REPLY_WITHIN: Final = 5.0
+"""Seconds until an unanswered command makes its order doubtful and its wire suspect. ALOR answers in well under 1 s;
+a half-open socket was seen to accept writes for a day."""
+
+_TRIES: Final = 50
+"""Amends and cancels an order; more means that it and the venue disagree."""
+
+_REMEMBERED: Final = 1_000
+"""Fills for numbers not known yet, kept until a reply names the number; the rest are other people's."""
+
+
+class OrderPort(Protocol):
+    """The way to where orders are answered: a live venue, a simulated one, or a recording."""
+
+    def command(self, strategy: str, command: Command) -> bool:
+        """Send at once, without blocking; False if nothing can have left."""
+        ...
+
+    def suspect(self, reason: str) -> None:
+        """The command lane didn't answer in time: have it dropped and opened anew."""
+        ...
+
+
+@attrs.define(eq=False)
+class _Pending:
+    order: Order
+    command: Command
+    answered: trio.Event = attrs.field(factory=trio.Event)
+
+
+class OrderEar(Protocol):
+    """A strategy, as the gateway tells it what happened."""
+
+    def order_changed(self, order: Order) -> None: ...
+    def order_filled(self, order: Order, fill: Fill) -> None: ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class Gateway:
+    """All orders of one run on one account."""
+
+    port: OrderPort
+    account: str
+    instruments: Mapping[str, Instrument]
+    tag: str
+    """Begins every client order id; drawn from the run's seed, so that ids of two runs differ and a re-run's don't."""
+    wakes: Wakes
+    now: Callable[[], int]
+    start: Callable[..., None]
+    """A nursery's ``start_soon``, for the tasks that watch over answers."""
+    doubt: Callable[[], None]
+    """Called when something has to be asked: starts or extends reconciliation."""
+    orders: dict[str, Order] = attrs.field(factory=dict, init=False)
+    """By client order id, in the order in which they were placed."""
+    foreign: dict[str, OrderUpdate] = attrs.field(factory=dict, init=False)
+    """Orders of the account that aren't ours, by number: shown, never touched."""
+    contradictions: list[str] = attrs.field(factory=list, init=False)
+    """What the venue said that can't be; a line each."""
+    _ears: dict[str, OrderEar] = attrs.field(factory=dict, init=False)
+    _counts: dict[str, int] = attrs.field(factory=dict, init=False)
+    _pending: dict[str, _Pending] = attrs.field(factory=dict, init=False)
+    _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
+    _seen: set[tuple[str, str]] = attrs.field(factory=set, init=False)
+    _early: OrderedDict[tuple[str, str], Fill] = attrs.field(factory=OrderedDict, init=False)
+    lane_up: bool = attrs.field(default=False, init=False)
+    lane: Signal = attrs.field(init=False)
+    """Notified when the command lane opens or ends."""
+
+    def __attrs_post_init__(self) -> None:
+        self.lane = Signal(self.wakes)
+
+    def listen(self, strategy: str, ear: OrderEar) -> None:
+        """Tell `ear` of everything that happens to the orders of `strategy`."""
+        self._ears[strategy] = ear
+
+    # What strategies ask
+
+    def submit(
+        self,
+        strategy: str,
+        instrument: str,
+        side: Side,
+        quantity: Decimal | int,
+        *,
+        limit: Decimal | float | None = None,
+        stop: Decimal | float | None = None,
+        time_in_force: TimeInForce = TimeInForce.DAY,
+        display_quantity: Decimal | None = None,
+    ) -> Order:
+        """Place an order and give its handle at once; it may be refused already.
+
+        A `float` price is rounded to the tick, away from crossing; a `Decimal` must be on it.
+
+        Raises:
+            RiskLimit: The order makes no sense; nothing was sent.
+        """
+        known = self.instrument(instrument)
+        number = self._counts.get(strategy, 0) + 1
+        amount = Decimal(quantity)
+        if not amount.is_finite() or amount <= 0 or amount != amount.to_integral_value():
+            raise RiskLimit(f"{strategy}: quantity must be a whole number of lots above 0, not {quantity}")
+        price = self._price(known, limit, side, "limit")
+        trigger = self._price(known, stop, side.opposite, "stop")
+        kinds = {
+            (False, False): OrderType.MARKET,
+            (True, False): OrderType.LIMIT,
+            (False, True): OrderType.STOP,
+            (True, True): OrderType.STOP_LIMIT,
+        }
+        request = OrderRequest(
+            client_order_id=f"{self.tag}-{strategy}-{number}",
+            account=self.account,
+            instrument=instrument,
+            side=side,
+            quantity=amount,
+            type=kinds[price is not None, trigger is not None],
+            price=price,
+            stop_price=trigger,
+            time_in_force=time_in_force,
+            board=known.board,
+            display_quantity=display_quantity,
+        )
+        self._counts[strategy] = number
+        order = Order(request, strategy, self, Signal(self.wakes), self._tell, self.now())
+        self.orders[request.client_order_id] = order
+        if self._send(order, CreateOrder(guid=request.client_order_id, request=request)):
+            order.learn(Evidence.LEFT)
+        else:
+            order.learn(Evidence.NEVER_LEFT, "the command lane is down; nothing was sent")
+        return order
+
+    def cancel_nowait(self, order: Order) -> None:
+        """Withdraw `order`; while the lane is down or its number unknown, as soon as that changes."""
+        if not order.is_open or order.state is OrderState.CANCEL_SENT:
+            return
+        order.cancel_wanted = True
+        self._cancel_if_possible(order)
+
+    def amend_nowait(self, order: Order, *, limit: Decimal | None, quantity: Decimal | None) -> None:
+        """Replace limit, or the lots that are still to be filled.
+
+        Raises:
+            OrderRefused: It can't be amended now: ended, in doubt, or another amend is on its way.
+        """
+        if order.amending is not None or order.venue_order_id is None or order.state.doubtful or not order.is_open:
+            raise OrderRefused(f"{order.client_order_id} can't be amended while it is {order.state.value}")
+        request = order.request
+        known = self.instrument(request.instrument)
+        price = request.price if limit is None else self._price(known, limit, request.side, "limit")
+        lots = order.remaining if quantity is None else quantity
+        if lots <= 0:
+            raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
+        wanted = attrs.evolve(request, price=price, quantity=lots)
+        self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
+        guid = f"{order.client_order_id}-a{tries}"
+        order.amending = wanted
+        if not self._send(order, AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted)):
+            order.amending = None
+            raise OrderRefused(f"{order.client_order_id}: the command lane is down; the amend wasn't sent")
+
+    # What the wires say
+
+    def lane_changed(self, *, up: bool, reason: str) -> None:
+        """The command lane opened or ended."""
+        self.lane_up = up
+        self.lane.notify()
+        if not up:
+            for pending in list(self._pending.values()):
+                self._lose(pending, f"the command lane ended before an answer: {reason}")
+            return
+        if any(order.is_open for order in self.orders.values()):
+            self.doubt()
+        for order in self.orders.values():
+            if order.cancel_wanted and order.is_open:
+                self._cancel_if_possible(order)
+
+    def replied(self, reply: Reply) -> bool:
+        """Fold a reply in; False if no command of ours waits for it."""
+        pending = self._pending.pop(reply.guid, None)
+        if pending is None:
+            return False
+        pending.answered.set()
+        order = pending.order
+        words = f"{reply.message} ({reply.code})"
+        if isinstance(pending.command, CreateOrder):
+            self._created(order, reply, words)
+        elif isinstance(pending.command, AmendOrder):
+            self._amended(order, reply, words)
+        elif not reply.ok and order.is_open:
+            # The likeliest reason is that it has ended already; its own stream or a query tells how.
+            order.learn(Evidence.CANCEL_REFUSED, words)
+            order.lost_at = self.now()
+            self.doubt()
+        else:
+            # "Deleted" is the broker's word; how much was filled before comes by the stream. Asked if it doesn't.
+            order.lost_at = self.now()
+            self._doubt_later()
+        return True
+
+    def updated(self, update: OrderUpdate) -> bool:
+        """Fold in what the venue says of one order; False if it isn't ours."""
+        order = self._find(update.client_order_id, update.venue_order_id)
+        if order is None:
+            if len(self.foreign) < _REMEMBERED or update.venue_order_id in self.foreign:
+                self.foreign[update.venue_order_id] = update
+            return False
+        number = update.venue_order_id
+        self._by_number[number] = order
+        is_stop = order.request.stop_price is not None
+        if is_stop and update.stop_price is not None and update.status is OrderStatus.FILLED:
+            # It triggered: what became of it is told under the number of the order it turned into.
+            self._learn(order, Evidence.ACCEPTED)
+            return True
+        past = order.venue_order_id is not None and number != order.venue_order_id and number in order.filled_by_number
+        if past and not is_stop and update.status is not OrderStatus.WORKING:
+            return True  # A number from before an amend: its end is the amend itself.
+        if order.venue_order_id is None:
+            self._number(order, number)
+        elif number != order.venue_order_id and update.status is OrderStatus.WORKING and order.amending is not None:
+            self._renumber(order, number)
+        elif number != order.venue_order_id and not is_stop:
+            return True
+        if update.status is OrderStatus.CANCELLED and order.amending is not None and number == order.venue_order_id:
+            # ALOR amends by cancelling and placing anew: this is the first half of it, unless the amend fails.
+            order.ending = (Evidence.CANCELLED, number, update.filled)
+            return True
+        self._fold(order, update)
+        return True
+
+    def filled(self, fill: Fill) -> bool:
+        """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
+        key = (fill.instrument, fill.trade_id)
+        if key in self._seen:
+            return True
+        order = self._find(fill.client_order_id, fill.venue_order_id)
+        if order is None:
+            self._early[key] = fill
+            if len(self._early) > _REMEMBERED:
+                self._early.popitem(last=False)
+            return False
+        number = fill.venue_order_id
+        if order.venue_order_id is None:
+            self._number(order, number)
+        elif number not in order.filled_by_number and order.amending is not None:
+            self._renumber(order, number)
+        order.filled_by_number[number] = order.filled_by_number.get(number, Decimal(0)) + fill.quantity
+        order.fills_seen.append(fill)
+        ear = self._ears.get(order.strategy)
+        if ear is not None:
+            ear.order_filled(order, fill)
+        self._seen.add(key)  # After it was applied: a fill that failed halfway would be lost otherwise.
+        if order.filled_quantity > order.quantity:
+            self._contradict(f"{order.client_order_id}: {order.filled_quantity} lots filled of {order.quantity}")
+        whole = order.remaining <= 0
+        self._learn(order, Evidence.ALL_FILLED if whole else Evidence.PART_FILLED)
+        self._settle_ending(order)
+        return True
+
+    # What reconciliation says
+
+    def doubtful(self) -> list[Order]:
+        """Give the orders that the venue has to be asked about."""
+        return [
+            order
+            for order in self.orders.values()
+            if order.state.doubtful or (order.ending is not None and order.is_open) or order.lost_at is not None
+        ]
+
+    def not_shown(self, shown: set[str], *, asked_at: int, propagation: int) -> None:
+        """An authoritative list of all orders, asked for at `asked_at`, shows the client ids and numbers `shown`.
+
+        An order that may have been lost on its way, long enough ago, isn't there: it never came to be.
+        """
+        for order in self.doubtful():
+            if order.client_order_id in shown or order.venue_order_id in shown:
+                if not order.state.doubtful and order.ending is None:
+                    order.lost_at = None
+                continue
+            lost = order.lost_at
+            if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
+                if lost is not None and asked_at - lost >= propagation:
+                    order.lost_at = None
+                    order.learn(Evidence.NOT_FOUND, f"the venue doesn't have it ({order.reason})")
+            elif lost is not None and asked_at - lost >= propagation:
+                order.lost_at = None
+                self._contradict(f"{order.client_order_id}: the venue no longer shows order {order.venue_order_id}")
+
+    # Inside
+
+    def _tell(self, order: Order) -> None:
+        ear = self._ears.get(order.strategy)
+        if ear is not None:
+            ear.order_changed(order)
+
+    def instrument(self, symbol: str) -> Instrument:
+        known = self.instruments.get(symbol)
+        if known is None:
+            raise RiskLimit(f"no instrument {symbol!r} in this run; declare a stream of it in the strategy")
+        return known
+
+    def _price(self, known: Instrument, price: Decimal | float | None, side: Side, what: str) -> Decimal | None:
+        if price is None:
+            return None
+        exact = Decimal(str(price))
+        if not exact.is_finite():
+            raise RiskLimit(f"{known.symbol}: {what} {price} isn't a price")
+        rounded = known.round_price(exact, side=side)
+        if isinstance(price, Decimal) and rounded != exact:
+            raise RiskLimit(f"{known.symbol}: {what} {price} isn't a multiple of the tick {known.tick}")
+        return rounded
+
+    def _send(self, order: Order, command: Command) -> bool:
+        if not self.port.command(order.strategy, command):
+            return False
+        pending = self._pending[command.guid] = _Pending(order, command)
+        self.start(self._watch, pending)
+        return True
+
+    async def _watch(self, pending: _Pending) -> None:
+        """See to it that a command is answered, or known to be unanswered."""
+        with trio.move_on_after(REPLY_WITHIN):
+            await pending.answered.wait()
+            return
+        if pending.command.guid in self._pending:
+            reason = f"no answer within {REPLY_WITHIN:g} s"
+            self._lose(pending, reason)
+            self.port.suspect(reason)
+
+    def _lose(self, pending: _Pending, reason: str) -> None:
+        self._pending.pop(pending.command.guid, None)
+        pending.answered.set()
+        order = pending.order
+        order.lost_at = self.now()
+        if isinstance(pending.command, AmendOrder):
+            order.amend_refusal = OrderRefused(f"{order.client_order_id}: outcome of the amend unknown: {reason}")
+            order.amending = None
+            self._settle_ending(order)
+        if order.is_open:
+            order.learn(Evidence.ANSWER_LOST, reason)
+        self.doubt()
+
+    def _created(self, order: Order, reply: Reply, words: str) -> None:
+        if reply.ok:
+            if reply.venue_order_id is not None and order.venue_order_id is None:
+                self._number(order, reply.venue_order_id)
+            if order.state in (OrderState.SENT, OrderState.UNKNOWN):
+                order.learn(Evidence.ACCEPTED)
+            if order.cancel_wanted:
+                self._cancel_if_possible(order)
+        elif order.state in (OrderState.SENT, OrderState.UNKNOWN):
+            order.learn(Evidence.REFUSED, words)
+        else:
+            self._contradict(f"{order.client_order_id}: refused ({words}), though it is {order.state.value}")
+            self.doubt()
+
+    def _amended(self, order: Order, reply: Reply, words: str) -> None:
+        if reply.ok:
+            if order.amending is not None:
+                self._renumber(order, reply.venue_order_id or order.venue_order_id or "")
+            return
+        order.amend_refusal = OrderRefused(f"{order.client_order_id}: {words}", code=reply.code, words=reply.message)
+        order.amending = None
+        self._settle_ending(order)
+        order.changed.notify()
+
+    def _renumber(self, order: Order, number: str) -> None:
+        """The amend took effect: the order goes on under `number`, with what was filled before carried over."""
+        wanted = order.amending
+        if wanted is None:
+            raise LocalProtocolError(f"{order.client_order_id} isn't being amended")
+        before = order.venue_order_id
+        if before is not None:
+            order.filled_by_number.setdefault(before, Decimal(0))
+        order.carried = sum((lots for held, lots in order.filled_by_number.items() if held != number), Decimal(0))
+        order.request, order.amending, order.ending = wanted, None, None
+        order.venue_order_id = number
+        order.filled_by_number.setdefault(number, Decimal(0))
+        self._by_number[number] = order
+        self._tell(order)
+        order.changed.notify()
+        self._take_early(number)
+
+    def _number(self, order: Order, number: str) -> None:
+        order.venue_order_id = number
+        self._by_number[number] = order
+        order.filled_by_number.setdefault(number, Decimal(0))
+        self._take_early(number)
+
+    def _take_early(self, number: str) -> None:
+        for key in [key for key, fill in self._early.items() if fill.venue_order_id == number]:
+            self.filled(self._early.pop(key))
+
+    def _find(self, client_order_id: str | None, number: str) -> Order | None:
+        if client_order_id is not None:
+            order = self.orders.get(client_order_id)
+            if order is not None:
+                return order
+        return self._by_number.get(number)
+
+    def _fold(self, order: Order, update: OrderUpdate) -> None:
+        match update.status:
+            case OrderStatus.WORKING:
+                have = order.filled_by_number.get(update.venue_order_id, Decimal(0))
+                self._learn(order, Evidence.PART_FILLED if have else Evidence.ACCEPTED)
+                if update.filled > have:
+                    self._doubt_later()
+                if not order.state.doubtful and order.ending is None:
+                    order.lost_at = None
+                if order.cancel_wanted:
+                    self._cancel_if_possible(order)
+            case OrderStatus.FILLED:
+                order.ending = (Evidence.ALL_FILLED, update.venue_order_id, update.filled)
+            case OrderStatus.CANCELLED:
+                order.ending = (Evidence.CANCELLED, update.venue_order_id, update.filled)
+            case OrderStatus.EXPIRED:
+                order.ending = (Evidence.EXPIRED, update.venue_order_id, update.filled)
+            case OrderStatus.REJECTED:
+                order.ending = (Evidence.REFUSED, update.venue_order_id, update.filled)
+        if update.reason:
+            order.reason = update.reason
+        self._settle_ending(order)
+
+    def _settle_ending(self, order: Order) -> None:
+        """End the order once every fill that the venue counts has been told; until then it waits for them."""
+        if order.ending is None or order.amending is not None:
+            return
+        evidence, number, counted = order.ending
+        if order.filled_by_number.get(number, Decimal(0)) < counted:
+            self._doubt_later()
+            return
+        order.ending = order.lost_at = None
+        if order.is_open:
+            if evidence is Evidence.REFUSED and order.filled_quantity:
+                evidence = Evidence.CANCELLED  # What was left of it was refused.
+            self._learn(order, evidence)
+
+    def _learn(self, order: Order, evidence: Evidence) -> None:
+        try:
+            order.learn(evidence)
+        except LocalProtocolError as exc:
+            self._contradict(f"{order.client_order_id}: {exc}")
+
+    def _contradict(self, line: str) -> None:
+        self.contradictions.append(line)
+        del self.contradictions[:-_REMEMBERED]
+
+    def _cancel_if_possible(self, order: Order) -> None:
+        if order.venue_order_id is None or order.state is OrderState.CANCEL_SENT or order.amending is not None:
+            return
+        self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
+        if tries > _TRIES:
+            self._contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
+            order.cancel_wanted = False
+            return
+        guid = f"{order.client_order_id}-c{tries}"
+        if self._send(order, CancelOrder(guid=guid, venue_order_id=order.venue_order_id, request=order.request)):
+            order.learn(Evidence.CANCEL_LEFT)
+
+    def _doubt_later(self) -> None:
+        """Fills usually follow within milliseconds; ask only if they don't."""
+        self.start(self._doubt_after, 1.0)
+
+    async def _doubt_after(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        if self.doubtful():
+            self.doubt()

@@ -1,0 +1,59 @@
+"""Looking after subscriptions: unconfirmed ones are asked for again, silent ones are told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from strategykit.runtime.clock import RunClock
+from strategykit.runtime.engine import Engine
+from strategykit.venues.subscriptions import SubscriptionState
+
+__all__ = ["keep_fresh", "keep_house"]
+
+CONFIRM_WITHIN: Final = 10.0
+"""Seconds until an unanswered subscription is asked for again."""
+
+ASKS: Final = 3
+"""Times that one connection is asked; then the connection counts as dead and a new one is opened."""
+
+LOOK_EVERY: Final = 0.25
+"""Seconds between two looks."""
+
+
+async def keep_fresh(engine: Engine, clock: RunClock) -> None:
+    """Tell silences of a recording, whose subscriptions need no other care, until cancelled."""
+    while True:
+        due = engine.table.next_silence()
+        pause = LOOK_EVERY if due is None else max((due - clock.reading) * 1e-9, 0.001)
+        await trio.sleep(max(pause, 0.001))
+        for stale in engine.table.silent(clock.reading):
+            engine.route(stale)
+
+
+async def keep_house(engine: Engine, clock: RunClock) -> None:
+    """Look after the guid table of `engine` until cancelled."""
+    asked: dict[tuple[str, int], tuple[float, int]] = {}
+    while True:
+        now = trio.current_time()
+        overdue: dict[tuple[str, int], tuple[float, int]] = {}
+        for row in list(engine.table):
+            session = engine.sessions.get(row.connection)
+            if row.state is not SubscriptionState.ASKED or session is None:
+                continue
+            since, tries = asked.get((row.guid, session), (now, 1))
+            if now - since >= CONFIRM_WITHIN:
+                if tries >= ASKS:
+                    engine.wires.drop(row.connection, f"{row.stream.label} unconfirmed after {tries} requests")
+                    continue
+                engine.ledger.note(
+                    "venue", f"{row.stream.label}: no confirmation within {CONFIRM_WITHIN:g} s; asking again"
+                )
+                engine.ask_again(row)
+                since, tries = now, tries + 1
+            overdue[row.guid, session] = (since, tries)
+        asked = overdue
+        for stale in engine.table.silent(clock.reading):
+            engine.route(stale)
+        await trio.sleep(LOOK_EVERY)

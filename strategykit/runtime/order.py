@@ -1,0 +1,195 @@
+"""The handle of one order: what is known of it, and ways to wait for more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from typing import Protocol
+
+import attrs
+
+from strategykit.errors import OrderEnded, OrderRefused
+from strategykit.model.events import Fill, Side
+from strategykit.model.orders import Evidence, OrderRequest, OrderState, next_state
+from strategykit.runtime.waking import Signal
+
+__all__ = ["Order", "OrderKeeper"]
+
+
+class OrderKeeper(Protocol):
+    """What a handle asks of the gateway."""
+
+    def cancel_nowait(self, order: Order) -> None: ...
+    def amend_nowait(self, order: Order, *, limit: Decimal | None, quantity: Decimal | None) -> None: ...
+
+
+@attrs.define(eq=False, repr=False)
+class Order:
+    """One order of one strategy. The gateway writes it; strategies read it and wait on it."""
+
+    request: OrderRequest
+    """As it stands now: an amend replaces it."""
+    strategy: str
+    keeper: OrderKeeper
+    changed: Signal
+    told: Callable[[Order], None]
+    """Called at every change, before those who wait are woken."""
+    placed: int
+    """Nanoseconds UTC: when it was decided."""
+    state: OrderState = attrs.field(default=OrderState.INTENT, init=False)
+    venue_order_id: str | None = attrs.field(default=None, init=False)
+    """The number it has now; an amend may change it."""
+    fills_seen: list[Fill] = attrs.field(factory=list, init=False)
+    filled_by_number: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+    """Lots filled under each number that the order has had."""
+    reason: str = attrs.field(default="", init=False)
+    """Why it was refused, or is unknown, in words."""
+    lost_at: int | None = attrs.field(default=None, init=False)
+    """When an answer about it was last lost."""
+    cancel_wanted: bool = attrs.field(default=False, init=False)
+    amending: OrderRequest | None = attrs.field(default=None, init=False)
+    """What it is being amended to."""
+    amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
+    ending: tuple[Evidence, str, Decimal] | None = attrs.field(default=None, init=False)
+    """The venue says that it ended, under which number and with how many lots filled; fills are still to come."""
+    carried: Decimal = attrs.field(default=Decimal(0), init=False)
+    """Lots that were filled under numbers from before the last amend."""
+
+    def __repr__(self) -> str:
+        r = self.request
+        price = "market" if r.price is None else f"at {r.price}"
+        return (
+            f"<Order {r.client_order_id} {r.side.value} {r.quantity} {r.instrument} {price}: "
+            f"{self.state.value}, {self.filled_quantity} filled>"
+        )
+
+    @property
+    def client_order_id(self) -> str:
+        return self.request.client_order_id
+
+    @property
+    def side(self) -> Side:
+        return self.request.side
+
+    @property
+    def instrument(self) -> str:
+        return self.request.instrument
+
+    @property
+    def quantity(self) -> Decimal:
+        """Lots in all, those filled before an amend included."""
+        return self.carried + self.request.quantity
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """Lots filled so far, under all its numbers."""
+        return sum(self.filled_by_number.values(), Decimal(0))
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.filled_quantity
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Mean price of the fills so far, weighted by quantity."""
+        total = sum((fill.quantity for fill in self.fills_seen), Decimal(0))
+        if not total:
+            return None
+        return sum((fill.price * fill.quantity for fill in self.fills_seen), Decimal(0)) / total
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be filled, as far as is known."""
+        return not self.state.terminal
+
+    def learn(self, evidence: Evidence, reason: str = "") -> None:
+        """Fold what happened into the state. For the gateway.
+
+        Raises:
+            LocalProtocolError: It can't happen to an order in this state.
+        """
+        self.state = next_state(self.state, evidence)
+        if reason:
+            self.reason = reason
+        self.told(self)
+        self.changed.notify()
+
+    async def accepted(self) -> None:
+        """Wait until the venue has accepted it.
+
+        Raises:
+            OrderRefused: It said no, or nothing could be sent.
+        """
+        await self.changed.until(lambda: self.state not in (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN))
+        if self.state is OrderState.REJECTED:
+            raise OrderRefused(f"{self.client_order_id}: {self.reason or 'refused'}", words=self.reason)
+
+    async def filled(self) -> None:
+        """Wait until all of it is filled; at once if it already is.
+
+        Raises:
+            OrderEnded: It ended with less.
+        """
+        await self.changed.until(lambda: self.state.terminal)
+        if self.state is not OrderState.FILLED:
+            raise OrderEnded(
+                f"{self.client_order_id} ended {self.state.value} with {self.filled_quantity} of {self.quantity} lots filled"
+                + (f": {self.reason}" if self.reason else "")
+            )
+
+    async def ended(self) -> OrderState:
+        """Wait until nothing more can happen to it; give its final state."""
+        await self.changed.until(lambda: self.state.terminal)
+        return self.state
+
+    async def known(self) -> OrderState:
+        """Wait until its state isn't in doubt; give it."""
+        await self.changed.until(lambda: not self.state.doubtful)
+        return self.state
+
+    def fills(self) -> AsyncIterator[Fill]:
+        """Iterate over every fill, those from before the call too, until the order has ended."""
+        return _Fills(self)
+
+    async def cancel(self) -> OrderState:
+        """Withdraw what is unfilled and wait for the venue's word; the final state may be FILLED."""
+        self.keeper.cancel_nowait(self)
+        return await self.ended()
+
+    def cancel_nowait(self) -> None:
+        """Ask for the cancel and go on."""
+        self.keeper.cancel_nowait(self)
+
+    async def amend(self, *, limit: Decimal | float | None = None, quantity: Decimal | int | None = None) -> OrderState:
+        """Change limit or remaining quantity and wait for the answer; gives the state, which may be FILLED.
+
+        Raises:
+            OrderRefused: The venue said no; the order stands as it was.
+        """
+        self.amend_refusal = None
+        self.keeper.amend_nowait(
+            self,
+            limit=None if limit is None else Decimal(str(limit)),
+            quantity=None if quantity is None else Decimal(quantity),
+        )
+        await self.changed.until(lambda: self.amending is None or self.state.terminal)
+        if self.amend_refusal is not None:
+            raise self.amend_refusal
+        return self.state
+
+
+@attrs.define(eq=False)
+class _Fills:
+    order: Order
+    seen: int = 0
+
+    def __aiter__(self) -> _Fills:
+        return self
+
+    async def __anext__(self) -> Fill:
+        order = self.order
+        await order.changed.until(lambda: len(order.fills_seen) > self.seen or order.state.terminal)
+        if self.seen == len(order.fills_seen):
+            raise StopAsyncIteration
+        self.seen += 1
+        return order.fills_seen[self.seen - 1]

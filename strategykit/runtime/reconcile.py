@@ -1,0 +1,106 @@
+"""Asking the venue until nothing about our orders is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.model.events import Event, Fill, OrderUpdate
+from strategykit.model.instruments import Instrument
+from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.waking import Signal
+from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades
+
+__all__ = ["Reconciler"]
+
+PROPAGATION: Final = 2_000_000_000
+"""Nanoseconds that a venue may take until an order that reached it shows in its lists."""
+
+ANSWER_WITHIN: Final = 10.0
+"""Seconds for one round of questions."""
+
+LONGEST_PAUSE: Final = 10.0
+"""Seconds between two rounds while the venue doesn't answer."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Reconciler:
+    """One round after another while there is doubt; one at a time, however often doubt is raised."""
+
+    ask: Callable[[Ask, Callable[[Sequence[Event | Instrument] | None, str], None]], None]
+    start: Callable[..., None]
+    account: str
+    exchange: str | None
+    now: Callable[[], int]
+    note: Callable[[str, str], None]
+    certain: Signal
+    """Notified after every round."""
+    rounds: int = attrs.field(default=0, init=False)
+    _running: bool = attrs.field(default=False, init=False)
+    _again: bool = attrs.field(default=False, init=False)
+
+    def doubt(self, gateway: Gateway) -> None:
+        """Something has to be asked; a round that is under way is followed by another one."""
+        self._again = True
+        if not self._running:
+            self._running = True
+            self.start(self._run, gateway)
+
+    async def _run(self, gateway: Gateway) -> None:
+        pause = 0.25
+        try:
+            while self._again or gateway.doubtful():
+                self._again = False
+                if await self._round(gateway):
+                    pause = 0.25
+                self.certain.notify()
+                if gateway.doubtful():
+                    await trio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
+        finally:
+            self._running = False
+
+    async def _round(self, gateway: Gateway) -> bool:
+        """Ask once for fills and orders, fills first: an order's end is believed when its fills are told."""
+        self.rounds += 1
+        asked_at = self.now()
+        shown: set[str] = set()
+        whole = True
+        asks: tuple[Ask, ...] = (
+            AskTrades(account=self.account, exchange=self.exchange),
+            AskOrders(account=self.account, exchange=self.exchange),
+            AskStopOrders(account=self.account, exchange=self.exchange),
+        )
+        for ask in asks:
+            rows, reason = await self._answer(ask)
+            if rows is None:
+                whole = False
+                self.note("reconcile", f"no answer about {type(ask).__name__}: {reason}")
+                continue
+            for row in rows:
+                if isinstance(row, Fill):
+                    gateway.filled(row)
+                elif isinstance(row, OrderUpdate):
+                    shown.add(row.venue_order_id)
+                    if row.client_order_id is not None:
+                        shown.add(row.client_order_id)
+                    gateway.updated(row)
+        if whole:
+            gateway.not_shown(shown, asked_at=asked_at, propagation=PROPAGATION)
+        return whole
+
+    async def _answer(self, ask: Ask) -> tuple[Sequence[Event | Instrument] | None, str]:
+        answer: list[tuple[Sequence[Event | Instrument] | None, str]] = []
+        came = trio.Event()
+
+        def take(rows: Sequence[Event | Instrument] | None, reason: str) -> None:
+            answer.append((rows, reason))
+            came.set()
+
+        self.ask(ask, take)
+        with trio.move_on_after(ANSWER_WITHIN):
+            await came.wait()
+        return answer[0] if answer else (None, f"nothing within {ANSWER_WITHIN:g} s")

@@ -1,0 +1,229 @@
+"""Strategies side by side: each in its own nursery, so that one that fails takes nobody with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import attrs
+import trio
+
+from strategykit.errors import StrategyError, StrategykitError, SubscriptionRefused
+from strategykit.model.events import Bar, Event
+from strategykit.model.instruments import Instrument
+from strategykit.runtime.desk import Desk
+from strategykit.runtime.engine import Engine
+from strategykit.runtime.feeds import BarFeed, Feed
+from strategykit.strategy import Strategy
+from strategykit.venues.dialect import AskBars
+from strategykit.venues.subscriptions import Subscription
+
+__all__ = ["Seat", "Supervisor"]
+
+WARM_WITHIN: Final = 20.0
+"""Seconds for the history of a strategy's bars to come."""
+
+CLEAN_WITHIN: Final = 10.0
+"""Seconds for a strategy's working orders to be cancelled when it ends."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Seat:
+    """One strategy in a run."""
+
+    name: str
+    strategy: Strategy
+    desk: Desk
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    failure: BaseException | None = None
+    state: str = "waiting"
+    """``"waiting"``, ``"warming"``, ``"running"``, ``"leaving"``, ``"ended"`` or ``"failed"``."""
+    rows: list[tuple[Subscription, Feed[Any]]] = attrs.field(factory=list)
+    left: list[str] = attrs.field(factory=list)
+    """Orders that were still open, or in doubt, when it had gone."""
+
+    def fail(self, error: BaseException) -> None:
+        """Stop this strategy for a reason; the first one stands."""
+        if self.failure is None:
+            self.failure = error
+        self.scope.cancel()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Supervisor:
+    """Runs seats until each has ended or `stop` was called."""
+
+    engine: Engine
+    seats: Sequence[Seat]
+    now: Callable[[], int]
+    note: Callable[[str, str], None]
+    keep_orders: bool = False
+    """True: working orders outlive their strategy."""
+    require_history: bool = True
+    """False in a backtest, whose tape may not hold what was asked for."""
+    stopping: bool = attrs.field(default=False, init=False)
+    opening: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    """Around whatever comes before the strategies; `stop` cancels it too."""
+
+    def seat(self, name: str) -> Seat:
+        for seat in self.seats:
+            if seat.name == name:
+                return seat
+        raise StrategyError(f"no strategy is named {name!r}")
+
+    def stop(self) -> None:
+        """Cancel every strategy; each leaves through its own scopes."""
+        self.stopping = True
+        self.opening.cancel()
+        for seat in self.seats:
+            seat.scope.cancel()
+
+    def controlled(self, word: str) -> None:
+        """Take a word from outside: ``"stop"``, or ``"hurry"`` when there is no more time."""
+        if word == "hurry":
+            self.hurry()
+        else:
+            self.stop()
+
+    def hurry(self) -> None:
+        """Stop, and give clean-up no more time."""
+        self.stop()
+        for seat in self.seats:
+            seat.desk.hurry()
+
+    def refused(self, owner: str, words: str) -> None:
+        """A stream that `owner` needs can't be had."""
+        for seat in self.seats:
+            if seat.name == owner:
+                seat.fail(SubscriptionRefused(f"{owner}: {words}", words=words))
+
+    def raised(self, receive: object, error: BaseException) -> None:
+        """A handler raised: stop its strategy."""
+        feed = getattr(receive, "__self__", None)
+        for seat in self.seats:
+            if any(feed is mine for _, mine in seat.rows):
+                seat.fail(error)
+
+    async def run(self) -> None:
+        """Run all seats; returns when each has left."""
+        async with trio.open_nursery() as nursery:
+            # One after the other, so that what they ask for at the start has a stated order.
+            for seat in self.seats:
+                self._declare(seat)
+            for seat in self.seats:
+                nursery.start_soon(self._run_seat, seat)
+                await _let_run(seat)
+
+    def _declare(self, seat: Seat) -> None:
+        now = self.now()
+        try:
+            for declaration in seat.strategy.declarations():
+                stream = declaration.stream(seat.strategy, now=now)
+                feed = declaration.make_feed(seat.strategy, stream, seat.desk)
+                seat.desk.feeds[declaration.name] = feed
+                row = self.engine.want(stream, seat.name, feed.deliver, fresh_within=declaration.fresh_within)
+                feed.guid = row.guid
+                seat.rows.append((row, feed))
+        except StrategykitError as exc:
+            seat.fail(exc)
+
+    async def _run_seat(self, seat: Seat) -> None:
+        try:
+            with seat.scope:
+                async with trio.open_nursery() as nursery:
+                    seat.desk.nursery = nursery
+                    seat.state = "warming"
+                    await self._warm(seat)
+                    seat.state = "running"
+                    await seat.strategy.run()
+                    if _reacts(seat.strategy) or nursery.child_tasks:
+                        await trio.sleep_forever()
+        except* Exception as group:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+            seat.fail(_plain(group))
+        finally:
+            seat.state = "leaving"
+            await self._leave(seat)
+            seat.state = "ended" if seat.failure is None else "failed"
+            if seat.failure is not None:
+                self.note(seat.name, f"failed: {type(seat.failure).__name__}: {seat.failure}")
+
+    async def _warm(self, seat: Seat) -> None:
+        """Have the history of every bar stream loaded, side by side."""
+        cold = [feed for _, feed in seat.rows if isinstance(feed, BarFeed) and not feed.warm]
+        if not cold:
+            await trio.lowlevel.checkpoint()
+            return
+        with trio.move_on_after(WARM_WITHIN):
+            async with trio.open_nursery() as nursery:
+                for feed in cold:
+                    nursery.start_soon(self._load, seat, feed)
+        for feed in cold:
+            if not feed.warm:
+                reason = f"{feed.stream.label}: its history of {feed.history} bars didn't come in {WARM_WITHIN:g} s"
+                if self.require_history:
+                    raise StrategyError(reason)
+                self.note(seat.name, reason)
+                feed.warmed([])
+
+    async def _load(self, seat: Seat, feed: BarFeed) -> None:
+        stream, came = feed.stream, trio.Event()
+        reasons: list[str] = []
+
+        def take(rows: Sequence[Event | Instrument] | None, reason: str) -> None:
+            if rows is None:
+                reasons.append(reason)
+            elif not feed.warm:
+                bars = [row for row in rows if isinstance(row, Bar)]
+                # The last one may still be forming; the live stream tells its end.
+                feed.warmed([bar for bar in bars if bar.open_time + bar.interval <= self.now()])
+            came.set()
+
+        ask = AskBars(
+            instrument=stream.instrument or "",
+            interval=stream.interval or 0,
+            count=feed.history,
+            until=self.now(),
+            exchange=stream.exchange,
+            board=stream.board,
+        )
+        self.engine.ask(ask, take)
+        await came.wait()
+        if reasons:
+            if self.require_history:
+                raise StrategyError(f"{stream.label}: its history can't be loaded: {reasons[0]}")
+            self.note(seat.name, f"{stream.label}: no history: {reasons[0]}")
+            feed.warmed([])
+
+    async def _leave(self, seat: Seat) -> None:
+        """Cancel working orders by policy and end the strategy's subscriptions; shielded and bounded."""
+        if not self.keep_orders or seat.failure is not None:
+            with seat.desk.leaving(CLEAN_WITHIN):
+                orders = list(seat.desk.open_orders())
+                for order in orders:
+                    order.cancel_nowait()
+                for order in orders:
+                    await order.ended()
+        seat.left = [repr(order) for order in seat.desk.open_orders()]
+        for row, feed in seat.rows:
+            if not self.stopping:
+                self.engine.release(row, seat.name, feed.deliver)
+
+
+async def _let_run(seat: Seat) -> None:
+    """Give a seat its first steps before the next one gets its own."""
+    while seat.state == "waiting":
+        await trio.lowlevel.checkpoint()
+
+
+def _reacts(strategy: Strategy) -> bool:
+    """Whether the strategy has handlers, and so goes on after its `run`."""
+    names = [name for name in vars(Strategy) if name.startswith("on_")]
+    return any(getattr(type(strategy), name) is not getattr(Strategy, name) for name in names)
+
+
+def _plain(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the one error that a group of one holds, or the group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

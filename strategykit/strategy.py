@@ -1,0 +1,460 @@
+"""What users subclass: `Strategy`, its parameters, and the streams that it declares."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, dataclass_transform, overload
+
+import attrs
+import trio
+
+from strategykit.errors import ConfigError, StrategyError
+from strategykit.indicators import Condition
+from strategykit.model.bars import interval as parse_interval
+from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Trade
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import TimeInForce
+from strategykit.model.portfolio import Portfolio
+from strategykit.runtime.desk import Desk
+from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
+from strategykit.runtime.order import Order
+from strategykit.runtime.scopes import Freshness, Holding
+from strategykit.venues.streams import Stream, StreamKind
+
+__all__ = ["Bars", "Books", "Declaration", "Quotes", "Strategy", "Trades", "define", "param"]
+
+C = TypeVar("C")
+F = TypeVar("F", bound=Feed[Any])
+
+_MILLISECOND: Final = 1_000_000
+
+
+def param(
+    default: Any = attrs.NOTHING,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    help: str = "",  # noqa: A002 - the word that command lines use for it
+) -> Any:
+    """Declare a parameter once: validation, command-line flag, range of a sweep, label in a report.
+
+    Args:
+        low: The least value allowed.
+        high: The greatest value allowed.
+        step: Distance between two values in a sweep.
+        help: What it means, with its unit; shown by ``--help``.
+    """
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if low is not None and value < low:
+            raise ConfigError(f"parameter {attribute.name} = {value!r} is below its least value {low}")
+        if high is not None and value > high:
+            raise ConfigError(f"parameter {attribute.name} = {value!r} is above its greatest value {high}")
+
+    metadata = {"low": low, "high": high, "step": step, "help": help}
+    return attrs.field(default=default, metadata=metadata, validator=check)
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field, param))
+def define(cls: type[C]) -> type[C]:
+    """Make a strategy class: annotated names are parameters, the others are what they are.
+
+    Strategies compare by identity, so that two of the same parameters stay two.
+    """
+    return attrs.define(cls, slots=False, eq=False, kw_only=True)
+
+
+class Declaration(Generic[F]):
+    """A stream that a strategy wants: a class attribute without annotation.
+
+    On a running strategy the attribute is the stream's feed. Texts may name parameters, as ``"{instrument}"``.
+    """
+
+    kind: ClassVar[StreamKind]
+    handler: ClassVar[str]
+
+    def __init__(self, instrument: str, *, fresh: float | None = None, exchange: str | None = None) -> None:
+        self._instrument = instrument
+        self._fresh = fresh
+        self._exchange = exchange
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Strategy, owner: type) -> F: ...
+    def __get__(self, instance: Strategy | None, owner: type) -> Self | F:
+        if instance is None:
+            return self
+        return cast("F", instance.desk.feed(self.name))
+
+    @property
+    def fresh_within(self) -> int | None:
+        """Nanoseconds of silence after which `Stale` is told; None: never."""
+        return None if self._fresh is None else int(self._fresh * 1e9)
+
+    def stream(self, strategy: Strategy, *, now: int) -> Stream:
+        """Give what to subscribe to, with the strategy's parameters filled in.
+
+        Raises:
+            ConfigError: A text names a parameter that the strategy doesn't have, or a value is wrong.
+        """
+        return Stream(
+            kind=self.kind, instrument=self.fill(strategy, self._instrument), exchange=self._exchange, **self.more(now)
+        )
+
+    def fill(self, strategy: Strategy, text: str) -> str:
+        try:
+            return text.format_map(attrs.asdict(cast("Any", strategy), recurse=False))
+        except (KeyError, ValueError, IndexError) as exc:
+            raise ConfigError(
+                f"{type(strategy).__name__}.{self.name}: {text!r} names {exc}, which is no parameter of the strategy"
+            ) from exc
+
+    def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - bars need it
+        return {}
+
+    def make_feed(self, strategy: Strategy, stream: Stream, desk: Desk) -> F:
+        raise NotImplementedError
+
+
+class Trades(Declaration[TradeFeed]):
+    """Public trades of an instrument; `on_trade` gets each.
+
+    Args:
+        instrument: Symbol, or ``"{parameter}"``.
+        past: How many past trades to begin with.
+        fresh: Seconds of silence after which `on_stale` is called.
+    """
+
+    kind = StreamKind.TRADES
+    handler = "on_trade"
+
+    def __init__(
+        self, instrument: str, *, past: int = 0, fresh: float | None = None, exchange: str | None = None
+    ) -> None:
+        super().__init__(instrument, fresh=fresh, exchange=exchange)
+        self._past = past
+
+    def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - the signature is the base's
+        return {"depth": self._past, "skip_history": self._past == 0}
+
+    def make_feed(self, strategy: Strategy, stream: Stream, desk: Desk) -> TradeFeed:
+        return TradeFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=_handler(strategy, self.handler))
+
+
+class Quotes(Declaration[QuoteFeed]):
+    """Best bid and ask of an instrument; `on_quote` gets each, an ``async for`` only the latest."""
+
+    kind = StreamKind.QUOTES
+    handler = "on_quote"
+
+    def make_feed(self, strategy: Strategy, stream: Stream, desk: Desk) -> QuoteFeed:
+        return QuoteFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=_handler(strategy, self.handler))
+
+
+class Books(Declaration[BookFeed]):
+    """Order book of an instrument; `on_book` gets each state, an ``async for`` only the latest.
+
+    Args:
+        depth: Levels a side.
+        every: Milliseconds: the venue sends at most one state in this time. None: its default.
+    """
+
+    kind = StreamKind.BOOK
+    handler = "on_book"
+
+    def __init__(
+        self,
+        instrument: str,
+        *,
+        depth: int = 20,
+        every: int | None = None,
+        fresh: float | None = None,
+        exchange: str | None = None,
+    ) -> None:
+        super().__init__(instrument, fresh=fresh, exchange=exchange)
+        self._depth = depth
+        self._every = every
+
+    def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - the signature is the base's
+        return {"depth": self._depth, "frequency": None if self._every is None else self._every * _MILLISECOND}
+
+    def make_feed(self, strategy: Strategy, stream: Stream, desk: Desk) -> BookFeed:
+        return BookFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=_handler(strategy, self.handler))
+
+
+class Bars(Declaration[BarFeed]):
+    """Closed bars of an instrument; `on_bar` gets each.
+
+    Args:
+        instrument: Symbol, or ``"{parameter}"``.
+        interval: ``"1s"``, ``"1m"``, ``"1h"``, ``"1d"``, …, or ``"{parameter}"``.
+        history: How many past bars indicators begin with; loaded before `Strategy.run` starts.
+        forming: True: also every change of the bar that is forming; its `closed` is False.
+    """
+
+    kind = StreamKind.BARS
+    handler = "on_bar"
+
+    def __init__(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        history: int = 0,
+        forming: bool = False,
+        fresh: float | None = None,
+        exchange: str | None = None,
+    ) -> None:
+        super().__init__(instrument, fresh=fresh, exchange=exchange)
+        self._interval = interval
+        self.history = history
+        self._forming = forming
+
+    def stream(self, strategy: Strategy, *, now: int) -> Stream:
+        length = parse_interval(self.fill(strategy, self._interval))
+        # Two intervals back: history by HTTP and the live stream overlap, so that no bar falls between them.
+        since = (now // length - 2) * length if self.history else now // length * length
+        return Stream(
+            kind=self.kind,
+            instrument=self.fill(strategy, self._instrument),
+            exchange=self._exchange,
+            interval=length,
+            since=since,
+        )
+
+    def make_feed(self, strategy: Strategy, stream: Stream, desk: Desk) -> BarFeed:
+        return BarFeed(
+            self.name,
+            stream,
+            wakes=desk.wakes,
+            owner=desk,
+            handler=_handler(strategy, self.handler),
+            history=self.history,
+            show_forming=self._forming,
+        )
+
+
+def _handler(strategy: Strategy, name: str) -> Callable[[Any], None] | None:
+    """Give the strategy's own handler; None where it has none, which saves a call an event."""
+    if getattr(type(strategy), name) is getattr(Strategy, name):
+        return None
+    return cast("Callable[[Any], None]", getattr(strategy, name))
+
+
+@define
+class Strategy:
+    """A trading strategy: declare streams and parameters, then react in handlers or tell a story in `run`.
+
+    Handlers (``on_…``) are plain functions: nothing else runs meanwhile. They may use verbs that end in
+    ``_nowait`` and `start`. Everything ``async`` belongs in `run`, or in tasks that `start` began.
+    """
+
+    _desk: Desk | None = attrs.field(default=None, init=False, repr=False)
+
+    # To be overridden
+
+    async def run(self) -> None:
+        """Tell the strategy's story; its end ends nothing else: handlers go on."""
+        await trio.sleep_forever()
+
+    def on_trade(self, trade: Trade) -> None:
+        """A public trade."""
+
+    def on_quote(self, quote: Quote) -> None:
+        """A new best bid or ask."""
+
+    def on_book(self, book: BookSnapshot) -> None:
+        """A new state of an order book."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar has closed."""
+
+    def on_order(self, order: Order) -> None:
+        """One of this strategy's orders changed its state."""
+
+    def on_fill(self, fill: Fill) -> None:
+        """One of this strategy's orders was filled, in part or whole."""
+
+    def on_gap(self, gap: Gap) -> None:
+        """Data may be missing; told before the next datum of that stream."""
+
+    def on_stale(self, stale: Stale) -> None:
+        """A stream has been silent for longer than its declaration allows."""
+
+    # Around the strategy
+
+    @property
+    def desk(self) -> Desk:
+        """The run that this strategy is part of."""
+        if self._desk is None:
+            raise StrategyError(f"{type(self).__name__} isn't running: streams and orders exist only inside a run")
+        return self._desk
+
+    def attach(self, desk: Desk) -> None:
+        """Become part of a run. For the supervisor, once, before anything is called."""
+        self._desk = desk
+
+    @classmethod
+    def declarations(cls) -> Iterator[Declaration[Any]]:
+        """Give the streams that the class declares, bases first."""
+        found: dict[str, Declaration[Any]] = {}
+        for base in reversed(cls.__mro__):
+            found.update({name: item for name, item in vars(base).items() if isinstance(item, Declaration)})
+        yield from found.values()
+
+    @property
+    def random(self) -> random.Random:
+        """A generator seeded by the run: the same numbers in a re-run."""
+        return self.desk.random
+
+    def now(self) -> int:
+        """The run's time, nanoseconds UTC: the tape's in replay."""
+        return self.desk.now()
+
+    async def sleep_until(self, time: int) -> None:
+        """Sleep until `time`, nanoseconds UTC by the run's clock."""
+        await self.desk.sleep_until(time)
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """What this strategy holds and has earned, from its own fills."""
+        return self.desk.portfolio
+
+    def position(self, instrument: str | None = None) -> Decimal:
+        """Lots held by this strategy, negative when short."""
+        return self.desk.position(instrument)
+
+    def instrument_of(self, instrument: str | None = None) -> Instrument:
+        """Reference data: tick, lot, currency. Needed where the strategy trades more than one."""
+        return self.desk.instrument(instrument)
+
+    def log(self, text: str) -> None:
+        """Note a line in the run's record."""
+        self.desk.log(text)
+
+    def start(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """Start a task of this strategy; it ends with the strategy at the latest."""
+        self.desk.start(function, *arguments)
+
+    # Waiting
+
+    async def when(self, condition: Condition) -> None:
+        """Return once `condition` holds; at once if it does now."""
+        await self.desk.when(condition)
+
+    # Orders
+
+    def buy_nowait(self, quantity: Decimal | int, **how: Any) -> Order:
+        """Place a buy and give its handle at once; see `buy`."""
+        return self.desk.submit(Side.BUY, quantity, **how)
+
+    def sell_nowait(self, quantity: Decimal | int, **how: Any) -> Order:
+        """Place a sell and give its handle at once; see `buy`."""
+        return self.desk.submit(Side.SELL, quantity, **how)
+
+    async def buy(
+        self,
+        quantity: Decimal | int,
+        *,
+        limit: Decimal | float | None = None,
+        stop: Decimal | float | None = None,
+        instrument: str | None = None,
+        time_in_force: TimeInForce = TimeInForce.DAY,
+        display_quantity: Decimal | None = None,
+    ) -> Order:
+        """Buy `quantity` lots; return when the venue has accepted.
+
+        Args:
+            quantity: Lots.
+            limit: Highest price; None is a market order. A `float` is rounded down to the tick.
+            stop: The order sleeps at the venue until the market trades at or above this.
+            instrument: Needed where the strategy has more than one.
+            time_in_force: How long it lives.
+            display_quantity: Visible lots of an iceberg.
+
+        Raises:
+            OrderRefused: The venue, or the lane to it, said no.
+            RiskLimit: We said no; nothing was sent.
+        """
+        order = self.desk.submit(
+            Side.BUY,
+            quantity,
+            limit=limit,
+            stop=stop,
+            instrument=instrument,
+            time_in_force=time_in_force,
+            display_quantity=display_quantity,
+        )
+        await order.accepted()
+        return order
+
+    async def sell(
+        self,
+        quantity: Decimal | int,
+        *,
+        limit: Decimal | float | None = None,
+        stop: Decimal | float | None = None,
+        instrument: str | None = None,
+        time_in_force: TimeInForce = TimeInForce.DAY,
+        display_quantity: Decimal | None = None,
+    ) -> Order:
+        """Sell `quantity` lots; return when the venue has accepted. See `buy`."""
+        order = self.desk.submit(
+            Side.SELL,
+            quantity,
+            limit=limit,
+            stop=stop,
+            instrument=instrument,
+            time_in_force=time_in_force,
+            display_quantity=display_quantity,
+        )
+        await order.accepted()
+        return order
+
+    # Scopes
+
+    def long(
+        self,
+        quantity: Decimal | int,
+        *,
+        instrument: str | None = None,
+        stop: float | None = None,
+        target: float | None = None,
+    ) -> AbstractAsyncContextManager[Holding]:
+        """Buy at the market and hold while the block runs; whatever the way out, sell what is held.
+
+        Args:
+            quantity: Lots.
+            instrument: Needed where the strategy has more than one.
+            stop: Loss that ends the block, as a part of the entry price: 0.02 is 2 %.
+            target: Gain that ends the block, as a part of the entry price.
+        """
+        return self.desk.hold(Side.BUY, quantity, instrument=instrument, stop=stop, target=target)
+
+    def short(
+        self,
+        quantity: Decimal | int,
+        *,
+        instrument: str | None = None,
+        stop: float | None = None,
+        target: float | None = None,
+    ) -> AbstractAsyncContextManager[Holding]:
+        """Sell at the market and hold while the block runs; whatever the way out, buy back. See `long`."""
+        return self.desk.hold(Side.SELL, quantity, instrument=instrument, stop=stop, target=target)
+
+    def working(self, *orders: Order) -> AbstractAsyncContextManager[None]:
+        """Keep orders working while the block runs; on leaving, what is unfilled is cancelled and waited for."""
+        return self.desk.working(*orders)
+
+    def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness]:
+        """Run the block while `feed` is alive: `within` seconds without an event cancel it."""
+        return self.desk.fresh(feed, within=within)
