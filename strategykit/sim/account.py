@@ -11,6 +11,7 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.events import AccountUpdate, PositionUpdate, Side
 from strategykit.model.instruments import Instrument
+from strategykit.sim.fees import round_money
 
 __all__ = ["Account", "Holding"]
 
@@ -100,19 +101,30 @@ class Account:
         name: Portfolio.
         cash: Money at the start, by currency; the first one is what `update` reports in.
         margin_rate: Share of a position's value, long or short, that equity must cover; 1 is no leverage.
+        cash_step: The smallest unit of cash, to which each fill's value is rounded; None: values are exact.
 
     Raises:
         ConfigError: No currency, or a rate or an amount that can't be.
     """
 
-    def __init__(self, name: str, cash: Mapping[str, Decimal], *, margin_rate: Decimal = Decimal(1)) -> None:
+    def __init__(
+        self,
+        name: str,
+        cash: Mapping[str, Decimal],
+        *,
+        margin_rate: Decimal = Decimal(1),
+        cash_step: Decimal | None = None,
+    ) -> None:
         if not cash:
             raise ConfigError(f"account {name} needs cash in at least one currency, if only 0 RUB")
         if not margin_rate.is_finite() or margin_rate < 0:
             raise ConfigError(f"account {name}: margin_rate must be 0 or above, not {margin_rate}")
         if any(not money.is_finite() for money in cash.values()):
             raise ConfigError(f"account {name}: cash must be finite")
+        if cash_step is not None and not (cash_step.is_finite() and cash_step > 0):
+            raise ConfigError(f"account {name}: cash_step must be above 0, not {cash_step}")
         self.name = name
+        self._cash_step = cash_step
         self.margin_rate = margin_rate
         self.currency = next(iter(cash))
         self.cash = dict(cash)
@@ -132,6 +144,8 @@ class Account:
         self.holding(instrument).apply(side, quantity, price)
         currency = instrument.currency
         paid = instrument.value(price, quantity) * side.sign
+        if self._cash_step is not None:
+            paid = round_money(paid, self._cash_step)
         self.cash[currency] = self.cash.get(currency, _ZERO) - paid - fee
         self.fees[currency] = self.fees.get(currency, _ZERO) + fee
 

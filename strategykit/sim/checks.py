@@ -31,6 +31,10 @@ NOT_FOUND_TO_AMEND: Final = "Order to update not found"
 
 _PRICED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _TRIGGERED: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_MOST_LOTS: Final = 1_000_000_000
+_HIGHEST: Final = 1_000_000_000_000
+"""Bounds on what arithmetic is asked to do: a number from the wire may have any exponent."""
+
 _CAN_WAIT: Final = frozenset({TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCELLED})
 
 
@@ -73,16 +77,20 @@ def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: boo
     quantity = request.quantity
     if not quantity.is_finite() or quantity <= 0 or (whole_lots and quantity != quantity.to_integral_value()):
         return "Invalid or unsupported quantity"
+    if quantity > _MOST_LOTS:
+        return f"BAD_AMOUNT: the quantity can not be greater than {_MOST_LOTS}"
     if len(request.client_order_id) > 100:
         return "BAD_FLAGS: a comment has at most 100 characters"
-    if (request.type in _PRICED) is not bool(request.price):
-        if request.price:
-            return f"BAD_FLAGS: a {request.type.value} order has no price"
-        return "Price may not be 0 for a limit order"
-    if (request.type in _TRIGGERED) is not bool(request.stop_price):
-        if request.stop_price:
-            return f"BAD_FLAGS: a {request.type.value} order has no trigger price"
-        return "Price may not be 0 for a stop order"
+    if request.type in _PRICED:
+        if not request.price:
+            return "Price may not be 0 for a limit order"
+    elif request.price is not None:
+        return f"BAD_FLAGS: a {request.type.value} order has no price"
+    if request.type in _TRIGGERED:
+        if not request.stop_price:
+            return "Price may not be 0 for a stop order"
+    elif request.stop_price is not None:
+        return f"BAD_FLAGS: a {request.type.value} order has no trigger price"
     return _find_price_fault(request, instrument) or _find_iceberg_fault(request, whole_lots=whole_lots)
 
 
@@ -92,6 +100,8 @@ def _find_price_fault(request: OrderRequest, instrument: Instrument) -> str | No
             continue
         if not price.is_finite() or price < 0:
             return f"BAD_PRICE_LIMITS: Price {price} can not be less than {instrument.tick}"
+        if price > _HIGHEST:
+            return f"BAD_PRICE_LIMITS: Price {price} can not be greater than {_HIGHEST}"
         if price % instrument.tick:
             return f"Invalid price {price}. Minimum price step: {instrument.tick}"
     if request.time_in_force is TimeInForce.POST_ONLY and request.price is None:

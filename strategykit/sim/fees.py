@@ -10,9 +10,10 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.instruments import Instrument
 
-__all__ = ["NO_FEES", "FeeModel"]
+__all__ = ["NO_FEES", "FeeModel", "round_money"]
 
 _NOTHING: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 
 
 def _finite(_: FeeModel, attribute: attrs.Attribute[Decimal], value: Decimal) -> None:
@@ -23,6 +24,11 @@ def _finite(_: FeeModel, attribute: attrs.Attribute[Decimal], value: Decimal) ->
 def _above_zero(_: FeeModel, attribute: attrs.Attribute[Decimal], value: Decimal) -> None:
     if not value.is_finite() or value <= 0:
         raise ConfigError(f"fee {attribute.name} must be above 0, not {value}")
+
+
+def round_money(money: Decimal, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Round to a multiple of `step` by one of the `decimal` module's rounding modes."""
+    return (money / step).quantize(_ONE, rounding=rounding) * step
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +54,7 @@ class FeeModel:
         rate = self.maker_rate if maker else self.taker_rate
         per_lot = self.maker_per_lot if maker else self.taker_per_lot
         exact = instrument.value(price, quantity) * rate + quantity * per_lot
-        return (exact / self.step).quantize(Decimal(1), rounding=self.rounding) * self.step
+        return round_money(exact, self.step, self.rounding)
 
 
 NO_FEES: Final = FeeModel()

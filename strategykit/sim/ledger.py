@@ -12,7 +12,7 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.events import AccountUpdate, Event, Fill, OrderStatus, OrderUpdate, PositionUpdate
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import OrderRequest
+from strategykit.model.orders import OrderRequest, OrderType
 from strategykit.sim.account import Account
 from strategykit.sim.fees import FeeModel
 
@@ -81,6 +81,7 @@ class Ledger:
         accounts: Cash by currency, by account name.
         fees: What each fill costs.
         margin_rate: See `Account`.
+        cash_step: See `Account`.
     """
 
     def __init__(
@@ -90,9 +91,12 @@ class Ledger:
         *,
         fees: FeeModel,
         margin_rate: Decimal,
+        cash_step: Decimal | None = None,
     ) -> None:
         self.instruments = instruments
-        self.accounts = {name: Account(name, cash, margin_rate=margin_rate) for name, cash in accounts.items()}
+        self.accounts = {
+            name: Account(name, cash, margin_rate=margin_rate, cash_step=cash_step) for name, cash in accounts.items()
+        }
         self.records: dict[str, OrderRecord] = {}
         self.marks: dict[str, Decimal] = {}
         self._fees = fees
@@ -177,7 +181,8 @@ class Ledger:
         record = self.records[number]
         record.linked_order_id = child
         told = self.end(number, OrderStatus.FILLED, now)
-        request = attrs.evolve(record.request, stop_price=None)
+        kind = OrderType.LIMIT if record.request.type is OrderType.STOP_LIMIT else OrderType.MARKET
+        request = attrs.evolve(record.request, type=kind, stop_price=None, expire_time=None)
         return [told, self.accept(child, record.account, request, now)]
 
     def tie(self, record: OrderRecord, lots: Decimal) -> None:
@@ -195,6 +200,11 @@ class Ledger:
             holding = account.holdings.get(symbol)
             if holding is not None:
                 holding.mark = price
+
+    @property
+    def moved(self) -> bool:
+        """Whether `settle` has anything to tell."""
+        return bool(self._moved)
 
     def settle(self, now: int) -> list[Event]:
         """Give the positions and accounts that fills have moved since the last call, each once, as they are now."""

@@ -1,0 +1,130 @@
+"""What recorded market data say of one instrument: what a taker would get now, and what a resting order has met."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.model.events import Bar, BookSnapshot, Event, Quote, Side, Trade
+from strategykit.model.instruments import Instrument
+
+__all__ = ["Offer", "Probe", "RecordedMarket", "exact"]
+
+Offer = tuple[Decimal, Decimal | None]
+"""A price, and the lots to be had at it; None: any number."""
+
+_TWO: Final = Decimal(2)
+
+
+def exact(number: float) -> Decimal:
+    """Give the shortest decimal that reads as this double: what the venue printed."""
+    return Decimal(str(number))
+
+
+@attrs.frozen
+class Probe:
+    """How far one event reached. None: it says nothing on that."""
+
+    buys: Decimal | None
+    """The lowest price at which someone sold or offers: what resting buys have met."""
+    sells: Decimal | None
+    """The highest price at which someone bought or bids."""
+    highest: Decimal | None
+    """For the triggers of buy stops."""
+    lowest: Decimal | None
+    """For the triggers of sell stops."""
+    opened: Decimal | None = None
+    """A bar's first price: a stop that it jumped over fills there."""
+    since: int | None = None
+    """A bar's start: what an order placed later met isn't known from it."""
+
+
+@attrs.define(eq=False)
+class RecordedMarket:
+    """One instrument's latest data.
+
+    Bars count for fills only where there are no trades, quotes or books of the instrument; quotes and books trigger
+    stops only where there are no trades or bars. Repeats of the past (`snapshot`) match nothing.
+    """
+
+    instrument: Instrument
+    last: float | None = None
+    """Price of the last trade, or close of the last bar."""
+    top: Quote | BookSnapshot | None = None
+    """The newer of the last quote and the last book."""
+    traded: bool = False
+    """Whether trades or bars are among the data."""
+    fine: bool = False
+    """Whether trades, quotes or books are."""
+
+    def note(self, event: Event) -> bool:
+        """Take in one event of this instrument; say whether orders may have met it."""
+        kind = type(event)
+        if kind is Quote or kind is BookSnapshot:
+            assert isinstance(event, Quote | BookSnapshot)
+            self.top = event
+            self.fine = True
+            return True
+        if kind is Trade:
+            assert isinstance(event, Trade)
+            self.last = event.price
+            if event.snapshot:
+                return False
+            self.fine = self.traded = True
+            return True
+        if kind is Bar:
+            assert isinstance(event, Bar)
+            if self.fine:
+                return False
+            self.last = event.close
+            if event.snapshot:
+                return False
+            self.traded = True
+            return True
+        return False
+
+    def probe(self, event: Event) -> Probe:
+        """Say how far an event reached for which `note` said yes."""
+        if isinstance(event, Trade):
+            price = exact(event.price)
+            return Probe(price, price, price, price)
+        if isinstance(event, Bar):
+            high, low = exact(event.high), exact(event.low)
+            return Probe(low, high, high, low, exact(event.open), event.open_time)
+        ask, bid = (next(iter(self.offers(side)), (None, None))[0] for side in Side)
+        if self.traded:
+            return Probe(ask, bid, None, None)
+        said = event.last if isinstance(event, Quote) else None
+        if said is not None:
+            return Probe(ask, bid, exact(said), exact(said))
+        return Probe(ask, bid, ask, bid)
+
+    def offers(self, side: Side) -> list[Offer]:
+        """Give what a taker on `side` would meet, best first; empty if nobody is there, or nothing is known."""
+        top = self.top
+        if top is None:
+            return [] if self.last is None else [(exact(self.last), None)]
+        if isinstance(top, BookSnapshot):
+            prices, sizes = (top.ask_prices, top.ask_sizes) if side is Side.BUY else (top.bid_prices, top.bid_sizes)
+            return [(exact(price), exact(size)) for price, size in zip(prices, sizes, strict=True)]
+        price, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
+        if price is None:
+            return []
+        return [(exact(price), None if size is None else exact(size))]
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known yet."""
+        return self.top is not None or self.last is not None
+
+    @property
+    def mark(self) -> Decimal | None:
+        """What positions are valued at: the last price, else the middle, else the one side that is there."""
+        if self.last is not None:
+            return exact(self.last)
+        best = [offers[0][0] for offers in (self.offers(side) for side in Side) if offers]
+        if not best:
+            return None
+        return sum(best) / _TWO if len(best) == 2 else best[0]
