@@ -1,0 +1,146 @@
+"""An order book as it stands after the events so far."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strategykit.model.events import BookDelta, BookSnapshot, Gap, Side
+
+__all__ = ["Book"]
+
+_NOTHING: Final[tuple[float, ...]] = ()
+
+
+class _Half:
+    """One side: parallel tuples, best level first; after a delta a dict, sorted when somebody looks."""
+
+    __slots__ = ("_by_price", "_descending", "_prices", "_sizes", "_sorted")
+
+    def __init__(self, *, descending: bool) -> None:
+        self._descending = descending
+        self._prices = _NOTHING
+        self._sizes = _NOTHING
+        self._by_price: dict[float, float] | None = None
+        self._sorted = True
+
+    def replace(self, prices: tuple[float, ...], sizes: tuple[float, ...]) -> None:
+        self._prices = prices
+        self._sizes = sizes
+        self._by_price = None
+        self._sorted = True
+
+    def change(self, prices: tuple[float, ...], sizes: tuple[float, ...]) -> None:
+        if not prices:
+            return
+        levels = self._by_price
+        if levels is None:
+            levels = self._by_price = dict(zip(self._prices, self._sizes, strict=True))
+        for price, size in zip(prices, sizes, strict=True):
+            if size:
+                levels[price] = size
+            else:
+                levels.pop(price, None)  # Venues also remove levels from beyond the depth that they show.
+        self._sorted = False
+
+    def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        if not self._sorted:
+            assert self._by_price is not None
+            prices = tuple(sorted(self._by_price, reverse=self._descending))
+            self._prices = prices
+            self._sizes = tuple([self._by_price[price] for price in prices])
+            self._sorted = True
+        return self._prices, self._sizes
+
+
+class Book:
+    """Fold snapshots and deltas of one instrument into its order book.
+
+    A full snapshot costs two assignments a side, however deep it is. A book that may be wrong shows nothing:
+    before the first snapshot, and from a `Gap` to the next one, it is `invalid` and every reading is None or empty.
+    """
+
+    __slots__ = ("_asks", "_bids", "event_time", "instrument", "invalid", "receive_time")
+
+    def __init__(self, instrument: str) -> None:
+        self.instrument = instrument
+        self.invalid = True
+        """Whether levels may be wrong or missing; only a snapshot makes it False."""
+        self.event_time: int | None = None
+        """Of the last event that changed it."""
+        self.receive_time: int | None = None
+        self._bids = _Half(descending=True)
+        self._asks = _Half(descending=False)
+
+    def __repr__(self) -> str:
+        state = "invalid" if self.invalid else f"{self.best_bid} / {self.best_ask}"
+        return f"<Book {self.instrument} {state}>"
+
+    def apply(self, event: BookSnapshot | BookDelta | Gap) -> None:
+        """Fold one event in. Deltas are skipped while the book is invalid: there is nothing that they change."""
+        if isinstance(event, Gap):
+            self.invalid = True
+            return
+        if isinstance(event, BookSnapshot):
+            self._bids.replace(event.bid_prices, event.bid_sizes)
+            self._asks.replace(event.ask_prices, event.ask_sizes)
+            self.invalid = False
+        elif self.invalid:
+            return
+        else:
+            self._bids.change(event.bid_prices, event.bid_sizes)
+            self._asks.change(event.ask_prices, event.ask_sizes)
+        self.event_time = event.event_time
+        self.receive_time = event.receive_time
+
+    def side(self, side: Side) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Give prices and sizes of the resting orders of one side, best first, as parallel tuples."""
+        if self.invalid:
+            return _NOTHING, _NOTHING
+        return (self._bids if side is Side.BUY else self._asks).levels()
+
+    def levels(self, side: Side, count: int | None = None) -> tuple[tuple[float, float], ...]:
+        """Give ``(price, size)`` of the best `count` levels of one side, or of all."""
+        prices, sizes = self.side(side)
+        return tuple(zip(prices[:count], sizes[:count], strict=True))
+
+    @property
+    def best_bid(self) -> float | None:
+        prices, _ = self.side(Side.BUY)
+        return prices[0] if prices else None
+
+    @property
+    def best_ask(self) -> float | None:
+        prices, _ = self.side(Side.SELL)
+        return prices[0] if prices else None
+
+    @property
+    def mid(self) -> float | None:
+        """Halfway between the best prices; None unless both sides have one."""
+        bid, ask = self.best_bid, self.best_ask
+        return None if bid is None or ask is None else (bid + ask) / 2
+
+    @property
+    def spread(self) -> float | None:
+        """Best ask less best bid, in price; below 0 in a crossed book. None unless both sides have a price."""
+        bid, ask = self.best_bid, self.best_ask
+        return None if bid is None or ask is None else ask - bid
+
+    @property
+    def crossed(self) -> bool:
+        """Whether somebody would pay as much as somebody asks: an auction, or a book that has gone wrong."""
+        bid, ask = self.best_bid, self.best_ask
+        return bid is not None and ask is not None and bid >= ask
+
+    def depth(self, side: Side, count: int | None = None) -> float:
+        """Give the lots that rest on the best `count` levels of one side, or on all."""
+        _, sizes = self.side(side)
+        return sum(sizes[:count], 0.0)
+
+    def imbalance(self, count: int | None = 1) -> float | None:
+        """Give ``(bids - asks) / (bids + asks)`` over the lots of the best `count` levels.
+
+        From -1 (nothing is bid) to 1 (nothing is offered); None for an empty book.
+        """
+        bids, asks = self.depth(Side.BUY, count), self.depth(Side.SELL, count)
+        total = bids + asks
+        return (bids - asks) / total if total > 0 else None

@@ -1,0 +1,228 @@
+"""What fills have made of an account: positions, cash, fees and profit, exact to the last digit.
+
+For every instrument, whatever the fills and the mark price::
+
+    realised + open - fees == change of cash + worth of the position
+
+Each currency is counted by itself; nothing is converted unless somebody gives the rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal, localcontext
+from typing import Final
+
+import attrs
+
+from strategykit.errors import LocalProtocolError
+from strategykit.model.events import Fill, Side
+from strategykit.model.instruments import Instrument
+
+__all__ = ["Portfolio", "Position"]
+
+_ZERO: Final = Decimal(0)
+
+_EXACT: Final = Context(prec=200)
+"""Sums and products of prices and quantities never have that many digits, so none of them is rounded."""
+
+_GRAIN: Final = Decimal("1e-12")
+"""Of a currency unit. The one division, cost a lot, is rounded to it; what it cuts off stays in the position."""
+
+
+def _is_sound(fill: Fill) -> bool:
+    numbers = (fill.quantity, fill.price, _ZERO if fill.fee is None else fill.fee)
+    return all(number.is_finite() for number in numbers) and fill.quantity > 0
+
+
+@attrs.define(eq=False)
+class Position:
+    """One instrument's part of a portfolio. Money is in the instrument's currency, but for fees."""
+
+    instrument: Instrument
+    quantity: Decimal = attrs.field(default=_ZERO, init=False)
+    """Lots; negative is short."""
+    realised: Decimal = attrs.field(default=_ZERO, init=False)
+    """Profit of what has been closed, before fees."""
+    fees: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+    """Paid, by currency; a rebate is negative."""
+    turnover: Decimal = attrs.field(default=_ZERO, init=False)
+    """Money that changed hands, both directions added up."""
+    fills: int = attrs.field(default=0, init=False)
+    fills_without_fee: int = attrs.field(default=0, init=False)
+    """Fills whose fee the venue didn't say: what they cost is unknown, not 0."""
+    _cost: Decimal = attrs.field(default=_ZERO, init=False)
+    """What the open lots cost; negative for a short position, which was paid for."""
+    _entry_cost: Decimal = attrs.field(default=_ZERO, init=False)
+    """`_cost` when the position last grew, at `_entry_quantity` lots. What is left of it is always counted from
+    these two, so that closing in parts rounds as closing at once does."""
+    _entry_quantity: Decimal = attrs.field(default=_ZERO, init=False)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Price per unit at which the open lots were entered, to 28 digits; None while flat."""
+        if not self.quantity:
+            return None
+        return self._entry_cost / self.instrument.value(Decimal(1), self._entry_quantity)
+
+    def worth(self, price: Decimal) -> Decimal:
+        """Give the money that the open lots are worth at `price`; negative for a short position."""
+        with localcontext(_EXACT):
+            return self.instrument.value(price, self.quantity)
+
+    def open_pnl(self, price: Decimal) -> Decimal:
+        """Give the profit that closing at `price` would realise, before fees."""
+        with localcontext(_EXACT):
+            return self.worth(price) - self._cost
+
+    def apply(self, fill: Fill) -> Decimal:
+        """Fold a fill in; give the change of cash that it makes, without its fee. `Portfolio.apply` counts once."""
+        with localcontext(_EXACT):
+            signed = fill.quantity * fill.side.sign
+            after = self.quantity + signed
+            paid = self.instrument.value(fill.price, signed)
+            if self.quantity * signed >= 0:
+                self._enter(after, self._cost + paid)
+            elif self.quantity * after >= 0:
+                left = (self._entry_cost * after / self._entry_quantity).quantize(_GRAIN)
+                self.realised += left - self._cost - paid
+                self._cost = left
+            else:
+                opened = self.instrument.value(fill.price, after)
+                self.realised += opened - self._cost - paid
+                self._enter(after, opened)
+            self.quantity = after
+            self.turnover += abs(paid)
+            self.fills += 1
+            return -paid
+
+    def _enter(self, quantity: Decimal, cost: Decimal) -> None:
+        self._cost = self._entry_cost = cost
+        self._entry_quantity = quantity
+
+
+class Portfolio:
+    """Fold fills into positions and cash. A fill counts once, however often it is told.
+
+    Args:
+        instruments: What may be traded; `add` takes more.
+        currency: The base currency: that of `total`.
+        cash: What there was before the first fill, by currency.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument] = (),
+        *,
+        currency: str = "RUB",
+        cash: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        self.currency = currency
+        self.cash: dict[str, Decimal] = dict(cash or {})
+        """By currency; fees are off already."""
+        self.positions: dict[str, Position] = {}
+        """By symbol; flat ones too."""
+        self.duplicates = 0
+        """Fills that were told again."""
+        self._seen: set[tuple[str, str, Side]] = set()
+        for instrument in instruments:
+            self.add(instrument)
+
+    def add(self, instrument: Instrument) -> None:
+        """Let `instrument` be traded; one that is known already stays as it is."""
+        self.positions.setdefault(instrument.symbol, Position(instrument))
+
+    def apply(self, fill: Fill) -> bool:
+        """Fold a fill in; give False if it was counted before.
+
+        Raises:
+            LocalProtocolError: Nobody added its instrument, or its numbers can't be. Nothing has changed then.
+        """
+        # The side belongs to it: when two orders of one account meet, both fills carry the same trade id.
+        key = (fill.instrument, fill.trade_id, fill.side)
+        if key in self._seen:
+            self.duplicates += 1
+            return False
+        position = self.positions.get(fill.instrument)
+        if position is None:
+            raise LocalProtocolError(f"fill {fill.trade_id} of {fill.instrument!r}, whose lot and currency nobody gave")
+        if not _is_sound(fill):
+            raise LocalProtocolError(
+                f"fill {fill.trade_id} of {fill.instrument!r} can't be: {fill.quantity} lots at {fill.price}, fee {fill.fee}"
+            )
+        currency = position.instrument.currency
+        self._pay(currency, position.apply(fill))
+        if fill.fee is None:
+            position.fills_without_fee += 1
+        else:
+            paid_in = fill.fee_currency or currency
+            with localcontext(_EXACT):
+                position.fees[paid_in] = position.fees.get(paid_in, _ZERO) + fill.fee
+                self._pay(paid_in, -fill.fee)
+        self._seen.add(key)  # Last: a fill that couldn't be applied may come again.
+        return True
+
+    def quantity(self, instrument: str) -> Decimal:
+        """Give the open lots, negative for a short position; 0 for what was never traded."""
+        position = self.positions.get(instrument)
+        return _ZERO if position is None else position.quantity
+
+    def realised(self) -> dict[str, Decimal]:
+        """Give the realised profit by currency, before fees."""
+        return self._summed((p.instrument.currency, p.realised) for p in self.positions.values())
+
+    def fees(self) -> dict[str, Decimal]:
+        """Give the fees paid, by the currency in which they were."""
+        return self._summed(item for position in self.positions.values() for item in position.fees.items())
+
+    def open_pnl(self, marks: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
+        """Give the open profit by currency at `marks`, prices by symbol; None where a price is missing."""
+        return self._marked({}, {symbol: p.open_pnl(marks[symbol]) for symbol, p in self._open() if symbol in marks})
+
+    def equity(self, marks: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
+        """Give cash and worth of the positions by currency at `marks`; None where a price is missing."""
+        return self._marked(
+            self.cash, {symbol: p.worth(marks[symbol]) for symbol, p in self._open() if symbol in marks}
+        )
+
+    def total(self, marks: Mapping[str, Decimal], rates: Mapping[str, Decimal] | None = None) -> Decimal | None:
+        """Give the equity in the base currency, or None where a price or a rate is missing.
+
+        Args:
+            marks: Prices by symbol.
+            rates: What one unit of each other currency is worth in the base currency.
+        """
+        known = {**(rates or {}), self.currency: Decimal(1)}
+        total = _ZERO
+        for currency, amount in self.equity(marks).items():
+            if amount is None or (amount and currency not in known):
+                return None
+            with localcontext(_EXACT):
+                total += amount * known.get(currency, _ZERO)
+        return total
+
+    def _open(self) -> list[tuple[str, Position]]:
+        return [(symbol, position) for symbol, position in self.positions.items() if position.quantity]
+
+    def _pay(self, currency: str, amount: Decimal) -> None:
+        with localcontext(_EXACT):
+            self.cash[currency] = self.cash.get(currency, _ZERO) + amount
+
+    def _summed(self, amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+        total: dict[str, Decimal] = {}
+        with localcontext(_EXACT):
+            for currency, amount in amounts:
+                total[currency] = total.get(currency, _ZERO) + amount
+        return total
+
+    def _marked(self, begin: Mapping[str, Decimal], worth: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
+        """Add up by currency; one open position that has no worth makes its whole currency unknown."""
+        found: dict[str, Decimal | None] = dict(begin)
+        for position in self.positions.values():
+            found.setdefault(position.instrument.currency, _ZERO)
+        for symbol, position in self._open():
+            currency = position.instrument.currency
+            before, amount = found[currency], worth.get(symbol)
+            with localcontext(_EXACT):
+                found[currency] = None if before is None or amount is None else before + amount
+        return found
