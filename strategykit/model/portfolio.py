@@ -148,7 +148,8 @@ class Portfolio:
             raise LocalProtocolError(f"fill {fill.trade_id} of {fill.instrument!r}, whose lot and currency nobody gave")
         if not _is_sound(fill):
             raise LocalProtocolError(
-                f"fill {fill.trade_id} of {fill.instrument!r} can't be: {fill.quantity} lots at {fill.price}, fee {fill.fee}"
+                f"fill {fill.trade_id} of {fill.instrument!r} can't be: "
+                f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"
             )
         currency = position.instrument.currency
         self._pay(currency, position.apply(fill))
