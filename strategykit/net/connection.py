@@ -1,0 +1,279 @@
+"""One session on one wire: log in, then read, write, beat and renew until something ends it.
+
+The reader does nothing but stamp, copy and queue: whatever a strategy does, the venue's messages are taken off the
+socket and its pings are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, NoReturn
+
+import trio
+
+from strategykit.errors import ConnectionLost, LoginRefused, RemoteProtocolError, StrategykitError
+from strategykit.net.inbox import Input, InputKind
+from strategykit.net.link import Job, Link, Wiring
+from strategykit.net.wire import Wire
+from strategykit.venues.dialect import ErrorClass, Reply
+
+__all__ = ["LOGIN", "MAX_UNSENT", "Connection", "in_words", "open_connection"]
+
+MAX_UNSENT: Final = 10_000
+"""Frames that wait to be sent. A full set of 5,000 subscriptions is asked for at once after a reconnect; a wire that
+has twice as many before it doesn't carry anything any more."""
+
+LOGIN: Final = "login-"
+"""How the guids of logins and renewals begin. Their replies are consumed here: recorded, but not put in the inbox."""
+
+_BREATH: Final = 64
+"""Frames after which the reader yields for certain, in case a wire has so many ready that it never waits."""
+
+_SHOWN: Final = 200
+"""Characters of a venue's words in a message."""
+
+
+class Connection:
+    """One open session. Made by `open_connection`, which also runs its tasks.
+
+    Attributes:
+        number: 1 for the first session of its link.
+    """
+
+    def __init__(self, link: Link, wiring: Wiring, wire: Wire) -> None:
+        self.number = link.statistics.sessions + 1
+        self._link = link
+        self._wiring = wiring
+        self._wire = wire
+        self._counts = link.statistics
+        self._put, self._jobs = trio.open_memory_channel[Job](MAX_UNSENT)
+        self._dropped = trio.Event()
+        self._drop_reason = ""
+        self._last: int | None = None
+        """When the last frame came, or the session opened; nanoseconds."""
+        self._logins = 0
+        self._token = ""
+        """The one that the last login was made with; empty on a lane that needs none."""
+        self._awaited = ""
+        """Guid of the login whose reply the reader looks out for."""
+        self._reply: Reply | None = None
+        self._replied = trio.Event()
+
+    # For others: plain calls that never wait.
+
+    def send_nowait(self, job: Job) -> bool:
+        """Put `job` in the line of things to send; False if the session is ending, then nothing of it leaves.
+
+        A line that is full ends the session: its wire takes nothing any more.
+        """
+        if self._dropped.is_set():
+            return False
+        try:
+            self._put.send_nowait(job)
+        except trio.WouldBlock:
+            self.drop(f"{MAX_UNSENT} frames wait to be sent: the venue doesn't read")
+            return False
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        return True
+
+    def drop(self, reason: str) -> None:
+        """End the session now, as lost; a new one is opened as after any loss."""
+        if not self._dropped.is_set():
+            self._drop_reason = reason
+            self._dropped.set()
+
+    # For `open_connection`, in this order.
+
+    async def log_in(self) -> None:
+        """Log in where the lane needs it, reading in place: no other task reads yet."""
+        await self._log_in(self._read_reply)
+
+    def tell_opened(self) -> None:
+        """Say that the session is open: first to the recorder, then in the inbox."""
+        now = self._last = self._wiring.stamp()
+        self._counts.sessions = self.number
+        self._counts.state = "open"
+        self._link.session = self
+        name, lane = self._link.name, self._link.lane.name
+        self._wiring.recorder.opened(name, now, lane, self._link.url, self.number)
+        self._wiring.inbox.put_nowait(Input(InputKind.OPENED, name, now, lane, status=self.number))
+
+    async def read(self) -> NoReturn:
+        """Take every message off the wire at once: stamp, copy, queue."""
+        while True:
+            for _ in range(_BREATH):
+                frame = await self._wire.receive()
+                now = self._took(frame)
+                if not (self._awaited and self._is_reply(frame, self._awaited)):
+                    self._hand_on(frame, now)
+            await trio.lowlevel.checkpoint()
+
+    async def write(self) -> None:
+        """Send what was put in the line, in its order, each with the token that is newest when its turn comes."""
+        async for job in self._jobs:
+            await self._send(job if isinstance(job, str) else job(await self._wiring.tokens.get()))
+
+    async def beat(self) -> NoReturn:
+        """Find a wire that takes everything and brings nothing."""
+        lane = self._link.lane
+        while True:
+            await trio.sleep(lane.ping_every)
+            with trio.move_on_after(lane.pong_within) as waiting:
+                await self._wire.ping()
+            if waiting.cancelled_caught:
+                raise ConnectionLost(f"no pong within {lane.pong_within:g} s: the wire is dead")
+
+    async def renew(self) -> None:
+        """Log in again whenever the token was renewed, for a session that would die with its token."""
+        await trio.lowlevel.checkpoint()
+        while self._token:
+            await self._wiring.tokens.wait_renewed(self._token)
+            await self._log_in(self._wait_reply)
+
+    async def end_when_dropped(self) -> NoReturn:
+        await self._dropped.wait()
+        raise ConnectionLost(self._drop_reason)
+
+    def tell_closed(self, reason: str) -> None:
+        """Say that the session is over, after its last frame: first to the recorder, then in the inbox."""
+        self._link.session = None
+        self._counts.reason = reason
+        self._put.close()
+        self._jobs.close()
+        now = self._wiring.stamp()
+        self._wiring.recorder.closed(self._link.name, now, reason)
+        self._wiring.inbox.put_nowait(Input(InputKind.CLOSED, self._link.name, now, reason, status=self.number))
+
+    # Frames
+
+    def _took(self, frame: str | bytes) -> int:
+        now = self._wiring.stamp()
+        self._wiring.recorder.frame_in(self._link.name, now, frame)
+        counts = self._counts
+        counts.frames_in += 1
+        counts.bytes_in += len(frame)
+        counts.last_frame_time = now
+        if self._last is not None:
+            counts.longest_silence = max(counts.longest_silence, now - self._last)
+            self._last = now
+        return now
+
+    def _hand_on(self, frame: str | bytes, now: int) -> None:
+        self._wiring.inbox.put_nowait(Input(InputKind.FRAME, self._link.name, now, frame))
+
+    async def _send(self, frame: str) -> None:
+        # Recorded first, with no checkpoint between: whatever may have left is on record.
+        self._wiring.recorder.frame_out(self._link.name, self._wiring.stamp(), frame)
+        self._counts.frames_out += 1
+        self._counts.bytes_out += len(frame)
+        await self._wire.send(frame)
+
+    # Logins
+
+    async def _log_in(self, wait_reply: Callable[[str], Awaitable[Reply]]) -> None:
+        tokens, dialect = self._wiring.tokens, self._wiring.dialect
+        for may_retry in (True, False):
+            token = await tokens.get()
+            self._logins += 1
+            guid = f"{LOGIN}{self._link.name}-{self.number}-{self._logins}"
+            frame = dialect.login(self._link.lane.name, guid=guid, token=token)
+            if frame is None:
+                return
+            self._token = token
+            self._awaited, self._reply, self._replied = guid, None, trio.Event()
+            await self._send(frame)
+            reply = await wait_reply(guid)
+            self._awaited = ""
+            if reply.ok:
+                return
+            asks = dialect.classify(reply.code)
+            words = f"the login was refused with code {reply.code}: {reply.message[:_SHOWN]!r}"
+            if asks is ErrorClass.RETRY:
+                raise ConnectionLost(words)
+            if asks is ErrorClass.STOP or not may_retry:
+                raise LoginRefused(words, code=reply.code, words=reply.message)
+            # A token can be dead before its time, once; a fresh one that is refused means that we are.
+            tokens.invalidate(token)
+
+    async def _read_reply(self, guid: str) -> Reply:
+        while True:
+            frame = await self._wire.receive()
+            now = self._took(frame)
+            if self._is_reply(frame, guid):
+                assert self._reply is not None
+                return self._reply
+            self._hand_on(frame, now)
+
+    async def _wait_reply(self, guid: str) -> Reply:
+        within = self._wiring.timing.open_within
+        with trio.move_on_after(within):
+            await self._replied.wait()
+        if self._reply is None:
+            raise ConnectionLost(f"the renewal of the login ({guid}) had no reply within {within:g} s")
+        return self._reply
+
+    def _is_reply(self, frame: str | bytes, guid: str) -> bool:
+        try:
+            reply = self._wiring.dialect.decode_reply(frame)
+        except RemoteProtocolError:
+            return False  # It is handed on, and told where frames are decoded.
+        if reply is None or reply.guid != guid:
+            return False
+        self._reply = reply
+        self._replied.set()
+        return True
+
+
+def in_words(error: BaseException) -> str:
+    """Give what a group of errors says, each thing once."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(dict.fromkeys(in_words(part) for part in error.exceptions))
+    return str(error)
+
+
+@asynccontextmanager
+async def open_connection(link: Link, wiring: Wiring) -> AsyncGenerator[Connection]:
+    """Connect and log in, tell it, and yield the session while its tasks run. Checkpoints on entry and exit.
+
+    Name, TCP, TLS, upgrade and login together have `Timing.open_within`. What comes during a login and isn't its reply
+    is recorded and put in the inbox as it comes, so before the OPENED. Once OPENED was told, CLOSED is told, after the
+    session's last frame and whatever ended it.
+
+    Args:
+        link: Holds the session while it is open.
+        wiring: Where frames go and tokens come from.
+
+    Raises:
+        ConnectionLost: It couldn't be opened, or ended. Errors come in a group.
+        LoginRefused: The venue doesn't accept us.
+        ConfigError: The address or certificate is wrong.
+    """
+    opening = trio.CancelScope(relative_deadline=wiring.timing.open_within)
+    with opening:
+        async with wiring.dial(link.url) as wire:
+            connection = Connection(link, wiring, wire)
+            await connection.log_in()
+            if opening.cancel_called:  # The last moment: from here on this scope must not cancel any more.
+                await trio.lowlevel.checkpoint()
+            opening.deadline = float("inf")
+            connection.tell_opened()
+            reason = "closed by us"
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(connection.read)
+                    nursery.start_soon(connection.write)
+                    nursery.start_soon(connection.beat)
+                    nursery.start_soon(connection.renew)
+                    nursery.start_soon(connection.end_when_dropped)
+                    yield connection
+                    # Its tasks go first: the reader would report our own close as a lost connection.
+                    nursery.cancel_scope.cancel()
+            except* StrategykitError as errors:
+                reason = in_words(errors)
+                raise
+            finally:
+                connection.tell_closed(reason)
+    if opening.cancelled_caught:
+        raise ConnectionLost(f"wasn't open and logged in within {wiring.timing.open_within:g} s")

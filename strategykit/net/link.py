@@ -1,0 +1,97 @@
+"""A named connection that outlives its sessions: where it leads, what it has counted, what it shares with others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import attrs
+
+from strategykit.net.inbox import Inbox
+from strategykit.net.recorder import Recorder
+from strategykit.net.timing import Timing
+from strategykit.net.tokens import TokenSource
+from strategykit.net.wire import Dial
+from strategykit.venues.dialect import Dialect, LaneSpec
+
+__all__ = ["ConnectionStatistics", "Job", "Link", "Session", "Wiring"]
+
+Job = str | Callable[[str], str]
+"""A frame to send, or what makes it from the newest token when its turn comes."""
+
+
+class Session(Protocol):
+    """The part of an open connection that others may touch: plain calls that never wait."""
+
+    @property
+    def number(self) -> int:
+        """1 for the first session under this name."""
+        ...
+
+    def send_nowait(self, job: Job) -> bool:
+        """Put `job` in the line of things to send; False if the session is ending, then nothing of it leaves."""
+        ...
+
+    def drop(self, reason: str) -> None:
+        """End the session now, as lost; a new one is opened as after any loss."""
+        ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class ConnectionStatistics:
+    """Counters of one named connection, over all its sessions. Times and spans in nanoseconds."""
+
+    name: str
+    lane: str
+    state: Literal["connecting", "open", "waiting", "ended"] = "connecting"
+    """`waiting` is between two tries; `ended` is for good."""
+    attempts: int = 0
+    sessions: int = 0
+    """Sessions that were open and logged in; also the number of the newest one."""
+    frames_in: int = 0
+    frames_out: int = 0
+    bytes_in: int = 0
+    """As `len` gives it: characters of a text frame."""
+    bytes_out: int = 0
+    last_frame_time: int | None = None
+    longest_silence: int = 0
+    """Between two frames of one session, or between its opening and its first frame."""
+    reason: str = ""
+    """Why the last session or attempt ended."""
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.sessions - 1)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Wiring:
+    """What all connections of one venue share."""
+
+    dialect: Dialect
+    tokens: TokenSource
+    inbox: Inbox
+    recorder: Recorder
+    dial: Dial
+    rng: random.Random
+    """For the jitter of reconnects."""
+    stamp: Callable[[], int]
+    """Now, nanoseconds UTC."""
+    timing: Timing = attrs.field(factory=Timing)
+
+
+@attrs.define(eq=False)
+class Link:
+    """A name, where it leads, and the session that is open under it."""
+
+    name: str
+    lane: LaneSpec
+    url: str
+    statistics: ConnectionStatistics = attrs.field(init=False)
+    session: Session | None = attrs.field(default=None, init=False)
+    """None while it isn't open."""
+
+    @statistics.default
+    def _fresh(self) -> ConnectionStatistics:
+        return ConnectionStatistics(name=self.name, lane=self.lane.name)

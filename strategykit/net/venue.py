@@ -1,0 +1,247 @@
+"""All wires of one venue behind one object: it carries frames, and knows nothing of subscriptions or strategies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.errors import ConfigError, LimitReached, StrategykitError
+from strategykit.model.orders import Command
+from strategykit.net.endpoints import Endpoints, client_tls
+from strategykit.net.http import HttpClient, token_fetcher
+from strategykit.net.inbox import Inbox, Input, InputKind
+from strategykit.net.link import ConnectionStatistics, Link, Wiring
+from strategykit.net.reconnect import keep_connected
+from strategykit.net.recorder import Recorder
+from strategykit.net.timing import Timing
+from strategykit.net.tokens import Token, TokenSource
+from strategykit.net.wire import open_wire
+from strategykit.venues.dialect import Ask, Dialect, HttpRequest
+
+__all__ = ["COMMANDS", "HTTP", "LiveVenue", "connect_venue"]
+
+COMMANDS: Final = "commands"
+"""The lane that order commands travel on."""
+
+HTTP: Final = "http"
+"""The connection's name on answers to asks."""
+
+_MAX_ASKS: Final = 1_000
+"""Asks that wait for a place. More are answered at once, with status 0."""
+
+_ASKING: Final = 4
+"""HTTP calls under way at once. ALOR publishes no rate, only that abuse is answered with 429 and blocking."""
+
+
+class LiveVenue:
+    """One venue's connections. Its plain methods never wait and may be called from a dispatch loop.
+
+    Args:
+        endpoints: Where the venue lives.
+        wiring: The dialect, the tokens, and where everything that comes goes: first to the recorder, then to the inbox.
+        http: Carries the asks; `run` opens and closes it.
+    """
+
+    def __init__(self, *, endpoints: Endpoints, wiring: Wiring, http: HttpClient) -> None:
+        self._endpoints = endpoints
+        self._wiring = wiring
+        self._http = http
+        self._links: dict[str, Link] = {}
+        limits = wiring.dialect.limits
+        self._new_links, self._links_to_keep = trio.open_memory_channel[Link](limits.connections)
+        self._new_asks, self._asks = trio.open_memory_channel[Ask](_MAX_ASKS)
+        self._ended = False
+
+    async def run(
+        self,
+        connections: Sequence[tuple[str, str]],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Keep the venue's connections open until cancelled; `started` when the named ones are.
+
+        Args:
+            connections: Pairs of name and lane, such as ``("market-0", "market")``.
+
+        Raises:
+            LimitReached: More connections than the venue, or one of its lanes, allows.
+            LoginRefused: The venue or its token service doesn't accept us.
+            ConfigError: An address, lane or certificate is wrong. Errors come in a group.
+        """
+        first = [self._add(name, lane) for name, lane in connections]
+        try:
+            async with self._http, trio.open_nursery() as nursery:
+                nursery.start_soon(self._wiring.tokens.keep_fresh)
+                nursery.start_soon(self._keep_more, nursery)
+                for _ in range(_ASKING):
+                    nursery.start_soon(self._answer_asks)
+                async with trio.open_nursery() as opening:
+                    for link in first:
+                        opening.start_soon(nursery.start, keep_connected, link, self._wiring)
+                task_status.started()
+        finally:
+            self._end()
+
+    def open_more(self, name: str, lane: str) -> None:
+        """Open one more connection and keep it so; its OPENED comes by the inbox.
+
+        Raises:
+            LimitReached: The venue, or the lane, allows no more of them.
+            ConfigError: The venue has no such lane, or the name is taken.
+        """
+        link = self._add(name, lane)
+        if not self._ended:
+            self._new_links.send_nowait(link)
+
+    def send(self, connection: str, session: int, make_frame: Callable[[str], str]) -> bool:
+        """Send the frame that `make_frame` gives for the newest token.
+
+        Args:
+            connection: Its name.
+            session: As its OPENED said. A later session doesn't get what was meant for this one.
+            make_frame: Called when the frame's turn comes.
+
+        Returns:
+            False if that session isn't open: then nothing of it leaves. True doesn't mean that it has left.
+        """
+        link = self._links.get(connection)
+        current = None if link is None else link.session
+        return current is not None and current.number == session and current.send_nowait(make_frame)
+
+    def command(self, command: Command, *, session: int) -> bool:
+        """Send an order command on the commands lane; as `send`, but it waits for no token.
+
+        Raises:
+            LocalProtocolError: The venue has no such order; nothing leaves.
+        """
+        frame = self._wiring.dialect.command(command)
+        for link in self._links.values():
+            if link.lane.name == COMMANDS and link.session is not None and link.session.number == session:
+                return link.session.send_nowait(frame)
+        return False
+
+    def ask(self, ask: Ask) -> None:
+        """Ask by HTTP. Exactly one ANSWER comes by the inbox, with status 0 and the reason where there was none."""
+        if self._ended:
+            self._tell(ask, 0, b"the venue has been left")
+            return
+        try:
+            self._new_asks.send_nowait(ask)
+        except trio.WouldBlock:
+            self._tell(ask, 0, f"{_MAX_ASKS} asks wait already".encode())
+
+    def drop(self, connection: str, reason: str) -> None:
+        """End that connection's session now, as if it were lost; a new one will be opened. No-op if it isn't open."""
+        link = self._links.get(connection)
+        if link is not None and link.session is not None:
+            link.session.drop(reason)
+
+    def refuse_token(self, token: str) -> None:
+        """Note that the venue refused `token`: the next frame waits for a newer one."""
+        self._wiring.tokens.invalidate(token)
+
+    def is_open(self, connection: str) -> bool:
+        link = self._links.get(connection)
+        return link is not None and link.session is not None
+
+    def statistics(self) -> list[ConnectionStatistics]:
+        """Give a copy of every connection's counters, in the order in which they were asked for."""
+        return [attrs.evolve(link.statistics) for link in self._links.values()]
+
+    def _add(self, name: str, lane: str) -> Link:
+        dialect = self._wiring.dialect
+        spec = dialect.lanes.get(lane)
+        if spec is None:
+            raise ConfigError(f"{dialect.name} has no lane {lane!r}; it has {', '.join(dialect.lanes)}")
+        if name in self._links:
+            raise ConfigError(f"there is a connection {name!r} already")
+        if len(self._links) >= dialect.limits.connections:
+            raise LimitReached(f"{dialect.name} allows {dialect.limits.connections} connections; {name!r} is one more")
+        if sum(link.lane is spec for link in self._links.values()) >= spec.max_connections:
+            raise LimitReached(f"{dialect.name} gets {spec.max_connections} {lane} connections; {name!r} is one more")
+        link = self._links[name] = Link(name, spec, self._endpoints.ws + spec.path)
+        return link
+
+    async def _keep_more(self, nursery: trio.Nursery) -> None:
+        async for link in self._links_to_keep:
+            nursery.start_soon(keep_connected, link, self._wiring)
+
+    async def _answer_asks(self) -> None:
+        async for ask in self._asks:
+            status, body = 0, b"the venue has been left"
+            try:
+                status, body = await self._get_answer(ask)
+            finally:  # Cancelled or not: whoever asked is told.
+                self._tell(ask, status, body)
+
+    async def _get_answer(self, ask: Ask) -> tuple[int, bytes]:
+        within = self._wiring.timing.answer_within
+        try:
+            with trio.move_on_after(within):
+                answer = await self._http.call(self._wiring.dialect.request(ask))
+                return answer.status, answer.body
+        except StrategykitError as exc:
+            return 0, str(exc).encode()
+        return 0, f"no answer within {within:g} s".encode()
+
+    def _tell(self, ask: Ask, status: int, body: bytes) -> None:
+        now = self._wiring.stamp()
+        self._wiring.recorder.answer(ask, now, status, body)
+        self._wiring.inbox.put_nowait(Input(InputKind.ANSWER, HTTP, now, body, ask=ask, status=status))
+
+    def _end(self) -> None:
+        self._ended = True
+        while True:
+            try:
+                ask = self._asks.receive_nowait()
+            except trio.WouldBlock:
+                return
+            self._tell(ask, 0, b"the venue has been left")
+
+
+def connect_venue(
+    dialect: Dialect,
+    endpoints: Endpoints,
+    *,
+    token_request: Callable[[], HttpRequest],
+    parse_token: Callable[[bytes], Token],
+    inbox: Inbox,
+    recorder: Recorder,
+    rng: random.Random,
+    stamp: Callable[[], int],
+    timing: Timing | None = None,
+    ca_file: str | Path | None = None,
+) -> LiveVenue:
+    """Put a venue on real sockets together; nothing is opened before its `run`.
+
+    Args:
+        token_request: Builds the call that gets a token; it alone reveals the credential.
+        parse_token: Reads the token out of that call's answer.
+        ca_file: Certificates to trust instead of the system's.
+
+    Raises:
+        ConfigError: The certificates can't be read.
+    """
+    timing = timing or Timing()
+    tls = client_tls(ca_file)
+    fetch = token_fetcher(endpoints.oauth, request=token_request, parse=parse_token, tls=tls, timing=timing)
+    tokens = TokenSource(fetch, protect=recorder.protect, rng=rng, timing=timing)
+    wiring = Wiring(
+        dialect=dialect,
+        tokens=tokens,
+        inbox=inbox,
+        recorder=recorder,
+        dial=lambda url: open_wire(
+            url, frame_bytes=dialect.limits.frame_bytes, tls=tls, close_within=timing.close_within
+        ),
+        rng=rng,
+        stamp=stamp,
+        timing=timing,
+    )
+    http = HttpClient(endpoints.http, tokens=tokens, classify=dialect.classify, tls=tls, rng=rng, timing=timing)
+    return LiveVenue(endpoints=endpoints, wiring=wiring, http=http)
