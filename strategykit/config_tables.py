@@ -1,0 +1,221 @@
+"""The shape of a session file: its tables, the check of each key, and the words for what is wrong with one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+import cattrs
+from cattrs.errors import AttributeValidationNote, ForbiddenExtraKeysError, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn, override
+
+from strategykit.config_values import (
+    Check,
+    WrongValue,
+    between,
+    duration,
+    exactly,
+    folder,
+    matching,
+    one_of,
+    public_kind,
+    reference,
+    table,
+    url,
+)
+from strategykit.errors import ConfigError
+from strategykit.venues.streams import StreamKind
+
+__all__ = [
+    "VENUES",
+    "Mistakes",
+    "RecordTable",
+    "RunTable",
+    "SessionTable",
+    "StrategyTable",
+    "VenueTable",
+    "read_tables",
+]
+
+VENUES: Final = ("alor",)
+"""Dialects that a session may name."""
+
+FORMATS: Final = ("Simple", "Slim", "Heavy")
+"""Source: ALOR protocol sheet, section 2.2."""
+
+MARKET_CONNECTIONS: Final = 8
+"""At the most: ALOR allows ten, and the orders and commands lanes take one each. Source: sheet, section 6.1."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+class Mistakes(Exception):
+    """What is wrong with a session, one line a mistake, each with its key in front."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__(*lines)
+
+
+@attrs.frozen(kw_only=True)
+class VenueTable:
+    name: str
+    url: str | None = None
+    """All three addresses in one, where they are."""
+    http: str | None = None
+    ws: str | None = None
+    oauth: str | None = None
+    exchange: str = "MOEX"
+    account: str | None = None
+    token: str | None = None
+    market_connections: int = 2
+    format: str = "Slim"
+
+
+@attrs.frozen(kw_only=True)
+class RunTable:
+    live: bool = False
+    duration: int | None = None
+    seed: int | None = None
+    tape: Path | None = Path("tapes")
+    on_stop: Literal["cancel", "keep"] = "cancel"
+
+
+@attrs.frozen(kw_only=True)
+class StrategyTable:
+    file: str
+    name: str | None = None
+    params: Mapping[str, object] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class RecordTable:
+    kind: StreamKind
+    instrument: str
+    interval: int | None = None
+    depth: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SessionTable:
+    venue: VenueTable
+    run: RunTable = RunTable()
+    strategy: tuple[StrategyTable, ...] = ()
+    record: tuple[RecordTable, ...] = ()
+
+
+_SYMBOL: Final = matching(re.compile(r"\S{1,64}"), "a symbol without spaces, such as 'SBER'")
+
+_FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
+    VenueTable: {
+        "name": one_of(VENUES),
+        "url": url,
+        "http": url,
+        "ws": url,
+        "oauth": url,
+        "exchange": _SYMBOL,
+        "account": _SYMBOL,
+        "token": reference,
+        "market_connections": between(1, MARKET_CONNECTIONS),
+        "format": one_of(FORMATS),
+    },
+    RunTable: {
+        "live": exactly(bool),
+        "duration": duration,
+        "seed": between(0, None),
+        "tape": folder,
+        "on_stop": one_of(("cancel", "keep")),
+    },
+    StrategyTable: {
+        "file": matching(re.compile(r"(?!sample:$).+"), "a path, or sample:NAME"),
+        "name": matching(_NAME, "letters, digits, - and _, at most 40 of them"),
+        "params": table,
+    },
+    RecordTable: {
+        "kind": public_kind,
+        "instrument": _SYMBOL,
+        "interval": duration,
+        "depth": between(1, 5_000),
+    },
+}
+_RENAMED: Final = {"duration": "for"}
+"""Keys that are no Python names."""
+
+_WANTED: Final = {
+    "venue": "a session needs a [venue] table",
+    "name": f"name the venue's dialect, one of {', '.join(VENUES)}",
+    "file": 'name the strategy\'s file, such as "strategies/cross.py" or "sample:cross"',
+    "kind": 'say what to record, such as "trades"',
+    "instrument": 'name a symbol, such as "SBER"',
+}
+"""What would be right, for keys that can't be left out."""
+
+
+def read_tables(document: Mapping[str, object]) -> SessionTable:
+    """Check what a TOML parser gave.
+
+    Raises:
+        Mistakes: Something in it is wrong.
+    """
+    try:
+        return _converter().structure(document, SessionTable)
+    except cattrs.BaseValidationError as exc:
+        raise Mistakes(*_explain(exc, "")) from None
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    for cls, checks in _FIELDS.items():
+        rules = {name: override(struct_hook=check, rename=_RENAMED.get(name)) for name, check in checks.items()}
+        converter.register_structure_hook(cls, _after(table, _structure(cls, converter, rules)))
+    arrays = {name: override(struct_hook=_after(_array, converter.structure)) for name in ("strategy", "record")}
+    converter.register_structure_hook(SessionTable, _structure(SessionTable, converter, arrays))
+    return converter
+
+
+def _structure(cls: type[Any], converter: cattrs.Converter, rules: Mapping[str, Any]) -> Check:
+    return make_dict_structure_fn(cls, converter, **rules)
+
+
+def _after(check: Check, structure: Check) -> Check:
+    return lambda value, kind: structure(check(value, kind), kind)
+
+
+def _array(value: Any, _: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise WrongValue("should be an array of tables: two brackets on each side of its name")
+    return value
+
+
+def _explain(error: BaseException, key: str) -> Iterator[str]:
+    """Give one line a mistake."""
+    if isinstance(error, cattrs.BaseValidationError):
+        for inner in error.exceptions:
+            yield from _explain(inner, _longer(key, inner))
+    elif isinstance(error, ForbiddenExtraKeysError):
+        known = [_RENAMED.get(name, name) for name in attrs.fields_dict(error.cl)]
+        for name in sorted(error.extra_fields):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            yield f"{key}.{name} is no known key; {hint}".removeprefix(".")
+    elif isinstance(error, KeyError):
+        yield f"{key} is missing; {_WANTED[key.rpartition('.')[2]]}"
+    elif isinstance(error, ConfigError):
+        yield f"{key}: {error}"
+    else:
+        yield f"{key} {error}"
+
+
+def _longer(key: str, error: Exception) -> str:
+    """Give the key of `error`, which stands right below `key`."""
+    match getattr(error, "__notes__", []):
+        case [AttributeValidationNote(name=name)]:
+            return f"{key}.{_RENAMED.get(name, name)}".removeprefix(".")
+        case [IterableValidationNote(index=int(index))]:
+            return f"{key} #{index + 1}"
+        case _:
+            return key
