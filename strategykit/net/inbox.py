@@ -64,11 +64,12 @@ class Inbox:
             ConnectionLost: A data frame found `MAX_WAITING` inputs unread; control inputs always fit.
         """
         waiting = self.waiting
-        if item.kind is InputKind.FRAME and len(waiting) >= MAX_WAITING:
-            raise ConnectionLost(
-                f"{item.connection}: {MAX_WAITING} inputs wait to be dispatched; the program is too slow for this feed"
-            )
+        # Even what comes too much is queued: it is on the tape already, and a re-run counts what it finds there.
         waiting.append(item)
         self.most = max(self.most, len(waiting))
         if len(waiting) == 1:
             self.wake()
+        if item.kind is InputKind.FRAME and len(waiting) > MAX_WAITING:
+            raise ConnectionLost(
+                f"{item.connection}: {MAX_WAITING} inputs wait to be dispatched; the program is too slow for this feed"
+            )

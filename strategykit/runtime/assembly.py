@@ -18,7 +18,7 @@ from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.driver import Driver
-from strategykit.runtime.engine import Engine, Wires
+from strategykit.runtime.engine import Engine, Watcher, Wires
 from strategykit.runtime.gateway import Gateway, OrderPort
 from strategykit.runtime.housekeeping import keep_fresh, keep_house
 from strategykit.runtime.reconcile import Reconciler
@@ -83,6 +83,8 @@ class Run:
     """Whether a venue answers the orders, over lanes of its own."""
     live: bool
     """Whether there are wires: a recording's subscriptions need no confirming."""
+    paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None
+    """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
     nursery: trio.Nursery
 
     async def play(self) -> None:
@@ -106,6 +108,9 @@ class Run:
                 self.engine.want(stream, ACCOUNT, None)
         with self.supervisor.opening, trio.move_on_after(READY_WITHIN) as scope:
             await self._load_instruments()
+            if self.paper is not None and self.instruments:
+                self.engine.paper = self.paper(self.instruments)
+                self.gateway.lane_changed(up=True, reason="")
             if self.trades_at_venue:
                 await self.gateway.lane.until(lambda: self.gateway.lane_up)
         if scope.cancelled_caught:
@@ -161,12 +166,12 @@ def assemble(
     account: str,
     exchange: str | None,
     nursery: trio.Nursery,
-    paper: PaperExchange | None,
+    paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None,
     trades_at_venue: bool,
     live: bool,
     require_history: bool,
     keep_orders: bool,
-    watchers: Sequence[Callable[[Event], None]] = (),
+    watchers: Sequence[Watcher] = (),
 ) -> Run:
     """Make a run whose tasks live in `nursery`; `Run.play` runs it."""
     guids = identity.random("guids")
@@ -199,7 +204,6 @@ def assemble(
         ledger=ledger,
         gateway=gateway,
         supervisor=lambda: supervisor,
-        paper=paper,
         watchers=list(watchers),
     )
     reconciler = Reconciler(
@@ -211,9 +215,7 @@ def assemble(
         note=ledger.note,
         certain=Signal(wakes),
     )
-    seats = [
-        _seat(name, strategy, identity, clock, wakes, gateway, instruments, ledger) for name, strategy in strategies
-    ]
+    seats = [_seat(name, strategy, identity, clock, wakes, gateway, ledger) for name, strategy in strategies]
     supervisor = Supervisor(
         engine=engine,
         seats=seats,
@@ -234,6 +236,7 @@ def assemble(
         instruments=instruments,
         trades_at_venue=trades_at_venue,
         live=live,
+        paper=paper,
         nursery=nursery,
     )
 
@@ -245,7 +248,6 @@ def _seat(
     clock: RunClock,
     wakes: Wakes,
     gateway: Gateway,
-    instruments: Mapping[str, Instrument],
     ledger: NullLedger,
 ) -> Seat:
     def failed(error: BaseException) -> None:
@@ -256,7 +258,7 @@ def _seat(
         clock=clock,
         wakes=wakes,
         gateway=gateway,
-        portfolio=Portfolio(instruments),
+        portfolio=Portfolio(),
         random=identity.random(f"strategy {name}"),
         reactions=strategy,
         note=ledger.note,

@@ -144,6 +144,7 @@ class Desk:
             self.failed(exc)
 
     def order_filled(self, order: Order, fill: Fill) -> None:  # noqa: ARG002 - the fill says it all
+        self.portfolio.add(self.gateway.instrument(fill.instrument))
         self.portfolio.apply(fill)
         try:
             self.reactions.on_fill(fill)

@@ -40,6 +40,10 @@ Answered = Callable[[Sequence[Event | Instrument] | None, str], None]
 """Takes the rows of an answer, or None and the reason why there is none."""
 
 
+Finder = Callable[[Stream, Callable[[Event], None] | None], tuple[Stream, Callable[[Event], None] | None]]
+"""Takes a wanted stream and who is to get its events; gives the stream that serves it, and who gets those."""
+
+
 class Wires(Protocol):
     """What the engine asks of the outside. Nothing here blocks."""
 
@@ -120,9 +124,14 @@ class Engine:
     lanes: dict[str, str] = attrs.field(factory=dict, init=False)
     """Lane of each connection."""
     _asks: dict[Ask, deque[Answered]] = attrs.field(factory=dict, init=False)
+    _find: Finder | None = attrs.field(default=None, init=False)
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
 
     # What the run asks
+
+    def serve_from(self, find: Finder) -> None:
+        """Have every stream that is wanted from now on served by one that a recording has."""
+        self._find = find
 
     def connect(self, connection: str, lane: str) -> None:
         """Have a connection opened, unless it is there or on its way."""
@@ -143,6 +152,8 @@ class Engine:
         Raises:
             LimitReached: The venue's connections are full.
         """
+        if self._find is not None:
+            stream, receive = self._find(stream, receive)
         row = self.table.want(stream, owner, fresh_within=fresh_within)
         if receive is not None:
             self.routes[row.guid] = (*self.routes.get(row.guid, ()), receive)

@@ -96,8 +96,8 @@ class Gateway:
     _counts: dict[str, int] = attrs.field(factory=dict, init=False)
     _pending: dict[str, _Pending] = attrs.field(factory=dict, init=False)
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
-    _seen: set[tuple[str, str]] = attrs.field(factory=set, init=False)
-    _early: OrderedDict[tuple[str, str], Fill] = attrs.field(factory=OrderedDict, init=False)
+    _seen: set[tuple[str, str, Side]] = attrs.field(factory=set, init=False)
+    _early: OrderedDict[tuple[str, str, Side], Fill] = attrs.field(factory=OrderedDict, init=False)
     lane_up: bool = attrs.field(default=False, init=False)
     lane: Signal = attrs.field(init=False)
     """Notified when the command lane opens or ends."""
@@ -265,7 +265,8 @@ class Gateway:
 
     def filled(self, fill: Fill) -> bool:
         """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
-        key = (fill.instrument, fill.trade_id)
+        # The side belongs to it: where two orders of the account meet, both fills carry one number.
+        key = (fill.instrument, fill.trade_id, fill.side)
         if key in self._seen:
             return True
         order = self._find(fill.client_order_id, fill.venue_order_id)

@@ -133,8 +133,8 @@ class Order:
         await self.changed.until(lambda: self.state.terminal)
         if self.state is not OrderState.FILLED:
             raise OrderEnded(
-                f"{self.client_order_id} ended {self.state.value} with {self.filled_quantity} of {self.quantity} lots filled"
-                + (f": {self.reason}" if self.reason else "")
+                f"{self.client_order_id} ended {self.state.value} with {self.filled_quantity} "
+                f"of {self.quantity} lots filled" + (f": {self.reason}" if self.reason else "")
             )
 
     async def ended(self) -> OrderState:

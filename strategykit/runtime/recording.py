@@ -123,11 +123,11 @@ class RunLedger(NullLedger):
         self._writer.command(self._now(), {**facts, "sent": sent})
 
     def control(self, word: str, time: int) -> None:
-        self._writer.note(time, {"control": word})
+        self._writer.note("control", {"control": word, "time": time})
 
     def note(self, source: str, text: str) -> None:
         super().note(source, text)
-        self._writer.note(self._now(), {"source": source, "text": text})
+        self._writer.note(text, {"source": source})
 
 
 def stop_input(ledger: NullLedger, inbox: Inbox, time: int, word: str) -> None:

@@ -137,28 +137,33 @@ async def hold_scope(
         await _get_flat(seat, entry, exits)
 
 
+def _left(entry: Order, exits: list[Order]) -> Decimal:
+    return entry.filled_quantity - sum((order.filled_quantity for order in exits), Decimal(0))
+
+
 async def _get_flat(seat: Seat, entry: Order, exits: list[Order]) -> None:
     """Sell what was bought, or buy back what was sold, and see it filled; shielded and bounded."""
     with seat.leaving(LEAVE_WITHIN):
-        entry.cancel_nowait()
-        await entry.ended()
-        pause = 0.1
-        while True:
-            left = entry.filled_quantity - sum((order.filled_quantity for order in exits), Decimal(0))
-            if left <= 0:
-                return
-            order = seat.submit(entry.side.opposite, left, instrument=entry.instrument)
-            exits.append(order)
-            if await order.ended() is not OrderState.FILLED:
-                seat.log(f"exit {order.client_order_id} ended {order.state.value}: {order.reason}; trying again")
-                await trio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-    left = entry.filled_quantity - sum((order.filled_quantity for order in exits), Decimal(0))
+        await _sell_out(seat, entry, exits)
     doubtful = [order for order in (entry, *exits) if order.is_open]
-    raise StrategykitError(
-        f"{entry.instrument}: not known to be flat after {LEAVE_WITHIN:g} s; {left} lots are left by the fills so far"
-        + (f", and {doubtful} are undecided" if doubtful else "")
-    )
+    if _left(entry, exits) or doubtful:
+        raise StrategykitError(
+            f"{entry.instrument}: not known to be flat; {_left(entry, exits)} lots are left by the fills so far"
+            + (f", and {doubtful} are undecided" if doubtful else "")
+        )
+
+
+async def _sell_out(seat: Seat, entry: Order, exits: list[Order]) -> None:
+    entry.cancel_nowait()
+    await entry.ended()
+    pause = 0.1
+    while (left := _left(entry, exits)) > 0:
+        order = seat.submit(entry.side.opposite, left, instrument=entry.instrument)
+        exits.append(order)
+        if await order.ended() is not OrderState.FILLED:
+            seat.log(f"exit {order.client_order_id} ended {order.state.value}: {order.reason}; trying again")
+            await trio.sleep(pause)
+            pause = min(pause * 2, 5.0)
 
 
 @asynccontextmanager

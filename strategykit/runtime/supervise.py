@@ -82,7 +82,7 @@ class Supervisor:
         """Take a word from outside: ``"stop"``, or ``"hurry"`` when there is no more time."""
         if word == "hurry":
             self.hurry()
-        else:
+        elif word == "stop":
             self.stop()
 
     def hurry(self) -> None:

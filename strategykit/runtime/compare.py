@@ -1,0 +1,83 @@
+"""At the end of a run: do our books and the venue's say the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import trio
+
+from strategykit.errors import RemoteProtocolError
+from strategykit.model.events import Event, OrderStatus, OrderUpdate
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderState
+from strategykit.net.inbox import Inbox, InputKind
+from strategykit.net.venue import LiveVenue
+from strategykit.runtime.assembly import Run
+from strategykit.runtime.gateway import Gateway
+from strategykit.venues.dialect import AskOrders
+
+__all__ = ["compare_books", "compare_orders"]
+
+ANSWER_WITHIN: Final = 5.0
+"""Seconds for the venue's last list of orders."""
+
+_ENDS: Final = {
+    OrderStatus.FILLED: OrderState.FILLED,
+    OrderStatus.CANCELLED: OrderState.CANCELLED,
+    OrderStatus.REJECTED: OrderState.REJECTED,
+    OrderStatus.EXPIRED: OrderState.EXPIRED,
+}
+
+
+async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
+    """Ask the venue for its orders once more and compare; give a line for each difference.
+
+    The run's driver has ended: the inbox is read here.
+    """
+    lines = [f"{order!r} is still open or in doubt" for order in run.gateway.orders.values() if order.is_open]
+    if not run.trades_at_venue or not run.gateway.orders:
+        return lines
+    ask = AskOrders(account=run.gateway.account, exchange=run.exchange)
+    inbox.waiting.clear()
+    venue.ask(ask)
+    with trio.move_on_after(ANSWER_WITHIN):
+        while True:
+            while inbox.waiting:
+                item = inbox.waiting.popleft()
+                if item.kind is InputKind.ANSWER and item.ask == ask:
+                    body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
+                    if item.status != 200:
+                        return [*lines, f"the venue's orders can't be had: {item.status} {body[:100]!r}"]
+                    try:
+                        rows = run.engine.dialect.decode_answer(ask, body, receive_time=item.receive_time)
+                    except RemoteProtocolError as exc:
+                        return [*lines, f"the venue's orders can't be read: {exc}"]
+                    return lines + compare_orders(run.gateway, rows)
+            await trio.sleep(0.02)  # Nobody rings for us: the driver has gone.
+    return [*lines, f"the venue's orders didn't come within {ANSWER_WITHIN:g} s"]
+
+
+def compare_orders(gateway: Gateway, rows: Sequence[Event | Instrument]) -> list[str]:
+    """Compare the venue's list of orders with ours; give a line for each difference."""
+    lines: list[str] = []
+    shown: dict[str, OrderUpdate] = {row.venue_order_id: row for row in rows if isinstance(row, OrderUpdate)}
+    for order in gateway.orders.values():
+        number = order.venue_order_id
+        row = shown.pop(number, None) if number is not None else None
+        if row is None:
+            if number is not None and order.request.stop_price is None:
+                lines.append(f"{order!r}: the venue doesn't show order {number}")
+            continue
+        filled = order.filled_by_number.get(row.venue_order_id, Decimal(0))
+        ended = _ENDS.get(row.status)
+        if row.filled != filled:
+            lines.append(f"{order!r}: the venue says {row.filled} lots filled under {number}, we count {filled}")
+        elif (ended is None) == order.state.terminal or (ended is not None and ended is not order.state):
+            lines.append(f"{order!r}: the venue says {row.status.value}")
+    ours = {number for order in gateway.orders.values() for number in order.filled_by_number}
+    for number, row in shown.items():
+        if row.client_order_id is not None and row.client_order_id.startswith(gateway.tag) and number not in ours:
+            lines.append(f"the venue shows {row.client_order_id} as order {number}, which we don't know")
+    return lines

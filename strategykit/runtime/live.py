@@ -1,0 +1,341 @@
+"""A run on real wires: from a checked session to a report, with a tape of all of it."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import signal
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+
+from strategykit.errors import StrategykitError
+from strategykit.model.codec import make_converter
+from strategykit.model.events import BookSnapshot, Event, Quote, Trade
+from strategykit.net.inbox import Inbox
+from strategykit.net.recorder import NullRecorder, Recorder
+from strategykit.net.venue import LiveVenue
+from strategykit.runtime.assembly import ACCOUNT, Identity, Run, assemble
+from strategykit.runtime.clock import WallClock
+from strategykit.runtime.compare import compare_books
+from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
+from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
+from strategykit.runtime.waking import Doorbell, Wakes
+from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
+from strategykit.sim.paper import PaperExchange
+from strategykit.strategy import Strategy
+from strategykit.tape.format import TapeHeader
+from strategykit.tape.writer import TapeWriter, open_tape_writer
+from strategykit.venues.dialect import Dialect
+from strategykit.venues.streams import Stream
+from strategykit.venues.subscriptions import Subscriptions
+
+__all__ = ["LivePlan", "Progress", "run_live"]
+
+STOP_WITHIN: Final = 3.5
+"""Seconds that an interrupted run gives its strategies to leave; then clean-up is cut short."""
+
+HURRY_WITHIN: Final = 0.7
+"""Seconds from there to the end of everything."""
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """Where a run stands, for whoever watches."""
+
+    elapsed: float
+    """Seconds."""
+    events: int
+    orders: int
+    fills: int
+    connections: Mapping[str, str]
+    waiting: int
+    """Inputs that have come and aren't dispatched yet."""
+
+
+@attrs.frozen(kw_only=True)
+class LivePlan:
+    """All that a live run needs to know."""
+
+    dialect: Dialect
+    connect: Callable[[Inbox, Recorder, Callable[[], int], Any], LiveVenue]
+    """Makes the venue's wires from an inbox, a recorder, the time and a random generator."""
+    account: str
+    exchange: str | None
+    market_connections: int
+    strategies: Sequence[tuple[str, Strategy]] = ()
+    record: Sequence[Stream] = ()
+    """Streams to record whether or not a strategy wants them."""
+    duration: int | None = None
+    """Nanoseconds; None: until stopped."""
+    seed: int | None = None
+    tape: Path | None = None
+    """Folder of the tape; None: nothing is recorded."""
+    facts: Mapping[str, Any] = attrs.field(factory=dict)
+    """What a re-run needs besides: kept in the tape's header."""
+    keep_orders: bool = False
+    paper: Callable[[Mapping[str, Any]], PaperExchange] | None = None
+    """Makes an exchange that answers the orders instead of the venue."""
+    on_progress: Callable[[Progress], None] = lambda _: None
+    meanwhile: Callable[[Run], Any] | None = None
+    """An async function that runs beside, such as one that breaks wires in a demonstration."""
+    handle_signals: bool = True
+
+
+@attrs.define(eq=False)
+class _Lag:
+    """Milliseconds between the venue's stamp and ours, a connection; the newest count."""
+
+    table: Subscriptions
+    samples: dict[str, deque[float]] = attrs.field(factory=dict)
+    marks: dict[str, float] = attrs.field(factory=dict)
+    """Last price seen of each instrument."""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Trade):
+            self.marks[event.instrument] = event.price
+        elif isinstance(event, Quote):
+            if event.bid is not None and event.ask is not None:
+                self.marks[event.instrument] = (event.bid + event.ask) / 2
+        elif not isinstance(event, BookSnapshot):
+            return
+        if event.event_time is None or event.snapshot:
+            return
+        row = self.table.by_guid.get(event.guid)
+        if row is not None:
+            samples = self.samples.setdefault(row.connection, deque(maxlen=20_000))
+            samples.append((event.receive_time - event.event_time) / 1e6)
+
+    def percentile(self, connection: str, part: float) -> float | None:
+        samples = sorted(self.samples.get(connection, ()))
+        return samples[min(int(len(samples) * part), len(samples) - 1)] if samples else None
+
+
+def wall_time() -> Callable[[], int]:
+    """Make a clock that gives nanoseconds UTC and never goes back: the origin is read once."""
+    origin = time.time_ns() - time.perf_counter_ns()
+    counter = time.perf_counter_ns
+    return lambda: origin + counter()
+
+
+def run_live(plan: LivePlan) -> RunReport:
+    """Run a session on real wires until its time is over, it is stopped, or its strategies have ended.
+
+    Raises:
+        LoginRefused: The venue doesn't accept us.
+        ConfigError: An address, token or parameter is wrong.
+        ConnectionLost: The venue wasn't ready in time.
+    """
+    wall = wall_time()
+    clock = WallClock(wall)
+    return trio.run(_main, plan, clock, wall, clock=clock, instruments=[clock], strict_exception_groups=True)
+
+
+async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int]) -> RunReport:
+    identity = Identity(plan.seed if plan.seed is not None else secrets.randbits(63), clock.start)
+    notes = Notes()
+    async with _open_tape(plan, identity, wall) as writer:
+        converter = make_converter()
+        ledger = NullLedger(notes, wall) if writer is None else RunLedger(notes, wall, writer, converter)
+        recorder: Recorder = NullRecorder() if writer is None else RunRecorder(writer, converter)
+        session = _Session(plan, clock, wall, identity, notes, ledger, recorder, converter)
+        try:
+            result = await session.run()
+        except* StrategykitError as group:
+            raise _first(group) from None
+        if writer is not None:
+            writer.summary({"digest": result.digest, "events": result.events})
+            failure = "" if writer.failed is None else str(writer.failed)
+            result = attrs.evolve(result, tape=str(plan.tape), tape_failure=failure)
+    return result
+
+
+@asynccontextmanager
+async def _open_tape(plan: LivePlan, identity: Identity, wall: Callable[[], int]) -> AsyncGenerator[TapeWriter | None]:
+    if plan.tape is None:
+        yield None
+        return
+    header = TapeHeader(
+        created=identity.start,
+        venue=plan.dialect.name,
+        seed=identity.seed,
+        clock_origin=identity.start,
+        strategykit_version=version("strategykit"),
+        python_version=platform.python_version(),
+        session=dict(plan.facts),
+    )
+    async with open_tape_writer(plan.tape, header, now=wall) as writer:
+        yield writer
+
+
+def _first(group: BaseExceptionGroup[StrategykitError]) -> StrategykitError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, StrategykitError)
+    return error
+
+
+class _Session:
+    """The tasks of one live run."""
+
+    def __init__(
+        self,
+        plan: LivePlan,
+        clock: WallClock,
+        wall: Callable[[], int],
+        identity: Identity,
+        notes: Notes,
+        ledger: NullLedger,
+        recorder: Recorder,
+        converter: Any,
+    ) -> None:
+        self.plan = plan
+        self.clock = clock
+        self.wall = wall
+        self.identity = identity
+        self.notes = notes
+        self.ledger = ledger
+        self.bell = Doorbell()
+        self.inbox = Inbox(self.bell.ring)
+        self.venue = plan.connect(self.inbox, recorder, wall, identity.random("net"))
+        self.converter = converter
+        self.digest = Digest()
+        self.done = trio.Event()
+
+    async def run(self) -> RunReport:
+        """Run everything; the venue outlives the strategies, so that their clean-up gets its answers."""
+        async with trio.open_nursery() as wires:
+            wires.start_soon(self.venue.run, ())
+            async with trio.open_nursery() as outer:
+                run, lag = await outer.start(self._play)
+                outer.start_soon(run.driver.follow, self.inbox, self.bell, self.clock, self.ledger)
+                outer.start_soon(self._watch, run)
+                if self.plan.handle_signals:
+                    outer.start_soon(self._obey_signals, outer.cancel_scope)
+                if self.plan.duration is not None:
+                    outer.start_soon(self._stop_after, self.plan.duration * 1e-9)
+                if self.plan.meanwhile is not None:
+                    outer.start_soon(self.plan.meanwhile, run)
+                await self.done.wait()
+                outer.cancel_scope.cancel()
+            unaccounted = await compare_books(run, self.venue, self.inbox)
+            connections = self._connections(lag)
+            wires.cancel_scope.cancel()
+        return report(
+            run,
+            notes=self.notes,
+            digest=self.digest,
+            connections=connections,
+            marks=lag.marks,
+            unaccounted=unaccounted,
+            tape=None,
+            tape_failure="",
+        )
+
+    async def _play(self, *, task_status: trio.TaskStatus[tuple[Run, _Lag]]) -> None:
+        """Assemble the run and play it. This task and all below it are the run's own: the clock waits for them."""
+        self.clock.adopt()
+        plan = self.plan
+        wakes = Wakes(self.bell.ring)
+        try:
+            async with trio.open_nursery() as nursery:
+                port: LivePort | PaperPort
+                if plan.paper is None:
+                    port = LivePort(self.venue, self.ledger, self.converter, lambda: run.engine)
+                else:
+                    port = PaperPort(self.ledger, self.converter, lambda: run.engine, self.clock, self.bell.ring)
+                run = assemble(
+                    identity=self.identity,
+                    clock=self.clock,
+                    wakes=wakes,
+                    dialect=plan.dialect,
+                    connections={"market": plan.market_connections, "orders": 1},
+                    wires=LiveWires(self.venue, plan.dialect),
+                    port=port,
+                    ledger=self.ledger,
+                    strategies=plan.strategies,
+                    instruments={},
+                    account=plan.account,
+                    exchange=plan.exchange,
+                    nursery=nursery,
+                    paper=plan.paper,
+                    trades_at_venue=plan.paper is None and bool(plan.strategies),
+                    live=True,
+                    require_history=True,
+                    keep_orders=plan.keep_orders,
+                    watchers=[self.digest],
+                )
+                lag = _Lag(run.engine.table)
+                run.engine.watchers.append(lag)
+                task_status.started((run, lag))
+                for stream in plan.record:
+                    run.engine.want(stream, ACCOUNT, None)
+                await run.play()
+                if not plan.strategies:
+                    with run.supervisor.opening:
+                        await trio.sleep_forever()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.done.set()
+
+    async def _watch(self, run: Run) -> None:
+        """Tell progress twice a second."""
+        while True:
+            gateway = run.gateway
+            self.plan.on_progress(
+                Progress(
+                    elapsed=(self.wall() - self.clock.start) * 1e-9,
+                    events=self.digest.events,
+                    orders=len(gateway.orders),
+                    fills=sum(len(order.fills_seen) for order in gateway.orders.values()),
+                    connections={item.name: item.state for item in self.venue.statistics()},
+                    waiting=len(self.inbox.waiting),
+                )
+            )
+            await trio.sleep(0.5)
+
+    async def _stop_after(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        stop_input(self.ledger, self.inbox, self.wall(), "stop")
+
+    async def _obey_signals(self, everything: trio.CancelScope) -> None:
+        """Stop on the first signal, with time to clean up; at once on the second."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+                async for _ in signals:
+                    if nursery.child_tasks:
+                        stop_input(self.ledger, self.inbox, self.wall(), "hurry")
+                        await trio.sleep(0.2)
+                        everything.cancel()
+                        return
+                    stop_input(self.ledger, self.inbox, self.wall(), "stop")
+                    nursery.start_soon(self._hurry, everything)
+
+    async def _hurry(self, everything: trio.CancelScope) -> None:
+        await trio.sleep(STOP_WITHIN)
+        stop_input(self.ledger, self.inbox, self.wall(), "hurry")
+        await trio.sleep(HURRY_WITHIN)
+        everything.cancel()
+
+    def _connections(self, lag: _Lag) -> list[ConnectionReport]:
+        return [
+            ConnectionReport(
+                name=item.name,
+                lane=item.lane,
+                state=item.state,
+                frames_in=item.frames_in,
+                frames_out=item.frames_out,
+                reconnects=max(item.sessions - 1, 0),
+                lag_p50=lag.percentile(item.name, 0.5),
+                lag_p99=lag.percentile(item.name, 0.99),
+            )
+            for item in self.venue.statistics()
+        ]

@@ -1,0 +1,130 @@
+"""Reading a tape as a run's inputs: the same `Input` objects that live wires gave, in the same order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+import cattrs
+
+from strategykit.errors import TapeError
+from strategykit.model.codec import make_converter
+from strategykit.net.connection import LOGIN
+from strategykit.net.inbox import Input, InputKind
+from strategykit.tape.format import Kind
+from strategykit.tape.reader import Record, Tape
+from strategykit.venues.dialect import Ask, Dialect
+from strategykit.venues.streams import Stream
+
+__all__ = ["Contents", "RecordedRow", "inputs", "scan", "slices"]
+
+
+@attrs.frozen
+class RecordedRow:
+    """A subscription of the recorded run."""
+
+    guid: str
+    stream: Stream
+    connection: str
+
+
+@attrs.frozen
+class Contents:
+    """What a tape holds besides its frames; read in one pass."""
+
+    rows: tuple[RecordedRow, ...]
+    answers: tuple[tuple[Ask, int, bytes], ...]
+    """What was asked over HTTP, the status and the body."""
+    commands: tuple[Mapping[str, Any], ...]
+    """Order commands: ``strategy``, ``command``, ``sent``."""
+    first: int
+    """Nanoseconds UTC: the first frame that came."""
+    last: int
+    """The last record of any kind."""
+
+
+def scan(tape: Tape) -> Contents:
+    """Read through a tape once.
+
+    Raises:
+        TapeError: It is damaged, or says things that no run writes.
+    """
+    converter = make_converter()
+    rows: list[RecordedRow] = []
+    answers: list[tuple[Ask, int, bytes]] = []
+    commands: list[Mapping[str, Any]] = []
+    first: int | None = None
+    last = tape.header.clock_origin
+    for record in tape:
+        last = max(last, record.time)
+        if record.kind is Kind.IN or record.kind is Kind.IN_BINARY:
+            first = record.time if first is None else first
+        elif record.kind is Kind.SUBSCRIPTION:
+            facts = record.facts()
+            stream = _structure(converter, facts.get("stream"), Stream, record)
+            rows.append(RecordedRow(str(facts.get("guid")), stream, str(facts.get("connection"))))
+        elif record.kind is Kind.ANSWER:
+            answer = record.answer()
+            ask = _structure(converter, answer.ask, Ask, record)
+            answers.append((ask, answer.status, answer.body))
+        elif record.kind is Kind.COMMAND:
+            commands.append(record.facts())
+    return Contents(
+        tuple(rows), tuple(answers), tuple(commands), tape.header.clock_origin if first is None else first, last
+    )
+
+
+def _structure(converter: Any, value: object, kind: Any, record: Record) -> Any:
+    try:
+        return converter.structure(value, kind)
+    except (cattrs.BaseValidationError, cattrs.StructureHandlerNotFoundError, KeyError, TypeError, ValueError) as exc:
+        raise TapeError(f"record {record.seq} ({record.kind.name}) can't be read: {exc}") from exc
+
+
+def inputs(tape: Tape, dialect: Dialect) -> Iterator[Input | tuple[int, int]]:
+    """Yield what the recorded run's inbox got, and between it the marks: pairs of reading and count."""
+    converter = make_converter()
+    commands = {"commands-0"}
+    for record in tape:
+        kind, name, time = record.kind, record.connection, record.time
+        if kind is Kind.IN or kind is Kind.IN_BINARY:
+            frame = record.frame
+            if name in commands:
+                reply = dialect.decode_reply(frame)
+                if reply is not None and reply.guid.startswith(LOGIN):
+                    continue  # Its connection kept it: logins never reach the inbox.
+            yield Input(InputKind.FRAME, name, time, frame)
+        elif kind is Kind.OPENED:
+            facts = record.facts()
+            yield Input(InputKind.OPENED, name, time, str(facts["lane"]), status=int(facts["session"]))
+        elif kind is Kind.CLOSED:
+            yield Input(InputKind.CLOSED, name, time, str(record.facts()["reason"]))
+        elif kind is Kind.ANSWER:
+            answer = record.answer()
+            ask = _structure(converter, answer.ask, Ask, record)
+            yield Input(InputKind.ANSWER, "http", time, answer.body, ask=ask, status=answer.status)
+        elif kind is Kind.NOTE:
+            word = record.facts().get("control")
+            if word is not None:
+                yield Input(InputKind.CONTROL, "control", time, str(word))
+        elif kind is Kind.MARK:
+            yield record.mark()
+
+
+def slices(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, list[Input]]]:
+    """Yield the slices in which the recorded run dispatched its inputs, each with the clock's reading.
+
+    Raises:
+        TapeError: A mark tells of more inputs than the tape has.
+    """
+    waiting: deque[Input] = deque()
+    for item in inputs(tape, dialect):
+        if isinstance(item, Input):
+            waiting.append(item)
+            continue
+        reading, count = item
+        if count > len(waiting):
+            raise TapeError(f"a mark at {reading} tells of {count} inputs, but the tape has {len(waiting)} up to there")
+        yield reading, [waiting.popleft() for _ in range(count)]

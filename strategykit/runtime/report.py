@@ -1,0 +1,193 @@
+"""What a run comes to: values for tables and JSON, gathered from its parts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import attrs
+import msgspec
+
+from strategykit.model.events import Event
+from strategykit.runtime.assembly import ACCOUNT, Run
+from strategykit.runtime.recording import Notes
+
+__all__ = ["ConnectionReport", "Digest", "GapReport", "RunReport", "StrategyReport", "SubscriptionReport", "report"]
+
+
+class Digest:
+    """A SHA-256 over everything that happened, in order: equal digests, equal runs."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._encode = msgspec.msgpack.Encoder(enc_hook=_plain).encode
+        self.events = 0
+
+    def __call__(self, event: Event) -> None:
+        self.events += 1
+        self._hash.update(type(event).__name__.encode())
+        self._hash.update(self._encode(event))
+
+    def fold(self, thing: object) -> None:
+        """Add something else that the run produced."""
+        self._hash.update(self._encode(thing))
+
+    def text(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _plain(value: object) -> object:
+    return repr(value)
+
+
+@attrs.frozen(kw_only=True)
+class StrategyReport:
+    name: str
+    strategy: str
+    state: str
+    error: str
+    orders: int
+    fills: int
+    positions: Mapping[str, Decimal]
+    realised: Mapping[str, Decimal]
+    """Money a currency, before fees."""
+    open_pnl: Mapping[str, Decimal]
+    fees: Mapping[str, Decimal]
+    pnl: Mapping[str, Decimal]
+    """Realised plus open less fees, a currency."""
+    left: Sequence[str]
+    """Orders that were open or in doubt when it had gone."""
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionReport:
+    name: str
+    lane: str
+    state: str
+    frames_in: int
+    frames_out: int
+    reconnects: int
+    lag_p50: float | None
+    """Milliseconds from the venue's time to ours; negative where our clock is behind."""
+    lag_p99: float | None
+
+
+@attrs.frozen(kw_only=True)
+class GapReport:
+    since: int
+    until: int
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SubscriptionReport:
+    guid: str
+    stream: str
+    connection: str
+    owners: Sequence[str]
+    state: str
+    data: int
+    gaps: Sequence[GapReport]
+
+
+@attrs.frozen(kw_only=True)
+class RunReport:
+    """All of it."""
+
+    started: int
+    ended: int
+    strategies: Sequence[StrategyReport]
+    connections: Sequence[ConnectionReport]
+    subscriptions: Sequence[SubscriptionReport]
+    notes: Sequence[tuple[int, str, str]]
+    unaccounted: Sequence[str]
+    """What our books and the venue's don't agree on; empty is what one wants."""
+    unreadable: int
+    late: int
+    events: int
+    digest: str
+    tape: str | None = None
+    tape_failure: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed and nothing is unaccounted for."""
+        return (
+            not self.unaccounted and not self.tape_failure and all(not s.error and not s.left for s in self.strategies)
+        )
+
+
+def report(
+    run: Run,
+    *,
+    notes: Notes,
+    digest: Digest,
+    connections: Sequence[ConnectionReport],
+    marks: Mapping[str, float],
+    unaccounted: Sequence[str],
+    tape: str | None,
+    tape_failure: str,
+) -> RunReport:
+    """Gather a run's results.
+
+    Args:
+        marks: Last known price of each instrument, for open PnL.
+        unaccounted: What a comparison with the venue's books found.
+    """
+    strategies = [_strategy(run, index, marks) for index in range(len(run.supervisor.seats))]
+    for item in strategies:
+        digest.fold((item.name, item.orders, item.fills, sorted((k, str(v)) for k, v in item.pnl.items())))
+    for order in run.gateway.orders.values():
+        digest.fold((order.client_order_id, order.state.value, str(order.filled_quantity), str(order.request.price)))
+    subscriptions = [
+        SubscriptionReport(
+            guid=row.guid,
+            stream=row.stream.label,
+            connection=row.connection,
+            owners=[owner for owner in row.owners if owner != ACCOUNT],
+            state=row.state.value,
+            data=row.data,
+            gaps=[GapReport(since=gap.since, until=gap.until, reason=gap.reason) for gap in row.gaps],
+        )
+        for row in run.engine.table
+    ]
+    return RunReport(
+        started=run.clock.start,
+        ended=run.clock.reading,
+        strategies=strategies,
+        connections=connections,
+        subscriptions=subscriptions,
+        notes=list(notes.lines),
+        unaccounted=[*unaccounted, *run.gateway.contradictions],
+        unreadable=run.engine.unreadable,
+        late=run.engine.table.late,
+        events=digest.events,
+        digest=digest.text(),
+        tape=tape,
+        tape_failure=tape_failure,
+    )
+
+
+def _strategy(run: Run, index: int, marks: Mapping[str, float]) -> StrategyReport:
+    seat = run.supervisor.seats[index]
+    book = seat.desk.portfolio
+    prices = {symbol: Decimal(str(price)) for symbol, price in marks.items()}
+    orders = [order for order in run.gateway.orders.values() if order.strategy == seat.name]
+    realised, fees, zero = book.realised(), book.fees(), Decimal(0)
+    open_pnl = {currency: amount for currency, amount in book.open_pnl(prices).items() if amount is not None}
+    currencies = dict.fromkeys([*realised, *open_pnl, *fees])
+    return StrategyReport(
+        name=seat.name,
+        strategy=type(seat.strategy).__name__,
+        state=seat.state,
+        error="" if seat.failure is None else f"{type(seat.failure).__name__}: {seat.failure}",
+        orders=len(orders),
+        fills=sum(len(order.fills_seen) for order in orders),
+        positions={symbol: position.quantity for symbol, position in book.positions.items()},
+        realised=dict(realised),
+        open_pnl=dict(open_pnl),
+        fees=dict(fees),
+        pnl={c: realised.get(c, zero) + open_pnl.get(c, zero) - fees.get(c, zero) for c in currencies},
+        left=list(seat.left),
+    )
