@@ -1,0 +1,265 @@
+"""Reading one segment: records in order, or a clear word about where and how it is damaged."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from strategykit.errors import TapeError
+from strategykit.tape.format import (
+    BODY_AT,
+    CHECKED_AT,
+    FORMAT,
+    MAGIC,
+    MAX_BODY,
+    PREFIX,
+    WHOLE,
+    Kind,
+    SegmentFooter,
+    SegmentHeader,
+    decode_json,
+    shown,
+)
+from strategykit.tape.source import SegmentBytes
+
+__all__ = ["Headless", "RawRecord", "SegmentReader", "TornTail"]
+
+RawRecord = tuple[int, int, int, int, bytes]
+"""Kind, sequence number, time, number of the connection, body."""
+
+_CHUNK: Final = 1 << 20
+"""Bytes a read: large enough that the loop over records is what costs."""
+
+_LAST_DATA: Final = Kind.SUMMARY.value
+
+_JUDGED: Final = 64 << 20
+"""Bytes that may be checksummed while looking for records after damage. An honest tail needs next to nothing; a file
+made to look like records everywhere must not keep us for hours."""
+
+_LOOK: Final = 200
+"""Bytes that a look at a place which turns out to be none counts as, by the time that it takes."""
+
+_MAX_SEQ: Final = 1 << 62
+
+
+@attrs.frozen
+class TornTail:
+    """The end of a recording that was cut off in the middle of a record, as a kill or a power loss leaves it."""
+
+    path: Path
+    offset: int
+    """Where the last whole record ends."""
+    bytes: int
+    """How many follow that are no whole record."""
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}: torn tail, {self.bytes} bytes from byte {self.offset} on are no whole record"
+
+
+class Headless(TapeError):
+    """A segment that was cut before its header was whole."""
+
+
+class SegmentReader:
+    """One segment's records. Making one reads the header.
+
+    Args:
+        source: The open file; its closing stays with the caller.
+        expected: Sequence number that its first record must have; None for any.
+
+    Raises:
+        Headless: The header isn't whole, and nothing whole follows.
+        TapeError: It is no segment, or one that can't be read.
+    """
+
+    def __init__(self, source: SegmentBytes, *, expected: int | None = None) -> None:
+        self._source = source
+        self.path = source.path
+        self.unsealed: Final = not source.compressed and not source.path.name.endswith(".tape")
+        """The end may be missing: it is still written, or its writer was killed."""
+        self.footer: SegmentFooter | None = None
+        self.torn: TornTail | None = None
+        self.end = 0
+        """Where the last whole record ended that was read; without the footer."""
+        self._data = source.read(_CHUNK)
+        self.header = self._read_header(1 if expected is None else expected)
+        self.expected = self.header.first
+        """Sequence number of the next record."""
+        self.names = ["", *self.header.connections]
+        """Connections by number."""
+
+    def _where(self, offset: int) -> str:
+        return f"{shown(self.path)}, byte {offset}"
+
+    def _read_header(self, expected: int) -> SegmentHeader:
+        data, start = self._data, len(PREFIX)
+        if data[:start] != PREFIX[: len(data)]:
+            if data.startswith(MAGIC) and len(data) >= start:
+                made = int.from_bytes(data[len(MAGIC) : start], "little")
+                if made > FORMAT:
+                    raise TapeError(
+                        f"{shown(self.path)} was made by a newer strategykit (format {made}, this reads up to {FORMAT})"
+                    )
+                raise TapeError(f"{shown(self.path)} has format {made}, which never was; this reads {FORMAT}")
+            self._give_up_header("doesn't begin like a tape segment", expected)
+        if not data:
+            raise Headless(f"{shown(self.path)} is empty; a tape segment begins with its header")
+        whole = False
+        if len(data) >= start + BODY_AT:
+            length = WHOLE.unpack_from(data, start)[0]
+            stop = start + BODY_AT + length
+            while length <= MAX_BODY and len(data) < stop and (more := self._source.read(stop - len(data))):
+                data += more
+            whole = length <= MAX_BODY and len(data) >= stop and _holds(data, start, stop)
+        if not whole:
+            self._give_up_header("was cut before its header was whole, or the header is damaged", expected)
+        _, _, kind, _, _, _ = WHOLE.unpack_from(data, start)
+        if kind != Kind.HEADER:
+            raise TapeError(f"{self._where(start)}: a record of kind {kind} stands where the header should")
+        header = decode_json(data[start + BODY_AT : stop], SegmentHeader, f"{self._where(start)}: header")
+        if not 0 < header.first < _MAX_SEQ:
+            raise TapeError(f"{self._where(start)}: header: the first record can't have number {header.first}")
+        self._data, self.end = data[stop:], stop
+        return header
+
+    def _give_up_header(self, words: str, expected: int) -> None:
+        if self.unsealed and (found := _find_record(self._source, 0, expected)) is not None:
+            raise TapeError(f"{shown(self.path)} {words}, yet whole records follow from byte {found}; it was damaged")
+        raise Headless(f"{shown(self.path)} {words}; no record can be read from it")
+
+    def chunks(self) -> Iterator[list[RawRecord]]:
+        """Give the records in lists, a read's worth each; the format's own ones are checked and left out.
+
+        Afterwards `footer`, `torn` and `end` are known.
+
+        Raises:
+            TapeError: A record is damaged and this isn't a torn tail; what stood before it has been given.
+        """
+        crc32, unpack, source, names = zlib.crc32, WHOLE.unpack_from, self._source, self.names
+        data, pos, base, expected, count = self._data, 0, self.end, self.expected, 0
+        first_time: int | None = None
+        last_time: int | None = None
+        fault, tear, ended = "", False, False
+        while not fault and not self.footer:
+            batch: list[RawRecord] = []
+            append = batch.append
+            size, missing = len(data), 0
+            while size - pos >= BODY_AT:
+                length, checksum, kind, seq, time, number = unpack(data, pos)
+                stop = pos + BODY_AT + length
+                if stop > size or length > MAX_BODY:
+                    missing = stop - size
+                    if length > MAX_BODY:
+                        fault, tear = f"a record of {length} bytes; the largest has {MAX_BODY}", True
+                    break
+                checked = data[pos + CHECKED_AT : stop]
+                if crc32(checked) != checksum:
+                    fault, tear = "a record's checksum is wrong", True
+                    break
+                # From here on the record is what was written: what is wrong with it is no tear.
+                if seq == expected and 0 < kind <= _LAST_DATA and number < len(names):
+                    append((kind, seq, time, number, checked[BODY_AT - CHECKED_AT :]))
+                elif kind == Kind.FOOTER and seq == expected - 1:
+                    body = checked[BODY_AT - CHECKED_AT :]
+                    self.footer = decode_json(body, SegmentFooter, f"{self._where(base + pos)}: footer")
+                    break
+                elif not (kind == Kind.NAME and seq == expected and self._learn(number, checked[19:])):
+                    fault = f"record {seq} of kind {kind} for connection {number}, after record {expected - 1}"
+                    break
+                if first_time is None:
+                    first_time = time
+                last_time = time
+                count += 1
+                expected += 1
+                pos = stop
+            self.expected, self.end = expected, base + pos
+            if batch:
+                yield batch
+            if not fault and not self.footer:
+                more = source.read(max(_CHUNK, missing))
+                if not more:
+                    ended = True
+                    break
+                data, base, pos = data[pos:] + more, base + pos, 0
+        if self.footer is not None:
+            facts = (count, self.header.first, expected - 1, first_time, last_time)
+            self._check_footer(self.footer, facts, trailing=bool(data[stop:] or source.read(1)))
+        elif ended and pos == len(data):
+            if not self.unsealed:
+                raise TapeError(f"{self._where(self.end)}: the segment is sealed, but ends without its footer")
+        else:
+            self._judge(fault or "the last record is cut", tearable=tear or ended)
+
+    def _learn(self, number: int, body: bytes) -> bool:
+        """Take in a NAME record; say whether it fits what is known."""
+        try:
+            name = body.decode()
+        except UnicodeDecodeError:
+            return False
+        if number == len(self.names):
+            self.names.append(name)
+        return 0 < number < len(self.names) and self.names[number] == name
+
+    def _check_footer(
+        self, footer: SegmentFooter, facts: tuple[int, int, int, int | None, int | None], *, trailing: bool
+    ) -> None:
+        said = (footer.count, footer.first_seq, footer.last_seq, footer.first_time, footer.last_time)
+        if said != facts:
+            raise TapeError(
+                f"{self._where(self.end)}: the footer tells of other records than the segment has "
+                f"(count, first, last, times: {said}, found {facts})"
+            )
+        if trailing:
+            raise TapeError(f"{self._where(self.end)}: something follows the footer; a sealed segment ends there")
+
+    def _judge(self, fault: str, *, tearable: bool) -> None:
+        """Tell a torn tail from damage: after a tear nothing whole follows."""
+        if not tearable or not self.unsealed:
+            raise TapeError(f"{self._where(self.end)}: {fault}")
+        found = _find_record(self._source, self.end + 1, self.expected)
+        if found is not None:
+            raise TapeError(f"{self._where(self.end)}: {fault}, yet whole records follow from byte {found}")
+        self.torn = TornTail(self.path, self.end, self._source.size - self.end)
+
+
+def _holds(data: bytes, start: int, stop: int) -> bool:
+    return bool(zlib.crc32(data[start + CHECKED_AT : stop]) == WHOLE.unpack_from(data, start)[1])
+
+
+def _find_record(source: SegmentBytes, start: int, expected: int) -> int | None:
+    """Give where the first whole record begins at or after `start`; None if there is none.
+
+    A record that could follow has a known kind and a sequence number from a known range, so that its kind byte and
+    the upper five bytes of the number are looked for, by a regular expression over large pieces.
+    """
+    low, high = max(0, expected - 1), expected + (source.size - start) // BODY_AT + 1
+    uppers = {number >> 24 for number in (*range(low, high, 1 << 24), high)}
+    either = b"|".join(re.escape(struct.pack("<Q", upper)[:5]) for upper in sorted(uppers))
+    kinds = re.escape(bytes(kind.value for kind in Kind))
+    looks_like = re.compile(b"(?=[" + kinds + b"]...(?:" + either + b"))", re.DOTALL)
+    judged, at = 0, start + CHECKED_AT
+    while at < source.size:
+        piece = source.read_at(at, _CHUNK + CHECKED_AT)
+        if not piece:
+            break
+        for match in looks_like.finditer(piece):
+            begin = at + match.start() - CHECKED_AT
+            if match.start() >= _CHUNK or begin + BODY_AT > source.size:
+                continue
+            length, _, _, seq, _, _ = WHOLE.unpack(source.read_at(begin, BODY_AT))
+            judged += _LOOK
+            if length <= MAX_BODY and low <= seq <= high and begin + BODY_AT + length <= source.size:
+                whole = source.read_at(begin, BODY_AT + length)
+                judged += len(whole)
+                if _holds(whole, 0, len(whole)):
+                    return begin
+            if judged > _JUDGED:
+                raise TapeError(f"{shown(source.path)}, byte {start}: damaged, and what follows can't be told apart")
+        at += _CHUNK
+    return None
