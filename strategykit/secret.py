@@ -41,7 +41,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        # An error in encoding would carry the text; what isn't UTF-8 in the environment comes as surrogates.
+        mine, theirs = (secret.reveal().encode("utf-8", "surrogatepass") for secret in (self, other))
+        return hmac.compare_digest(mine, theirs)
 
     def __hash__(self) -> int:
         return hash(self._value)
@@ -66,12 +68,23 @@ def read_secret(reference: str) -> Secret:
         path = Path(name).expanduser()
         try:
             mode = path.stat().st_mode
-            text = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ConfigError(f"secret file {name} can't be read: {exc}") from exc
+            content = path.read_bytes()
+        except (OSError, ValueError) as exc:  # A path with a NUL in it is a ValueError.
+            raise ConfigError(f"secret file {name!r} can't be read: {exc}") from exc
         if stat.S_IMODE(mode) & 0o077:
             raise ConfigError(f"secret file {name} is open to others (mode {stat.S_IMODE(mode):04o}); chmod 600 it")
+        text = _decoded(content)
+        if text is None:
+            raise ConfigError(f"secret file {name} isn't UTF-8 text")
         if not text:
             raise ConfigError(f"secret file {name} is empty")
         return Secret(text)
     raise ConfigError("a secret must be given by reference, as env:NAME or file:PATH, never as the value itself")
+
+
+def _decoded(content: bytes) -> str | None:
+    """Give the text, or None. No error leaves here: a `UnicodeDecodeError` shows the bytes that it failed on."""
+    try:
+        return content.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return None

@@ -15,9 +15,9 @@ __all__ = ["Instrument"]
 _PLAIN: Final = Decimal(1)
 
 
-def _positive(_: Instrument, attribute: attrs.Attribute[Decimal], value: Decimal) -> None:
-    if not value.is_finite() or value <= 0:
-        raise ConfigError(f"instrument {attribute.name} must be above 0, not {value}")
+def _positive(_: Instrument, attribute: attrs.Attribute[Decimal], value: object) -> None:
+    if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
+        raise ConfigError(f"instrument {attribute.name} must be a Decimal above 0, not {value!r}")
 
 
 @attrs.frozen
@@ -39,18 +39,22 @@ class Instrument:
     time_zone: str = "Europe/Moscow"
 
     def round_price(self, price: Decimal | float | str, *, side: Side | None = None) -> Decimal:
-        """Round to the tick: to the nearest, or away from crossing (a buy down, a sell up) when `side` is given."""
-        steps = Decimal(str(price)) / self.tick
+        """Round to the tick: to the nearest, or away from crossing (a buy down, a sell up) when `side` is given.
+
+        Raises:
+            ConfigError: `price` is no number.
+        """
+        steps = self._steps(price)
         mode = ROUND_HALF_EVEN if side is None else ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-        return steps.quantize(_PLAIN, rounding=mode) * self.tick
+        return steps.to_integral_value(rounding=mode) * self.tick
 
     def ticks(self, price: Decimal | float | str) -> int:
         """Give `price` as a whole number of ticks.
 
         Raises:
-            ConfigError: It lies between two ticks.
+            ConfigError: It lies between two ticks, or is no number.
         """
-        steps = Decimal(str(price)) / self.tick
+        steps = self._steps(price)
         whole = steps.to_integral_value()
         if whole != steps:
             raise ConfigError(f"{self.symbol}: price {price} isn't a multiple of the tick {self.tick}")
@@ -63,3 +67,12 @@ class Instrument:
     def value(self, price: Decimal, quantity: Decimal) -> Decimal:
         """Money that `quantity` lots are worth at `price`."""
         return price * quantity * self.lot * self.multiplier
+
+    def _steps(self, price: Decimal | float | str) -> Decimal:
+        try:
+            number = Decimal(str(price))
+        except ArithmeticError as exc:  # What `Decimal("abc")` raises is no ValueError.
+            raise ConfigError(f"{self.symbol}: price {price!r} isn't a number") from exc
+        if not number.is_finite():
+            raise ConfigError(f"{self.symbol}: price {price!r} isn't a number")
+        return number / self.tick

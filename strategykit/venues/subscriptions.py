@@ -63,6 +63,8 @@ def _table() -> dict[tuple[SubscriptionState, Happening], SubscriptionState]:
         (s.ASKED, h.REFUSE): s.REFUSED,
         (s.ACTIVE, h.REFUSE): s.REFUSED,
         (s.STALE, h.REFUSE): s.REFUSED,
+        # What a venue says late, twice or unasked changes nothing: it is no bug of ours, so it is no error either.
+        **{(state, said): state for state in (s.WANTED, s.LOST, s.REFUSED) for said in (h.CONFIRM, h.DATUM, h.REFUSE)},
         **{(state, h.RELEASE): s.ENDED for state in s if state is not s.ENDED},
     }
 
@@ -72,6 +74,9 @@ TRANSITIONS: Final = _table()
 
 _REMEMBERED: Final = 10_000
 """Dead guids kept, so that late data is known for what it is; older ones count as foreign."""
+
+_UNASKED: Final = frozenset({SubscriptionState.WANTED, SubscriptionState.LOST, SubscriptionState.REFUSED})
+"""States in which the venue owes us nothing about the row."""
 
 _CROWDED: Final = 40
 """Busy subscriptions a connection carries before the next one of its lane is opened."""
@@ -161,8 +166,18 @@ class Subscriptions:
         return row
 
     def release(self, guid: str, owner: str) -> Subscription | None:
-        """Note that `owner` no longer wants `guid`; give the row if nobody does, so that the venue can be told."""
+        """Note that `owner` no longer wants `guid`; give the row if nobody does, so that the venue can be told.
+
+        A row that has ended meanwhile, such as a refused one that somebody wanted again, gives None.
+
+        Raises:
+            LocalProtocolError: There never was such a row, or `owner` doesn't want it.
+        """
+        if guid in self._dead:
+            return None
         row = self._row(guid)
+        if owner not in row.owners:
+            raise LocalProtocolError(f"{owner!r} doesn't want {row.stream.label}; {row.owners} do")
         row.owners.remove(owner)
         if row.owners:
             return None
@@ -178,19 +193,26 @@ class Subscriptions:
         """The venue said yes; give the gap to tell before the next datum, if data was missed."""
         row = self._row(guid)
         self._step(row, Happening.CONFIRM)
+        if row.state in _UNASKED:
+            return None
         row.last_time = now if row.last_time is None else max(row.last_time, now)
         return self._close_gap(row, now)
 
     def datum(self, row: Subscription, now: int) -> Gap | None:
         """Data came for `row`; give the gap to tell before it. For rows that aren't plainly active."""
         self._step(row, Happening.DATUM)
+        if row.state in _UNASKED:
+            return None
         row.last_time = now
         return self._close_gap(row, now)
 
     def refused(self, guid: str, words: str) -> list[str]:
-        """The venue said no; give the owners, who have to be told."""
+        """The venue said no; give the owners, who have to be told: once, and only if the row had been asked for."""
         row = self._row(guid)
+        before = row.state
         self._step(row, Happening.REFUSE)
+        if before in _UNASKED:
+            return []
         row.refusal = words
         return list(dict.fromkeys(row.owners))
 
@@ -198,12 +220,11 @@ class Subscriptions:
         """A connection ended: open a gap in each of its rows that had begun; give them."""
         rows = [row for row in self.by_guid.values() if row.connection == connection]
         for row in rows:
-            had_begun = row.last_time is not None
             self._step(row, Happening.LOSE)
             if row.state is not SubscriptionState.LOST:
                 continue
-            if had_begun and row.gap_since is None:
-                row.gap_since = row.last_time if row.last_time is not None else now
+            if row.last_time is not None and row.gap_since is None:
+                row.gap_since = min(row.last_time, now)
                 row.gap_reason = reason
             row.cursor.reconnected()
         return rows
@@ -261,7 +282,9 @@ class Subscriptions:
     def _close_gap(self, row: Subscription, now: int) -> Gap | None:
         if row.gap_since is None:
             return None
-        gap = Gap(row.stream.instrument, row.gap_since, now, row.gap_reason, None, now, row.guid)
+        # A clock that was set back doesn't make a gap end before it began.
+        until = max(now, row.gap_since)
+        gap = Gap(row.stream.instrument, row.gap_since, until, row.gap_reason, None, now, row.guid)
         row.gap_since = None
         row.gaps.append(gap)
         return gap
@@ -281,7 +304,8 @@ class Subscriptions:
         names = [f"{lane}-{number}" for number in range(most)]
         used = [name for name in names if self._load.get(name, 0)]
         free = [name for name in names if not self._load.get(name, 0)]
-        if used and (not free or min(self._load[name] for name in used) < _CROWDED):
+        crowded = min(_CROWDED, self.limits.subscriptions)
+        if used and (not free or min(self._load[name] for name in used) < crowded):
             best = min(used, key=lambda name: self._load[name])
         elif free:
             best = free[0]
