@@ -54,11 +54,12 @@ class FairPrice:
         random = self._random
         self._left -= seconds
         if self._left <= 0:
-            self._left = 2.0 + random.expovariate(1 / 6)
-            self.drift = random.choice((-1, -1, 0, 1, 1)) * random.uniform(1.0, 4.0)
+            self._left = 1.5 + random.expovariate(1 / 3)
+            back = -1 if self.drift > 0 else 1
+            self.drift = random.choice((back, back, -back, 0)) * random.uniform(2.0, 6.0)
         pull = (self._home - self.ticks) * min(1.0, 0.003 * seconds)
-        # A regime lasts some 8 s; over a longer step several of them cancel each other out.
-        push = self.drift * sqrt(seconds) * min(sqrt(seconds), 3.0)
+        # A regime lasts some 5 s; over a longer step several of them cancel each other out.
+        push = self.drift * sqrt(seconds) * min(sqrt(seconds), 2.0)
         noise = random.gauss(0.0, _VOLATILITY) * sqrt(seconds)
         self.ticks = min(max(self.ticks + pull + push + noise, self._low), self._high)
         return self.ticks
@@ -203,6 +204,6 @@ def generate_past(
     step = MINUTE // 6
     for time in range(near - minutes * MINUTE, near, step):
         yield time, fair.move(step / SECOND), 1 + int(random.expovariate(1 / 300))
-    step = SECOND // 4
+    step = SECOND // 2
     for time in range(near, start, step):
         yield time, fair.move(step / SECOND), 1 + int(random.expovariate(1 / 10))
