@@ -10,7 +10,6 @@ import types
 from pathlib import Path
 from typing import Final
 
-import strategykit.strategy
 from strategykit.errors import StrategyError
 from strategykit.runtime.parameters import Parameter, make_strategy, strategy_parameters
 from strategykit.strategy import Strategy
@@ -97,7 +96,7 @@ def load_strategy(path_or_sample: str) -> type[Strategy]:
 
 
 def _samples() -> Path:
-    package = Path(strategykit.strategy.__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "samples"
     return installed if installed.is_dir() else package.parent / "strategies"
 

@@ -8,9 +8,9 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 
 import attrs
 
@@ -60,19 +60,24 @@ def strategy_parameters(cls: type[Strategy]) -> list[Parameter]:
         hints = typing.get_type_hints(cls)
     except NameError as exc:
         raise StrategyError(f"{cls.__name__}: {exc}; annotations of parameters must be importable") from exc
+    fields: Iterable[attrs.Attribute[Any]] = attrs.fields(cast("Any", cls))
     return [
         Parameter(
-            name=field.name,
+            name=field.alias or field.name,
             type=hints.get(field.name, str),
-            # A factory's value is made when it's needed; to people it is just not required.
-            default=field.default.factory() if isinstance(field.default, attrs.Factory) else field.default,  # type: ignore[arg-type,attr-defined]
+            default=_default(field),
             low=field.metadata.get("low"),
             high=field.metadata.get("high"),
             help=field.metadata.get("help", ""),
         )
-        for field in attrs.fields(cls)
+        for field in fields
         if field.init
     ]
+
+
+def _default(field: attrs.Attribute[Any]) -> object:
+    # What a factory would make isn't known before; to people the parameter just isn't required.
+    return None if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]  # a class, in truth
 
 
 def make_strategy(cls: type[Strategy], params: Mapping[str, object]) -> Strategy:
