@@ -6,7 +6,7 @@ socket and its pings are answered.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
@@ -18,7 +18,7 @@ from strategykit.net.link import Job, Link, Wiring
 from strategykit.net.wire import Wire
 from strategykit.venues.dialect import ErrorClass, Reply
 
-__all__ = ["LOGIN", "MAX_UNSENT", "Connection", "in_words", "open_connection"]
+__all__ = ["LOGIN", "MAX_UNSENT", "Connection", "in_words", "leaves", "open_connection"]
 
 MAX_UNSENT: Final = 10_000
 """Frames that wait to be sent. A full set of 5,000 subscriptions is asked for at once after a reconnect; a wire that
@@ -226,11 +226,18 @@ class Connection:
         return True
 
 
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Give the errors in a group, however deep; an error that is no group gives itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error
+
+
 def in_words(error: BaseException) -> str:
     """Give what a group of errors says, each thing once."""
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(dict.fromkeys(in_words(part) for part in error.exceptions))
-    return str(error)
+    return "; ".join(dict.fromkeys(str(leaf) for leaf in leaves(error)))
 
 
 @asynccontextmanager

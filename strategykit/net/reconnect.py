@@ -7,18 +7,11 @@ from typing import NoReturn
 import trio
 
 from strategykit.errors import ConnectionLost, StrategykitError
-from strategykit.net.connection import in_words, open_connection
+from strategykit.net.connection import in_words, leaves, open_connection
 from strategykit.net.link import Link, Wiring
 from strategykit.net.timing import TryLater, full_jitter
 
 __all__ = ["keep_connected"]
-
-
-def _asked_delay(lost: BaseExceptionGroup[ConnectionLost]) -> float:
-    later, _ = lost.split(TryLater)
-    if later is None:
-        return 0.0
-    return max(_asked_delay(part) if isinstance(part, BaseExceptionGroup) else part.delay for part in later.exceptions)
 
 
 async def keep_connected(
@@ -54,10 +47,11 @@ async def keep_connected(
                     await trio.sleep_forever()
             except* ConnectionLost as lost:
                 counts.reason = in_words(lost)
-                asked = _asked_delay(lost)
+                asked = max((leaf.delay for leaf in leaves(lost) if isinstance(leaf, TryLater)), default=0.0)
             except* StrategykitError as errors:
                 counts.reason = in_words(errors)
-                errors.add_note(f"on connection {link.name} to {link.url}")
+                for leaf in leaves(errors):  # A note on the group itself would go with it.
+                    leaf.add_note(f"on connection {link.name} to {link.url}")
                 raise
             if opened_at is not None and trio.current_time() - opened_at >= wiring.timing.stable_after:
                 failures = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections import deque
@@ -13,7 +14,7 @@ import pytest
 import trio
 import trio.abc
 import trio.testing
-from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection
 
@@ -219,9 +220,10 @@ class Venue:
             self._nursery.start_soon(self._serve_one, await self.call())
 
     async def _serve_one(self, stream: trio.abc.Stream) -> None:
-        ws = await (await wrap_server_stream(self._nursery, stream)).accept()
-        if ws.path == "/cws":
-            await self.accept_login(ws)
+        with contextlib.suppress(ConnectionClosed):  # The caller may leave at any moment.
+            ws = await (await wrap_server_stream(self._nursery, stream)).accept()
+            if ws.path == "/cws":
+                await self.accept_login(ws)
 
 
 def now() -> int:
