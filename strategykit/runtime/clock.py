@@ -39,6 +39,10 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         self._driver: Task | None = None
         self._parked: Task | None = None
 
+    def poke(self) -> None:
+        """Have the driver look: something is to be done at this reading."""
+        self.woken = True
+
     def start_clock(self) -> None:
         """Nothing to do: the reading is given."""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -25,6 +26,7 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
+from strategykit.runtime.feeds import Feed
 from strategykit.runtime.gateway import Gateway
 from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import Ask, Confirmed, Decoded, Dialect, ErrorClass, Refusal, Reply
@@ -111,6 +113,7 @@ class Engine:
     """What the paper exchange said, to be taken after the input that made it say so."""
     routes: dict[str, tuple[Callable[[Event], None], ...]] = attrs.field(factory=dict, init=False)
     """Who gets the events of a subscription, in the order in which they asked for it."""
+    _quick: dict[str, tuple[Callable[[Any], None], ...]] = attrs.field(factory=dict, init=False)
     sessions: dict[str, int] = attrs.field(factory=dict, init=False)
     """Open connections, and which session each is in."""
     unreadable: int = attrs.field(default=0, init=False)
@@ -157,6 +160,7 @@ class Engine:
         row = self.table.want(stream, owner, fresh_within=fresh_within)
         if receive is not None:
             self.routes[row.guid] = (*self.routes.get(row.guid, ()), receive)
+            self._quick.pop(row.guid, None)
         if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
             self.ledger.subscription(row)
             self.connect(row.connection, stream.lane)
@@ -169,6 +173,7 @@ class Engine:
         if receive is not None and receive in kept:
             kept.remove(receive)
         self.routes[row.guid] = tuple(kept)
+        self._quick.pop(row.guid, None)
         if row.guid not in self.table.by_guid:
             return
         was_live = row.state in (SubscriptionState.ASKED, SubscriptionState.ACTIVE, SubscriptionState.STALE)
@@ -251,6 +256,34 @@ class Engine:
                 receive(event)
             except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
                 self.supervisor().raised(receive, exc)
+
+    def quick(self, guid: str) -> tuple[Callable[[Any], None], ...]:
+        """Give the shortest way to each who wants market data of `guid` now; asked again after every `rerouted`."""
+        known = self._quick.get(guid)
+        if known is None:
+            found: list[Callable[[Any], None]] = []
+            for receive in self.routes.get(guid, ()):
+                feed = getattr(receive, "__self__", None)
+                if isinstance(feed, Feed) and receive == feed.deliver:
+                    feed.rerouted = partial(self._forget_quick, guid)
+                    found.append(feed.quick())
+                else:
+                    found.append(receive)
+            known = self._quick[guid] = tuple(found)
+        return known
+
+    def _forget_quick(self, guid: str) -> None:
+        self._quick.pop(guid, None)
+
+    def raised_at(self, guid: str, receive: object, error: BaseException) -> None:
+        """What `quick` gave for `guid` raised: stop the strategy that it stands for."""
+        place = self.quick(guid).index(receive) if receive in self.quick(guid) else 0  # type: ignore[arg-type]
+        self.supervisor().raised(self.routes[guid][place], error)
+
+    @property
+    def quickest(self) -> dict[str, tuple[Callable[[Any], None], ...]]:
+        """What `quick` has given and still holds, by guid."""
+        return self._quick
 
     # Inside
 

@@ -13,7 +13,7 @@ import trio
 from strategykit.errors import StrategyError
 from strategykit.indicators import Condition, Latest
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
+from strategykit.model.events import Bar, BookSnapshot, Event, Gap, Quote, Stale, Trade
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import Stream
 
@@ -26,6 +26,10 @@ MAILBOX: Final = 10_000
 
 HELD: Final = 1_000
 """Bars kept for indicators that are made later; more if more history was asked for."""
+
+
+def _nothing() -> None:
+    """Nobody keeps routes."""
 
 
 class FeedOwner(Protocol):
@@ -54,6 +58,7 @@ class _Waiting:
         for feed in self.feeds:
             if self in feed.waiting:
                 feed.waiting.remove(self)
+                feed.rerouted()
 
 
 class _Mailbox(Generic[E]):
@@ -117,6 +122,8 @@ class Feed(Generic[E]):
         self.gaps: list[Gap] = []
         self.held: deque[E] = deque(maxlen=keep)
         self.waiting: list[_Waiting] = []
+        self.rerouted: Callable[[], None] = _nothing
+        """Called when `quick` would give something else; the router sets it."""
         self._wakes = wakes
         self._owner = owner
         self._handler = handler
@@ -134,21 +141,24 @@ class Feed(Generic[E]):
         """Call back with every event that is held, oldest first, and from then on with each new one."""
         for item in self.held:
             callback(item)
-        self._listeners.append(callback)
+        self.watch(callback)
 
     def watch(self, callback: Callable[[E], None]) -> None:
         """Call back with each new event until `unwatch`."""
         self._listeners.append(callback)
+        self.rerouted()
 
     def unwatch(self, callback: Callable[[E], None]) -> None:
         """Stop calling back; nothing if it isn't watching."""
         if callback in self._listeners:
             self._listeners.remove(callback)
+            self.rerouted()
 
     def __aiter__(self) -> AsyncIterator[E]:
         box: _Mailbox[E] = _Mailbox(self._wakes, conflate=self.conflate, label=self.stream.label)
         self._boxes = [ref for ref in self._boxes if ref() is not None]
         self._boxes.append(weakref.ref(box))
+        self.rerouted()
         return box
 
     async def wait_for(self, condition: Condition, feeds: tuple[Feed[Any], ...]) -> None:
@@ -159,6 +169,7 @@ class Feed(Generic[E]):
         waiting = _Waiting(condition, feeds, Signal(self._wakes))
         for feed in feeds:
             feed.waiting.append(waiting)
+            feed.rerouted()
         try:
             await waiting.signal.until(lambda: waiting.met)
         finally:
@@ -172,6 +183,23 @@ class Feed(Generic[E]):
             self._owner.feed_stale(self, event)
         else:
             self.take(event)  # type: ignore[arg-type]  # the subscription's kind says what comes
+
+    def quick(self) -> Callable[[E], None]:
+        """Give the shortest way to hand market data to everyone who wants it now; `rerouted` tells when it changes."""
+        handler = self._handler
+        if self.held.maxlen or self._listeners or self._boxes or self.waiting or type(self).take is not Feed.take:
+            return self.take
+        if handler is None:
+            return self._note
+
+        def tell(event: E) -> None:
+            self.last = event
+            handler(event)
+
+        return tell
+
+    def _note(self, event: E) -> None:
+        self.last = event
 
     def gap(self, gap: Gap) -> None:
         self.gaps.append(gap)
@@ -228,10 +256,23 @@ class BookFeed(Feed[BookSnapshot]):
         super().__init__(*args, **kwargs)
         self.book = Book(self.stream.instrument or "")
 
-    def deliver(self, event: Event) -> None:
-        if isinstance(event, BookSnapshot | BookDelta | Gap):
-            self.book.apply(event)
-        super().deliver(event)
+    def take(self, event: BookSnapshot) -> None:
+        self.book.apply(event)
+        super().take(event)
+
+    def gap(self, gap: Gap) -> None:
+        self.book.apply(gap)
+        super().gap(gap)
+
+    @property
+    def bid(self) -> Latest:
+        """The best bid, for conditions."""
+        return Latest(self, "bid")
+
+    @property
+    def ask(self) -> Latest:
+        """The best ask, for conditions."""
+        return Latest(self, "ask")
 
     @property
     def best_bid(self) -> float | None:

@@ -23,7 +23,7 @@ from strategykit.runtime.engine import Engine
 from strategykit.runtime.recorded import Contents, inputs, scan, slices
 from strategykit.runtime.recording import Notes, NullLedger, command_facts
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
-from strategykit.runtime.waking import Doorbell, Wakes
+from strategykit.runtime.waking import Wakes
 from strategykit.runtime.wires import PaperPort
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.paper import FillRule, PaperExchange
@@ -144,12 +144,11 @@ async def _backtest(plan: BacktestPlan, contents: Contents, clock: ReplayClock) 
     done = trio.Event()
     try:
         async with trio.open_nursery() as nursery:
-            bell = Doorbell()
-            port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, bell.ring)
+            port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
             run = assemble(
                 identity=identity,
                 clock=clock,
-                wakes=Wakes(bell.ring),
+                wakes=Wakes(clock.poke),
                 dialect=plan.dialect,
                 connections={"market": 1, "orders": 1},
                 wires=wires,
@@ -435,11 +434,10 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
     done = trio.Event()
     try:
         async with trio.open_nursery() as nursery:
-            bell = Doorbell()
             run = assemble(
                 identity=Identity(header.seed, header.clock_origin),
                 clock=clock,
-                wakes=Wakes(bell.ring),
+                wakes=Wakes(clock.poke),
                 dialect=plan.dialect,
                 connections={"market": plan.market_connections, "orders": 1},
                 wires=_Silence(contents),

@@ -1,0 +1,36 @@
+"""Breakout with a time stop: Trio's own deadline ends the trade, live and in replay alike."""
+
+import trio
+
+from strategykit import Bars, Strategy, define, highest, lowest, param
+
+
+@define
+class Breakout(Strategy):
+    """Trade in the direction of a new extreme; out at the stop, at the target, or when the time is over."""
+
+    instrument: str
+    window: int = param(20, low=2, high=200, help="bars whose highest and lowest close have to be broken")
+    hold: float = param(900.0, low=1.0, help="seconds after which the trade is over, whatever it made")
+    stop: float = param(0.01, low=0.0005, high=0.2, help="loss that ends the trade, as a part of the entry price")
+    target: float = param(0.02, low=0.0005, high=0.5, help="gain that ends the trade, as a part of the entry price")
+    quantity: int = param(1, low=1, help="lots")
+    interval: str = param("1m", help="length of a bar")
+
+    bars = Bars("{instrument}", "{interval}", history=100)
+
+    async def run(self) -> None:
+        top, bottom = highest(self.bars, self.window, of="close"), lowest(self.bars, self.window, of="close")
+        async for bar in self.bars:
+            # The extremes take the newest bar in, so a close at one of them is a break of those before.
+            if not (top.ready and bottom.ready) or top.value == bottom.value:
+                continue
+            if bar.close == top.value:
+                trade = self.long(self.quantity, stop=self.stop, target=self.target)
+            elif bar.close == bottom.value:
+                trade = self.short(self.quantity, stop=self.stop, target=self.target)
+            else:
+                continue
+            async with trade as holding:
+                await trio.sleep(self.hold)
+                holding.end("time")

@@ -1,0 +1,220 @@
+"""Running strategies on events that are at hand: for tests, benchmarks and data that never was frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.errors import StrategykitError
+from strategykit.model.codec import make_converter
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Trade
+from strategykit.model.instruments import Instrument
+from strategykit.net.inbox import Input, InputKind
+from strategykit.runtime.assembly import Identity, Run, assemble
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.direct import Direct
+from strategykit.runtime.recording import Notes, NullLedger
+from strategykit.runtime.waking import Wakes
+from strategykit.runtime.wires import PaperPort
+from strategykit.sim.fees import FeeModel
+from strategykit.sim.paper import FillRule, PaperExchange
+from strategykit.strategy import Strategy
+from strategykit.venues.dialect import Ask, AskBars
+from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.subscriptions import Subscription
+
+__all__ = ["Simulation", "kind_of", "simulate", "stream_guid"]
+
+_KINDS: Final[dict[type, StreamKind]] = {
+    Trade: StreamKind.TRADES,
+    Quote: StreamKind.QUOTES,
+    BookSnapshot: StreamKind.BOOK,
+    BookDelta: StreamKind.BOOK,
+    Bar: StreamKind.BARS,
+}
+
+
+def stream_guid(kind: StreamKind, instrument: str, interval: int | None = None) -> str:
+    """Give the guid under which a simulation delivers a stream; events that carry it need no copying."""
+    return f"{kind.value}:{instrument}" if interval is None else f"{kind.value}:{instrument}:{interval}"
+
+
+class _Wires:
+    """The engine's requests: history is given at once, the rest comes of itself."""
+
+    def __init__(self) -> None:
+        self.early: list[Input] = []
+
+    def open(self, connection: str, lane: str) -> None:
+        """Everything is open."""
+
+    def subscribe(self, row: Subscription, session: int) -> None:
+        """Everything comes of itself."""
+
+    def unsubscribe(self, row: Subscription, session: int) -> None:
+        """It goes on coming, to nobody."""
+
+    def drop(self, connection: str, reason: str) -> None:
+        """Nothing to drop."""
+
+    def refresh_token(self) -> None:
+        """Nothing to refresh."""
+
+    def ask(self, ask: Ask) -> None:
+        self.early.append(Input(InputKind.ANSWER, "http", ask.until if isinstance(ask, AskBars) else 0, b"", ask, 200))
+
+
+@attrs.define(eq=False, kw_only=True)
+class Simulation:
+    """What a simulation left behind."""
+
+    run: Run
+    notes: Notes
+
+
+def simulate(
+    strategies: Sequence[tuple[str, Strategy]],
+    events: Iterable[Event],
+    *,
+    instruments: Mapping[str, Instrument],
+    start: int,
+    history: Sequence[Bar] = (),
+    cash: Decimal = Decimal(1_000_000),
+    fees: FeeModel | None = None,
+    rule: FillRule = FillRule.TOUCH,
+    latency: int = 0,
+    paper: bool = True,
+    seed: int = 0,
+    account: str = "PAPER",
+    ready: Callable[[Run], None] = lambda _: None,
+) -> Simulation:
+    """Run strategies over events, oldest first, each carrying the guid that `stream_guid` gives for its stream.
+
+    Args:
+        strategies: Pairs of name and strategy.
+        events: Market data; their `receive_time` is what the run's clock reads.
+        instruments: Reference data by symbol.
+        start: What the clock reads at first, nanoseconds UTC.
+        history: Past bars, for `Bars` that ask for them.
+        cash: At the start, in each instrument's currency.
+        fees: What fills cost; None: nothing.
+        rule: When resting orders fill.
+        latency: Nanoseconds from an order to its taking effect.
+        paper: False: nothing answers orders, and each is refused at once.
+        seed: Of ids and `Strategy.random`.
+        account: Name of the account.
+        ready: Called with the run before its first event.
+    """
+    clock = ReplayClock(start)
+    plan = (
+        strategies,
+        events,
+        instruments,
+        history,
+        cash,
+        fees or FeeModel(),
+        rule,
+        latency,
+        paper,
+        seed,
+        account,
+        ready,
+    )
+    return trio.run(_main, clock, *plan, clock=clock, instruments=[clock], strict_exception_groups=True)
+
+
+async def _main(
+    clock: ReplayClock,
+    strategies: Sequence[tuple[str, Strategy]],
+    events: Iterable[Event],
+    instruments: Mapping[str, Instrument],
+    history: Sequence[Bar],
+    cash: Decimal,
+    fees: FeeModel,
+    rule: FillRule,
+    latency: int,
+    paper: bool,  # noqa: FBT001 - `trio.run` passes no keywords
+    seed: int,
+    account: str,
+    ready: Callable[[Run], None],
+) -> Simulation:
+    notes, wires, done = Notes(), _Wires(), trio.Event()
+    ledger = NullLedger(notes, lambda: clock.reading)
+
+    def make_paper(known: Mapping[str, Instrument]) -> PaperExchange:
+        money = {item.currency: cash for item in known.values()}
+        return PaperExchange(known, account=account, cash=money, fees=fees, rule=rule, latency=latency)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            run = assemble(
+                identity=Identity(seed, clock.start),
+                clock=clock,
+                wakes=Wakes(clock.poke),
+                dialect=Direct(tuple(history)),
+                connections={"market": 1, "orders": 1},
+                wires=wires,
+                port=PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke),
+                ledger=ledger,
+                strategies=strategies,
+                instruments=dict(instruments),
+                account=account,
+                exchange=None,
+                nursery=nursery,
+                paper=make_paper if paper else None,
+                trades_at_venue=False,
+                live=False,
+                require_history=False,
+                keep_orders=False,
+            )
+            _serve(run)
+            nursery.start_soon(_play, run, done)
+            await run.driver.quiet()
+            while wires.early:
+                await run.driver.dispatch(wires.early.pop(0))
+            ready(run)
+            await run.driver.replay_events(events, clock)
+            run.supervisor.stop()
+            await run.driver.finish(done)
+            nursery.cancel_scope.cancel()
+    except* StrategykitError as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+    return Simulation(run=run, notes=notes)
+
+
+async def _play(run: Run, done: trio.Event) -> None:
+    try:
+        await run.play()
+    finally:
+        done.set()
+
+
+def _serve(run: Run) -> None:
+    """Give every stream that a strategy wants the guid under which its events come."""
+    engine, table = run.engine, run.engine.table
+    canonical: dict[str, Stream] = {}
+
+    def find(stream: Stream, receive: Callable[[Event], None] | None) -> tuple[Stream, Callable[[Event], None] | None]:
+        guid = stream_guid(stream.kind, stream.instrument or "", stream.interval)
+        if guid not in canonical:
+            canonical[guid] = stream
+            row = table.restore(guid, stream, "market-0")
+            table.asked(row.guid)
+            table.confirmed(row.guid, run.clock.reading)
+        return canonical[guid], receive
+
+    engine.sessions["market-0"] = 1
+    engine.lanes["market-0"] = "market"
+    engine.serve_from(find)
+
+
+def kind_of(event: Event) -> StreamKind | None:
+    """Give the kind of stream that carries such an event; None for those of an account."""
+    return _KINDS.get(type(event))

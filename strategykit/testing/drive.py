@@ -1,0 +1,112 @@
+"""Run one strategy over a list of events, with orders answered by a fill model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+import attrs
+
+from strategykit.model.events import Bar, Event, Fill
+from strategykit.model.instruments import Instrument
+from strategykit.runtime.order import Order
+from strategykit.runtime.simulate import kind_of, simulate, stream_guid
+from strategykit.sim.fees import FeeModel
+from strategykit.sim.paper import FillRule
+from strategykit.strategy import Strategy
+
+__all__ = ["Outcome", "run_strategy"]
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What a strategy did."""
+
+    orders: Sequence[Order]
+    """In the order in which they were placed."""
+    fills: Sequence[Fill]
+    positions: Mapping[str, Decimal]
+    """Lots at the end, by instrument; those that were never traded are missing."""
+    profit: Mapping[str, Decimal]
+    """Realised, before fees, by currency."""
+    fees: Mapping[str, Decimal]
+    error: BaseException | None
+    """What the strategy raised; None if nothing."""
+    notes: Sequence[str]
+    """What it logged, and what the run noted."""
+
+    def check(self) -> Outcome:
+        """Give itself, or raise what the strategy raised."""
+        if self.error is not None:
+            raise self.error
+        return self
+
+
+def run_strategy(
+    strategy: Strategy,
+    events: Iterable[Event],
+    *,
+    history: Sequence[Bar] = (),
+    instruments: Iterable[Instrument] = (),
+    cash: Decimal = Decimal(1_000_000),
+    fees: FeeModel | None = None,
+    rule: FillRule = FillRule.TOUCH,
+    latency: float = 0.0,
+    seed: int = 0,
+) -> Outcome:
+    """Run `strategy` over `events` in virtual time and give what it did; an hour of market takes milliseconds.
+
+    Args:
+        strategy: A new one; it can run once.
+        events: Market data, oldest first, as `make_bars`, `make_trades` and `make_quotes` give them.
+        history: Past bars, for `Bars` declarations that ask for them.
+        instruments: Reference data; instruments without get a tick of 0.01 and a lot of 1.
+        cash: At the start, in each instrument's currency.
+        fees: What fills cost; None: nothing.
+        rule: When a resting limit order fills.
+        latency: Seconds from an order to its taking effect.
+        seed: Of `Strategy.random`.
+    """
+    given = [_addressed(event) for event in events]
+    known = {item.symbol: item for item in instruments}
+    for event in given:
+        if event.instrument is not None:
+            known.setdefault(event.instrument, Instrument(event.instrument))
+    start = min((event.receive_time for event in given), default=0)
+    done = simulate(
+        [("strategy", strategy)],
+        given,
+        instruments=known,
+        start=start,
+        history=history,
+        cash=cash,
+        fees=fees,
+        rule=rule,
+        latency=int(latency * 1e9),
+        seed=seed,
+    )
+    seat = done.run.supervisor.seats[0]
+    orders = list(done.run.gateway.orders.values())
+    book = seat.desk.portfolio
+    return Outcome(
+        orders=orders,
+        fills=[fill for order in orders for fill in order.fills_seen],
+        positions={symbol: position.quantity for symbol, position in book.positions.items()},
+        profit=book.realised(),
+        fees=book.fees(),
+        error=seat.failure,
+        notes=[f"{source}: {text}" for _, source, text in done.notes.lines],
+    )
+
+
+def _addressed(event: Event) -> Event:
+    """Give the event with the guid of the stream that carries it."""
+    kind = kind_of(event)
+    if kind is None or event.instrument is None:
+        return event
+    guid = stream_guid(kind, event.instrument, event.interval if isinstance(event, Bar) else None)
+    if event.guid == guid:
+        return event
+    copy: Event = attrs.evolve(cast("Any", event), guid=guid)
+    return copy
