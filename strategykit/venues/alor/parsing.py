@@ -1,0 +1,96 @@
+"""From JSON to wire structs: decoders that read only the needed fields, by each format's names, and their errors.
+
+msgspec's typed decoding refuses wrong types, missing fields, NaN and what isn't JSON by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from strategykit.errors import RemoteProtocolError
+from strategykit.venues.alor.times import MAX_MILLISECONDS, MAX_SECONDS, read_iso
+
+__all__ = [
+    "UNREADABLE",
+    "Framed",
+    "Millis",
+    "Seconds",
+    "Size",
+    "iso_time",
+    "money",
+    "reader",
+    "renamed",
+    "unreadable",
+]
+
+_T = TypeVar("_T")
+
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+"""What decoding can raise: malformed or mistyped JSON, lone surrogates, numbers out of range, nesting too deep."""
+
+Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_MILLISECONDS)]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=MAX_SECONDS)]
+Size = Annotated[float, msgspec.Meta(ge=0.0)]
+
+_MAGNITUDE: Final = 24
+"""Powers of ten that money may have, either way: beyond it a number is noise, and arithmetic with it unbounded."""
+
+
+class Framed(msgspec.Struct, Generic[_T], gc=False):
+    """A data frame. Its guid is looked at before, and here skipped."""
+
+    data: _T
+
+
+def renamed(wire: type[_T], names: Mapping[str, str]) -> type[_T]:
+    """Give `wire` under a format's names. A field that the format lacks never arrives, so it needs a default."""
+    fields = [
+        (field.name, field.type) if field.default is msgspec.NODEFAULT else (field.name, field.type, field.default)
+        for field in msgspec.structs.fields(cast("Any", wire))
+    ]
+    # A name with a line feed in front is none of the venue's.
+    encoded = {field[0]: names.get(field[0], f"\n{field[0]}") for field in fields}
+    return cast("type[_T]", msgspec.defstruct(wire.__name__, fields, rename=encoded, gc=False))
+
+
+def reader(wire: type[_T], names: Mapping[str, str]) -> Callable[[str | bytes], Framed[_T]]:
+    """Give a function that reads data frames of `wire`."""
+    framed = msgspec.defstruct("Framed", [("data", cast("Any", renamed(wire, names)))], gc=False)
+    return cast("Callable[[str | bytes], Framed[_T]]", msgspec.json.Decoder(framed).decode)
+
+
+def unreadable(frame: str | bytes, why: object) -> RemoteProtocolError:
+    """Give the error to raise for a frame that can't be read."""
+    return RemoteProtocolError(f"ALOR sent what can't be read ({why})", frame=frame)
+
+
+def money(value: Decimal) -> Decimal:
+    """Pass a number that can be counted with.
+
+    Raises:
+        ValueError: It isn't finite, or larger or finer than any money.
+    """
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"{value} isn't a number")  # noqa: TRY004 - callers catch what the parser raises
+    if exponent < -_MAGNITUDE or value.adjusted() > _MAGNITUDE:
+        raise ValueError("a number is out of any range")
+    return value
+
+
+def iso_time(text: str | None) -> int | None:
+    """Give nanoseconds UTC of a time in ISO form.
+
+    Raises:
+        ValueError: It isn't one.
+    """
+    if text is None:
+        return None
+    time = read_iso(text)
+    if time is None:
+        raise ValueError(f"{text[:40]!r} isn't a time")
+    return time
