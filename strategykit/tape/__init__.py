@@ -1,1 +1,1 @@
-"""To be described."""
+"""Recordings of what the wires saw, both directions: written safely, read without trust."""

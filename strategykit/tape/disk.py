@@ -26,6 +26,7 @@ class Disk(Protocol):
     def fsync(self, fd: int) -> None: ...
     def rename(self, source: Path, target: Path) -> None: ...
     def remove(self, path: Path) -> None: ...
+    def truncate(self, path: Path, size: int) -> None: ...
 
 
 class RealDisk:
@@ -48,6 +49,9 @@ class RealDisk:
 
     def remove(self, path: Path) -> None:
         path.unlink()
+
+    def truncate(self, path: Path, size: int) -> None:
+        os.truncate(path, size)
 
 
 def write_all(disk: Disk, fd: int, data: bytes) -> None:

@@ -84,7 +84,7 @@ class Kind(enum.IntEnum):
     SUBSCRIPTION = 8
     COMMAND = 9
     MARK = 10
-    """The run clock's reading before a dispatch slice (the record's time), and how many inputs had been dispatched."""
+    """The run clock's reading when a slice of inputs was dispatched, and how many inputs were in it."""
     GAP = 11
     NOTE = 12
     SUMMARY = 13

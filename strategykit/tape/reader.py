@@ -10,14 +10,14 @@ from typing import Any, Final, Self
 import attrs
 
 from strategykit.errors import TapeError
-from strategykit.tape.format import Kind, TapeHeader, decode_json, shown, text_of
+from strategykit.tape.format import Kind, SegmentFooter, TapeHeader, decode_json, shown, text_of
 from strategykit.tape.segment import Headless, RawRecord, SegmentReader, TornTail
 from strategykit.tape.source import SegmentBytes, list_segments, open_segment
 
 __all__ = ["MARK_BODY", "Answer", "Record", "Tape", "open_tape"]
 
 MARK_BODY: Final = struct.Struct("<qI")
-"""Body of a MARK record: the clock's reading in nanoseconds, the number of inputs dispatched before."""
+"""Body of a MARK record: the clock's reading in nanoseconds, the number of inputs in the slice."""
 
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _TEXT: Final = frozenset({Kind.IN, Kind.OUT})
@@ -85,7 +85,7 @@ class Record:
         return Answer(head.ask, head.status, body)
 
     def mark(self) -> tuple[int, int]:
-        """Give a MARK record's clock reading (nanoseconds) and number of inputs dispatched.
+        """Give a MARK record's clock reading (nanoseconds) and the number of inputs in its slice.
 
         Raises:
             TapeError: It is no mark.
@@ -103,17 +103,24 @@ class _AnswerLine:
 
 
 class Tape:
-    """A recording. Iterating gives `Record` objects, as often as one likes; `frames` gives tuples, faster.
+    """A recording; `open_tape` opens one.
+
+    Iterating gives `Record` objects, as often as one likes; `frames` gives tuples, faster.
 
     Attributes:
         header: Of the run.
         instance: Names the writer.
         names: Connections by number, as far as read; number 0 is none.
         segments: Numbers of the segments; of one file, its own.
+        next_seq: Number of the record that would follow the segment read last.
+        footers: Of the segments that were read to their ends and are sealed, by number.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, digests: bool = False) -> None:
         self.path = path
+        self.next_seq = 1
+        self.footers: dict[int, SegmentFooter] = {}
+        self._digests = digests
         self._single = not path.is_dir()
         self._torn: TornTail | None = None
         self._judged = False
@@ -154,13 +161,16 @@ class Tape:
                 pass
         return self._torn
 
-    def _chunks_of(
+    def chunks_of(
         self, number: int, expected: int | None, names: list[str]
     ) -> Generator[list[RawRecord], None, int | None]:
-        """Read one segment and return what the next one must begin with. `names` is brought up to date in place."""
+        """Read one segment and return what the next one must begin with. `names` is brought up to date in place.
+
+        With `expected` None, the segment may begin with any record.
+        """
         with self._open(number) as source:
             try:
-                reader = SegmentReader(source, expected=expected)
+                reader = SegmentReader(source, expected=expected, digests=self._digests)
             except Headless:
                 # A new segment whose header didn't get to the disk; what came before it is whole.
                 if expected is None or not source.path.name.endswith(".part"):
@@ -186,6 +196,9 @@ class Tape:
                 yield chunk
             if number == self.segments[-1]:
                 self._torn, self._judged = reader.torn, True
+            if reader.footer is not None:
+                self.footers[number] = reader.footer
+            self.next_seq = reader.expected
             return reader.expected
 
     def chunks(self) -> Iterator[list[RawRecord]]:
@@ -196,7 +209,7 @@ class Tape:
         """
         expected, names = None, [""]
         for number in self.segments:
-            expected = yield from self._chunks_of(number, expected, names)
+            expected = yield from self.chunks_of(number, expected, names)
 
     def frames(self) -> Iterator[RawRecord]:
         """Give all records as tuples ``(kind, seq, time, connection number, body)``: the quick way to read a tape.
@@ -223,12 +236,16 @@ class Tape:
         """Nothing is held between readings; `with` is for callers who like to see where a tape ends."""
 
 
-def open_tape(path: str | Path) -> Tape:
+def open_tape(path: str | Path, *, digests: bool = False) -> Tape:
     """Open a recording for reading: its directory, or one segment file of it.
+
+    Args:
+        path: Where it is.
+        digests: True also compares the SHA-256 of every sealed segment, which takes longer.
 
     Raises:
         TapeError: It isn't there, or isn't a tape; the message says what it is instead.
     """
     if "\0" in str(path):
         raise TapeError(f"{shown(Path(path))} is no path")
-    return Tape(Path(path))
+    return Tape(Path(path), digests=digests)

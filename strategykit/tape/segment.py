@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 import zlib
@@ -19,6 +20,7 @@ from strategykit.tape.format import (
     MAGIC,
     MAX_BODY,
     PREFIX,
+    TAIL,
     WHOLE,
     Kind,
     SegmentFooter,
@@ -72,13 +74,14 @@ class SegmentReader:
     Args:
         source: The open file; its closing stays with the caller.
         expected: Sequence number that its first record must have; None for any.
+        digests: True compares the SHA-256 in the footer too.
 
     Raises:
         Headless: The header isn't whole, and nothing whole follows.
         TapeError: It is no segment, or one that can't be read.
     """
 
-    def __init__(self, source: SegmentBytes, *, expected: int | None = None) -> None:
+    def __init__(self, source: SegmentBytes, *, expected: int | None = None, digests: bool = False) -> None:
         self._source = source
         self.path = source.path
         self.unsealed: Final = not source.compressed and not source.path.name.endswith(".tape")
@@ -87,6 +90,15 @@ class SegmentReader:
         self.torn: TornTail | None = None
         self.end = 0
         """Where the last whole record ended that was read; without the footer."""
+        self.count = 0
+        self.first_time: int | None = None
+        self.last_time: int | None = None
+        """Of the records read so far, NAME records included."""
+        self._digest = hashlib.sha256() if digests else None
+        self._fault = ""
+        """What is wrong with the record at `end`."""
+        self._tear = False
+        """Whether a cut or a lost write could be the cause."""
         self._data = source.read(_CHUNK)
         self.header = self._read_header(1 if expected is None else expected)
         self.expected = self.header.first
@@ -125,6 +137,8 @@ class SegmentReader:
         header = decode_json(data[start + BODY_AT : stop], SegmentHeader, f"{self._where(start)}: header")
         if not 0 < header.first < _MAX_SEQ:
             raise TapeError(f"{self._where(start)}: header: the first record can't have number {header.first}")
+        if self._digest is not None:
+            self._digest.update(data[:stop])
         self._data, self.end = data[stop:], stop
         return header
 
@@ -141,60 +155,76 @@ class SegmentReader:
         Raises:
             TapeError: A record is damaged and this isn't a torn tail; what stood before it has been given.
         """
-        crc32, unpack, source, names = zlib.crc32, WHOLE.unpack_from, self._source, self.names
-        data, pos, base, expected, count = self._data, 0, self.end, self.expected, 0
-        first_time: int | None = None
-        last_time: int | None = None
-        fault, tear, ended = "", False, False
-        while not fault and not self.footer:
-            batch: list[RawRecord] = []
-            append = batch.append
-            size, missing = len(data), 0
-            while size - pos >= BODY_AT:
-                length, checksum, kind, seq, time, number = unpack(data, pos)
-                stop = pos + BODY_AT + length
-                if stop > size or length > MAX_BODY:
-                    missing = stop - size
-                    if length > MAX_BODY:
-                        fault, tear = f"a record of {length} bytes; the largest has {MAX_BODY}", True
-                    break
-                checked = data[pos + CHECKED_AT : stop]
-                if crc32(checked) != checksum:
-                    fault, tear = "a record's checksum is wrong", True
-                    break
-                # From here on the record is what was written: what is wrong with it is no tear.
-                if seq == expected and 0 < kind <= _LAST_DATA and number < len(names):
-                    append((kind, seq, time, number, checked[BODY_AT - CHECKED_AT :]))
-                elif kind == Kind.FOOTER and seq == expected - 1:
-                    body = checked[BODY_AT - CHECKED_AT :]
-                    self.footer = decode_json(body, SegmentFooter, f"{self._where(base + pos)}: footer")
-                    break
-                elif not (kind == Kind.NAME and seq == expected and self._learn(number, checked[19:])):
-                    fault = f"record {seq} of kind {kind} for connection {number}, after record {expected - 1}"
-                    break
-                if first_time is None:
-                    first_time = time
-                last_time = time
-                count += 1
-                expected += 1
-                pos = stop
-            self.expected, self.end = expected, base + pos
+        data, whole = self._data, True
+        while True:
+            batch, used, missing = self._scan(data)
             if batch:
                 yield batch
-            if not fault and not self.footer:
-                more = source.read(max(_CHUNK, missing))
-                if not more:
-                    ended = True
-                    break
-                data, base, pos = data[pos:] + more, base + pos, 0
+            if self._fault or self.footer is not None:
+                break
+            data = data[used:]
+            more = self._source.read(max(_CHUNK, missing))
+            if not more:
+                whole = not data
+                break
+            data += more
         if self.footer is not None:
-            facts = (count, self.header.first, expected - 1, first_time, last_time)
-            self._check_footer(self.footer, facts, trailing=bool(data[stop:] or source.read(1)))
-        elif ended and pos == len(data):
-            if not self.unsealed:
-                raise TapeError(f"{self._where(self.end)}: the segment is sealed, but ends without its footer")
-        else:
-            self._judge(fault or "the last record is cut", tearable=tear or ended)
+            self._check_footer(self.footer, trailing=bool(data[used + missing :] or self._source.read(1)))
+        elif self._fault or not whole:
+            self._judge(self._fault or "the last record is cut", tearable=self._tear or not whole)
+        elif not self.unsealed:
+            raise TapeError(f"{self._where(self.end)}: the segment is sealed, but ends without its footer")
+
+    def _scan(self, data: bytes) -> tuple[list[RawRecord], int, int]:
+        """Take the whole records off the front of `data`, up to the first that is wrong.
+
+        Returns:
+            The records; how many bytes they and the format's own took; for a record that is cut, how many bytes more
+            it needs, and for the footer, how many it has.
+        """
+        crc32, unpack, known = zlib.crc32, WHOLE.unpack_from, len(self.names)
+        batch: list[RawRecord] = []
+        append = batch.append
+        pos, size, expected, time, extra = 0, len(data), self.expected, 0, 0
+        last_time = self.last_time
+        while size - pos >= BODY_AT:
+            length, checksum, kind, seq, time, number = unpack(data, pos)
+            stop = pos + BODY_AT + length
+            if stop > size or length > MAX_BODY:
+                extra = stop - size
+                if length > MAX_BODY:
+                    self._fault, self._tear = f"a record of {length} bytes; the largest has {MAX_BODY}", True
+                break
+            checked = data[pos + CHECKED_AT : stop]
+            if crc32(checked) != checksum:
+                self._fault, self._tear = "a record's checksum is wrong", True
+                break
+            # From here on the record is what was written: what is wrong with it is no tear.
+            if seq == expected and 0 < kind <= _LAST_DATA and number < known:
+                append((kind, seq, time, number, checked[TAIL.size :]))
+            elif kind == Kind.FOOTER and seq == expected - 1:
+                extra = stop - pos
+                where = f"{self._where(self.end + pos)}: footer"
+                self.footer = decode_json(checked[TAIL.size :], SegmentFooter, where)
+                break
+            elif kind == Kind.NAME and seq == expected and self._learn(number, checked[TAIL.size :]):
+                known = len(self.names)
+            else:
+                self._fault = f"record {seq} of kind {kind} for connection {number}, after record {expected - 1}"
+                break
+            last_time = time
+            expected += 1
+            pos = stop
+        if expected > self.expected:
+            if self.first_time is None:
+                self.first_time = unpack(data)[4]
+            self.last_time = last_time
+            self.count += expected - self.expected
+        self.expected = expected
+        self.end += pos
+        if self._digest is not None:
+            self._digest.update(memoryview(data)[:pos])
+        return batch, pos, extra
 
     def _learn(self, number: int, body: bytes) -> bool:
         """Take in a NAME record; say whether it fits what is known."""
@@ -206,14 +236,17 @@ class SegmentReader:
             self.names.append(name)
         return 0 < number < len(self.names) and self.names[number] == name
 
-    def _check_footer(
-        self, footer: SegmentFooter, facts: tuple[int, int, int, int | None, int | None], *, trailing: bool
-    ) -> None:
+    def _check_footer(self, footer: SegmentFooter, *, trailing: bool) -> None:
         said = (footer.count, footer.first_seq, footer.last_seq, footer.first_time, footer.last_time)
+        facts = (self.count, self.header.first, self.expected - 1, self.first_time, self.last_time)
         if said != facts:
             raise TapeError(
                 f"{self._where(self.end)}: the footer tells of other records than the segment has "
                 f"(count, first, last, times: {said}, found {facts})"
+            )
+        if self._digest is not None and self._digest.hexdigest() != footer.sha256:
+            raise TapeError(
+                f"{shown(self.path)}: its SHA-256 isn't the one in its footer; it was changed after sealing"
             )
         if trailing:
             raise TapeError(f"{self._where(self.end)}: something follows the footer; a sealed segment ends there")

@@ -97,7 +97,7 @@ class Spool:
         self._limits = limits
         self._compress = compress
         self._fail = fail
-        self._stop = False
+        self._stopping = threading.Event()
         self._failed = False
         self._abandoned = threading.Event()
         self._sync_due = threading.Event()
@@ -123,7 +123,7 @@ class Spool:
         The bound is real time: Trio's clock may be a virtual one.
         """
         until = time.monotonic() + self._limits.close_within
-        self._stop = True
+        self._stopping.set()
         for event in (self.some, self.plenty, self._sync_due):
             event.set()
         self._writer.join(self._limits.close_within)
@@ -160,12 +160,14 @@ class Spool:
         try:
             while not self._failed:
                 self.some.clear()
-                stopping = self._stop  # Before the last look: what was put before the stop is seen after it.
+                stopping = (
+                    self._stopping.is_set()
+                )  # Before the last look: what was put before the stop is seen after it.
                 if not waiting:
                     if stopping:
                         break
                     self.some.wait()
-                if not self._stop:
+                if not stopping:
                     self.plenty.wait(within)
                 self.plenty.clear()
                 with self._writing:
@@ -181,7 +183,7 @@ class Spool:
         finally:
             if not ended:  # A bug; the thread's own traceback says which. The recording mustn't end quietly.
                 self._fail(TapeError(f"{shown(self._directory)}: the recorder broke; recording has stopped"))
-            self._stop = True
+            self._stopping.set()
             self._sync_due.set()
             with self._turn:
                 self._file.close()
@@ -241,11 +243,11 @@ class Spool:
     # The syncing thread.
 
     def _keep_syncing(self) -> None:
-        while not self._stop:
+        while not self._stopping.is_set():
             self._sync_due.wait(self._limits.sync_within)
             self._sync_due.clear()
             with self._turn:
-                if self._stop or self._file.synced == self._file.size:
+                if self._stopping.is_set() or self._file.synced == self._file.size:
                     continue
                 try:
                     self._file.sync()
@@ -255,6 +257,7 @@ class Spool:
 
     def _failed_on(self, exc: OSError) -> None:
         self._failed = True
+        self.waiting.clear()
         self.some.set()
         self.plenty.set()
         error = TapeError(f"{shown(self._directory)}: the disk failed ({exc}); recording has stopped")

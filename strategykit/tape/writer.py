@@ -121,7 +121,7 @@ class TapeWriter:
         self._put_facts(Kind.COMMAND, time, facts)
 
     def mark(self, time: int, count: int) -> None:
-        """Record the run clock's reading before a dispatch slice, and how many inputs were dispatched before it."""
+        """Record the run clock's reading when a slice of inputs is dispatched, and how many inputs are in it."""
         self._put(Kind.MARK, time, "", MARK_BODY.pack(time, count))
 
     def gap(self, time: int, facts: Mapping[str, Any]) -> None:
