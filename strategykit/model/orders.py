@@ -166,10 +166,10 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
     table: dict[tuple[OrderState, Evidence], OrderState] = {
         (s.INTENT, e.LEFT): s.SENT,
         (s.INTENT, e.NEVER_LEFT): s.REJECTED,
+        # Whoever recorded the intent died before saying whether it left.
+        (s.INTENT, e.ANSWER_LOST): s.UNKNOWN,
         (s.SENT, e.NEVER_LEFT): s.REJECTED,
         (s.SENT, e.ANSWER_LOST): s.UNKNOWN,
-        (s.SENT, e.REFUSED): s.REJECTED,
-        (s.UNKNOWN, e.REFUSED): s.REJECTED,
         (s.UNKNOWN, e.NOT_FOUND): s.REJECTED,
         (s.UNKNOWN, e.ANSWER_LOST): s.UNKNOWN,
         (s.WORKING, e.ANSWER_LOST): s.WORKING,
@@ -185,14 +185,14 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
         (s.CANCEL_UNKNOWN, e.CANCEL_REFUSED): s.CANCEL_UNKNOWN,
         # News that was overtaken: a fill or a cancel came by the stream before the reply to the command did.
         (s.CANCEL_UNKNOWN, e.NOT_FOUND): s.CANCEL_UNKNOWN,
-        # A reply may say yes after the stream said refused: the stream shows an exchange's own rejection.
-        (s.WORKING, e.REFUSED): s.REJECTED,
     }
     live = (s.INTENT, s.SENT, s.WORKING, s.PARTIAL, s.CANCEL_SENT, s.CANCEL_UNKNOWN, s.UNKNOWN)
     for state in live:
         table[state, e.ALL_FILLED] = s.FILLED
         table[state, e.CANCELLED] = s.CANCELLED
         table[state, e.EXPIRED] = s.EXPIRED
+        # A reply may say yes and the exchange no: its own rejection comes by the stream, in any live state.
+        table[state, e.REFUSED] = s.REJECTED
         keeps = state is s.CANCEL_SENT
         table[state, e.PART_FILLED] = state if keeps else s.PARTIAL
         table[state, e.ACCEPTED] = state if keeps or state is s.PARTIAL else s.WORKING
@@ -200,11 +200,15 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
     for state in _TERMINAL:
         for late in (e.PART_FILLED, e.ACCEPTED, e.ANSWER_LOST, e.CANCEL_REFUSED, e.LEFT, e.CANCEL_LEFT):
             table[state, late] = state
+        # Venues tell an end twice: by the stream and in the answer, and again when they replay after a reconnect.
+        for again in (e.EXPIRED, e.REFUSED, e.NOT_FOUND):
+            table[state, again] = state
         table[state, e.ALL_FILLED] = s.FILLED
         table[state, e.CANCELLED] = s.FILLED if state is s.FILLED else state
-    table[s.WORKING, e.LEFT] = s.WORKING
-    table[s.PARTIAL, e.LEFT] = s.PARTIAL
-    table[s.UNKNOWN, e.LEFT] = s.UNKNOWN
+    for state in (s.WORKING, s.PARTIAL, s.UNKNOWN):
+        table[state, e.LEFT] = state
+        # The stream told how the order stands before the refusal of its cancel came.
+        table[state, e.CANCEL_REFUSED] = state
     return table
 
 
