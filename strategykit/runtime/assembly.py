@@ -204,6 +204,7 @@ def assemble(
         ledger=ledger,
         gateway=gateway,
         supervisor=lambda: supervisor,
+        poke=clock.poke,
         watchers=list(watchers),
     )
     reconciler = Reconciler(

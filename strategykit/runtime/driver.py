@@ -8,20 +8,16 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Trade
+from strategykit.model.events import Event
 from strategykit.net.inbox import Inbox, Input
 from strategykit.runtime.clock import NEVER, ReplayClock, RunClock, WallClock
-from strategykit.runtime.engine import Engine
+from strategykit.runtime.engine import MARKET, Engine
 from strategykit.runtime.waking import Doorbell, Wakes
 
 __all__ = ["Driver", "Marks"]
 
 SLICE: Final = 256
 """Inputs dispatched before readers get their turn: about 5 ms of work with typical strategies."""
-
-
-_MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
-"""Events that nobody but their subscribers gets."""
 
 
 class Marks(Protocol):
@@ -124,28 +120,41 @@ class Driver:
                 await self.quiet()
 
     async def _replay_plain(self, events: Iterable[Event], clock: ReplayClock) -> None:
-        """The hot loop: nobody but the subscribers gets market data, and each of them by the shortest way."""
-        engine, market, quickest = self.engine, _MARKET, self.engine.quickest
+        """The hot loop: nobody but the subscribers gets market data, and each of them by the shortest way.
+
+        Events of one stream mostly follow each other, so the way is looked up only where the stream changes. A way
+        that has become wrong pokes the clock, which ends here in a new look.
+        """
+        engine, market = self.engine, MARKET
+        guid, kind, feed, call = None, None, None, None
         for event in events:
             time = event.receive_time
             if time >= clock.due:
                 await self.advance(time)
+                guid = None
             else:
                 clock.reading = time
-            if type(event) in market:
-                guid = event.guid
+            if event.guid is guid and type(event) is kind:
                 try:
-                    receivers = quickest[guid]
-                except KeyError:
-                    receivers = engine.quick(guid)
-                for receive in receivers:
+                    feed.last = event  # type: ignore[union-attr]  # with a guid comes its feed
+                    call(event)  # type: ignore[misc]
+                except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+                    engine.supervisor().raised(feed, exc)
+            elif type(event) in market:
+                ways = engine.quick(event.guid)
+                if len(ways) == 1:
+                    guid, kind = event.guid, type(event)
+                    feed, call = ways[0]
+                for one, way in ways:
                     try:
-                        receive(event)
-                    except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
-                        engine.raised_at(guid, receive, exc)
+                        one.last = event
+                        way(event)
+                    except Exception as exc:  # noqa: BLE001 - as above
+                        engine.supervisor().raised(one, exc)
             else:
                 engine.route(event)
             if clock.woken:
+                guid = None
                 await self.quiet()
 
     async def finish(self, done: trio.Event) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import MethodType
 from typing import Any, Final, Protocol
 
 import attrs
@@ -15,6 +16,9 @@ import attrs
 from strategykit.errors import RemoteProtocolError
 from strategykit.model.events import (
     AccountUpdate,
+    Bar,
+    BookDelta,
+    BookSnapshot,
     ConnectionDown,
     ConnectionUp,
     Event,
@@ -22,6 +26,8 @@ from strategykit.model.events import (
     Gap,
     OrderUpdate,
     PositionUpdate,
+    Quote,
+    Trade,
     VenueError,
 )
 from strategykit.model.instruments import Instrument
@@ -33,10 +39,13 @@ from strategykit.venues.dialect import Ask, Confirmed, Decoded, Dialect, ErrorCl
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
 
-__all__ = ["Answered", "Engine", "Ledger", "Wires"]
+__all__ = ["MARKET", "Answered", "Engine", "Ledger", "Wires"]
 
 _TRIES: Final = 3
 """Times that a subscription is asked for when the venue says "not now", before it counts as refused."""
+
+MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
+"""Events that nobody but their subscribers gets."""
 
 Answered = Callable[[Sequence[Event | Instrument] | None, str], None]
 """Takes the rows of an answer, or None and the reason why there is none."""
@@ -113,7 +122,9 @@ class Engine:
     """What the paper exchange said, to be taken after the input that made it say so."""
     routes: dict[str, tuple[Callable[[Event], None], ...]] = attrs.field(factory=dict, init=False)
     """Who gets the events of a subscription, in the order in which they asked for it."""
-    _quick: dict[str, tuple[Callable[[Any], None], ...]] = attrs.field(factory=dict, init=False)
+    poke: Callable[[], None]
+    """Has the driver look, before the next input."""
+    _quick: dict[str, tuple[tuple[Feed[Any], Callable[[Any], None]], ...]] = attrs.field(factory=dict, init=False)
     sessions: dict[str, int] = attrs.field(factory=dict, init=False)
     """Open connections, and which session each is in."""
     unreadable: int = attrs.field(default=0, init=False)
@@ -160,7 +171,7 @@ class Engine:
         row = self.table.want(stream, owner, fresh_within=fresh_within)
         if receive is not None:
             self.routes[row.guid] = (*self.routes.get(row.guid, ()), receive)
-            self._quick.pop(row.guid, None)
+            self._forget_quick(row.guid)
         if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
             self.ledger.subscription(row)
             self.connect(row.connection, stream.lane)
@@ -173,7 +184,7 @@ class Engine:
         if receive is not None and receive in kept:
             kept.remove(receive)
         self.routes[row.guid] = tuple(kept)
-        self._quick.pop(row.guid, None)
+        self._forget_quick(row.guid)
         if row.guid not in self.table.by_guid:
             return
         was_live = row.state in (SubscriptionState.ASKED, SubscriptionState.ACTIVE, SubscriptionState.STALE)
@@ -240,52 +251,47 @@ class Engine:
             watcher(event)
         if self.paper is not None:
             self.local.extend(self.paper.on_event(event, event.receive_time))
-        kind = type(event)
-        if kind is OrderUpdate:
-            self.gateway.updated(event)  # type: ignore[arg-type]  # an identity test narrows less than isinstance
-        elif kind is Fill:
-            self.gateway.filled(event)  # type: ignore[arg-type]
-        elif kind is PositionUpdate:
-            self.positions[event.instrument] = event  # type: ignore[assignment,index]
-        elif kind is AccountUpdate:
-            self.account[event.source] = event  # type: ignore[union-attr,assignment]
-        elif kind is Gap:
-            self.ledger.gap(event, self.table.by_guid.get(event.guid))  # type: ignore[arg-type]
+        if type(event) not in MARKET:
+            self._apply(event)
         for receive in self.routes.get(event.guid, ()):
             try:
                 receive(event)
             except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
                 self.supervisor().raised(receive, exc)
 
-    def quick(self, guid: str) -> tuple[Callable[[Any], None], ...]:
-        """Give the shortest way to each who wants market data of `guid` now; asked again after every `rerouted`."""
+    def quick(self, guid: str) -> tuple[tuple[Feed[Any], Callable[[Any], None]], ...]:
+        """Give the shortest way to each feed that wants market data of `guid` now: what to call after setting `last`.
+
+        The clock is poked when it has changed.
+        """
         known = self._quick.get(guid)
         if known is None:
-            found: list[Callable[[Any], None]] = []
-            for receive in self.routes.get(guid, ()):
-                feed = getattr(receive, "__self__", None)
-                if isinstance(feed, Feed) and receive == feed.deliver:
-                    feed.rerouted = partial(self._forget_quick, guid)
-                    found.append(feed.quick())
-                else:
-                    found.append(receive)
-            known = self._quick[guid] = tuple(found)
+            feeds = [receive.__self__ for receive in self.routes.get(guid, ()) if isinstance(receive, MethodType)]
+            found = [feed for feed in feeds if isinstance(feed, Feed)]
+            for feed in found:
+                feed.rerouted = partial(self._forget_quick, guid)
+            known = self._quick[guid] = tuple((feed, feed.quick()) for feed in found)
         return known
 
     def _forget_quick(self, guid: str) -> None:
         self._quick.pop(guid, None)
-
-    def raised_at(self, guid: str, receive: object, error: BaseException) -> None:
-        """What `quick` gave for `guid` raised: stop the strategy that it stands for."""
-        place = self.quick(guid).index(receive) if receive in self.quick(guid) else 0  # type: ignore[arg-type]
-        self.supervisor().raised(self.routes[guid][place], error)
-
-    @property
-    def quickest(self) -> dict[str, tuple[Callable[[Any], None], ...]]:
-        """What `quick` has given and still holds, by guid."""
-        return self._quick
+        self.poke()
 
     # Inside
+
+    def _apply(self, event: Event) -> None:
+        """Fold an event about the account, or about the data, into what the run keeps."""
+        match event:
+            case OrderUpdate():
+                self.gateway.updated(event)
+            case Fill():
+                self.gateway.filled(event)
+            case PositionUpdate():
+                self.positions[event.instrument] = event
+            case AccountUpdate():
+                self.account[event.source] = event
+            case Gap():
+                self.ledger.gap(event, self.table.by_guid.get(event.guid))
 
     def _ask_for(self, row: Subscription) -> None:
         session = self.sessions.get(row.connection)

@@ -32,6 +32,10 @@ def _nothing() -> None:
     """Nobody keeps routes."""
 
 
+def _ignore(_: object) -> None:
+    """Nobody wants it."""
+
+
 class FeedOwner(Protocol):
     """The strategy, as its feeds call it."""
 
@@ -185,21 +189,10 @@ class Feed(Generic[E]):
             self.take(event)  # type: ignore[arg-type]  # the subscription's kind says what comes
 
     def quick(self) -> Callable[[E], None]:
-        """Give the shortest way to hand market data to everyone who wants it now; `rerouted` tells when it changes."""
-        handler = self._handler
+        """Give the least to be called with each event, once `last` is set; `rerouted` tells when it changes."""
         if self.held.maxlen or self._listeners or self._boxes or self.waiting or type(self).take is not Feed.take:
             return self.take
-        if handler is None:
-            return self._note
-
-        def tell(event: E) -> None:
-            self.last = event
-            handler(event)
-
-        return tell
-
-    def _note(self, event: E) -> None:
-        self.last = event
+        return self._handler or _ignore
 
     def gap(self, gap: Gap) -> None:
         self.gaps.append(gap)

@@ -98,8 +98,8 @@ class Supervisor:
                 seat.fail(SubscriptionRefused(f"{owner}: {words}", words=words))
 
     def raised(self, receive: object, error: BaseException) -> None:
-        """A handler raised: stop its strategy."""
-        feed = getattr(receive, "__self__", None)
+        """A handler raised: stop its strategy. `receive` is its feed, or what delivers to it."""
+        feed = receive if isinstance(receive, Feed) else getattr(receive, "__self__", None)
         for seat in self.seats:
             if any(feed is mine for _, mine in seat.rows):
                 seat.fail(error)
