@@ -1,0 +1,234 @@
+"""A recording served as if it were a live venue: its market data shifted to now, orders filled against it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import attrs
+
+from strategykit.errors import ConfigError
+from strategykit.model.events import (
+    AccountUpdate,
+    Bar,
+    BookSnapshot,
+    Event,
+    Fill,
+    InstrumentUpdate,
+    OrderUpdate,
+    PositionUpdate,
+    Quote,
+    Trade,
+)
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import AmendOrder, Command, CreateOrder, OrderRequest
+from strategykit.sim.altered import altered
+from strategykit.sim.checks import CommandResult, refused
+from strategykit.sim.fees import FeeModel
+from strategykit.sim.history import BarHistory
+from strategykit.sim.ledger import OrderRecord
+from strategykit.sim.listing import TRADES_KEPT
+from strategykit.sim.paper import PaperExchange
+from strategykit.venues.dialect import Reply
+
+__all__ = ["RecordedVenueMarket"]
+
+_NORMAL, _BREAK = 17, 2
+"""Trading status codes. Source: ALOR protocol sheet, section 3.5."""
+
+
+class RecordedVenueMarket:
+    """What `SimulatedExchange` is for a generated market, for a recorded one.
+
+    Trades, quotes, books and instrument updates are served; what else is in the recording isn't. Orders don't move the
+    recorded market: they are filled by `PaperExchange`'s rules.
+
+    Args:
+        instruments: By symbol; events of others are left out.
+        accounts: Cash by name.
+        fees: What fills cost.
+        margin_rate: Share of positions that equity must cover.
+        now: Nanoseconds UTC.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        *,
+        accounts: Mapping[str, Decimal],
+        fees: FeeModel,
+        margin_rate: Decimal,
+        now: int,
+    ) -> None:
+        self.instruments = dict(instruments)
+        self._now = now
+        self._papers = {
+            name: PaperExchange(self.instruments, account=name, cash=cash, fees=fees, margin_rate=margin_rate)
+            for name, cash in accounts.items()
+        }
+        self._traders: dict[str, PaperExchange] = {}
+        self._records: dict[str, OrderRecord] = {}
+        self._trades: dict[str, deque[Trade]] = {symbol: deque(maxlen=TRADES_KEPT) for symbol in instruments}
+        self._history = {symbol: BarHistory(symbol) for symbol in instruments}
+        self._latest: dict[str, int] = dict.fromkeys(instruments, 0)
+        self._books = {symbol: BookSnapshot(symbol, (), (), (), (), None, now, "") for symbol in instruments}
+        self._quotes = {symbol: Quote(symbol, None, None, None, None, None, None, now, "") for symbol in instruments}
+        self._status = {symbol: self._normal(instrument, now) for symbol, instrument in self.instruments.items()}
+
+    def feed(self, event: Event, now: int, *, shift: int) -> list[Event]:
+        """Take one event of the recording; give what the streams carry.
+
+        Args:
+            event: Market data.
+            now: Nanoseconds UTC.
+            shift: What is added to the event's own time.
+        """
+        self._now = now
+        symbol = event.instrument
+        if symbol not in self.instruments or not isinstance(event, Trade | Quote | BookSnapshot | InstrumentUpdate):
+            return []
+        time = now if event.event_time is None else event.event_time + shift
+        shown = altered(event, event_time=time, receive_time=now, guid="")
+        if not isinstance(shown, InstrumentUpdate):
+            shown = altered(shown, snapshot=False)
+        match shown:
+            case Trade():
+                self._trades[symbol].append(shown)
+                # Bars want times that never go back, which a recording doesn't promise.
+                self._latest[symbol] = max(self._latest[symbol], time)
+                self._history[symbol].trade(self._latest[symbol], shown.price, shown.quantity)
+            case Quote():
+                self._quotes[symbol] = shown
+            case BookSnapshot():
+                self._books[symbol] = shown
+            case InstrumentUpdate():
+                self._status[symbol] = shown
+        told: list[Event] = [shown]
+        for paper in self._traders.values():
+            self._note(paper.on_event(shown, now), told)
+        return told
+
+    def advance(self, now: int) -> list[Event]:
+        """Do what is due for orders; the market itself comes by `feed`."""
+        self._now = now
+        told: list[Event] = []
+        for paper in self._traders.values():
+            self._note(paper.run_due(now), told)
+        return told
+
+    def command(self, account: str, command: Command, now: int) -> tuple[CommandResult, list[Event]]:
+        told: list[Event] = []
+        if account not in self._papers:
+            return refused(f"Portfolio {account!r} isn't available", code=403), told
+        status = self._status.get(command.request.instrument)
+        if isinstance(command, CreateOrder | AmendOrder) and status is not None and status.trading is False:
+            return refused("Security is not currently trading"), told
+        answers = list(self._trader(account, now).command(command, now))
+        reply = next(answer for answer in answers if isinstance(answer, Reply) and answer.guid == command.guid)
+        if isinstance(command, CreateOrder | AmendOrder) and reply.venue_order_id is not None:
+            self._remember(reply.venue_order_id, account, command.request, now)
+        self._note(answers, told)
+        result = CommandResult(ok=reply.ok, code=reply.code, message=reply.message, venue_order_id=reply.venue_order_id)
+        return result, told
+
+    def set_trading(self, symbol: str, now: int, *, trading: bool) -> list[Event]:
+        """Halt or resume an instrument: while halted its orders are refused; its recording goes on."""
+        if symbol not in self.instruments:
+            raise ConfigError(f"no instrument {symbol!r} here; there are: {', '.join(self.instruments)}")
+        status = self._status[symbol] = altered(
+            self._status[symbol],
+            trading_status=_NORMAL if trading else _BREAK,
+            trading=trading,
+            status_text="normal trading" if trading else "break",
+            event_time=now,
+            receive_time=now,
+        )
+        return [status]
+
+    def book(self, symbol: str) -> BookSnapshot:
+        return self._books[symbol]
+
+    def quote(self, symbol: str) -> Quote:
+        return self._quotes[symbol]
+
+    def instrument_update(self, symbol: str) -> InstrumentUpdate:
+        return self._status[symbol]
+
+    def trades(self, symbol: str, count: int) -> list[Trade]:
+        kept = self._trades[symbol]
+        return list(kept)[max(0, len(kept) - count) :]
+
+    def bars(self, symbol: str, interval: int, since: int, until: int) -> list[Bar]:
+        return self._history[symbol].bars(interval, since, until, self._now)
+
+    def orders(self, account: str) -> list[OrderUpdate]:
+        return self._papers[account].orders(self._now)
+
+    def stop_orders(self, account: str) -> list[OrderUpdate]:
+        return self._papers[account].stop_orders(self._now)
+
+    def record(self, venue_order_id: str) -> OrderRecord | None:
+        return self._records.get(venue_order_id)
+
+    def fills(self, account: str) -> list[Fill]:
+        return self._papers[account].fills()
+
+    def positions(self, account: str) -> list[PositionUpdate]:
+        return self._papers[account].positions(self._now)
+
+    def account(self, account: str) -> AccountUpdate:
+        return self._papers[account].account(self._now)
+
+    def _trader(self, account: str, now: int) -> PaperExchange:
+        """Give an account's exchange; it is told of the market from its first order on."""
+        paper = self._papers[account]
+        if account not in self._traders:
+            self._traders[account] = paper
+            for symbol in self.instruments:
+                latest: list[Trade | Quote | BookSnapshot] = [
+                    *self.trades(symbol, 1),
+                    self._quotes[symbol],
+                    self._books[symbol],
+                ]
+                for event in latest:
+                    if event.event_time is not None:
+                        paper.on_event(event, now)
+        return paper
+
+    def _note(self, answers: Sequence[Reply | Event], told: list[Event]) -> None:
+        """Pass events on; keep the records of orders up to date."""
+        for answer in answers:
+            if isinstance(answer, Reply):
+                continue
+            told.append(answer)
+            if not isinstance(answer, OrderUpdate):
+                continue
+            record = self._records.get(answer.venue_order_id)
+            if record is not None:
+                record.status, record.filled, record.reason = answer.status, answer.filled, answer.reason
+                record.updated = answer.event_time or record.updated
+                if answer.linked_order_id is not None:
+                    record.linked_order_id = answer.linked_order_id
+                    child = attrs.evolve(record.request, stop_price=None)
+                    self._remember(answer.linked_order_id, record.account, child, record.updated)
+
+    def _remember(self, number: str, account: str, request: OrderRequest, now: int) -> None:
+        self._records[number] = OrderRecord(number, account, request, now, now)
+
+    def _normal(self, instrument: Instrument, now: int) -> InstrumentUpdate:
+        return InstrumentUpdate(
+            instrument.symbol,
+            _NORMAL,
+            True,
+            "normal trading",
+            None,
+            None,
+            None,
+            None,
+            None,
+            now,
+            "",
+            instrument.exchange,
+            instrument.board,
+        )
