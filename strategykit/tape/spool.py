@@ -142,7 +142,7 @@ class Spool:
             waiting = self.waiting
             if self._failed or not waiting:
                 return
-            if self._due(size, max(time_of(waiting[0]), time_of(waiting[-1]))):
+            if self._due(size, waiting):
                 self.plenty.set()  # A change of segments syncs, which can take long: the thread's business.
             else:
                 self._take()
@@ -200,11 +200,11 @@ class Spool:
     def _write(self, batch: list[bytes]) -> None:
         """Write records, going on to a new segment where one is due."""
         data = b"".join(batch)
-        if not self._due(len(data), max(time_of(batch[0]), time_of(batch[-1]))):
+        if not self._due(len(data), batch):
             self._append(batch, data)
             return
         for record in batch:  # Rare, so that it may be slow.
-            if self._file.count and self._due(len(record), time_of(record)):
+            if self._file.count and self._due(len(record), [record]):
                 with self._turn:
                     first = self._file.last_seq + 1
                     self._seal()
@@ -214,10 +214,12 @@ class Spool:
                     )
             self._append([record], record)
 
-    def _due(self, more: int, until: int) -> bool:
+    def _due(self, more: int, records: list[bytes]) -> bool:
+        """Say whether `records`, of `more` bytes, don't all fit in the segment."""
         file, limits = self._file, self._limits
-        begun = until if file.first_time is None else file.first_time
-        return file.size + more > limits.segment_bytes or until - begun >= limits.segment_time
+        first, last = time_of(records[0]), time_of(records[-1])
+        begun = first if file.first_time is None else file.first_time
+        return file.size + more > limits.segment_bytes or max(first, last) - begun >= limits.segment_time
 
     def _append(self, records: list[bytes], data: bytes) -> None:
         self._file.append(records, data)
