@@ -25,6 +25,7 @@ from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
 from strategykit.runtime.supervise import Seat, Supervisor
 from strategykit.runtime.waking import Signal, Wakes
+from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import AskInstrument, Dialect
@@ -172,6 +173,7 @@ def assemble(
     require_history: bool,
     keep_orders: bool,
     watchers: Sequence[Watcher] = (),
+    watchdog: Watchdog | None = None,
 ) -> Run:
     """Make a run whose tasks live in `nursery`; `Run.play` runs it."""
     guids = identity.random("guids")
@@ -205,6 +207,7 @@ def assemble(
         gateway=gateway,
         supervisor=lambda: supervisor,
         poke=clock.poke,
+        watchdog=watchdog,
         watchers=list(watchers),
     )
     reconciler = Reconciler(

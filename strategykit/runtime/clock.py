@@ -17,6 +17,8 @@ from typing import Final
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
+from strategykit.runtime.watchdog import Watchdog
+
 __all__ = ["NEVER", "ReplayClock", "RunClock", "WallClock"]
 
 NEVER: Final = (1 << 63) - 1
@@ -134,11 +136,13 @@ class WallClock(RunClock):
 
     Args:
         wall: Nanoseconds UTC now; must not go back (a monotonic clock plus an origin).
+        watchdog: Told of every step that a task of the run takes.
     """
 
-    def __init__(self, wall: Callable[[], int]) -> None:
+    def __init__(self, wall: Callable[[], int], watchdog: Watchdog | None = None) -> None:
         super().__init__(wall())
         self.wall = wall
+        self._watchdog = watchdog
         self._members: set[Task] = set()
         self._runnable: set[Task] = set()
         self._idle: float | None = None
@@ -180,8 +184,12 @@ class WallClock(RunClock):
 
     def before_task_step(self, task: Task) -> None:
         self._runnable.discard(task)
+        if self._watchdog is not None and task in self._members:
+            self._watchdog.enter(task)
 
-    def after_task_step(self, task: Task) -> None:  # noqa: ARG002 - Trio calls it so
+    def after_task_step(self, task: Task) -> None:
+        if self._watchdog is not None and task in self._members:
+            self._watchdog.leave()
         if self._parked is not None and not self._runnable:
             parked, self._parked = self._parked, None
             reschedule(parked)

@@ -34,6 +34,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import Ask, Confirmed, Decoded, Dialect, ErrorClass, Refusal, Reply
 from strategykit.venues.streams import Stream
@@ -117,6 +118,8 @@ class Engine:
     """Gives who runs the strategies; the two know each other, and this is the end that looks up."""
     paper: PaperExchange | None = None
     """Answers orders from market data, where no venue does."""
+    watchdog: Watchdog | None = None
+    """Told of every handler that is called; None where nothing is lost by one that blocks."""
     watchers: list[Watcher] = attrs.field(factory=list)
     local: deque[Decoded] = attrs.field(factory=deque, init=False)
     """What the paper exchange said, to be taken after the input that made it say so."""
@@ -251,13 +254,20 @@ class Engine:
             watcher(event)
         if self.paper is not None:
             self.local.extend(self.paper.on_event(event, event.receive_time))
+        watchdog = self.watchdog
         if type(event) not in MARKET:
+            if watchdog is not None:
+                watchdog.enter(event)
             self._apply(event)
         for receive in self.routes.get(event.guid, ()):
+            if watchdog is not None:
+                watchdog.enter(receive)
             try:
                 receive(event)
             except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
                 self.supervisor().raised(receive, exc)
+        if watchdog is not None:
+            watchdog.leave()
 
     def quick(self, guid: str) -> tuple[tuple[Feed[Any], Callable[[Any], None]], ...]:
         """Give the shortest way to each feed that wants market data of `guid` now: what to call after setting `last`.

@@ -28,6 +28,7 @@ from strategykit.runtime.compare import compare_books
 from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.waking import Doorbell, Wakes
+from strategykit.runtime.watchdog import Watchdog
 from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
@@ -134,18 +135,20 @@ def run_live(plan: LivePlan) -> RunReport:
         ConnectionLost: The venue wasn't ready in time.
     """
     wall = wall_time()
-    clock = WallClock(wall)
-    return trio.run(_main, plan, clock, wall, clock=clock, instruments=[clock], strict_exception_groups=True)
+    watchdog = Watchdog()
+    clock = WallClock(wall, watchdog)
+    with watchdog.watching():
+        return trio.run(_main, plan, clock, wall, watchdog, clock=clock, instruments=[clock])
 
 
-async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int]) -> RunReport:
+async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog) -> RunReport:
     identity = Identity(plan.seed if plan.seed is not None else secrets.randbits(63), clock.start)
     notes = Notes()
     async with _open_tape(plan, identity, wall) as writer:
         converter = make_converter()
         ledger = NullLedger(notes, wall) if writer is None else RunLedger(notes, wall, writer, converter)
         recorder: Recorder = NullRecorder() if writer is None else RunRecorder(writer, converter)
-        session = _Session(plan, clock, wall, identity, notes, ledger, recorder, converter)
+        session = _Session(plan, clock, wall, watchdog, identity, notes, ledger, recorder, converter)
         try:
             result = await session.run()
         except* StrategykitError as group:
@@ -191,6 +194,7 @@ class _Session:
         plan: LivePlan,
         clock: WallClock,
         wall: Callable[[], int],
+        watchdog: Watchdog,
         identity: Identity,
         notes: Notes,
         ledger: NullLedger,
@@ -200,6 +204,7 @@ class _Session:
         self.plan = plan
         self.clock = clock
         self.wall = wall
+        self.watchdog = watchdog
         self.identity = identity
         self.notes = notes
         self.ledger = ledger
@@ -272,6 +277,7 @@ class _Session:
                     require_history=True,
                     keep_orders=plan.keep_orders,
                     watchers=[self.digest],
+                    watchdog=self.watchdog,
                 )
                 lag = _Lag(run.engine.table)
                 run.engine.watchers.append(lag)

@@ -1,0 +1,85 @@
+"""Interrupting a strategy that holds the thread: one that blocks hurts itself, not those beside it.
+
+Trio can't take the thread away from a task. A second thread looks at what is running; if the same step of the same
+strategy is still there after the limit, it has the main thread interrupted by a signal, whose handler raises
+`StrategyBlocked` there, inside the strategy's own code. Python runs such a handler between two instructions, and in
+the midst of `time.sleep` and of other calls that a signal interrupts; a C function that never returns is out of reach.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import attrs
+
+from strategykit.errors import StrategyBlocked
+
+__all__ = ["Watchdog"]
+
+LIMIT: Final = 1.0
+"""Seconds that a strategy may hold the thread. ALOR's buffer of 5,000 messages lasts as long at 5,000 a second."""
+
+_LOOK_EVERY: Final = 0.1
+"""Seconds between two looks."""
+
+
+@attrs.define(eq=False)
+class Watchdog:
+    """Watches the steps of strategies. Only one can watch at a time, and only in the main thread."""
+
+    limit: float = LIMIT
+    running: object = attrs.field(default=None, init=False)
+    """The task, or the receiver of an event, that has the thread now; None: no strategy's."""
+    step: int = attrs.field(default=0, init=False)
+    """Counts steps, so that two looks can tell whether it is still the same one."""
+    _over: int = attrs.field(default=-1, init=False)
+
+    def enter(self, what: object) -> None:
+        """A strategy's code is about to get the thread: a task's step, or a handler."""
+        self.step += 1
+        self.running = what
+
+    def leave(self) -> None:
+        """It has given it back."""
+        self.running = None
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Watch while the block runs; does nothing outside the main thread, where no signal arrives."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        stop = threading.Event()
+        before = signal.signal(signal.SIGUSR1, self._interrupt)
+        thread = threading.Thread(target=self._look, args=(stop,), name="watchdog", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            signal.signal(signal.SIGUSR1, before)
+
+    def _look(self, stop: threading.Event) -> None:
+        seen, since = -1, 0.0
+        while not stop.wait(_LOOK_EVERY):
+            step = self.step
+            if self.running is None or step != seen:
+                seen, since = step, time.monotonic()
+            elif time.monotonic() - since >= self.limit and self._over != step:
+                self._over = step
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
+        if self.running is not None and self._over == self.step:
+            name = getattr(self.running, "name", "") or "a handler"
+            raise StrategyBlocked(
+                f"{name} held the thread for over {self.limit:g} s; what takes long belongs in a task that "
+                "waits, or in another process"
+            )
