@@ -174,7 +174,8 @@ class Connection:
 
     async def _log_in(self, wait_reply: Callable[[str], Awaitable[Reply]]) -> None:
         tokens, dialect = self._wiring.tokens, self._wiring.dialect
-        for may_retry in (True, False):
+        may_retry = True
+        while True:
             token = await tokens.get()
             self._logins += 1
             guid = f"{LOGIN}{self._link.name}-{self.number}-{self._logins}"
@@ -196,6 +197,7 @@ class Connection:
                 raise LoginRefused(words, code=reply.code, words=reply.message)
             # A token can be dead before its time, once; a fresh one that is refused means that we are.
             tokens.invalidate(token)
+            may_retry = False
 
     async def _read_reply(self, guid: str) -> Reply:
         while True:

@@ -99,10 +99,14 @@ async def _stream(
         if response.headers.get("content-encoding", "identity") != "identity":
             raise RemoteProtocolError(f"{what}: the answer is compressed, which wasn't asked for")
         body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > max_body:
-                raise RemoteProtocolError(f"{what}: the answer has more than {max_body} bytes")
+        # Cancelled, the generators of httpx and httpcore unwind in their own frames; left, they'd be for the collector.
+        with trio.CancelScope() as reading:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > max_body:
+                    reading.cancel()
+        if len(body) > max_body:
+            raise RemoteProtocolError(f"{what}: the answer has more than {max_body} bytes")
         wait = read_retry_after(response.headers.get("retry-after"), response.headers.get("date"))
         return HttpAnswer(response.status_code, bytes(body), wait)
 

@@ -65,7 +65,7 @@ class ConnectionStatistics:
         return max(0, self.sessions - 1)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Wiring:
     """What all connections of one venue share."""
 

@@ -145,10 +145,6 @@ class LiveVenue:
         """Note that the venue refused `token`: the next frame waits for a newer one."""
         self._wiring.tokens.invalidate(token)
 
-    def refuse_token(self, token: str) -> None:
-        """Note that the venue refused a request for its token: the next one is made with another."""
-        self._wiring.tokens.invalidate(token)
-
     def is_open(self, connection: str) -> bool:
         link = self._links.get(connection)
         return link is not None and link.session is not None

@@ -135,7 +135,7 @@ class TokenService:
 
     life: float = LIFE
     asked: int = 0
-    given: list[str] = attrs.field(factory=list)
+    given: list[str] = attrs.field(factory=list, repr=False)
     next: deque[Exception | Callable[[], Awaitable[None]]] = attrs.field(factory=deque)
 
     async def fetch(self) -> Token:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -333,20 +335,32 @@ async def test_the_deadline_ends_with_the_opening(
         await trio.sleep(100)
 
 
-async def test_a_deadline_that_passes_while_the_login_succeeds_counts(
-    rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+async def test_a_deadline_that_passes_with_the_last_byte_of_the_login_counts(
+    rig: Rig, autojump_clock: trio.testing.MockClock
 ) -> None:
     """Told as open, a session must not end for the opening's deadline."""
 
-    async def far_end() -> None:
-        ws = await venue.session()
-        login = json.loads(await ws.get_message())
-        autojump_clock.jump(10)
-        await ws.send_message(json.dumps({"reply": login["login"], "code": 200}))
+    class Late:
+        close_reason = ""
+        sent = ""
 
-    nursery.start_soon(far_end)
+        async def receive(self) -> str:
+            autojump_clock.jump(10)
+            return json.dumps({"reply": json.loads(self.sent)["login"], "code": 200})
+
+        async def send(self, frame: str | bytes) -> None:
+            self.sent = str(frame)
+
+        async def ping(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+    @asynccontextmanager
+    async def dial(url: str) -> AsyncGenerator[Late]:
+        yield Late()
+
     with pytest.raises(ConnectionLost, match="within 10 s"):
-        await _until_lost(rig, rig.link("commands"))
+        async with open_connection(rig.link("commands"), attrs.evolve(rig.wiring, dial=dial)):
+            raise AssertionError("it must not open")
     assert rig.came() == []
 
 
