@@ -121,7 +121,8 @@ class SegmentReader:
                 raise TapeError(f"{shown(self.path)} has format {made}, which never was; this reads {FORMAT}")
             self._give_up_header("doesn't begin like a tape segment", expected)
         if not data:
-            raise Headless(f"{shown(self.path)} is empty; a tape segment begins with its header")
+            what = "was cut before anything can be unpacked" if self._source.compressed else "is empty"
+            raise Headless(f"{shown(self.path)} {what}; a tape segment begins with its header")
         whole = False
         if len(data) >= start + BODY_AT:
             length = WHOLE.unpack_from(data, start)[0]
