@@ -15,7 +15,7 @@ import trio
 from strategykit.errors import ConfigError, ConnectionLost, LocalProtocolError, LoginRefused, RemoteProtocolError
 from strategykit.net.endpoints import split_url
 from strategykit.net.timing import Timing, TryLater, full_jitter, read_retry_after
-from strategykit.net.tokens import Token, TokenSource
+from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.venues.dialect import ErrorClass, HttpRequest
 
 __all__ = ["MAX_BODY", "MAX_TRIES", "HttpAnswer", "HttpClient", "token_fetcher"]
@@ -190,11 +190,11 @@ def token_fetcher(
     base: str,
     *,
     request: Callable[[], HttpRequest],
-    parse: Callable[[bytes], Token],
+    parse: Callable[[bytes], TokenFacts],
     tls: ssl.SSLContext,
     timing: Timing,
     transport: httpx.AsyncBaseTransport | None = None,
-) -> Callable[[], Awaitable[Token]]:
+) -> Callable[[], Awaitable[TokenFacts]]:
     """Make the `fetch` of a `TokenSource` that asks a token service by HTTP.
 
     Args:
@@ -207,7 +207,7 @@ def token_fetcher(
     """
     split_url(base)
 
-    async def fetch() -> Token:
+    async def fetch() -> TokenFacts:
         answer = None
         # The client is made anew: the next call is most of a token's life away.
         with trio.move_on_after(timing.fetch_within):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 import attrs
 import trio
@@ -13,7 +13,7 @@ import trio
 from strategykit.errors import ConfigError, ConnectionLost, LoginRefused, RemoteProtocolError
 from strategykit.net.timing import Timing, TryLater, full_jitter
 
-__all__ = ["RENEW_AT", "Token", "TokenSource"]
+__all__ = ["RENEW_AT", "Token", "TokenFacts", "TokenSource"]
 
 RENEW_AT: Final = 0.8
 """Part of a token's life after which the next one is fetched. The rest is for a token service that is down."""
@@ -22,20 +22,24 @@ _SHORTEST: Final = 1.0
 """Seconds. A service whose tokens live shorter than this would be asked without a pause."""
 
 
+class TokenFacts(Protocol):
+    """What a token service gives, as whatever class reads its answer. Times by the service's clock, nanoseconds UTC."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def issued(self) -> int: ...
+    @property
+    def expires(self) -> int: ...
+
+
 @attrs.frozen
 class Token:
-    """What a token service gives."""
+    """The plainest `TokenFacts`."""
 
     text: str = attrs.field(repr=False)
     issued: int
-    """By the service's clock, nanoseconds UTC."""
     expires: int
-    """By the service's clock, nanoseconds UTC."""
-
-    @property
-    def life(self) -> float:
-        """Seconds. Both ends are the service's word, so it doesn't matter how wrong our clock is."""
-        return (self.expires - self.issued) / 1e9
 
 
 @attrs.frozen(eq=False)
@@ -65,7 +69,7 @@ class TokenSource:
 
     def __init__(
         self,
-        fetch: Callable[[], Awaitable[Token]],
+        fetch: Callable[[], Awaitable[TokenFacts]],
         *,
         protect: Callable[[str], None],
         rng: random.Random,
@@ -162,8 +166,10 @@ class TokenSource:
         self.fetches += 1
         try:
             token = await self._fetch()
-            if token.life < _SHORTEST:
-                raise RemoteProtocolError(f"the token service gave a token that lives {token.life:g} s")
+            # Both ends are the service's word, so it doesn't matter how wrong our clock is.
+            life = (token.expires - token.issued) / 1e9
+            if life < _SHORTEST:
+                raise RemoteProtocolError(f"the token service gave a token that lives {life:g} s")
         except (LoginRefused, ConfigError) as exc:
             self._refusal = exc
             self._held = None
@@ -179,6 +185,5 @@ class TokenSource:
             self._protect(token.text)
             self._failures = 0
             self.last_failure = ""
-            life = token.life
             self._held = _Held(token.text, renew_at=asked_at + RENEW_AT * life, dies_at=asked_at + life)
             self._tell()

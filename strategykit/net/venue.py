@@ -19,7 +19,7 @@ from strategykit.net.link import ConnectionStatistics, Link, Wiring
 from strategykit.net.reconnect import keep_connected
 from strategykit.net.recorder import Recorder
 from strategykit.net.timing import Timing
-from strategykit.net.tokens import Token, TokenSource
+from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.net.wire import open_wire
 from strategykit.venues.dialect import Ask, Dialect, HttpRequest
 
@@ -209,7 +209,7 @@ def connect_venue(
     endpoints: Endpoints,
     *,
     token_request: Callable[[], HttpRequest],
-    parse_token: Callable[[bytes], Token],
+    parse_token: Callable[[bytes], TokenFacts],
     inbox: Inbox,
     recorder: Recorder,
     rng: random.Random,

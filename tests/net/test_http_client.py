@@ -18,7 +18,7 @@ from strategykit.net import http
 from strategykit.net.endpoints import client_tls
 from strategykit.net.http import MAX_TRIES, HttpClient, token_fetcher
 from strategykit.net.timing import Timing, TryLater
-from strategykit.net.tokens import Token
+from strategykit.net.tokens import Token, TokenFacts
 from strategykit.venues.dialect import HttpRequest
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _parse(body: bytes) -> Token:
     return Token("jwt", 0, 10**12)
 
 
-def _fetch(far: httpx.AsyncBaseTransport) -> Callable[[], Awaitable[Token]]:
+def _fetch(far: httpx.AsyncBaseTransport) -> Callable[[], Awaitable[TokenFacts]]:
     return token_fetcher(BASE, request=_request, parse=_parse, tls=client_tls(), timing=Timing(), transport=far)
 
 
