@@ -35,21 +35,29 @@ def compress_segment(path: Path, *, disk: Disk, abandoned: Callable[[], bool] = 
 
     Returns:
         False if it wasn't done: given up, or the disk failed. The plain segment is whole then, and stays.
+
+    Raises:
+        OSError: The directory couldn't be synced: what was renamed in it isn't sure to last, nor would later seals be.
     """
     target = path.with_name(path.name + ".zst")
     temporary = target.with_name(target.name + ".tmp")
     try:
-        done = _compress(path, temporary, disk, abandoned)
-        if done:
-            disk.rename(temporary, target)
-            sync_directory(disk, path.parent)
-            disk.remove(path)
-            return True
-    except (OSError, TapeError):
-        pass  # Nothing is lost by it: the plain segment is as good.
+        if not _compress(path, temporary, disk, abandoned):
+            _discard(temporary, disk)
+            return False
+        disk.rename(temporary, target)
+    except (OSError, TapeError):  # Nothing is lost by it: the plain segment is as good.
+        _discard(temporary, disk)
+        return False
+    sync_directory(disk, path.parent)
+    with suppress(OSError):  # Both stay then, and say the same.
+        disk.remove(path)
+    return True
+
+
+def _discard(temporary: Path, disk: Disk) -> None:
     with suppress(OSError):
         disk.remove(temporary)
-    return False
 
 
 def _compress(path: Path, temporary: Path, disk: Disk, abandoned: Callable[[], bool]) -> bool:

@@ -11,7 +11,6 @@ import enum
 import re
 import struct
 import zlib
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -193,7 +192,7 @@ def segment_name(number: int) -> str:
     return f"{number:06d}.tape"
 
 
-def shown(path: Path) -> str:
-    """Give a path for a message: one line, whatever its name holds."""
-    text = str(path)
+def shown(what: object) -> str:
+    """Give a path, or a text from a tape, for a message: one line, whatever it holds."""
+    text = str(what)
     return text if text.isprintable() else ascii(text)

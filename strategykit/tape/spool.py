@@ -240,7 +240,10 @@ class Spool:
             self._compressing = [*(other for other in self._compressing if other.is_alive()), thread]
 
     def _squeeze(self, path: Path) -> None:
-        compress_segment(path, disk=self._disk, abandoned=self._abandoned.is_set)
+        try:
+            compress_segment(path, disk=self._disk, abandoned=self._abandoned.is_set)
+        except OSError as exc:
+            self._failed_on(exc)
 
     # The syncing thread.
 

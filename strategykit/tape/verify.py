@@ -71,8 +71,10 @@ def _remark(record: RawRecord) -> Finding | None:
     facts = Record(Kind.NOTE, seq, time, "", body).facts()
     words = str(facts.get("note"))
     if words == "RECOVERED":
-        return Finding(f"record {seq}: the writer was killed; {facts.get('bytes')} bytes were cut then", damage=False)
-    return Finding(f"record {seq}: {words}", damage=False) if words.startswith(_STOPPED) else None
+        return Finding(
+            f"record {seq}: the writer was killed; {shown(facts.get('bytes'))} bytes were cut then", damage=False
+        )
+    return Finding(f"record {seq}: {shown(words)}", damage=False) if words.startswith(_STOPPED) else None
 
 
 def _ending(tape: Tape) -> Iterator[Finding]:
