@@ -12,7 +12,7 @@ from itertools import count
 import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from strategykit.errors import LimitReached
 from strategykit.model.events import Event, Gap
@@ -27,6 +27,7 @@ STREAMS.append(Stream(kind=StreamKind.ORDERS, account="D1"))
 OWNERS = ["ada", "bob", "cy"]
 PER_CONNECTION = 2
 CONNECTIONS = {"market": 2, "orders": 1}
+UNASKED = (State.WANTED, State.LOST, State.REFUSED)
 NAMES = ["market-0", "market-1", "orders-0"]
 
 
@@ -161,10 +162,15 @@ class GuidTable(RuleBasedStateMachine):
 
     # Wires
 
-    @rule(name=st.sampled_from(NAMES))
-    def open_connection(self, name: str) -> None:
-        if name in self.open:
-            return
+    @initialize()
+    def open_everything(self) -> None:
+        self.open |= set(NAMES)
+
+    @precondition(lambda self: len(self.open) < len(NAMES))
+    @rule(number=st.integers(0, 2))
+    def open_connection(self, number: int) -> None:
+        closed = sorted(set(NAMES) - self.open)
+        name = closed[number % len(closed)]
         self.open.add(name)
         rows = self.table.on(name)
         wanted = [known.row for known in self.known.values() if known.row.connection == name and not known.refused]
@@ -175,6 +181,7 @@ class GuidTable(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES))
     def lose_connection(self, name: str) -> None:
         self.open.discard(name)
+        self.now += 1
         rows = self.table.lost(name, self.now, "reset")
         assert {row.guid for row in rows} == {
             guid for guid, known in self.known.items() if known.row.connection == name
@@ -190,36 +197,49 @@ class GuidTable(RuleBasedStateMachine):
 
     # The venue, which says anything at any time
 
-    @precondition(lambda self: self.known)
+    def rows_in(self, *states: SubscriptionState) -> list[_Known]:
+        return [known for known in self.known.values() if known.state in states]
+
+    @precondition(lambda self: self.rows_in(State.ASKED))
     @rule(number=st.integers(0, 20))
-    def confirm(self, number: int) -> None:
+    def confirm_what_was_asked(self, number: int) -> None:
+        rows = self.rows_in(State.ASKED)
+        self.confirm(rows[number % len(rows)])
+
+    @precondition(lambda self: self.rows_in(State.ACTIVE, State.STALE))
+    @rule(number=st.integers(0, 20), wait=st.integers(0, 60))
+    def datum_for_a_live_row(self, number: int, wait: int) -> None:
+        self.now += wait
+        rows = self.rows_in(State.ACTIVE, State.STALE)
+        self.datum(rows[number % len(rows)])
+
+    @precondition(lambda self: self.known)
+    @rule(number=st.integers(0, 20), what=st.sampled_from(["confirm", "datum", "refuse"]))
+    def anything_for_any_row(self, number: int, what: str) -> None:
         known = self.pick(number)
+        {"confirm": self.confirm, "datum": self.datum, "refuse": self.refuse}[what](known)
+
+    def confirm(self, known: _Known) -> None:
         gap = self.table.confirmed(known.row.guid, self.now)
-        if known.state in (State.WANTED, State.LOST, State.REFUSED):
+        if known.state in UNASKED:
             assert gap is None
             return
         self.told(known, gap)
         known.confirmed = True
         known.whole_at = self.now
 
-    @precondition(lambda self: self.known)
-    @rule(number=st.integers(0, 20))
-    def datum(self, number: int) -> None:
-        known = self.pick(number)
+    def datum(self, known: _Known) -> None:
         gap = self.table.datum(known.row, self.now)
-        if known.state in (State.WANTED, State.LOST, State.REFUSED):
+        if known.state in UNASKED:
             assert gap is None
             return
         self.told(known, gap)
         known.silent = False
         known.whole_at = self.now
 
-    @precondition(lambda self: self.known)
-    @rule(number=st.integers(0, 20))
-    def refuse(self, number: int) -> None:
-        known = self.pick(number)
+    def refuse(self, known: _Known) -> None:
         owners = self.table.refused(known.row.guid, "no")
-        if known.state in (State.WANTED, State.LOST, State.REFUSED):
+        if known.state in UNASKED:
             assert owners == []
             return
         assert sorted(owners) == sorted(+known.owners)
@@ -233,12 +253,9 @@ class GuidTable(RuleBasedStateMachine):
 
     # Time
 
-    @rule(nanoseconds=st.integers(1, 60))
-    def wait(self, nanoseconds: int) -> None:
-        self.now += nanoseconds
-
-    @rule()
-    def look_for_silence(self) -> None:
+    @rule(wait=st.integers(1, 60))
+    def look_for_silence(self, wait: int) -> None:
+        self.now += wait
         due = self.table.next_silence()
         stale = {one.guid: one for one in self.table.silent(self.now)}
         for guid, known in self.known.items():
@@ -286,4 +303,4 @@ class GuidTable(RuleBasedStateMachine):
 
 
 TestGuidTable = GuidTable.TestCase
-TestGuidTable.settings = settings(deadline=None, max_examples=100, stateful_step_count=40)
+TestGuidTable.settings = settings(deadline=None, max_examples=150, stateful_step_count=50)
