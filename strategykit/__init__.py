@@ -13,6 +13,7 @@ The house, from the bottom up; imports only point downwards:
 This module gives what the author of a strategy needs, and nothing else.
 """
 
+from strategykit.declarations import Bars, Books, Quotes, Trades
 from strategykit.errors import (
     OrderEnded,
     OrderRefused,
@@ -35,7 +36,7 @@ from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, 
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState, TimeInForce
 from strategykit.runtime.order import Order
-from strategykit.strategy import Bars, Books, Quotes, Strategy, Trades, define, param
+from strategykit.strategy import Strategy, define, param
 
 __all__ = [
     "Bar",

@@ -18,6 +18,7 @@ __all__ = [
     "StrategykitError",
     "SubscriptionRefused",
     "TapeError",
+    "only_error",
 ]
 
 _SHOWN = 200
@@ -104,3 +105,12 @@ class StrategyBlocked(StrategykitError):
 
 class TapeError(StrategykitError):
     """A recording is damaged or can't be read; the message says which file and where in it."""
+
+
+def only_error(group: BaseExceptionGroup[StrategykitError]) -> StrategykitError:
+    """Give the first error of a group of ours: what one line for a person is made of."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, StrategykitError)
+    return error

@@ -26,7 +26,7 @@ class InputKind(enum.Enum):
     ANSWER = "answer"
     """The answer to an HTTP ask."""
     CONTROL = "control"
-    """A word from outside the run, such as ``"stop"``; it stands in the queue so that a re-run hears it in its place."""
+    """A word from outside the run, such as ``"stop"``: in the queue, so that a re-run hears it in its place."""
 
 
 @attrs.define(eq=False)

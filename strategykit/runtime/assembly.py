@@ -123,6 +123,13 @@ class Run:
             with trio.move_on_after(CERTAIN_WITHIN):
                 await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
 
+    async def play_and_tell(self, done: trio.Event) -> None:
+        """Play; `done` is set when it is over, however it ended."""
+        try:
+            await self.play()
+        finally:
+            done.set()
+
     async def _load_instruments(self) -> None:
         wanted: dict[str, None] = {}
         for seat in self.supervisor.seats:

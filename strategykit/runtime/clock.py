@@ -31,6 +31,9 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
     Pass it to `trio.run` twice: as ``clock`` and in ``instruments``.
     """
 
+    # Slots: the hot loop reads these a million times a second, and Trio's look at its instruments slows a dict down.
+    __slots__ = ("_driver", "_parked", "reading", "start", "woken")
+
     def __init__(self, start: int) -> None:
         self.start = start
         """Nanoseconds UTC at which Trio's time is 0."""
@@ -95,6 +98,8 @@ class ReplayClock(RunClock):
     The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
     """
 
+    __slots__ = ("due",)
+
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.due = NEVER
@@ -138,6 +143,8 @@ class WallClock(RunClock):
         wall: Nanoseconds UTC now; must not go back (a monotonic clock plus an origin).
         watchdog: Told of every step that a task of the run takes.
     """
+
+    __slots__ = ("_idle", "_members", "_runnable", "_watchdog", "wall")
 
     def __init__(self, wall: Callable[[], int], watchdog: Watchdog | None = None) -> None:
         super().__init__(wall())

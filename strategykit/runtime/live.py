@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import StrategykitError
+from strategykit.errors import StrategykitError, only_error
 from strategykit.model.codec import make_converter
 from strategykit.model.events import BookSnapshot, Event, Quote, Trade
 from strategykit.net.inbox import Inbox
@@ -152,7 +152,7 @@ async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int], watch
         try:
             result = await session.run()
         except* StrategykitError as group:
-            raise _first(group) from None
+            raise only_error(group) from None
         if writer is not None:
             writer.summary({"digest": result.digest, "events": result.events})
             failure = "" if writer.failed is None else str(writer.failed)
@@ -176,14 +176,6 @@ async def _open_tape(plan: LivePlan, identity: Identity, wall: Callable[[], int]
     )
     async with open_tape_writer(plan.tape, header, now=wall) as writer:
         yield writer
-
-
-def _first(group: BaseExceptionGroup[StrategykitError]) -> StrategykitError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, StrategykitError)
-    return error
 
 
 class _Session:

@@ -15,10 +15,11 @@ from strategykit.net.connection import LOGIN
 from strategykit.net.inbox import Input, InputKind
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Record, Tape
-from strategykit.venues.dialect import Ask, Dialect
+from strategykit.venues.dialect import Ask, AskBars, AskInstrument, Dialect
 from strategykit.venues.streams import Stream
+from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["Contents", "RecordedRow", "inputs", "scan", "slices"]
+__all__ = ["Contents", "RecordedRow", "TapeWires", "inputs", "scan", "slices"]
 
 
 @attrs.frozen
@@ -128,3 +129,44 @@ def slices(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, list[Input]]]:
         if count > len(waiting):
             raise TapeError(f"a mark at {reading} tells of {count} inputs, but the tape has {len(waiting)} up to there")
         yield reading, [waiting.popleft() for _ in range(count)]
+
+
+class TapeWires:
+    """The engine's requests, answered from what the tape has."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
+        self.early: deque[Input] = deque()
+        """Answers to be dispatched before the next frame."""
+        self.now = contents.first
+
+    def open(self, connection: str, lane: str) -> None:
+        """The tape tells when its connections open."""
+
+    def subscribe(self, row: Subscription, session: int) -> None:
+        """The tape has the answer, or it hasn't."""
+
+    def unsubscribe(self, row: Subscription, session: int) -> None:
+        """Its data go on being on the tape."""
+
+    def drop(self, connection: str, reason: str) -> None:
+        """Nothing to drop."""
+
+    def refresh_token(self) -> None:
+        """Nothing to refresh."""
+
+    def ask(self, ask: Ask) -> None:
+        for asked, status, body in self.contents.answers:
+            if _alike(asked, ask):
+                self.early.append(Input(InputKind.ANSWER, "http", self.now, body, ask=ask, status=status))
+                return
+        self.early.append(Input(InputKind.ANSWER, "http", self.now, b"the tape has no answer to this", ask=ask))
+
+
+def _alike(recorded: Ask, wanted: Ask) -> bool:
+    """Whether a recorded answer serves: the same bars whatever their count, the same instrument."""
+    if isinstance(recorded, AskBars) and isinstance(wanted, AskBars):
+        return recorded.instrument == wanted.instrument and recorded.interval == wanted.interval
+    if isinstance(recorded, AskInstrument) and isinstance(wanted, AskInstrument):
+        return recorded.instrument == wanted.instrument
+    return recorded == wanted

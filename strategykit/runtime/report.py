@@ -11,9 +11,19 @@ import msgspec
 
 from strategykit.model.events import Event
 from strategykit.runtime.assembly import ACCOUNT, Run
+from strategykit.runtime.order import Order
 from strategykit.runtime.recording import Notes
 
-__all__ = ["ConnectionReport", "Digest", "GapReport", "RunReport", "StrategyReport", "SubscriptionReport", "report"]
+__all__ = [
+    "ConnectionReport",
+    "Digest",
+    "GapReport",
+    "OrderReport",
+    "RunReport",
+    "StrategyReport",
+    "SubscriptionReport",
+    "report",
+]
 
 
 class Digest:
@@ -61,6 +71,24 @@ class StrategyReport:
 
 
 @attrs.frozen(kw_only=True)
+class OrderReport:
+    client_order_id: str
+    strategy: str
+    instrument: str
+    side: str
+    type: str
+    quantity: Decimal
+    price: Decimal | None
+    state: str
+    filled: Decimal
+    average_price: Decimal | None
+    venue_order_ids: Sequence[str]
+    """All that it has had: an amend gives a new one."""
+    reason: str
+    placed: int
+
+
+@attrs.frozen(kw_only=True)
 class ConnectionReport:
     name: str
     lane: str
@@ -100,6 +128,7 @@ class RunReport:
     strategies: Sequence[StrategyReport]
     connections: Sequence[ConnectionReport]
     subscriptions: Sequence[SubscriptionReport]
+    orders: Sequence[OrderReport]
     notes: Sequence[tuple[int, str, str]]
     unaccounted: Sequence[str]
     """What our books and the venue's don't agree on; empty is what one wants."""
@@ -158,6 +187,7 @@ def report(
         strategies=strategies,
         connections=connections,
         subscriptions=subscriptions,
+        orders=[_order(order) for order in run.gateway.orders.values()],
         notes=list(notes.lines),
         unaccounted=[*unaccounted, *run.gateway.contradictions],
         unreadable=run.engine.unreadable,
@@ -166,6 +196,25 @@ def report(
         digest=digest.text(),
         tape=tape,
         tape_failure=tape_failure,
+    )
+
+
+def _order(order: Order) -> OrderReport:
+    request = order.request
+    return OrderReport(
+        client_order_id=order.client_order_id,
+        strategy=order.strategy,
+        instrument=request.instrument,
+        side=request.side.value,
+        type=request.type.value,
+        quantity=order.quantity,
+        price=request.price,
+        state=order.state.value,
+        filled=order.filled_quantity,
+        average_price=order.average_price,
+        venue_order_ids=tuple(order.filled_by_number),
+        reason=order.reason,
+        placed=order.placed,
     )
 
 

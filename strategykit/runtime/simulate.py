@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 import trio
 
-from strategykit.errors import StrategykitError
+from strategykit.errors import StrategykitError, only_error
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Trade
 from strategykit.model.instruments import Instrument
@@ -172,7 +172,7 @@ async def _main(
                 keep_orders=False,
             )
             _serve(run)
-            nursery.start_soon(_play, run, done)
+            nursery.start_soon(run.play_and_tell, done)
             await run.driver.quiet()
             while wires.early:
                 await run.driver.dispatch(wires.early.pop(0))
@@ -182,18 +182,8 @@ async def _main(
             await run.driver.finish(done)
             nursery.cancel_scope.cancel()
     except* StrategykitError as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
+        raise only_error(group) from None
     return Simulation(run=run, notes=notes)
-
-
-async def _play(run: Run, done: trio.Event) -> None:
-    try:
-        await run.play()
-    finally:
-        done.set()
 
 
 def _serve(run: Run) -> None:

@@ -1,0 +1,203 @@
+"""The streams that a strategy declares: class attributes that say what to subscribe to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, overload
+
+import attrs
+
+from strategykit.errors import ConfigError
+from strategykit.model.bars import interval as parse_interval
+from strategykit.runtime.desk import Desk
+from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
+from strategykit.venues.streams import Stream, StreamKind
+
+__all__ = ["Bars", "Books", "Declaration", "Owner", "Quotes", "Trades"]
+
+F = TypeVar("F", bound=Feed[Any])
+
+_MILLISECOND: Final = 1_000_000
+
+
+class Owner(Protocol):
+    """A strategy, as its declarations see it: an attrs class whose fields are its parameters."""
+
+    @property
+    def desk(self) -> Desk: ...
+    def own_handler(self, name: str) -> Callable[[Any], None] | None: ...
+
+
+class Declaration(Generic[F]):
+    """A stream that a strategy wants: a class attribute without annotation.
+
+    On a running strategy the attribute is the stream's feed. Texts may name parameters, as ``"{instrument}"``.
+    """
+
+    kind: ClassVar[StreamKind]
+    handler: ClassVar[str]
+
+    def __init__(self, instrument: str, *, fresh: float | None = None, exchange: str | None = None) -> None:
+        self._instrument = instrument
+        self._fresh = fresh
+        self._exchange = exchange
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Owner, owner: type) -> F: ...
+    def __get__(self, instance: Owner | None, owner: type) -> Self | F:
+        if instance is None:
+            return self
+        return cast("F", instance.desk.feed(self.name))
+
+    @property
+    def fresh_within(self) -> int | None:
+        """Nanoseconds of silence after which `Stale` is told; None: never."""
+        return None if self._fresh is None else int(self._fresh * 1e9)
+
+    def stream(self, strategy: Owner, *, now: int) -> Stream:
+        """Give what to subscribe to, with the strategy's parameters filled in.
+
+        Raises:
+            ConfigError: A text names a parameter that the strategy doesn't have, or a value is wrong.
+        """
+        return Stream(
+            kind=self.kind, instrument=self.fill(strategy, self._instrument), exchange=self._exchange, **self.more(now)
+        )
+
+    def fill(self, strategy: Owner, text: str) -> str:
+        try:
+            return text.format_map(attrs.asdict(cast("Any", strategy), recurse=False))
+        except (KeyError, ValueError, IndexError) as exc:
+            raise ConfigError(
+                f"{type(strategy).__name__}.{self.name}: {text!r} names {exc}, which is no parameter of the strategy"
+            ) from exc
+
+    def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - bars need it
+        return {}
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> F:
+        raise NotImplementedError
+
+
+class Trades(Declaration[TradeFeed]):
+    """Public trades of an instrument; `on_trade` gets each.
+
+    Args:
+        instrument: Symbol, or ``"{parameter}"``.
+        past: How many past trades to begin with.
+        fresh: Seconds of silence after which `on_stale` is called.
+    """
+
+    kind = StreamKind.TRADES
+    handler = "on_trade"
+
+    def __init__(
+        self, instrument: str, *, past: int = 0, fresh: float | None = None, exchange: str | None = None
+    ) -> None:
+        super().__init__(instrument, fresh=fresh, exchange=exchange)
+        self._past = past
+
+    def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - the signature is the base's
+        return {"depth": self._past, "skip_history": self._past == 0}
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> TradeFeed:
+        return TradeFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Quotes(Declaration[QuoteFeed]):
+    """Best bid and ask of an instrument; `on_quote` gets each, an ``async for`` only the latest."""
+
+    kind = StreamKind.QUOTES
+    handler = "on_quote"
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> QuoteFeed:
+        return QuoteFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Books(Declaration[BookFeed]):
+    """Order book of an instrument; `on_book` gets each state, an ``async for`` only the latest.
+
+    Args:
+        depth: Levels a side.
+        every: Milliseconds: the venue sends at most one state in this time. None: its default.
+    """
+
+    kind = StreamKind.BOOK
+    handler = "on_book"
+
+    def __init__(
+        self,
+        instrument: str,
+        *,
+        depth: int = 20,
+        every: int | None = None,
+        fresh: float | None = None,
+        exchange: str | None = None,
+    ) -> None:
+        super().__init__(instrument, fresh=fresh, exchange=exchange)
+        self._depth = depth
+        self._every = every
+
+    def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - the signature is the base's
+        return {"depth": self._depth, "frequency": None if self._every is None else self._every * _MILLISECOND}
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> BookFeed:
+        return BookFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Bars(Declaration[BarFeed]):
+    """Closed bars of an instrument; `on_bar` gets each.
+
+    Args:
+        instrument: Symbol, or ``"{parameter}"``.
+        interval: ``"1s"``, ``"1m"``, ``"1h"``, ``"1d"``, …, or ``"{parameter}"``.
+        history: How many past bars indicators begin with; loaded before `Strategy.run` starts.
+        forming: True: also every change of the bar that is forming; its `closed` is False.
+    """
+
+    kind = StreamKind.BARS
+    handler = "on_bar"
+
+    def __init__(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        history: int = 0,
+        forming: bool = False,
+        fresh: float | None = None,
+        exchange: str | None = None,
+    ) -> None:
+        super().__init__(instrument, fresh=fresh, exchange=exchange)
+        self._interval = interval
+        self.history = history
+        self._forming = forming
+
+    def stream(self, strategy: Owner, *, now: int) -> Stream:
+        length = parse_interval(self.fill(strategy, self._interval))
+        # Two intervals back: history by HTTP and the live stream overlap, so that no bar falls between them.
+        since = (now // length - 2) * length if self.history else now // length * length
+        return Stream(
+            kind=self.kind,
+            instrument=self.fill(strategy, self._instrument),
+            exchange=self._exchange,
+            interval=length,
+            since=since,
+        )
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> BarFeed:
+        return BarFeed(
+            self.name,
+            stream,
+            wakes=desk.wakes,
+            owner=desk,
+            handler=strategy.own_handler(self.handler),
+            history=self.history,
+            show_forming=self._forming,
+        )

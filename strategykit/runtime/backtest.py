@@ -1,0 +1,233 @@
+"""Backtests: strategies on a tape, with orders answered from its market data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import attrs
+import trio
+
+from strategykit.errors import StrategyError, StrategykitError, only_error
+from strategykit.model.bars import BarBuilder
+from strategykit.model.codec import make_converter
+from strategykit.model.events import Event, Gap, Trade
+from strategykit.model.instruments import Instrument
+from strategykit.net.inbox import Input, InputKind
+from strategykit.runtime.assembly import Identity, assemble
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.engine import Engine
+from strategykit.runtime.prices import LastPrices
+from strategykit.runtime.recorded import Contents, TapeWires, inputs, scan
+from strategykit.runtime.recording import Notes, NullLedger
+from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
+from strategykit.runtime.waking import Wakes
+from strategykit.runtime.wires import PaperPort
+from strategykit.sim.fees import FeeModel
+from strategykit.sim.paper import FillRule, PaperExchange
+from strategykit.strategy import Strategy
+from strategykit.tape.reader import Tape
+from strategykit.venues.dialect import Dialect
+from strategykit.venues.streams import PRIVATE, Stream, StreamKind
+
+__all__ = ["BacktestPlan", "backtest"]
+
+
+@attrs.frozen(kw_only=True)
+class BacktestPlan:
+    """A backtest on one tape."""
+
+    tape: Tape
+    dialect: Dialect
+    strategies: Sequence[tuple[str, Strategy]]
+    cash: Decimal = Decimal(1_000_000)
+    """At the start, in each instrument's currency."""
+    fees: FeeModel = attrs.field(factory=FeeModel)
+    rule: FillRule = FillRule.TOUCH
+    latency: int = 0
+    """Nanoseconds from an order to its taking effect."""
+    account: str = "PAPER"
+    seed: int | None = None
+    """None: the tape's own."""
+    on_progress: Callable[[float], None] = lambda _: None
+    """Takes the part of the tape that is done, 0 to 1."""
+
+
+def backtest(plan: BacktestPlan) -> RunReport:
+    """Run strategies on a tape; the market moves as recorded, orders are answered by a fill model.
+
+    Raises:
+        StrategyError: A strategy wants a stream that the tape doesn't have.
+        TapeError: The tape is damaged.
+    """
+    contents = scan(plan.tape)
+    clock = ReplayClock(contents.first)
+    return trio.run(_backtest, plan, contents, clock, clock=clock, instruments=[clock], strict_exception_groups=True)
+
+
+async def _backtest(plan: BacktestPlan, contents: Contents, clock: ReplayClock) -> RunReport:
+    notes, marks, digest = Notes(), LastPrices(), Digest()
+    ledger = NullLedger(notes, lambda: clock.reading)
+    seed = plan.tape.header.seed if plan.seed is None else plan.seed
+    identity = Identity(seed, plan.tape.header.clock_origin)
+    wires = TapeWires(contents)
+    strategies = list(plan.strategies)
+
+    def make_paper(instruments: Mapping[str, Instrument]) -> PaperExchange:
+        cash = {item.currency: plan.cash for item in instruments.values()}
+        return PaperExchange(
+            instruments, account=plan.account, cash=cash, fees=plan.fees, rule=plan.rule, latency=plan.latency
+        )
+
+    done = trio.Event()
+    try:
+        async with trio.open_nursery() as nursery:
+            port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
+            run = assemble(
+                identity=identity,
+                clock=clock,
+                wakes=Wakes(clock.poke),
+                dialect=plan.dialect,
+                connections={"market": 1, "orders": 1},
+                wires=wires,
+                port=port,
+                ledger=ledger,
+                strategies=strategies,
+                instruments={},
+                account=plan.account,
+                exchange=None,
+                nursery=nursery,
+                paper=make_paper,
+                trades_at_venue=False,
+                live=False,
+                require_history=False,
+                keep_orders=False,
+                watchers=[digest, marks],
+            )
+            engine = run.engine
+            available = _Available(contents, engine)
+            available.restore({stream.instrument for stream in _wanted(strategies, clock.reading)})
+            run.engine.serve_from(available.find)
+            nursery.start_soon(run.play_and_tell, done)
+            await run.driver.replay(_frames(plan, contents, wires, available), clock)
+            run.supervisor.stop()
+            await run.driver.finish(done)
+            nursery.cancel_scope.cancel()
+    except* StrategykitError as group:
+        raise only_error(group) from None
+    lanes = [
+        ConnectionReport(
+            name=name,
+            lane=lane,
+            state="replayed",
+            frames_in=available.frames.get(name, 0),
+            frames_out=0,
+            reconnects=max(available.opened.get(name, 1) - 1, 0),
+            lag_p50=None,
+            lag_p99=None,
+        )
+        for name, lane in engine.lanes.items()
+        if lane == "market"
+    ]
+    return report(
+        run,
+        notes=notes,
+        digest=digest,
+        connections=lanes,
+        marks=marks.prices,
+        unaccounted=[f"{order!r} never ended" for order in run.gateway.orders.values() if order.is_open],
+        tape=str(plan.tape.path),
+        tape_failure="",
+    )
+
+
+def _wanted(strategies: Sequence[tuple[str, Strategy]], now: int) -> list[Stream]:
+    return [item.stream(strategy, now=now) for _, strategy in strategies for item in strategy.declarations()]
+
+
+class _Available:
+    """The subscriptions of the tape, and which of them serves what a strategy wants."""
+
+    def __init__(self, contents: Contents, engine: Engine) -> None:
+        self._rows = [row for row in contents.rows if row.stream.kind not in PRIVATE]
+        self._engine = engine
+        self.frames: dict[str, int] = {}
+        self.opened: dict[str, int] = {}
+
+    def restore(self, instruments: set[str | None]) -> None:
+        """Put the tape's rows of `instruments` in the guid table: market data of others isn't decoded."""
+        for row in self._rows:
+            if row.stream.instrument in instruments and row.guid not in self._engine.table.by_guid:
+                self._engine.table.restore(row.guid, row.stream, row.connection)
+
+    def find(
+        self, wanted: Stream, receive: Callable[[Event], None] | None
+    ) -> tuple[Stream, Callable[[Event], None] | None]:
+        """Give the recorded stream that serves `wanted`, and who should get its events."""
+        same = [row for row in self._rows if _serves(row.stream, wanted)]
+        if same:
+            return same[0].stream, receive
+        trades = [
+            row
+            for row in self._rows
+            if row.stream.kind is StreamKind.TRADES and row.stream.instrument == wanted.instrument
+        ]
+        if wanted.kind is StreamKind.BARS and trades and wanted.interval is not None and receive is not None:
+            return trades[0].stream, _Bars(wanted.instrument or "", wanted.interval, receive)
+        have = ", ".join(sorted({row.stream.label for row in self._rows})) or "no market data"
+        raise StrategyError(f"the tape has no {wanted.label}; it has {have}")
+
+
+def _serves(recorded: Stream, wanted: Stream) -> bool:
+    return (
+        recorded.kind is wanted.kind
+        and recorded.instrument == wanted.instrument
+        and recorded.interval == wanted.interval
+        and (wanted.exchange is None or recorded.exchange is None or recorded.exchange == wanted.exchange)
+    )
+
+
+class _Bars:
+    """Bars built from recorded trades, for a strategy that wants bars."""
+
+    def __init__(self, instrument: str, interval: int, receive: Callable[[Event], None]) -> None:
+        self._builder = BarBuilder(instrument, interval)
+        self._receive = receive
+        self.__self__ = getattr(receive, "__self__", None)
+        """Whose feed it is, as of the bound method that it stands for."""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Trade):
+            if not event.snapshot:
+                for bar in self._builder.apply(event):
+                    self._receive(bar)
+        elif isinstance(event, Gap):
+            self._receive(event)
+
+
+def _frames(plan: BacktestPlan, contents: Contents, wires: TapeWires, available: _Available) -> Iterator[Input]:
+    """Yield market inputs of the tape, and between them the answers that the strategies asked for."""
+    lanes: set[str] = set()
+    span = max(contents.last - contents.first, 1)
+    count = 0
+    for item in inputs(plan.tape, plan.dialect):
+        while wires.early:
+            yield wires.early.popleft()
+        if not isinstance(item, Input):
+            continue
+        kind, name = item.kind, item.connection
+        if kind is InputKind.OPENED:
+            if item.payload != "market":
+                continue
+            lanes.add(name)
+            available.opened[name] = available.opened.get(name, 0) + 1
+        elif name not in lanes or kind is InputKind.ANSWER or kind is InputKind.CONTROL:
+            continue
+        elif kind is InputKind.FRAME:
+            available.frames[name] = available.frames.get(name, 0) + 1
+        wires.now = max(wires.now, item.receive_time)
+        count += 1
+        if not count % 2_048:
+            plan.on_progress((item.receive_time - contents.first) / span)
+        yield item
+    plan.on_progress(1.0)

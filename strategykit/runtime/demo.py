@@ -1,0 +1,191 @@
+"""The demonstration: a simulated venue in a process of its own, two strategies on real sockets, and broken wires."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import httpx
+import msgspec
+import trio
+
+from strategykit.config import SIMULATED_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
+from strategykit.errors import StrategykitError
+from strategykit.net.endpoints import Endpoints
+from strategykit.runtime.live import Progress
+from strategykit.runtime.report import RunReport
+from strategykit.runtime.rerun import RerunReport
+from strategykit.runtime.run import rerun_tape, run_session
+
+__all__ = ["BREAKS", "DemoReport", "demo_session", "open_venue_process", "run_demo"]
+
+SECONDS: Final = 20.0
+
+BREAKS: Final = ((0.25, "market"), (0.45, "commands"), (0.5, "orders"), (0.65, "market"))
+"""When, as a part of the run, the venue cuts which wires: by a TCP reset, as was seen of the real one."""
+
+_START_WITHIN: Final = 20.0
+
+
+@attrs.frozen(kw_only=True)
+class DemoReport:
+    """What a demonstration came to."""
+
+    run: RunReport
+    rerun: RerunReport
+    venue_orders: int
+    """Orders of ours in the venue's own log."""
+    problems: Sequence[str]
+    """Why it isn't a success; empty if it is."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def demo_session(url: str, *, tape: Path | None, seconds: float, seed: int | None) -> Session:
+    """Give the session that is shown: an average cross on one instrument, a market maker on another."""
+    return Session(
+        venue=VenuePlan(name="alor", endpoints=Endpoints.at(url), account=SIMULATED_ACCOUNT),
+        run=RunPlan(duration=int(seconds * 1e9), tape=tape, seed=seed),
+        strategies=(
+            StrategySpec(
+                name="cross",
+                file="sample:cross",
+                params={"instrument": "SBER", "interval": "1s", "fast": 2, "slow": 5, "stop": 0.01},
+            ),
+            StrategySpec(name="maker", file="sample:maker", params={"instrument": "GAZP", "refresh": 0.5, "edge": 1}),
+        ),
+    )
+
+
+@contextmanager
+def open_venue_process(*, seed: int = 1, extra: Sequence[str] = ()) -> Generator[str]:
+    """Start ``strategykit sim alor`` on a free loopback port in a process of its own; yield its address.
+
+    Raises:
+        StrategykitError: It didn't come up.
+    """
+    command = [sys.executable, "-m", "strategykit", "sim", "alor", "--port", "0", "--seed", str(seed), "--json", *extra]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        giving_up = threading.Timer(_START_WITHIN, process.kill)
+        giving_up.start()
+        try:
+            yield _read_url(process)
+        finally:
+            giving_up.cancel()
+            process.terminate()
+            try:
+                process.wait(3)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _read_url(process: subprocess.Popen[str]) -> str:
+    """Read the one JSON object that the venue prints when it listens, over however many lines."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        try:
+            facts = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            continue
+        return str(facts["url"])
+    raise StrategykitError(f"the simulated venue didn't start: {process.stderr.read().strip()[-500:] or 'no word'}")
+
+
+def run_demo(
+    *,
+    tape: Path,
+    seconds: float = SECONDS,
+    seed: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_news: Callable[[str], None] = lambda _: None,
+) -> DemoReport:
+    """Run the demonstration and check everything that it promises.
+
+    Args:
+        tape: Where to record; must not exist.
+        seconds: How long the strategies trade.
+        seed: Of ids and jitter; None: drawn afresh.
+        on_progress: Told twice a second.
+        on_news: Told a line at each turn.
+
+    Raises:
+        StrategykitError: The venue didn't start, or the run couldn't.
+    """
+    with open_venue_process() as url:
+        on_news(f"a simulated ALOR listens on {url}")
+        session = demo_session(url, tape=tape.parent, seconds=seconds, seed=seed)
+        result = run_session(
+            session,
+            tape=tape,
+            on_progress=on_progress,
+            meanwhile=partial(_break_wires, url, seconds, on_news),
+        )
+        theirs = _venue_orders(url)
+    on_news("running the tape again")
+    again = rerun_tape(tape)
+    problems = [*_compare(result, theirs), *_check(result, again)]
+    return DemoReport(run=result, rerun=again, venue_orders=len(theirs), problems=problems)
+
+
+async def _break_wires(url: str, seconds: float, on_news: Callable[[str], None], _: object) -> None:
+    """Cut wires at the venue's end at the stated times."""
+    begin = trio.current_time()
+    async with httpx.AsyncClient(base_url=url) as client:
+        for part, lane in BREAKS:
+            await trio.sleep_until(begin + part * seconds)
+            await client.post("/sim/faults", json={"fault": "reset", "lane": lane})
+            on_news(f"the venue cut the {lane} wire")
+
+
+def _venue_orders(url: str) -> list[Mapping[str, Any]]:
+    answer = httpx.get(f"{url}/sim/orders", timeout=10.0)
+    rows: list[Mapping[str, Any]] = msgspec.json.decode(answer.content)["orders"]
+    return rows
+
+
+def _compare(result: RunReport, theirs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Compare our orders with the venue's own log, which knows nothing of how we came to ours."""
+    problems: list[str] = []
+    ours = {number: order for order in result.orders for number in order.venue_order_ids}
+    for row in theirs:
+        if row["account"] != SIMULATED_ACCOUNT:
+            continue
+        order = ours.pop(row["venue_order_id"], None)
+        if order is None:
+            problems.append(f"the venue has order {row['id']}, which our books don't")
+        elif len(order.venue_order_ids) == 1 and (
+            row["status"] != order.state or Decimal(str(row["filled"])) != order.filled
+        ):
+            problems.append(
+                f"{order.client_order_id}: we say {order.state} with {order.filled} filled, "
+                f"the venue {row['status']} with {row['filled']}"
+            )
+    problems.extend(f"{order.client_order_id}: the venue has no order {number}" for number, order in ours.items())
+    return problems
+
+
+def _check(result: RunReport, again: RerunReport) -> list[str]:
+    problems = list(result.unaccounted)
+    problems += [f"{item.name}: {item.error}" for item in result.strategies if item.error]
+    problems += [f"{item.name}: left {order}" for item in result.strategies for order in item.left]
+    problems += [f"{item.stream} is {item.state}" for item in result.subscriptions if item.state != "active"]
+    if result.tape_failure:
+        problems.append(result.tape_failure)
+    if not result.orders:
+        problems.append("no order was placed")
+    if again.differences:
+        problems.append(f"the re-run differs in {len(again.differences)} of {again.recorded} order commands")
+    return problems

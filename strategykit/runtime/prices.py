@@ -1,0 +1,25 @@
+"""Last prices, for what open positions are worth."""
+
+from __future__ import annotations
+
+from strategykit.model.events import Bar, BookSnapshot, Event, Quote, Trade
+
+__all__ = ["LastPrices"]
+
+
+class LastPrices:
+    """Watches a run and keeps the last price of each instrument."""
+
+    def __init__(self) -> None:
+        self.prices: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Trade(instrument=symbol, price=price):
+                self.prices[symbol] = price
+            case Bar(instrument=symbol, close=price):
+                self.prices[symbol] = price
+            case Quote(instrument=symbol, bid=bid, ask=ask) if bid is not None and ask is not None:
+                self.prices[symbol] = (bid + ask) / 2
+            case BookSnapshot(instrument=symbol, bid_prices=[bid, *_], ask_prices=[ask, *_]):
+                self.prices.setdefault(symbol, (bid + ask) / 2)

@@ -1,0 +1,200 @@
+"""Running a recorded run again: its frames answer, and its decisions are compared with the recorded ones."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import trio
+
+from strategykit.errors import StrategykitError, TapeError, only_error
+from strategykit.model.codec import make_converter
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import Command
+from strategykit.runtime.assembly import ACCOUNT, Identity, assemble
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.engine import Engine
+from strategykit.runtime.prices import LastPrices
+from strategykit.runtime.recorded import Contents, TapeWires, scan, slices
+from strategykit.runtime.recording import Notes, NullLedger, command_facts
+from strategykit.runtime.report import Digest, RunReport, report
+from strategykit.runtime.waking import Wakes
+from strategykit.sim.paper import PaperExchange
+from strategykit.strategy import Strategy
+from strategykit.tape.reader import Tape
+from strategykit.venues.dialect import Ask, Dialect
+from strategykit.venues.streams import Stream
+
+__all__ = ["CommandDifference", "RerunPlan", "RerunReport", "rerun"]
+
+
+@attrs.frozen
+class CommandDifference:
+    """One order command that came out otherwise."""
+
+    strategy: str
+    number: int
+    """Which of the strategy's commands, counted from 1."""
+    recorded: Mapping[str, Any] | None
+    """None: the recorded run had no such command."""
+    again: Mapping[str, Any] | None
+    """None: the re-run had no such command."""
+
+
+@attrs.frozen(kw_only=True)
+class RerunPlan:
+    """A recorded run, to be run again."""
+
+    tape: Tape
+    dialect: Dialect
+    strategies: Sequence[tuple[str, Strategy]]
+    account: str
+    exchange: str | None
+    market_connections: int
+    record: Sequence[Stream] = ()
+    keep_orders: bool = False
+    paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RerunReport:
+    """How the re-run compares."""
+
+    recorded: int
+    """Order commands on the tape."""
+    equal: int
+    differences: Sequence[CommandDifference]
+    run: RunReport
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+
+class _Comparison:
+    """The port of a re-run: commands go nowhere but to the comparison with the recorded ones."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._recorded: dict[str, deque[Mapping[str, Any]]] = {}
+        for facts in contents.commands:
+            self._recorded.setdefault(str(facts.get("strategy")), deque()).append(facts)
+        self._numbers: dict[str, int] = {}
+        self._converter = make_converter()
+        self.total = len(contents.commands)
+        self.equal = 0
+        self.differences: list[CommandDifference] = []
+
+    def command(self, strategy: str, command: Command) -> bool:
+        facts = command_facts(strategy, command, self._converter)
+        waiting = self._recorded.get(strategy)
+        recorded = waiting.popleft() if waiting else None
+        number = self._numbers[strategy] = self._numbers.get(strategy, 0) + 1
+        if recorded is not None and recorded.get("command") == facts["command"]:
+            self.equal += 1
+        else:
+            self.differences.append(CommandDifference(strategy, number, recorded, facts))
+        return recorded is None or bool(recorded.get("sent", True))
+
+    def suspect(self, reason: str) -> None:
+        """The tape tells what became of the lane."""
+
+    def finish(self) -> None:
+        """Count recorded commands that didn't come again."""
+        for strategy, waiting in self._recorded.items():
+            for facts in waiting:
+                number = self._numbers[strategy] = self._numbers.get(strategy, 0) + 1
+                self.differences.append(CommandDifference(strategy, number, facts, None))
+
+
+class _Silence(TapeWires):
+    """The wires of a re-run: whatever is asked, the tape's own answer comes in its own place."""
+
+    def ask(self, ask: Ask) -> None:
+        """Its answer stands on the tape."""
+
+
+class _PaperComparison(_Comparison):
+    """The same for a run whose orders a paper exchange answered: it answers again."""
+
+    def __init__(self, contents: Contents, engine: Callable[[], Engine], clock: ReplayClock) -> None:
+        super().__init__(contents)
+        self._engine = engine
+        self._clock = clock
+
+    def command(self, strategy: str, command: Command) -> bool:
+        super().command(strategy, command)
+        engine = self._engine()
+        if engine.paper is None:
+            return False
+        engine.local.extend(engine.paper.command(command, self._clock.reading))
+        return True
+
+
+def rerun(plan: RerunPlan) -> RerunReport:
+    """Run a recorded run again: its frames answer, and its decisions are compared with the recorded ones.
+
+    Raises:
+        TapeError: The tape is damaged, or isn't of a run.
+    """
+    contents = scan(plan.tape)
+    clock = ReplayClock(plan.tape.header.clock_origin)
+    return trio.run(_rerun, plan, contents, clock, clock=clock, instruments=[clock], strict_exception_groups=True)
+
+
+async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> RerunReport:
+    notes, digest, marks = Notes(), Digest(), LastPrices()
+    ledger = NullLedger(notes, lambda: clock.reading)
+    header = plan.tape.header
+    comparison = _Comparison(contents) if plan.paper is None else _PaperComparison(contents, lambda: run.engine, clock)
+    done = trio.Event()
+    try:
+        async with trio.open_nursery() as nursery:
+            run = assemble(
+                identity=Identity(header.seed, header.clock_origin),
+                clock=clock,
+                wakes=Wakes(clock.poke),
+                dialect=plan.dialect,
+                connections={"market": plan.market_connections, "orders": 1},
+                wires=_Silence(contents),
+                port=comparison,
+                ledger=ledger,
+                strategies=plan.strategies,
+                instruments={},
+                account=plan.account,
+                exchange=plan.exchange,
+                nursery=nursery,
+                paper=plan.paper,
+                trades_at_venue=plan.paper is None and bool(plan.strategies),
+                live=True,
+                require_history=True,
+                keep_orders=plan.keep_orders,
+                watchers=[digest, marks],
+            )
+            for stream in plan.record:
+                run.engine.want(stream, ACCOUNT, None)
+            nursery.start_soon(run.play_and_tell, done)
+            await run.driver.rerun(slices(plan.tape, plan.dialect))
+            # The last clean-up may go by deadlines that came after the last input.
+            with trio.CancelScope():
+                await run.driver.finish_by(done, contents.last)
+            nursery.cancel_scope.cancel()
+    except* StrategykitError as group:
+        raise only_error(group) from None
+    comparison.finish()
+    result = report(
+        run,
+        notes=notes,
+        digest=digest,
+        connections=(),
+        marks=marks.prices,
+        unaccounted=(),
+        tape=str(plan.tape.path),
+        tape_failure="",
+    )
+    if not contents.commands and not contents.rows:
+        raise TapeError(f"{plan.tape.path}: this tape holds no run to repeat; it was recorded without strategies")
+    return RerunReport(
+        recorded=comparison.total, equal=comparison.equal, differences=tuple(comparison.differences), run=result
+    )

@@ -1,0 +1,267 @@
+"""From a checked session, or a tape, to a run: what the command line calls."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from strategykit.config import Session, StrategySpec, VenuePlan
+from strategykit.errors import ConfigError, StrategyError, TapeError
+from strategykit.model.codec import make_converter
+from strategykit.model.instruments import Instrument
+from strategykit.net.inbox import Inbox
+from strategykit.net.recorder import Recorder
+from strategykit.net.venue import LiveVenue, connect_venue
+from strategykit.runtime.backtest import BacktestPlan, backtest
+from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
+from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
+from strategykit.runtime.report import RunReport
+from strategykit.runtime.rerun import RerunPlan, RerunReport, rerun
+from strategykit.sim.fees import FeeModel
+from strategykit.sim.paper import FillRule, PaperExchange
+from strategykit.strategy import Strategy
+from strategykit.tape.reader import Tape, open_tape
+from strategykit.venues.alor.dialect import Alor
+from strategykit.venues.alor.tokens import parse_refresh, refresh_request
+from strategykit.venues.dialect import Dialect
+from strategykit.venues.streams import Stream
+
+__all__ = ["backtest_tape", "make_dialect", "rerun_tape", "run_session", "tape_name"]
+
+PAPER_CASH: Final = Decimal(1_000_000)
+"""Of a paper account, in each currency."""
+
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def make_dialect(venue: str, *, exchange: str, format: str) -> Dialect:  # noqa: A002 - the venue's own word
+    """Give the dialect called `venue`.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if venue != "alor":
+        raise ConfigError(f"no venue is called {venue!r}; there is alor")
+    return Alor(exchange=exchange, format=format)
+
+
+def run_session(
+    session: Session,
+    *,
+    live: bool = False,
+    tape: Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    meanwhile: Callable[[Any], Any] | None = None,
+    handle_signals: bool = True,
+) -> RunReport:
+    """Run a session's strategies side by side until its time is over or it is stopped; without any, only record.
+
+    Args:
+        session: What to run.
+        live: Whether the command line allows real money; the session must, too, and the loopback needs neither.
+        tape: Where to record; None: a new folder in the session's tape folder, if it has one.
+        on_progress: Told twice a second.
+        meanwhile: An async function that runs beside it.
+        handle_signals: Whether Ctrl-C stops it in good order.
+
+    Raises:
+        StrategyError: A strategy's file can't be used.
+        ConfigError: A parameter, a secret or an address is wrong.
+        LoginRefused: The venue doesn't accept us.
+        ConnectionLost: The venue wasn't ready in time.
+    """
+    venue = session.venue
+    real = venue.loopback or (live and session.run.live)
+    if live and not session.run.live and not venue.loopback:
+        raise ConfigError("--live was given, but the session doesn't say live = true; real money needs both")
+    strategies = [_strategy(spec) for spec in session.strategies]
+    dialect = make_dialect(venue.name, exchange=venue.exchange, format=venue.format)
+    if tape is None and session.run.tape is not None:
+        tape = session.run.tape / tape_name([name for name, _ in strategies])
+    plan = LivePlan(
+        dialect=dialect,
+        connect=_connector(venue, dialect),
+        account=venue.account,
+        exchange=venue.exchange,
+        market_connections=venue.market_connections,
+        strategies=strategies,
+        record=session.record,
+        duration=session.run.duration,
+        seed=session.run.seed,
+        tape=tape,
+        facts=_facts(session, real=real),
+        keep_orders=session.run.on_stop == "keep",
+        paper=None if real else _paper(venue.account),
+        on_progress=on_progress,
+        meanwhile=meanwhile,
+        handle_signals=handle_signals,
+    )
+    return run_live(plan)
+
+
+def tape_name(strategies: Sequence[str]) -> str:
+    """Give a name for a recording that starts now, such as ``20260312-091507-123-cross``."""
+    now = datetime.fromtimestamp(wall_time()() / 1e9, UTC)
+    what = _UNFIT.sub("-", "+".join(strategies))[:60] or "record"
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{what}"
+
+
+def backtest_tape(
+    path: Path | str,
+    strategies: Sequence[tuple[str, Strategy]],
+    *,
+    fees: FeeModel | None = None,
+    rule: FillRule = FillRule.TOUCH,
+    latency: int = 0,
+    cash: Decimal = PAPER_CASH,
+    seed: int | None = None,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> RunReport:
+    """Run strategies on a tape.
+
+    Args:
+        path: The tape.
+        strategies: Pairs of name and strategy.
+        fees: What fills cost; None: nothing.
+        rule: When resting orders fill.
+        latency: Nanoseconds from an order to its taking effect.
+        cash: At the start, in each instrument's currency.
+        seed: Of ids and `Strategy.random`; None: the tape's.
+        on_progress: Told the part that is done.
+
+    Raises:
+        TapeError: The tape is damaged or can't be read.
+        StrategyError: A strategy wants what the tape doesn't have.
+    """
+    tape = open_tape(path)
+    dialect, _ = _recorded_venue(tape)
+    plan = BacktestPlan(
+        tape=tape,
+        dialect=dialect,
+        strategies=strategies,
+        cash=cash,
+        fees=FeeModel() if fees is None else fees,
+        rule=rule,
+        latency=latency,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    return backtest(plan)
+
+
+def rerun_tape(path: Path | str) -> RerunReport:
+    """Run a recorded run again, from what its tape says of it.
+
+    Raises:
+        TapeError: The tape is damaged, or isn't of a run.
+        StrategyError: A strategy's file has gone, or has changed since.
+    """
+    tape = open_tape(path)
+    dialect, facts = _recorded_venue(tape)
+    specs = facts.get("strategies")
+    if not isinstance(specs, list) or not specs:
+        raise TapeError(f"{path}: this tape holds no run to repeat; it was recorded without strategies")
+    strategies = [_recorded_strategy(spec, path) for spec in specs]
+    converter = make_converter()
+    plan = RerunPlan(
+        tape=tape,
+        dialect=dialect,
+        strategies=strategies,
+        account=str(facts["account"]),
+        exchange=None if facts.get("exchange") is None else str(facts["exchange"]),
+        market_connections=int(facts["market_connections"]),
+        record=[converter.structure(item, Stream) for item in facts.get("record", [])],
+        keep_orders=facts.get("on_stop") == "keep",
+        paper=None if facts.get("real", True) else _paper(str(facts["account"])),
+    )
+    return rerun(plan)
+
+
+def _strategy(spec: StrategySpec) -> tuple[str, Strategy]:
+    return spec.name, make_strategy(load_strategy(spec.file), spec.params)
+
+
+def _connector(
+    venue: VenuePlan, dialect: Dialect
+) -> Callable[[Inbox, Recorder, Callable[[], int], random.Random], LiveVenue]:
+    secret = venue.secret()
+
+    def connect(inbox: Inbox, recorder: Recorder, stamp: Callable[[], int], rng: random.Random) -> LiveVenue:
+        recorder.protect(secret.reveal())
+        return connect_venue(
+            dialect,
+            venue.endpoints,
+            token_request=lambda: refresh_request(secret),
+            parse_token=parse_refresh,
+            inbox=inbox,
+            recorder=recorder,
+            rng=rng,
+            stamp=stamp,
+        )
+
+    return connect
+
+
+def _paper(account: str) -> Callable[[Mapping[str, Instrument]], PaperExchange]:
+    def make(instruments: Mapping[str, Instrument]) -> PaperExchange:
+        cash = {item.currency: PAPER_CASH for item in instruments.values()}
+        return PaperExchange(instruments, account=account, cash=cash)
+
+    return make
+
+
+def _facts(session: Session, *, real: bool) -> dict[str, Any]:
+    """Give what a re-run needs to know, as JSON."""
+    converter = make_converter()
+    return {
+        "venue": session.venue.name,
+        "format": session.venue.format,
+        "account": session.venue.account,
+        "exchange": session.venue.exchange,
+        "market_connections": session.venue.market_connections,
+        "real": real,
+        "on_stop": session.run.on_stop,
+        "record": [converter.unstructure(stream) for stream in session.record],
+        "strategies": [
+            {
+                "name": spec.name,
+                "file": spec.file if spec.file.startswith("sample:") else str(Path(spec.file).resolve()),
+                "params": {name: str(value) for name, value in spec.params.items()},
+                "sha256": _digest(spec.file),
+            }
+            for spec in session.strategies
+        ],
+    }
+
+
+def _digest(file: str) -> str:
+    return hashlib.sha256(find_strategy(file).read_bytes()).hexdigest()
+
+
+def _recorded_venue(tape: Tape) -> tuple[Dialect, Mapping[str, Any]]:
+    facts = tape.header.session
+    try:
+        dialect = make_dialect(
+            tape.header.venue, exchange=str(facts.get("exchange", "MOEX")), format=str(facts.get("format", "Slim"))
+        )
+    except ConfigError as exc:
+        raise TapeError(f"{tape.path}: {exc}") from exc
+    return dialect, facts
+
+
+def _recorded_strategy(spec: Mapping[str, Any], path: Path | str) -> tuple[str, Strategy]:
+    try:
+        name, file, params, digest = spec["name"], spec["file"], spec["params"], spec["sha256"]
+    except (KeyError, TypeError) as exc:
+        raise TapeError(f"{path}: its header says too little of a strategy: {exc} is missing") from exc
+    if _digest(file) != digest:
+        raise StrategyError(
+            f"{file}: has changed since this run was recorded; a re-run needs the same code (SHA-256 {digest[:12]}…)"
+        )
+    return str(name), make_strategy(load_strategy(file), params)
