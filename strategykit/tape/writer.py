@@ -156,8 +156,8 @@ class TapeWriter:
             return
         # As `encode_record` does, without the call: this runs for every frame.
         seq = self._seq + 1
-        tail = _pack_tail(kind, seq, time, number)
-        record = _pack_head(size, crc32(body, crc32(tail))) + tail + body
+        checked = _pack_tail(kind, seq, time, number) + body
+        record = _pack_head(size, crc32(checked)) + checked
         self._seq = seq  # After what can raise: a hole in the numbers would make the tape unreadable.
         waiting = spool.waiting
         waiting.append(record)

@@ -17,6 +17,8 @@ import pytest
 import zstandard
 
 from strategykit.errors import TapeError
+from strategykit.tape.compress import compress_segment
+from strategykit.tape.disk import RealDisk
 from strategykit.tape.format import (
     MAX_BODY,
     PREFIX,
@@ -406,3 +408,34 @@ def _mend(data: bytearray) -> None:
         stop = at + 27 + int.from_bytes(data[at : at + 4], "little")
         data[at + 4 : at + 8] = struct.pack("<I", zlib.crc32(data[at + 8 : stop]))
         at = stop
+
+
+def test_a_tape_that_is_compressed_while_it_is_read_reads_the_same(make: Make, tmp_path: Path) -> None:
+    def fill(writer: TapeWriter) -> None:
+        for index in range(60):
+            writer.frame_in("c", index, "x" * 50)
+
+    path = make(tmp_path / "t", fill, limits=TapeLimits(segment_bytes=1_500))
+    tape = open_tape(path)
+    reading = iter(tape)
+    got = [next(reading)]
+    for file in sorted(path.glob("*.tape")):
+        assert compress_segment(file, disk=RealDisk())
+    got += reading
+    assert [record.time for record in got] == list(range(60))
+    # Between writing the compressed one and removing the plain one, both are there.
+    (path / "000001.tape").write_bytes(zstandard.decompress((path / "000001.tape.zst").read_bytes(), 1 << 20))
+    assert list(open_tape(path)) == got
+    (path / "000002.tape.zst").unlink()
+    with pytest.raises(TapeError, match=r"000002\.tape vanished"):
+        list(tape)
+
+
+def test_compression_is_given_up_without_a_trace(small_bytes: bytes, tmp_path: Path) -> None:
+    path = put(tmp_path / "000001.tape", small_bytes)
+    for patience in (0, 1):
+        answers = iter([False] * patience + [True])
+        assert not compress_segment(path, disk=RealDisk(), abandoned=answers.__next__)
+        assert [file.name for file in tmp_path.iterdir()] == ["000001.tape"]
+    assert not compress_segment(tmp_path / "000009.tape", disk=RealDisk())
+    assert path.read_bytes() == small_bytes
