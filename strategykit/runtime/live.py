@@ -240,6 +240,8 @@ class _Session:
     async def _play(self, *, task_status: trio.TaskStatus[tuple[Run, _Lag]]) -> None:
         """Assemble the run and play it. This task and all below it are the run's own: the clock waits for them."""
         self.clock.adopt()
+        # Time may have moved while the tape was opened: a re-run begins at this reading, too.
+        self.ledger.mark(self.clock.reading, 0)
         plan = self.plan
         wakes = Wakes(self.bell.ring)
         try:

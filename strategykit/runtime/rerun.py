@@ -174,11 +174,14 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
             )
             for stream in plan.record:
                 run.engine.want(stream, ACCOUNT, None)
+            recorded = slices(plan.tape, plan.dialect)
+            begin = next(recorded, None)
+            if begin is not None:
+                clock.reading = begin[0]
             nursery.start_soon(run.play_and_tell, done)
-            await run.driver.rerun(slices(plan.tape, plan.dialect))
+            await run.driver.rerun(recorded)
             # The last clean-up may go by deadlines that came after the last input.
-            with trio.CancelScope():
-                await run.driver.finish_by(done, contents.last)
+            await run.driver.finish_by(done, contents.last)
             nursery.cancel_scope.cancel()
     except* StrategykitError as group:
         raise only_error(group) from None
