@@ -15,7 +15,7 @@ import attrs
 import trio
 from wsproto.utilities import generate_accept_token
 
-from strategykit.errors import RemoteProtocolError
+from strategykit.errors import ConfigError, RemoteProtocolError
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.alor_market import VenueMarket
 from strategykit.sim.alor_session import Session
@@ -207,12 +207,12 @@ class SimulatedAlor:
         if path == "/sim/faults" and call.method == "POST":
             try:
                 command = decode_fault(call.body)
-            except RemoteProtocolError as exc:
+                if command.fault == "restart":
+                    nursery.start_soon(self._restart_soon, command)
+                    return json_answer(200, {"hit": len(self.peers)})
+                return json_answer(200, {"hit": self.faults.carry_out(command)})
+            except (RemoteProtocolError, ConfigError) as exc:
                 return json_answer(400, {"message": str(exc)})
-            if command.fault == "restart":
-                nursery.start_soon(self._restart_soon, command)
-                return json_answer(200, {"hit": len(self.peers)})
-            return json_answer(200, {"hit": self.faults.carry_out(command)})
         if path == "/sim/statistics" and call.method == "GET":
             return json_answer(200, self.statistics)
         return self._venue.answer(call, self.now())

@@ -50,6 +50,7 @@ _REASONS: Final = {
 }
 
 _MAX_FIELDS: Final = 100
+_MAX_HEADERS: Final = 200
 
 _DRAIN_BYTES: Final = 4_194_304
 _DRAIN_WITHIN: Final = 1.0
@@ -119,6 +120,8 @@ async def _receive_call(wire: Wire, connection: h11.Connection, limits: HttpLimi
                 if request is None and data:
                     scope.deadline = min(scope.deadline, trio.current_time() + limits.request_within)
             elif isinstance(event, h11.Request):
+                if len(event.headers) > _MAX_HEADERS:
+                    raise h11.RemoteProtocolError(f"more than {_MAX_HEADERS} headers", error_status_hint=431)
                 request = event
             elif isinstance(event, h11.Data):
                 body += event.data

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, open_websocket_url, wrap_client_stream
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 from wsproto.utilities import generate_accept_token
@@ -273,10 +273,12 @@ async def test_a_close_that_is_not_answered_ends_with_a_reset() -> None:
         await server.ended.wait()
 
 
-async def test_a_server_that_closes_is_answered(nursery: trio.Nursery) -> None:
+async def test_a_server_that_closes_is_answered() -> None:
     async with open_echo() as server:
-        websocket: WebSocketConnection
-        async with open_websocket_url(f"ws://127.0.0.1:{server.port}/ws") as websocket:
+        # The library leaves the socket open when the server closes.
+        stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+        async with stream, trio.open_nursery() as nursery:
+            websocket = await wrap_client_stream(nursery, stream, "127.0.0.1", "/ws")
             server.peers[0].close_nowait(1001, "going away")
             with pytest.raises(ConnectionClosed) as caught:
                 await websocket.get_message()
