@@ -3,10 +3,18 @@ from __future__ import annotations
 import pytest
 
 from strategykit import errors
-from strategykit.errors import LoginRefused, OrderRefused, Refused, RemoteProtocolError, StrategykitError
+from strategykit.errors import (
+    ConfigError,
+    LoginRefused,
+    OrderRefused,
+    Refused,
+    RemoteProtocolError,
+    StrategykitError,
+    only_error,
+)
 
 
-@pytest.mark.parametrize("name", errors.__all__)
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name[0].isupper()])
 def test_every_error_hangs_on_the_root(name: str) -> None:
     assert issubclass(getattr(errors, name), StrategykitError)
 
@@ -32,3 +40,10 @@ def test_a_refusal_carries_the_venues_code_and_words() -> None:
     assert (error.code, error.words, str(error)) == (51000, "Not enough money", "client id 7: no money")
     assert (LoginRefused("no").code, LoginRefused("no").words) == (0, "")
     assert isinstance(error, Refused)
+
+
+def test_the_first_error_of_nested_groups_is_the_one_for_people() -> None:
+    first = ConfigError("unknown key")
+    group = BaseExceptionGroup("outer", [BaseExceptionGroup("inner", [first, ConfigError("another")])])
+
+    assert only_error(group) is first
