@@ -35,13 +35,17 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "": PROGRAM,  # strategykit/__init__.py: it re-exports.
     "report": PROGRAM,
     "testing": PROGRAM | {"report"},
-    "cli": PROGRAM | {"", "report", "testing"},
+    "doctor": PROGRAM,
+    "cli": PROGRAM | {"", "report", "testing", "doctor", "config_values"},
+    "__main__": frozenset({"cli"}),
 }
 """``{part: the other parts that it may import}``. A part is a folder or a module right inside the package."""
 
 PURE: Final = frozenset({"model", "venues", "sim", "report"})
 
-SERVERS: Final = frozenset({"server.py", "server_http.py", "server_websocket.py", "server_wire.py"})
+SERVERS: Final = frozenset(
+    {"alor_config.py", "server.py", "server_faults.py", "server_http.py", "server_websocket.py", "server_wire.py"}
+)
 """Modules of `sim` that do I/O: they put the simulated venue on a socket. Everything else there computes."""
 
 IMPURE: Final = frozenset(
@@ -74,7 +78,7 @@ def parsed(path: Path) -> ast.Module:
 
 def part_of(path: Path) -> str:
     first, *rest = path.relative_to(PACKAGE).parts
-    return first if rest else path.stem.removeprefix("__init__")
+    return first if rest else ("" if path.stem == "__init__" else path.stem)
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,123 @@
+"""Where the command line hands over: each function shows progress and calls what does the work.
+
+The work is imported when it's wanted: `--help` needn't wait for all of the house.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+import trio
+
+from strategykit.cli._progress import show_progress
+from strategykit.config import Session, StrategySpec
+from strategykit.doctor.findings import Finding
+from strategykit.runtime.live import Progress
+from strategykit.runtime.load import load_strategy, make_strategy
+from strategykit.runtime.report import RunReport
+from strategykit.runtime.rerun import RerunReport
+
+if TYPE_CHECKING:
+    from strategykit.runtime.demo import DemoReport
+
+__all__ = [
+    "BacktestSettings",
+    "in_words",
+    "launch_demo",
+    "launch_doctor",
+    "launch_record",
+    "launch_replay",
+    "launch_rerun",
+    "launch_run",
+]
+
+
+@attrs.frozen(kw_only=True)
+class BacktestSettings:
+    """What a backtest assumes."""
+
+    cash: Decimal
+    fee_rate: Decimal
+    rule: Literal["touch", "trade_through"]
+    latency: int
+    """Nanoseconds."""
+    seed: int | None
+
+
+def launch_run(session: Session, *, live: bool) -> RunReport:
+    from strategykit.runtime.run import run_session
+
+    with show_progress() as progress:
+        return run_session(session, live=live, on_progress=lambda now: progress.show(now.elapsed, in_words(now)))
+
+
+def launch_record(session: Session) -> RunReport:
+    """Record the session's streams, and those that its strategies declare."""
+    from strategykit.runtime.live import wall_time
+
+    now = wall_time()()
+    strategies = [make_strategy(load_strategy(spec.file), spec.params) for spec in session.strategies]
+    declared = [item.stream(strategy, now=now) for strategy in strategies for item in strategy.declarations()]
+    streams = tuple(dict.fromkeys([*session.record, *declared]))
+    return launch_run(attrs.evolve(session, strategies=(), record=streams), live=False)
+
+
+def launch_replay(tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings) -> RunReport:
+    from strategykit.runtime.run import backtest_tape
+    from strategykit.sim.fees import FeeModel
+    from strategykit.sim.paper import FillRule
+
+    strategies = [(spec.name, make_strategy(load_strategy(spec.file), spec.params)) for spec in specs]
+    with show_progress() as progress:
+        began = time.monotonic()
+        return backtest_tape(
+            tape,
+            strategies,
+            fees=FeeModel(maker_rate=settings.fee_rate, taker_rate=settings.fee_rate),
+            rule=FillRule(settings.rule),
+            latency=settings.latency,
+            cash=settings.cash,
+            seed=settings.seed,
+            on_progress=lambda part: progress.show(time.monotonic() - began, f"{part:.0%} of the tape"),
+        )
+
+
+def launch_rerun(tape: Path) -> RerunReport:
+    from strategykit.runtime.run import rerun_tape
+
+    return rerun_tape(tape)
+
+
+def launch_doctor(session: Session) -> list[Finding]:
+    """Knock at the venue's doors."""
+    from strategykit.doctor.alor import alor_doors
+    from strategykit.doctor.network import knock
+
+    return trio.run(partial(knock, alor_doors(session.venue)), strict_exception_groups=True)
+
+
+def in_words(progress: Progress) -> str:
+    """Write where a run stands, in one line."""
+    wires = ", ".join(f"{name} {state}" for name, state in progress.connections.items())
+    return f"{progress.events:,} events, {progress.orders} orders, {progress.fills} fills; {wires}"
+
+
+def launch_demo(tapes: Path, *, seconds: float, seed: int | None) -> DemoReport:
+    """Run the demonstration; the recording gets a new folder in `tapes`."""
+    from strategykit.runtime.demo import run_demo
+    from strategykit.runtime.run import tape_name
+
+    with show_progress() as progress:
+        return run_demo(
+            tape=tapes / tape_name(["demo"]),
+            seconds=seconds,
+            seed=seed,
+            on_progress=lambda now: progress.show(now.elapsed, in_words(now)),
+            on_news=progress.tell,
+        )

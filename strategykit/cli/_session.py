@@ -1,0 +1,70 @@
+"""From the words of a command line to a checked session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from strategykit.config import Session, load_session, make_session
+from strategykit.config_values import parse_duration
+from strategykit.errors import ConfigError
+from strategykit.runtime.load import SAMPLE
+
+__all__ = ["check_live", "is_strategy", "session_from"]
+
+
+def is_strategy(what: str) -> bool:
+    """Whether `what` names a strategy; else it is a session file."""
+    return what.endswith(".py") or what.startswith(SAMPLE)
+
+
+def session_from(
+    what: str,
+    *,
+    venue: Mapping[str, str | None],
+    run: Mapping[str, Any],
+    params: Mapping[str, object],
+) -> Session:
+    """Make the session that a command line asks for.
+
+    Args:
+        what: A strategy, or a session file.
+        venue: Values of the [venue] table, by key; None where nothing was said. For strategies only.
+        run: Values of the [run] table, by key; None where nothing was said. They go before a file's own.
+        params: The strategy's.
+
+    Raises:
+        ConfigError: Something in it is wrong.
+    """
+    said = {key: value for key, value in run.items() if value is not None}
+    if is_strategy(what):
+        table = {key: value for key, value in venue.items() if value is not None}
+        strategy = {"file": what, "params": dict(params)}
+        return make_session({"venue": table, "run": said, "strategy": [strategy]}, folder=Path(), source="command line")
+    for key, value in venue.items():
+        if value is not None and key != "name":
+            raise ConfigError(f"--{key}: {what} names its venue itself; change it there")
+    session = load_session(what)
+    changes: dict[str, Any] = {key: value for key, value in said.items() if key in ("seed", "on_stop")}
+    if "for" in said:
+        changes["duration"] = parse_duration(said["for"])
+    if "tape" in said:
+        changes["tape"] = None if said["tape"] is False else Path(said["tape"])
+    return attrs.evolve(session, run=attrs.evolve(session.run, **changes))
+
+
+def check_live(session: Session, *, live: bool) -> None:
+    """Make sure that real money is meant twice: in the file and on the command line.
+
+    Raises:
+        ConfigError: It is meant once.
+    """
+    if session.venue.loopback:
+        return
+    if live and not session.run.live:
+        raise ConfigError("--live: real orders need a session file with live = true in its [run] table, too")
+    if session.run.live and not live:
+        raise ConfigError("run.live = true sends real orders: say --live on the command line, too, or set it to false")

@@ -1,0 +1,64 @@
+"""``strategykit demo``: a whole session in half a minute, on this machine alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from strategykit.cli._launch import launch_demo
+from strategykit.cli._report import run_as_json, show_run
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
+from strategykit.config_values import parse_duration
+from strategykit.errors import ConfigError
+
+__all__ = ["register"]
+
+_EXAMPLES: Final = """\
+Examples:
+  strategykit demo
+  strategykit demo --for 10s --seed 3 --json"""
+
+_SHORTEST: Final = 4.0
+"""Seconds."""
+
+
+def register(app: App) -> None:
+    """Add the command to the program."""
+    app.command(_demo, name="demo", help_epilogue=_EXAMPLES)
+
+
+def _demo(
+    *,
+    for_: Annotated[str, Parameter(name="--for", help="how long the market is open")] = "20s",
+    seed: Annotated[int | None, Parameter(help="of ids and random numbers; default: another each time")] = None,
+    tapes: Annotated[Path, Parameter(help="folder for the recording")] = Path("tapes"),
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
+) -> int:
+    """Show a session: a simulated ALOR venue, two strategies, broken wires, a tape, and the run again from it.
+
+    Exit code 0 says that every subscription was active at the end, that our books and the venue's agree on every
+    order, and that the re-run gave the same order commands.
+    """
+    seconds = parse_duration(for_) * 1e-9
+    if seconds < _SHORTEST:
+        raise ConfigError(f"--for {for_}: below {_SHORTEST:g} s there is no time to break wires and mend them")
+    report = launch_demo(tapes, seconds=seconds, seed=seed)
+    if json:
+        print_json(
+            {
+                "ok": report.ok,
+                "problems": list(report.problems),
+                "venue_orders": report.venue_orders,
+                "run": run_as_json(report.run),
+                "rerun": {"ok": report.rerun.ok, "equal": report.rerun.equal, "recorded": report.rerun.recorded},
+            }
+        )
+    else:
+        show_run(report.run)
+        print_line(f"orders in the venue's own log: {report.venue_orders}")
+        print_line(f"re-run: {report.rerun.equal} of {report.rerun.recorded} outgoing order commands equal")
+    for line in report.problems:
+        tell(line)
+    return OK if report.ok else FAILURE

@@ -1,0 +1,53 @@
+"""``strategykit doctor``: what is wrong with a session before the market opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from strategykit.cli._launch import launch_doctor
+from strategykit.cli._screen import FAILURE, OK, print_json, print_table
+from strategykit.doctor.examine import examine_file, examine_session
+from strategykit.doctor.findings import Finding, Verdict
+
+__all__ = ["register"]
+
+_EXAMPLES: Final = """\
+Examples:
+  strategykit doctor session.toml
+  strategykit doctor session.toml --offline --json"""
+
+
+def register(app: App) -> None:
+    """Add the command to the program."""
+    app.command(_doctor, name="doctor", help_epilogue=_EXAMPLES)
+
+
+def _doctor(
+    session_file: Annotated[Path, Parameter(help="session file", metavar="SESSION")],
+    /,
+    *,
+    offline: Annotated[bool, Parameter(negative="", show_default=False, help="leave the network alone")] = False,
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
+) -> int:
+    """Look for what is wrong with a session's file, keys, strategies and network; exit code 1 if something is."""
+    session, findings = examine_file(session_file)
+    if session is not None:
+        findings += examine_session(session)
+        key_is_there = all(finding.verdict is not Verdict.FAIL for finding in findings if finding.what == "key")
+        if not offline and key_is_there:
+            findings += launch_doctor(session)
+    _show(session_file, findings, json=json)
+    return FAILURE if any(finding.verdict is Verdict.FAIL for finding in findings) else OK
+
+
+def _show(path: Path, findings: Sequence[Finding], *, json: bool) -> None:
+    rows = [(item.verdict.value, item.what, item.words, item.advice) for item in findings]
+    columns = ["verdict", "what", "found", "what to do"]
+    if json:
+        print_json([dict(zip(["verdict", "what", "found", "advice"], row, strict=True)) for row in rows])
+    else:
+        print_table(str(path), columns, rows)

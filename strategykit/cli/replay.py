@@ -1,0 +1,120 @@
+"""``strategykit replay``: strategies on a tape, or the recorded run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import attrs
+from cyclopts import App, Parameter
+
+from strategykit.cli._flags import about, add_parameters, named_strategy
+from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun
+from strategykit.cli._report import print_run, run_as_json, show_run
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line, print_table
+from strategykit.cli._session import is_strategy
+from strategykit.config import StrategySpec, load_session
+from strategykit.config_values import parse_duration
+from strategykit.errors import ConfigError
+from strategykit.runtime.rerun import CommandDifference, RerunReport
+
+__all__ = ["print_rerun", "register"]
+
+_EXAMPLES: Final = """\
+Examples:
+  strategykit replay cross.py --tape tapes/20260312-091507 --instrument SBER
+  strategykit replay session.toml --tape tapes/20260312-091507 --latency 50ms
+  strategykit replay --rerun tapes/20260312-091507"""
+
+_SHOWN: Final = 10
+"""Differences that are shown; more of them rarely say more."""
+
+
+def register(app: App, tokens: Sequence[str]) -> None:
+    """Add the command to the program, with the parameters of the strategy that `tokens` name."""
+    cls = named_strategy(tokens, "replay")
+    app.command(add_parameters(_replay, cls), name="replay", help=about(_replay, cls), help_epilogue=_EXAMPLES)
+
+
+def _replay(
+    what: Annotated[
+        str | None, Parameter(help="strategy file, sample:NAME, or session file; none with --rerun", metavar="FILE")
+    ] = None,
+    /,
+    *,
+    tape: Annotated[Path | None, Parameter(help="folder of the recording")] = None,
+    rerun: Annotated[Path | None, Parameter(help="run this recorded run again, and compare its orders")] = None,
+    cash: Annotated[str, Parameter(help="money at the start", metavar="NUMBER")] = "1000000",
+    fee_rate: Annotated[
+        str, Parameter(help="fee as a part of the traded value: 0.0005 is 0.05 %", metavar="NUMBER")
+    ] = "0",
+    rule: Annotated[
+        Literal["touch", "trade_through"], Parameter(help="when a resting limit order is filled")
+    ] = "touch",
+    latency: Annotated[str | None, Parameter(help="from an order to its taking effect, such as 50ms")] = None,
+    seed: Annotated[int | None, Parameter(help="of random numbers; default: the tape's")] = None,
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
+    params: Mapping[str, object],
+) -> int:
+    """Run strategies on a recording, in the recording's own time; a fill model answers their orders."""
+    if rerun is not None:
+        if what is not None or tape is not None:
+            raise ConfigError("--rerun runs what the tape itself holds; leave the strategy and --tape out")
+        return print_rerun(launch_rerun(rerun), json=json)
+    if what is None:
+        raise ConfigError("name a strategy to replay, or a recorded run by --rerun PATH")
+    if tape is None:
+        raise ConfigError("--tape is missing; name the folder of a recording")
+    strategies = (
+        [StrategySpec(name=Path(what.removeprefix("sample:")).stem, file=what, params=params)]
+        if is_strategy(what)
+        else list(load_session(what).strategies)
+    )
+    if not strategies:
+        raise ConfigError(f"{what}: has no [[strategy]] to replay")
+    settings = BacktestSettings(
+        cash=_money("--cash", cash),
+        fee_rate=_money("--fee-rate", fee_rate),
+        rule=rule,
+        latency=0 if latency is None else parse_duration(latency),
+        seed=seed,
+    )
+    return print_run(launch_replay(tape, strategies, settings), json=json)
+
+
+def _money(flag: str, text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise ConfigError(f"{flag} {text!r} should be a number")
+    return value
+
+
+def print_rerun(report: RerunReport, *, json: bool) -> int:
+    """Print how a re-run compares, and give the exit code."""
+    if json:
+        print_json({**attrs.asdict(report, recurse=True), "ok": report.ok, "run": run_as_json(report.run)})
+        return OK if report.ok else FAILURE
+    show_run(report.run)
+    if report.differences:
+        print_table(
+            "Differences",
+            ["strategy", "#command", "recorded", "again"],
+            [_row(difference) for difference in report.differences[:_SHOWN]],
+        )
+    print_line(f"re-run: {report.equal} of {report.recorded} outgoing order commands equal")
+    return OK if report.ok else FAILURE
+
+
+def _row(difference: CommandDifference) -> tuple[object, ...]:
+    recorded, again = difference.recorded, difference.again
+    return (
+        difference.strategy,
+        difference.number,
+        "none" if recorded is None else recorded.get("command"),
+        "none" if again is None else again.get("command"),
+    )

@@ -1,0 +1,77 @@
+"""``strategykit run``: one strategy by flags, or several by a session file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal
+
+from cyclopts import App, Parameter
+
+from strategykit.cli._flags import about, add_parameters, named_strategy
+from strategykit.cli._launch import launch_run
+from strategykit.cli._report import print_run
+from strategykit.cli._session import check_live, session_from
+from strategykit.errors import ConfigError
+
+__all__ = ["register"]
+
+_EXAMPLES: Final = """\
+Examples:
+  strategykit run cross.py --url http://127.0.0.1:8900 --instrument SBER
+  strategykit run sample:cross --url http://127.0.0.1:8900 \\
+      --instrument SBER --fast 5 --slow 20 --for 2m
+  strategykit run cross.py --help    (shows the strategy's own parameters)
+  strategykit run session.toml
+  strategykit run session.toml --live"""
+
+
+def register(app: App, tokens: Sequence[str]) -> None:
+    """Add the command to the program, with the parameters of the strategy that `tokens` name."""
+    cls = named_strategy(tokens, "run")
+    app.command(add_parameters(_run, cls), name="run", help=about(_run, cls), help_epilogue=_EXAMPLES)
+
+
+def _run(
+    what: Annotated[str, Parameter(help="strategy file, sample:NAME, or session file", metavar="FILE")],
+    /,
+    *,
+    venue: Annotated[str | None, Parameter(help="the venue's dialect; default: alor")] = None,
+    url: Annotated[str | None, Parameter(help="the venue's address, such as http://127.0.0.1:8900")] = None,
+    oauth: Annotated[str | None, Parameter(help="address of the token service, where it has its own")] = None,
+    account: Annotated[str | None, Parameter(help="account to trade; on this machine: the simulated one")] = None,
+    exchange: Annotated[str | None, Parameter(help="default: MOEX")] = None,
+    token: Annotated[str | None, Parameter(help="where the refresh token is: env:NAME or file:PATH")] = None,
+    for_: Annotated[str | None, Parameter(name="--for", help="stop after this time, such as 2m or 1h30m")] = None,
+    seed: Annotated[int | None, Parameter(help="of ids and random numbers")] = None,
+    tape: Annotated[str | None, Parameter(help="folder for the recording; default: tapes")] = None,
+    record: Annotated[bool, Parameter(name="", negative="--no-tape", show_default=False, help="record nothing")] = True,
+    on_stop: Annotated[
+        Literal["cancel", "keep"] | None, Parameter(help="what happens to working orders; default: cancel")
+    ] = None,
+    live: Annotated[
+        bool, Parameter(negative="", show_default=False, help="send real orders; the session file must say so, too")
+    ] = False,
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
+    params: Mapping[str, object],
+) -> int:
+    """Run strategies on a venue until the time is over, they have ended, or Ctrl-C.
+
+    A first Ctrl-C leaves properly: orders are cancelled, the tape is sealed. A second one leaves at once.
+    """
+    session = session_from(
+        what,
+        venue={
+            "name": venue or "alor",
+            "url": url,
+            "oauth": oauth,
+            "account": account,
+            "exchange": exchange,
+            "token": token,
+        },
+        run={"for": for_, "seed": seed, "tape": tape if record else False, "on_stop": on_stop},
+        params=params,
+    )
+    if not session.strategies:
+        raise ConfigError(f"{what}: has no [[strategy]] to run; `strategykit record` needs none")
+    check_live(session, live=live)
+    return print_run(launch_run(session, live=live), json=json)

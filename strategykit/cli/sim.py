@@ -1,0 +1,116 @@
+"""``strategykit sim``: a venue that isn't there, for programs in any language."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Final
+
+import trio
+from cyclopts import App, Parameter
+
+from strategykit.cli._screen import OK, print_json, print_line, print_table
+from strategykit.config_values import parse_duration
+from strategykit.errors import ConfigError
+from strategykit.sim.alor_config import AlorVenueConfig
+from strategykit.sim.instruments import default_instruments
+
+__all__ = ["register"]
+
+_EXAMPLES: Final = """\
+Examples:
+  strategykit sim alor --port 8900
+  strategykit sim alor --port 8900 --instruments SBER,GAZP --rate 50 --seed 7
+  strategykit sim alor --for 10m --json"""
+
+
+def register(app: App) -> None:
+    """Add the command to the program."""
+    sim = App(name="sim", help="Serve a simulated venue on this machine.", help_epilogue=_EXAMPLES)
+    sim.command(_alor, name="alor", help_epilogue=_EXAMPLES)
+    app.command(sim)
+
+
+def _alor(
+    *,
+    port: Annotated[int, Parameter(help="TCP port on 127.0.0.1; 0 takes any free one")] = 0,
+    instruments: Annotated[str | None, Parameter(help="symbols, with commas between; default: all it knows")] = None,
+    rate: Annotated[float, Parameter(help="actions of the generated crowd a second, on each instrument")] = 200.0,
+    seed: Annotated[int, Parameter(help="of the generated market: the same seed gives the same orders")] = 1,
+    cash: Annotated[str, Parameter(help="money of every account at the start", metavar="NUMBER")] = "1000000",
+    token_life: Annotated[float, Parameter(help="seconds until an access token dies")] = 1800.0,
+    for_: Annotated[str | None, Parameter(name="--for", help="stop after this time, such as 10m")] = None,
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="say where it is as JSON")] = False,
+) -> int:
+    """Serve a simulated ALOR: token service, HTTP, /ws and /cws on one port, with a generated market.
+
+    It goes on until Ctrl-C.
+    """
+    config = _config(instruments, rate, seed, cash, token_life)
+    if not 0 <= port <= 65_535:
+        raise ConfigError(f"--port {port}: a port is 0 to 65535")
+    seconds = None if for_ is None else parse_duration(for_) * 1e-9
+    try:
+        trio.run(partial(_serve, config, port, seconds, json=json))
+    except* KeyboardInterrupt:  # How one ends it.
+        pass
+    except* OSError as group:
+        raise _port_taken(port, group) from group
+    return OK
+
+
+def _config(instruments: str | None, rate: float, seed: int, cash: str, token_life: float) -> AlorVenueConfig:
+    known = default_instruments()
+    symbols = list(known) if instruments is None else [symbol.strip() for symbol in instruments.split(",")]
+    for symbol in symbols:
+        if symbol not in known:
+            raise ConfigError(f"--instruments {symbol!r}: the simulated venue knows {', '.join(known)}")
+    try:
+        money = Decimal(cash)
+    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
+        money = Decimal("NaN")
+    if not money.is_finite() or money < 0:
+        raise ConfigError(f"--cash {cash!r} should be a number, 0 or above")
+    if not 0 < rate <= 100_000:
+        raise ConfigError(f"--rate {rate:g} should be above 0 and at most 100000 actions a second")
+    return AlorVenueConfig(
+        instruments={symbol: known[symbol] for symbol in symbols},
+        seed=seed,
+        actions_per_second=rate,
+        cash=money,
+        token_life=token_life,
+    )
+
+
+async def _serve(config: AlorVenueConfig, port: int, seconds: float | None, *, json: bool) -> None:
+    # Imported here: the server is not needed for `--help`.
+    from strategykit.sim.server import open_simulated_alor
+
+    async with open_simulated_alor(config, port=port) as venue:
+        facts = {
+            "url": venue.url,
+            "accounts": list(config.portfolios),
+            "refresh_token": config.refresh_token,
+            "instruments": list(config.instruments),
+            "seed": config.seed,
+        }
+        if json:
+            print_json(facts)
+        else:
+            print_table(
+                "A simulated ALOR", ["what", "value"], [(name, _joined(value)) for name, value in facts.items()]
+            )
+            print_line("Ctrl-C ends it.")
+        with trio.move_on_after(float("inf") if seconds is None else seconds):
+            await trio.sleep_forever()
+
+
+def _joined(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _port_taken(port: int, group: BaseExceptionGroup[OSError]) -> ConfigError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return ConfigError(f"port {port} can't be listened on: {error}; name another with --port")

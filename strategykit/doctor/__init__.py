@@ -1,0 +1,1 @@
+"""What is wrong with a session before it runs: its file, its keys, its strategies and the network."""

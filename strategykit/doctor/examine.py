@@ -1,0 +1,90 @@
+"""Examining a session: everything that can be wrong before it runs, each with what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from strategykit.config import Session, load_session
+from strategykit.doctor.findings import Finding, Verdict
+from strategykit.doctor.source import read_source
+from strategykit.errors import ConfigError, StrategyError
+from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
+
+__all__ = ["examine_file", "examine_session"]
+
+ROOM: Final = 1 << 30
+"""Bytes of free disk below which the doctor worries: a busy session records about that much a day."""
+
+
+def examine_file(path: Path) -> tuple[Session | None, list[Finding]]:
+    """Read a session file; give it, if it can be used, and what was found."""
+    try:
+        session = load_session(path)
+    except ConfigError as exc:
+        lines = [line.removeprefix(f"{path}: ") for line in str(exc).splitlines()]
+        return None, [Finding("file", Verdict.FAIL, line, f"mend {path}") for line in lines]
+    words = f"{len(session.strategies)} strategies on {session.venue.name}, account {session.venue.account}"
+    return session, [Finding("file", Verdict.OK, words)]
+
+
+def examine_session(session: Session) -> list[Finding]:
+    """Look at all that doesn't need the network."""
+    return [*_money(session), _token(session), *_strategies(session), *_tape(session)]
+
+
+def _money(session: Session) -> Iterator[Finding]:
+    if session.venue.loopback:
+        yield Finding("money", Verdict.OK, "a venue on this machine: no order can cost anything")
+    elif session.run.live:
+        yield Finding("money", Verdict.WARN, "live = true: orders are real", "`run` asks for --live besides")
+    else:
+        yield Finding("money", Verdict.OK, "live = false: orders stay on paper")
+
+
+def _token(session: Session) -> Finding:
+    if session.venue.token is None:
+        return Finding("key", Verdict.OK, "the simulated venue's own")
+    try:
+        session.venue.secret()
+    except ConfigError as exc:
+        return Finding("key", Verdict.FAIL, str(exc), "put the refresh token where venue.token says")
+    return Finding("key", Verdict.OK, f"found in {session.venue.token}")
+
+
+def _strategies(session: Session) -> Iterator[Finding]:
+    if not session.strategies:
+        yield Finding("strategies", Verdict.WARN, "there are none", "`record` needs none; `run` needs a [[strategy]]")
+    for spec in session.strategies:
+        what = f"strategy {spec.name}"
+        try:
+            strategy = make_strategy(load_strategy(spec.file), spec.params)
+        except (StrategyError, ConfigError) as exc:
+            for line in str(exc).splitlines():
+                yield Finding(what, Verdict.FAIL, line, f"mend {spec.file}, or its [strategy.params]")
+            continue
+        yield Finding(what, Verdict.OK, f"{type(strategy).__name__} can be made")
+        path = find_strategy(spec.file)
+        for remark in read_source(path.read_text(encoding="utf-8")):
+            yield Finding(what, Verdict.WARN, f"{path}, line {remark.line}: {remark.name}", f"it {remark.words}")
+
+
+def _tape(session: Session) -> Iterator[Finding]:
+    folder = session.run.tape
+    if folder is None:
+        yield Finding("tape", Verdict.WARN, "nothing is recorded", "without a tape no run can be looked at again")
+        return
+    # The folder itself may come later; what is there already has to let us in.
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        yield Finding("tape", Verdict.FAIL, f"{place} can't be written to", "choose another folder as run.tape")
+        return
+    free = shutil.disk_usage(place).free
+    words = f"{free / 2**30:.1f} GiB free in {place}"
+    if free < ROOM:
+        yield Finding("tape", Verdict.WARN, words, "make room: a recording that stops is a gap")
+    else:
+        yield Finding("tape", Verdict.OK, words)
