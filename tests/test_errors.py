@@ -44,6 +44,7 @@ def test_a_refusal_carries_the_venues_code_and_words() -> None:
 
 def test_the_first_error_of_nested_groups_is_the_one_for_people() -> None:
     first = ConfigError("unknown key")
-    group = BaseExceptionGroup("outer", [BaseExceptionGroup("inner", [first, ConfigError("another")])])
+    inner: BaseExceptionGroup[StrategykitError] = BaseExceptionGroup("inner", [first, ConfigError("another")])
+    group: BaseExceptionGroup[StrategykitError] = BaseExceptionGroup("outer", [inner])
 
     assert only_error(group) is first
