@@ -27,7 +27,8 @@ __all__ = ["Spool", "TapeLimits"]
 
 
 _NUDGE: Final = 50e-6
-"""Seconds off the GIL, long enough for the syncing thread to wake up and take it; once in 4 MiB."""
+"""Seconds off the GIL, long enough for a thread that has something to do to wake up and take it. Needed by a loop
+that is busy all the time, and then once in 4 MiB."""
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +151,7 @@ class Spool:
             self._failed_on(exc)
         finally:
             self._writing.release()
-        if self._sync_due.is_set():
+        if self._sync_due.is_set() or self.plenty.is_set():
             time.sleep(_NUDGE)
 
     # The writing thread.
@@ -203,16 +204,29 @@ class Spool:
         if not self._due(len(data), batch):
             self._append(batch, data)
             return
-        for record in batch:  # Rare, so that it may be slow.
-            if self._file.count and self._due(len(record), [record]):
-                with self._turn:
-                    first = self._file.last_seq + 1
-                    self._seal()
-                    self._number += 1
-                    self._file = SegmentFile.create(
-                        self._disk, self._directory, self._segment_header(self._number, first)
-                    )
-            self._append([record], record)
+        while batch:
+            count = self._fitting(batch)
+            if count:
+                self._append(batch[:count], b"".join(batch[:count]))
+                batch = batch[count:]
+            if batch:
+                self._roll()
+
+    def _fitting(self, batch: list[bytes]) -> int:
+        """Say how many records of `batch` go into this segment: into an empty one, at least one."""
+        size = 0
+        for index, record in enumerate(batch):
+            size += len(record)
+            if (self._file.count or index) and self._due(size, [batch[0], record]):
+                return index
+        return len(batch)
+
+    def _roll(self) -> None:
+        with self._turn:
+            first = self._file.last_seq + 1
+            self._seal()
+            self._number += 1
+            self._file = SegmentFile.create(self._disk, self._directory, self._segment_header(self._number, first))
 
     def _due(self, more: int, records: list[bytes]) -> bool:
         """Say whether `records`, of `more` bytes, don't all fit in the segment."""

@@ -183,6 +183,18 @@ async def test_while_segments_change_on_a_slow_disk_nothing_waits_and_nothing_is
     assert [record.time for record in open_tape(tmp_path / "t")] == list(range(201))
 
 
+async def test_a_busy_event_loop_doesnt_starve_the_recorder(header: TapeHeader, tmp_path: Path) -> None:
+    """A loop that polls often releases the GIL too briefly for a thread to get it: segments never changed."""
+    limits = TapeLimits(segment_bytes=4 << 20, waiting_bytes=16 << 20)
+    async with open_tape_writer(tmp_path / "t", header, now=lambda: 0, limits=limits) as writer:
+        for time in range(40_000):
+            writer.frame_in("market-0", time, "x" * 1_000)
+            if not time % 50:
+                await trio.lowlevel.checkpoint()
+        assert writer.failed is None
+    assert [time for _, _, time, _, _ in open_tape(tmp_path / "t").frames()] == list(range(40_000))
+
+
 async def test_too_much_waiting_for_a_slow_disk_is_a_failure_that_the_tape_tells(
     header: TapeHeader, tmp_path: Path
 ) -> None:
