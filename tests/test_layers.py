@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,7 +18,7 @@ PACKAGE: Final = ROOT / "strategykit"
 LINES: Final = 400
 
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
-PROGRAM: Final = SHELL | {"config", "tape", "sim", "net", "runtime", "indicators", "strategy"}
+PROGRAM: Final = SHELL | {"config", "tape", "sim", "net", "runtime", "indicators"} | {"strategy", "declarations"}
 
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "errors": frozenset(),
@@ -32,6 +34,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "runtime": PROGRAM,
     "indicators": PROGRAM,
     "strategy": PROGRAM,
+    "declarations": PROGRAM,
     "": PROGRAM,  # strategykit/__init__.py: it re-exports.
     "report": PROGRAM,
     "testing": PROGRAM | {"report"},
@@ -186,6 +189,14 @@ def test_samples_need_only_what_authors_are_given(path: Path) -> None:
 
     assert [name for name in names if name.split(".")[0] not in {"strategykit", "trio"} | sys.stdlib_module_names] == []
     assert [name for name in names if name.startswith("strategykit.") and name.split(".")[1] in MAY_IMPORT] == []
+
+
+def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[>=<~\[ ]", line)[0].replace("-", "_").lower() for line in project["dependencies"]}
+    tops = {name.partition(".")[0] for path in modules() for _, name in imports(parsed(path))}
+
+    assert tops - sys.stdlib_module_names - {"strategykit"} <= declared
 
 
 def test_every_part_of_the_house_has_its_rule() -> None:
