@@ -353,7 +353,7 @@ class Engine:
 
     def _refusal(self, refusal: Refusal, now: int) -> None:
         row = self.table.by_guid.get(refusal.guid)
-        if row is None:
+        if row is None or row.state is SubscriptionState.REFUSED:
             return
         verdict = self.dialect.classify(refusal.code)
         self._tries[row.guid] += 1

@@ -335,5 +335,5 @@ class BarFeed(Feed[Bar]):
         self._until = bar.open_time
         self.last = bar
         self.held.append(bar)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(bar)
