@@ -292,7 +292,7 @@ async def test_revoked_tokens_are_worthless_and_new_ones_are_good(lab: Lab) -> N
     assert [reply["httpCode"] for reply in replies] == [401, 401, 200, 200, 200]
 
 
-async def test_statistics_can_be_read_) -> None:
+async def test_statistics_can_be_read_over_http(lab: Lab) -> None:
     async with lab.connect() as client:
         await orders(client)
         told = (await lab.http.get("/sim/statistics")).json()
