@@ -47,8 +47,8 @@ VENUES: Final = ("alor",)
 FORMATS: Final = ("Simple", "Slim", "Heavy")
 """Source: ALOR protocol sheet, section 2.2."""
 
-MARKET_CONNECTIONS: Final = 8
-"""At the most: ALOR allows ten, and the orders and commands lanes take one each. Source: sheet, section 6.1."""
+MARKET_CONNECTIONS: Final = 7
+"""At the most: ALOR allows ten; orders and commands take one each, one is left for a reconnect. Source: section 6.1."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 

@@ -160,7 +160,7 @@ def test_a_token_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path, mon
         (venue() + "[run]\nfo = '2m'", "run.fo is no known key; did you mean for?"),
         (venue() + "[limits]\nloss = 1", "limits is no known key; known are venue, run, strategy, record"),
         (venue("market_connections = 'two'"), 'venue.market_connections = "two" should be a whole number'),
-        (venue("market_connections = 9"), "venue.market_connections = 9 should be a whole number, from 1 to 8"),
+        (venue("market_connections = 8"), "venue.market_connections = 8 should be a whole number, from 1 to 7"),
         (venue("market_connections = 2.0"), "venue.market_connections = 2.0 should be a whole number"),
         (venue("format = 'Fat'"), 'venue.format = "Fat" should be "Simple" or "Slim" or "Heavy"'),
         (venue("account = 12345"), 'venue.account = 12345 should be text in quotes, such as "SBER"'),

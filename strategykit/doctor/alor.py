@@ -8,7 +8,7 @@ from strategykit.config import VenuePlan
 from strategykit.doctor.network import Doors
 from strategykit.errors import RemoteProtocolError
 from strategykit.runtime.run import make_dialect
-from strategykit.venues.alor.tokens import parse_refresh, refresh_request
+from strategykit.venues.alor.tokens import read_refresh, refresh_request
 from strategykit.venues.dialect import HttpRequest
 
 __all__ = ["alor_doors", "parse_time"]
@@ -25,7 +25,7 @@ def alor_doors(venue: VenuePlan) -> Doors:
         dialect=make_dialect(venue.name, exchange=venue.exchange, format=venue.format),
         endpoints=venue.endpoints,
         token_request=lambda: refresh_request(secret),
-        parse_token=parse_refresh,
+        parse_token=read_refresh,
         time_request=HttpRequest(method="GET", path="/md/v2/time"),
         parse_time=parse_time,
         now=time.time_ns,

@@ -1,0 +1,146 @@
+"""``strategykit tape``: what is in a recording, whether it is whole, and all of it as lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import trio
+
+from strategykit.cli import main
+from strategykit.cli.tape import when
+from strategykit.tape.format import TapeHeader
+from strategykit.tape.writer import open_tape_writer
+
+NOON = 1_773_000_000_000_000_000
+
+HEADER = TapeHeader(
+    created=NOON,
+    venue="alor",
+    seed=7,
+    clock_origin=NOON,
+    strategykit_version="0.1.0",
+    python_version="3.11.7",
+    session={"strategies": []},
+)
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    path = tmp_path / "tape"
+
+    async def record() -> None:
+        async with open_tape_writer(path, HEADER, now=lambda: NOON, compress=False) as writer:
+            writer.opened("market-0", NOON, "market", "ws://127.0.0.1/ws", 1)
+            writer.subscription(NOON + 1, {"guid": "g-1", "stream": STREAM, "connection": "market-0", "owners": ["a"]})
+            writer.subscription(NOON + 1, {"guid": "g-2", "stream": "other", "connection": "market-0", "owners": []})
+            writer.frame_out("market-0", NOON + 2, '{"opcode":"AllTradesGetAndSubscribe"}')
+            writer.frame_in("market-0", NOON + 3, '{"data":{"price":101.5},"guid":"g-1"}')
+            writer.gap(NOON + 4, {"guid": "g-1", "since": NOON, "until": NOON + 4, "reason": "reset [by peer]"})
+            writer.mark(NOON + 2_500_000_000, 1)
+
+    trio.run(record)
+    return path
+
+
+STREAM = {"kind": "bars", "instrument": "SBER", "interval": 60_000_000_000}
+
+
+def test_info_says_what_it_holds(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "info", str(tape)]) == 0
+
+    out = capsys.readouterr().out
+    assert "alor" in out
+    assert "bars SBER 60s" in out
+    assert "reset [by peer]" in out, "words in brackets are no markup"
+    assert "2026-03-08 20:00:00.000" in out
+    assert "sealed" in out
+
+
+def test_info_of_a_tape_without_market_data_is_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def record() -> None:
+        async with open_tape_writer(tmp_path / "empty", HEADER, now=lambda: NOON):
+            pass
+
+    trio.run(record)
+
+    assert main(["tape", "info", str(tmp_path / "empty")]) == 0
+    out = capsys.readouterr().out
+    assert "Gaps" not in out
+    assert "Subscriptions" not in out
+
+
+def test_info_as_json(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "info", str(tape), "--json"]) == 0
+
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["header"]["venue"] == "alor"
+    assert facts["sealed"] is True
+    assert facts["torn"] is None
+    assert facts["connections"][0]["frames_in"] == 1
+    assert facts["connections"][0]["reconnects"] == 0
+
+
+def test_a_whole_tape_is_verified(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "verify", str(tape)]) == 0
+    assert capsys.readouterr().out.startswith("whole: ")
+
+    assert main(["tape", "verify", str(tape), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+def test_a_torn_tape_is_told_and_what_is_before_stays_readable(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    segment = next(tape.glob("*.tape"))
+    segment.rename(segment.with_name("000001.tape.part"))
+    segment = tape / "000001.tape.part"
+    segment.write_bytes(segment.read_bytes()[:-40])
+
+    assert main(["tape", "verify", str(tape)]) == 1
+    assert "damage: " in capsys.readouterr().out
+    assert main(["tape", "verify", str(tape), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+    assert main(["tape", "cat", str(tape)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 5
+    assert main(["tape", "info", str(tape), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["torn"]
+
+
+def test_cat_prints_one_json_object_a_line(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "cat", str(tape)]) == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["kind"] for line in lines] == ["opened", "subscription", "subscription", "out", "in", "gap", "mark"]
+    assert lines[4]["frame"] == {"data": {"price": 101.5}, "guid": "g-1"}
+
+
+@pytest.mark.parametrize("command", ["info", "cat"])
+@pytest.mark.parametrize("what", ["missing", "empty", "directory", "noise", "newer"])
+def test_what_is_no_tape_gets_one_line(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, what: str
+) -> None:
+    path = tmp_path / what
+    if what == "directory":
+        path.mkdir()
+    elif what == "empty":
+        path.touch()
+    elif what == "noise":
+        path.write_bytes(bytes(range(256)) * 40)
+    elif what == "newer":
+        whole = bytearray(next(tape.glob("*.tape")).read_bytes())
+        whole[8] = 99
+        path.write_bytes(whole)
+
+    assert main(["tape", command, str(path)]) == 1
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("strategykit: ")
+    assert err.count("\n") == 1
+    assert "bug" not in err
+
+
+def test_times_are_written_for_people_whatever_they_are() -> None:
+    assert when(NOON + 2_500_000) == "2026-03-08 20:00:00.002"
+    assert when(None) == ""
+    assert when(10**30) == f"{10**30} ns"
