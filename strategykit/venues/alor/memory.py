@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
 from typing import Final
 
@@ -12,25 +13,33 @@ REMEMBERED: Final = 20_000
 
 
 class TradeMemory:
-    """Trade ids, of which mostly each is larger than all before it."""
+    """Trade ids, of which nearly each is larger than all before it.
 
-    __slots__ = ("_highest", "_seen")
+    A reader of many trades does the usual case itself: for an id above `highest`, it sets that and appends to `fresh`.
+    """
+
+    __slots__ = ("_seen", "fresh", "highest")
 
     def __init__(self) -> None:
+        self.highest = -1
+        self.fresh: deque[int] = deque(maxlen=REMEMBERED)
         self._seen: dict[int, None] = {}
-        self._highest = -1
 
     def add(self, number: int) -> bool:
         """Note an id; say whether it is new."""
+        if number > self.highest:
+            self.highest = number
+            self.fresh.append(number)
+            return True
         seen = self._seen
-        if number > self._highest:
-            self._highest = number
-        elif number in seen:
+        seen.update(dict.fromkeys(self.fresh))
+        self.fresh.clear()
+        if number in seen:
             return False
         seen[number] = None
         if len(seen) > REMEMBERED:
             # Half goes at once, the oldest: a dictionary keeps its order.
-            self._seen = dict.fromkeys(list(seen)[REMEMBERED // 2 :])
+            self._seen = dict.fromkeys(list(seen)[-REMEMBERED // 2 :])
         return True
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
 import msgspec
@@ -46,20 +47,29 @@ class Framed(msgspec.Struct, Generic[_T], gc=False):
     data: _T
 
 
-def renamed(wire: type[_T], names: Mapping[str, str]) -> type[_T]:
-    """Give `wire` under a format's names. A field that the format lacks never arrives, so it needs a default."""
-    fields = [
-        (field.name, field.type) if field.default is msgspec.NODEFAULT else (field.name, field.type, field.default)
-        for field in msgspec.structs.fields(cast("Any", wire))
-    ]
-    # A name with a line feed in front is none of the venue's.
-    encoded = {field[0]: names.get(field[0], f"\n{field[0]}") for field in fields}
-    return cast("type[_T]", msgspec.defstruct(wire.__name__, fields, rename=encoded, gc=False))
+def renamed(wire: type[_T], names: Mapping[str, str], parts: Mapping[Any, Any] = MappingProxyType({})) -> type[_T]:
+    """Give `wire` under a format's names. A field that the format lacks never arrives, so it needs a default.
+
+    Args:
+        wire: A struct with our names.
+        names: Ours to the format's.
+        parts: Types of fields to replace, such as nested structs by their own renamed forms.
+    """
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(cast("Any", wire)):
+        type_ = parts.get(field.type, field.type)
+        required = field.default is msgspec.NODEFAULT
+        fields.append((field.name, type_) if required else (field.name, type_, field.default))
+    # No name of the venue begins with a hyphen.
+    encoded = {field[0]: names.get(field[0], f"-{field[0]}") for field in fields}
+    return cast("type[_T]", msgspec.defstruct(wire.__name__, fields, rename=encoded, gc=False, kw_only=True))
 
 
-def reader(wire: type[_T], names: Mapping[str, str]) -> Callable[[str | bytes], Framed[_T]]:
-    """Give a function that reads data frames of `wire`."""
-    framed = msgspec.defstruct("Framed", [("data", cast("Any", renamed(wire, names)))], gc=False)
+def reader(
+    wire: type[_T], names: Mapping[str, str], parts: Mapping[Any, Any] = MappingProxyType({})
+) -> Callable[[str | bytes], Framed[_T]]:
+    """Give a function that reads data frames of `wire`. Arguments as for `renamed`."""
+    framed = msgspec.defstruct("Framed", [("data", cast("Any", renamed(wire, names, parts)))], gc=False)
     return cast("Callable[[str | bytes], Framed[_T]]", msgspec.json.Decoder(framed).decode)
 
 
