@@ -145,7 +145,11 @@ class Tape:
 
     @property
     def sealed(self) -> bool:
-        """Whether the recording was ended properly. False while it is being written."""
+        """Whether the last segment is sealed; False while it is being written, or if its writer was killed.
+
+        A writer killed in the instant between two segments leaves a sealed one too: nothing is missing then. Whether
+        a run came to its end is told by its SUMMARY.
+        """
         with self._open(self.segments[-1]) as source:
             return source.compressed or source.path.name.endswith(".tape")
 
