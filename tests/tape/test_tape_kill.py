@@ -87,9 +87,10 @@ def test_nothing_that_was_written_is_lost_by_a_kill(
     frames = [record.frame for record in before]
     assert len(frames) >= told > 0
     assert frames == [f"frame {number} {'x' * (number % 300)}" for number in range(1, len(frames) + 1)]
+    sealed = before.sealed
 
     recovery = recover_tape(path)
-    if before.sealed:  # The kill fell in the instant between two segments.
+    if sealed:  # The kill fell in the instant between two segments.
         assert recovery is None
         assert verify_tape(path).ok
         return
