@@ -68,6 +68,9 @@ _MARKET_CONNECTIONS: Final = 7
 Whether the two sockets share the limit isn't known; assumed (section 6.1)."""
 
 
+_NO_DATA: Final = msgspec.Raw()
+
+
 class _Envelope(msgspec.Struct, gc=False, rename={"request_guid": "requestGuid", "code": "httpCode"}):
     """Any frame. Keys are looked for by name: their order varies (section 8, point 12)."""
 
@@ -76,7 +79,7 @@ class _Envelope(msgspec.Struct, gc=False, rename={"request_guid": "requestGuid",
     message: str | None = None
     order_number: str | int | None = msgspec.field(name="orderNumber", default=None)
     guid: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NO_DATA
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
@@ -185,7 +188,7 @@ class Alor:
             return ()
         if found.request_guid is not None:
             return _answered(_reply(frame, found), table)
-        if found.guid is None or found.data is None:
+        if found.guid is None or found.data is _NO_DATA:
             raise unreadable(frame, "neither a reply nor data with a guid")
         row = table.by_guid.get(found.guid)
         if row is None:

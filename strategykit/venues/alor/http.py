@@ -253,7 +253,8 @@ def _any_style(style: str, read: Callable[[str], _T]) -> _T:
 
 
 def _split(body: bytes) -> list[bytes]:
-    return [bytes(row) for row in _decoded(body, list[msgspec.Raw])]
+    rows: list[msgspec.Raw] = _decoded(body, list[msgspec.Raw])
+    return [bytes(row) for row in rows]
 
 
 def _read_rows(

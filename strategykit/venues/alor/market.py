@@ -15,8 +15,8 @@ from strategykit.errors import LocalProtocolError
 from strategykit.model.events import BookSnapshot, Event, Quote, Side, Trade
 from strategykit.venues.alor.fields import BOOK, LEVEL, QUOTE, TRADE
 from strategykit.venues.alor.memory import TradeMemory
-from strategykit.venues.alor.names import NANOS, SIDES
-from strategykit.venues.alor.parsing import UNREADABLE, Millis, Seconds, Size, reader, renamed, unreadable
+from strategykit.venues.alor.names import SIDES
+from strategykit.venues.alor.parsing import UNREADABLE, Millis, Size, reader, renamed, unreadable
 from strategykit.venues.streams import Stream
 
 __all__ = ["BookCursor", "QuoteCursor", "TradeCursor", "symbol_of"]
@@ -45,7 +45,6 @@ class _OddTradeRow(_TradeRow, gc=False):
 class _QuoteRow(msgspec.Struct, gc=False):
     previous_close: float | None = None
     last: float | None = None
-    last_seconds: Seconds | None = None
     high: float | None = None
     low: float | None = None
     volume: Size | None = None
@@ -153,7 +152,7 @@ class QuoteCursor:
             row = self._read(frame).data
         except UNREADABLE as exc:
             raise unreadable(frame, exc) from exc
-        low, millis, seconds = row.low, row.book_millis, row.last_seconds
+        low, millis = row.low, row.book_millis
         return (
             Quote(
                 self._symbol,
@@ -162,7 +161,7 @@ class QuoteCursor:
                 row.ask or None,
                 row.ask_size,
                 row.last or None,
-                millis * _MILLI if millis else None if seconds is None else seconds * NANOS,
+                millis * _MILLI if millis else None,  # The last trade's time is another matter: it may be hours old.
                 receive_time,
                 self._guid,
                 False,
