@@ -37,7 +37,7 @@ def show_run(report: RunReport) -> None:
             ["strategy", "state", "#orders", "#fills", "#position", "#realised", "#open", "#fees", "#PnL"],
             [
                 (
-                    f"{row.name} ({row.strategy})" if row.name != row.strategy else row.name,
+                    row.name if row.name == row.strategy.lower() else f"{row.name} ({row.strategy})",
                     row.state,
                     row.orders,
                     row.fills,
