@@ -195,7 +195,7 @@ class WallClock(RunClock):
             self._watchdog.enter(task)
 
     def after_task_step(self, task: Task) -> None:
-        if self._watchdog is not None and task in self._members:
+        if self._watchdog is not None and self._watchdog.running is task:  # It may have exited: no member any more.
             self._watchdog.leave()
         if self._parked is not None and not self._runnable:
             parked, self._parked = self._parked, None

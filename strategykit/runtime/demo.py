@@ -79,7 +79,9 @@ def open_venue_process(*, seed: int = 1, extra: Sequence[str] = ()) -> Generator
         giving_up = threading.Timer(_START_WITHIN, process.kill)
         giving_up.start()
         try:
-            yield _read_url(process)
+            url = _read_url(process)
+            giving_up.cancel()
+            yield url
         finally:
             giving_up.cancel()
             process.terminate()

@@ -25,6 +25,7 @@ from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import ACCOUNT, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
 from strategykit.runtime.compare import compare_books
+from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.waking import Doorbell, Wakes
@@ -96,18 +97,9 @@ class _Lag:
 
     table: Subscriptions
     samples: dict[str, deque[float]] = attrs.field(factory=dict)
-    marks: dict[str, float] = attrs.field(factory=dict)
-    """Last price seen of each instrument."""
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Trade):
-            self.marks[event.instrument] = event.price
-        elif isinstance(event, Quote):
-            if event.bid is not None and event.ask is not None:
-                self.marks[event.instrument] = (event.bid + event.ask) / 2
-        elif not isinstance(event, BookSnapshot):
-            return
-        if event.event_time is None or event.snapshot:
+        if not isinstance(event, Trade | Quote | BookSnapshot) or event.event_time is None or event.snapshot:
             return
         row = self.table.by_guid.get(event.guid)
         if row is not None:
@@ -205,6 +197,7 @@ class _Session:
         self.venue = plan.connect(self.inbox, recorder, wall, identity.random("net"))
         self.converter = converter
         self.digest = Digest()
+        self.prices = LastPrices()
         self.done = trio.Event()
 
     async def run(self) -> RunReport:
@@ -231,7 +224,7 @@ class _Session:
             notes=self.notes,
             digest=self.digest,
             connections=connections,
-            marks=lag.marks,
+            marks=self.prices.prices,
             unaccounted=unaccounted,
             tape=None,
             tape_failure="",
@@ -270,7 +263,7 @@ class _Session:
                     live=True,
                     require_history=True,
                     keep_orders=plan.keep_orders,
-                    watchers=[self.digest],
+                    watchers=[self.digest, self.prices],
                     watchdog=self.watchdog,
                 )
                 lag = _Lag(run.engine.table)

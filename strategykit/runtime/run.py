@@ -28,7 +28,7 @@ from strategykit.sim.paper import FillRule, PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.alor.dialect import Alor
-from strategykit.venues.alor.tokens import parse_refresh, refresh_request
+from strategykit.venues.alor.tokens import read_refresh, refresh_request
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
@@ -198,7 +198,7 @@ def _connector(
             dialect,
             venue.endpoints,
             token_request=lambda: refresh_request(secret),
-            parse_token=parse_refresh,
+            parse_token=read_refresh,
             inbox=inbox,
             recorder=recorder,
             rng=rng,

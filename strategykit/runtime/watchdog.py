@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final
 
 import attrs
+import trio
 
 from strategykit.errors import StrategyBlocked
 
@@ -77,7 +78,8 @@ class Watchdog:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
-        if self.running is not None and self._over == self.step:
+        # In Trio's own loop there is nobody to be interrupted.
+        if self.running is not None and self._over == self.step and trio.lowlevel.in_trio_task():
             name = getattr(self.running, "name", "") or "a handler"
             raise StrategyBlocked(
                 f"{name} held the thread for over {self.limit:g} s; what takes long belongs in a task that "
