@@ -28,9 +28,6 @@ _HARD_LIMIT: Final = 8
 _NO_CODE: Final = 1005
 """What wsproto reports for a close frame without a code."""
 
-_CLOSE_WITHIN: Final = 2.0
-"""Seconds for a closing handshake; a peer that takes longer is reset."""
-
 
 def text_frame(payload: bytes) -> bytes:
     """Wrap a text in a frame as servers send it: whole and unmasked."""
@@ -49,9 +46,10 @@ class WebSocketPeer:
         wire: Its connection, after the 101.
         unread: Messages that may wait for it; `check_unread` hangs up beyond.
         max_message: Bytes of the largest message taken from it.
+        close_within: Seconds for a closing handshake; a client that takes longer is reset.
     """
 
-    def __init__(self, wire: Wire, *, unread: int, max_message: int) -> None:
+    def __init__(self, wire: Wire, *, unread: int, max_message: int, close_within: float = 2.0) -> None:
         self.wire = wire
         self.sent = 0
         """Messages handed to the socket."""
@@ -60,6 +58,7 @@ class WebSocketPeer:
         """Why it is being closed; empty while it isn't."""
         self._unread = unread
         self._max_message = max_message
+        self._close_within = close_within
         self._protocol = Connection(ConnectionType.SERVER)
         self._waiting: deque[bytes] = deque()
         self._more = trio.Event()
@@ -142,7 +141,7 @@ class WebSocketPeer:
                 break  # Both have said goodbye; what follows a close frame is nobody's.
             data = await self.wire.receive_some()
         self.ending = self.ending or "the peer hung up"
-        self._scope.deadline = min(self._scope.deadline, trio.current_time() + _CLOSE_WITHIN)
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._close_within)
 
     def _gather(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """Collect the parts of one message; None until it is whole, and for one that is too long."""
@@ -189,7 +188,7 @@ class WebSocketPeer:
             frame = b""  # A close frame has gone out before.
         self.ending = reason
         self._waiting.append(frame)
-        self._scope.deadline = trio.current_time() + _CLOSE_WITHIN
+        self._scope.deadline = trio.current_time() + self._close_within
         self._more.set()
 
     async def _write(self) -> None:

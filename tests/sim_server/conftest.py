@@ -161,7 +161,7 @@ async def _open_lab(config: AlorVenueConfig | None = None, **settings: Any) -> A
     with trio.fail_after(20):
         async with (
             open_simulated_alor(config) as venue,
-            httpx.AsyncClient(base_url=venue.url, timeout=5) as http,
+            httpx.AsyncClient(base_url=venue.url, timeout=5, verify=False) as http,
             trio.open_nursery() as nursery,
         ):
             yield Lab(venue, http, nursery)

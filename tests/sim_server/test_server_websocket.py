@@ -41,7 +41,7 @@ class EchoServer:
         await self.carry_websocket(wire, upgrade)
 
     async def carry_websocket(self, wire: Wire, upgrade: Upgrade) -> None:
-        peer = WebSocketPeer(wire, unread=self.unread, max_message=self.max_message)
+        peer = WebSocketPeer(wire, unread=self.unread, max_message=self.max_message, close_within=0.2)
         self.peers.append(peer)
         self.gone[peer] = trio.Event()
         key = upgrade.call.headers["sec-websocket-key"].encode()

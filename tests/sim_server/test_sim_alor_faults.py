@@ -142,13 +142,12 @@ async def test_a_half_open_connection_takes_all_and_gives_nothing(lab: Lab) -> N
         await client.websocket._stream.aclose()
 
 
-@pytest.mark.parametrize("frame", [None, "", '{"data":{}}', "[]"])
-async def test_garbage_is_sent_as_it_is(lab: Lab, frame: str | None) -> None:
+async def test_garbage_is_sent_as_it_is(lab: Lab) -> None:
     async with lab.connect() as client:
-        await lab.fault("garbage", lane="market", frame=frame)
-        got = await client.websocket.get_message()
-
-        assert got == ('{"data":{"p":12.3,,"guid":' if frame is None else frame)
+        for frame in (None, "", '{"data":{}}', "[]"):
+            await lab.fault("garbage", lane="market", frame=frame)
+            got = await client.websocket.get_message()
+            assert got == ('{"data":{"p":12.3,,"guid":' if frame is None else frame)
         assert (await client.ask({"opcode": "ping"}))["httpCode"] == 200
 
 
