@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
+import attrs
 import trio
 from cyclopts import App, Parameter
 
 from strategykit.cli._screen import OK, print_json, print_line, print_table
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
+from strategykit.model.events import Event
 from strategykit.sim.alor_config import AlorVenueConfig
+from strategykit.sim.fees import FeeModel
 from strategykit.sim.instruments import default_instruments
 
 __all__ = ["register"]
@@ -21,6 +26,7 @@ _EXAMPLES: Final = """\
 Examples:
   strategykit sim alor --port 8900
   strategykit sim alor --port 8900 --instruments SBER,GAZP --rate 50 --seed 7
+  strategykit sim alor --tape tapes/20260312-091507-123-cross
   strategykit sim alor --for 10m --json"""
 
 
@@ -38,15 +44,22 @@ def _alor(
     rate: Annotated[float, Parameter(help="actions of the generated crowd a second, on each instrument")] = 200.0,
     seed: Annotated[int, Parameter(help="of the generated market: the same seed gives the same orders")] = 1,
     cash: Annotated[str, Parameter(help="money of every account at the start", metavar="NUMBER")] = "1000000",
+    fee_rate: Annotated[
+        str, Parameter(help="fee as a part of the traded value: 0.0003 is 0.03 %", metavar="NUMBER")
+    ] = "0.0003",
+    tape: Annotated[Path | None, Parameter(help="serve this recording in place of a generated market")] = None,
     token_life: Annotated[float, Parameter(help="seconds until an access token dies")] = 1800.0,
     for_: Annotated[str | None, Parameter(name="--for", help="stop after this time, such as 10m")] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="say where it is as JSON")] = False,
 ) -> int:
-    """Serve a simulated ALOR: token service, HTTP, /ws and /cws on one port, with a generated market.
+    """Serve a simulated ALOR: token service, HTTP, /ws and /cws on one port, with a generated or a recorded market.
 
     It goes on until Ctrl-C.
     """
     config = _config(instruments, rate, seed, cash, token_life)
+    config = attrs.evolve(config, fees=_fees(fee_rate))
+    if tape is not None:
+        config = attrs.evolve(config, source=_recorded(tape))
     if not 0 <= port <= 65_535:
         raise ConfigError(f"--port {port}: a port is 0 to 65535")
     seconds = None if for_ is None else parse_duration(for_) * 1e-9
@@ -80,6 +93,23 @@ def _config(instruments: str | None, rate: float, seed: int, cash: str, token_li
         cash=money,
         token_life=token_life,
     )
+
+
+def _fees(rate: str) -> FeeModel:
+    try:
+        share = Decimal(rate)
+    except ArithmeticError as exc:  # What `Decimal("abc")` raises is no ValueError.
+        raise ConfigError(f"--fee-rate {rate!r} should be a number, such as 0.0003") from exc
+    return FeeModel(maker_rate=share, taker_rate=share)
+
+
+def _recorded(path: Path) -> Iterator[tuple[int, Event]]:
+    from strategykit.runtime.recorded_events import market_events
+    from strategykit.runtime.run import recorded_dialect
+    from strategykit.tape.reader import open_tape
+
+    tape = open_tape(path)
+    return market_events(tape, recorded_dialect(tape))
 
 
 async def _serve(config: AlorVenueConfig, port: int, seconds: float | None, *, json: bool) -> None:

@@ -18,7 +18,7 @@ from strategykit.net.link import Job, Link, Wiring
 from strategykit.net.wire import Wire
 from strategykit.venues.dialect import ErrorClass, Reply
 
-__all__ = ["LOGIN", "MAX_UNSENT", "Connection", "in_words", "leaves", "open_connection"]
+__all__ = ["CLOSED_BY_US", "LOGIN", "MAX_UNSENT", "Connection", "in_words", "leaves", "open_connection"]
 
 MAX_UNSENT: Final = 10_000
 """Frames that wait to be sent. A full set of 5,000 subscriptions is asked for at once after a reconnect; a wire that
@@ -26,6 +26,9 @@ has twice as many before it doesn't carry anything any more."""
 
 LOGIN: Final = "login-"
 """How the guids of logins and renewals begin. Their replies are consumed here: recorded, but not put in the inbox."""
+
+CLOSED_BY_US: Final = "closed by us"
+"""Reason of a CLOSED that ends a run: nothing was lost."""
 
 _BREATH: Final = 64
 """Frames after which the reader yields for certain, in case a wire has so many ready that it never waits."""
@@ -268,7 +271,7 @@ async def open_connection(link: Link, wiring: Wiring) -> AsyncGenerator[Connecti
                 await trio.lowlevel.checkpoint()
             opening.deadline = float("inf")
             connection.tell_opened()
-            reason = "closed by us"
+            reason = CLOSED_BY_US
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(connection.read)

@@ -13,6 +13,7 @@ from strategykit.model.bars import BarBuilder
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Event, Gap, Trade
 from strategykit.model.instruments import Instrument
+from strategykit.net.connection import CLOSED_BY_US
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, assemble
 from strategykit.runtime.clock import ReplayClock
@@ -223,6 +224,8 @@ def _frames(plan: BacktestPlan, contents: Contents, wires: TapeWires, available:
             available.opened[name] = available.opened.get(name, 0) + 1
         elif name not in lanes or kind is InputKind.ANSWER or kind is InputKind.CONTROL:
             continue
+        elif kind is InputKind.CLOSED and item.payload == CLOSED_BY_US:
+            continue  # The recording ended there; the market didn't.
         elif kind is InputKind.FRAME:
             available.frames[name] = available.frames.get(name, 0) + 1
         wires.now = max(wires.now, item.receive_time)

@@ -32,7 +32,7 @@ from strategykit.venues.alor.tokens import read_refresh, refresh_request
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
-__all__ = ["backtest_tape", "make_dialect", "rerun_tape", "run_session", "tape_name"]
+__all__ = ["backtest_tape", "make_dialect", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
 
 PAPER_CASH: Final = Decimal(1_000_000)
 """Of a paper account, in each currency."""
@@ -181,6 +181,15 @@ def rerun_tape(path: Path | str) -> RerunReport:
         paper=None if facts.get("real", True) else _paper(str(facts["account"])),
     )
     return rerun(plan)
+
+
+def recorded_dialect(tape: Tape) -> Dialect:
+    """Give the dialect that a tape was recorded in.
+
+    Raises:
+        TapeError: Its venue isn't known here.
+    """
+    return _recorded_venue(tape)[0]
 
 
 def _strategy(spec: StrategySpec) -> tuple[str, Strategy]:
