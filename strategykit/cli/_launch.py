@@ -50,11 +50,13 @@ class BacktestSettings:
     seed: int | None
 
 
-def launch_run(session: Session, *, live: bool) -> RunReport:
+def launch_run(session: Session, *, live: bool, paper: bool = False) -> RunReport:
     from strategykit.runtime.run import run_session
 
     with show_progress() as progress:
-        return run_session(session, live=live, on_progress=lambda now: progress.show(now.elapsed, in_words(now)))
+        return run_session(
+            session, live=live, paper=paper, on_progress=lambda now: progress.show(now.elapsed, in_words(now))
+        )
 
 
 def launch_record(session: Session) -> RunReport:

@@ -22,6 +22,7 @@ Examples:
       --instrument SBER --fast 5 --slow 20 --for 2m
   strategykit run cross.py --help    (shows the strategy's own parameters)
   strategykit run session.toml
+  strategykit run session.toml --paper
   strategykit run session.toml --live"""
 
 
@@ -51,6 +52,9 @@ def _run(
     live: Annotated[
         bool, Parameter(negative="", show_default=False, help="send real orders; the session file must say so, too")
     ] = False,
+    paper: Annotated[
+        bool, Parameter(negative="", show_default=False, help="send no orders at all; a fill model answers them")
+    ] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
     params: Mapping[str, object],
 ) -> int:
@@ -73,5 +77,7 @@ def _run(
     )
     if not session.strategies:
         raise ConfigError(f"{what}: has no [[strategy]] to run; `strategykit record` needs none")
+    if paper and live:
+        raise ConfigError("--live and --paper were both given; one sends real orders, the other none")
     check_live(session, live=live)
-    return print_run(launch_run(session, live=live), json=json)
+    return print_run(launch_run(session, live=live, paper=paper), json=json)

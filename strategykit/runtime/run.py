@@ -55,6 +55,7 @@ def run_session(
     session: Session,
     *,
     live: bool = False,
+    paper: bool = False,
     tape: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     meanwhile: Callable[[Any], Any] | None = None,
@@ -65,6 +66,7 @@ def run_session(
     Args:
         session: What to run.
         live: Whether the command line allows real money; the session must, too, and the loopback needs neither.
+        paper: Whether orders stay here in any case, answered by a fill model.
         tape: Where to record; None: a new folder in the session's tape folder, if it has one.
         on_progress: Told twice a second.
         meanwhile: An async function that runs beside it.
@@ -77,7 +79,7 @@ def run_session(
         ConnectionLost: The venue wasn't ready in time.
     """
     venue = session.venue
-    real = venue.loopback or (live and session.run.live)
+    real = not paper and (venue.loopback or (live and session.run.live))
     if live and not session.run.live and not venue.loopback:
         raise ConfigError("--live was given, but the session doesn't say live = true; real money needs both")
     strategies = [_strategy(spec) for spec in session.strategies]
