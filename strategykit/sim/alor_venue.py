@@ -105,6 +105,8 @@ class AlorVenue:
 
     def receive(self, session: Session, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is."""
+        if session.closed:
+            return  # It was cut off in the middle of what it had sent.
         request = decode_request(message)
         if isinstance(request, BadRequest):
             self._reply(session, request.guid, request.code, request.message)

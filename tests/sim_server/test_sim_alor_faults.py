@@ -280,6 +280,18 @@ async def test_upgrades_can_be_left_without_an_answer(lab: Lab) -> None:
     assert (await lab.http.get("/md/v2/time")).status_code == 200
 
 
+async def test_what_a_client_said_before_it_was_forgotten_begins_nothing(lab: Lab) -> None:
+    async with lab.connect() as client:
+        session = next(iter(lab.venue.peers))
+        lab.venue.faults.half_open()
+        request = {"opcode": "QuotesSubscribe", "guid": "x", "code": "SBER", "exchange": "MOEX", "token": client.token}
+        lab.venue._receive(session, json.dumps(request))
+
+        assert session.subscriptions == {}
+        assert lab.venue.statistics["topics"] == 0
+        await client.websocket._stream.aclose()
+
+
 async def test_revoked_tokens_are_worthless_and_new_ones_are_good(lab: Lab) -> None:
     async with lab.connect() as client, lab.connect("/cws") as commands:
         await commands.authorize()

@@ -94,7 +94,7 @@ async def test_bars_replay_history_and_then_the_forming_one(lab: Lab) -> None:
             seen[bar["t"]] = bar
             order.append(bar["t"])
         answer = await lab.get(
-            "/md/v2/history", symbol="GAZP", exchange="MOEX", tf="1", format="Slim", **{"from": now - 30, "to": now + 2}
+            "/md/v2/history", symbol="GAZP", exchange="MOEX", tf="1", format="Slim", **{"from": now - 30, "to": now + 1}
         )
 
         assert order == sorted(order)
