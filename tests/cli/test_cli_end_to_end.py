@@ -1,0 +1,157 @@
+"""The main job by the command line, on real sockets: run, look into the tape, replay, run again, interrupt."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strategykit.cli import main
+from strategykit.runtime.demo import open_venue_process
+
+CROSS = ["sample:cross", "--instrument", "SBER", "--fast", "2", "--slow", "3", "--interval", "1s"]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with open_venue_process(seed=5) as address:
+        yield address
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_run_leaves_a_tape_that_can_be_read_replayed_and_run_again(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *CROSS, "--url", url, "--for", "1.5s", "--tape", str(tmp_path), "--json"]) == 0
+    report = printed(capsys)
+    tape = report["tape"]
+    assert report["ok"]
+    assert {row["state"] for row in report["subscriptions"]} == {"active"}
+    assert [row["name"] for row in report["strategies"]] == ["cross"]
+
+    assert main(["tape", "verify", tape]) == 0
+    capsys.readouterr()
+    assert main(["tape", "info", tape, "--json"]) == 0
+    assert printed(capsys)["connections"]
+
+    replay = ["replay", *CROSS, "--tape", tape, "--fee-rate", "0.0005", "--rule", "trade_through", "--latency", "10ms"]
+    digests = []
+    for _ in range(2):
+        assert main([*replay, "--json"]) == 0
+        digests.append(printed(capsys)["digest"])
+    assert digests[0] == digests[1]
+
+    assert main(["replay", "--rerun", tape, "--json"]) == 0
+    again = printed(capsys)
+    assert (again["ok"], again["equal"]) == (True, again["recorded"])
+
+
+def test_a_session_file_runs_several_strategies_side_by_side(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.toml"
+    path.write_text(
+        f"""
+        [venue]
+        name = "alor"
+        url = "{url}"
+        [run]
+        for = "1s"
+        tape = false
+        [[strategy]]
+        file = "sample:maker"
+        name = "left"
+        params = {{ instrument = "SBER" }}
+        [[strategy]]
+        file = "sample:maker"
+        name = "right"
+        params = {{ instrument = "GAZP" }}
+        """,
+        encoding="utf-8",
+    )
+
+    assert main(["run", str(path)]) == 0
+
+    out = capsys.readouterr().out
+    assert "left (Maker)" in out
+    assert "right (Maker)" in out
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["session.toml"]
+
+
+def test_recording_takes_what_is_named_and_what_strategies_declare(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.toml"
+    path.write_text(
+        f"""
+        [venue]
+        name = "alor"
+        url = "{url}"
+        [[record]]
+        kind = "trades"
+        instrument = "SBER"
+        [[strategy]]
+        file = "sample:maker"
+        params = {{ instrument = "GAZP" }}
+        """,
+        encoding="utf-8",
+    )
+
+    assert main(["record", str(path), "--for", "1s", "--json"]) == 0
+
+    report = printed(capsys)
+    assert [row["stream"] for row in report["subscriptions"]] == ["trades SBER", "book GAZP"]
+    assert (report["strategies"], report["orders"]) == ([], [])
+    assert main(["tape", "verify", report["tape"]]) == 0
+
+
+def test_the_demonstration_keeps_its_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--for", "4s", "--seed", "7", "--tapes", str(tmp_path)]) == 0
+
+    out, err = capsys.readouterr()
+    assert "Strategies" in out
+    assert "outgoing order commands equal" in out
+    assert "the venue cut the commands wire" in err
+
+
+def test_a_demonstration_needs_some_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--for", "1s"]) == 2
+    assert "no time to break wires" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("signals", "within"), [(1, 5.0), (2, 1.0)])
+def test_ctrl_c_ends_a_run_in_time_with_the_tape_sealed(
+    url: str, tmp_path: Path, signals: int, within: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-m", "strategykit", "run", "sample:maker", "--url", url, "--instrument", "LKOH"]
+    command += ["--tape", str(tmp_path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 20
+        while b"create:limit" not in b"".join(part.read_bytes() for part in tmp_path.glob("*/*.part")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline, "no order within 20 s"
+            time.sleep(0.05)
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        began = time.monotonic()
+        out, err = process.communicate(timeout=30)
+        took = time.monotonic() - began
+
+    assert took < within
+    assert "Traceback" not in err
+    (tape,) = tmp_path.iterdir()
+    assert main(["tape", "verify", str(tape)]) == 0
+    if signals == 1:
+        assert process.returncode == 0, err
+        assert {order["state"] for order in json.loads(out)["orders"]} <= {"cancelled", "filled"}
