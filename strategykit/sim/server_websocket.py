@@ -165,6 +165,7 @@ class WebSocketPeer:
         if not self.ending:
             # Pongs go first: a client that is slow with its data isn't dead.
             self._waiting.appendleft(self._protocol.send(event.response()))
+            self.sent -= 1  # It travels with the messages, but isn't one.
             self._more.set()
 
     def _on_close(self, event: CloseConnection) -> None:

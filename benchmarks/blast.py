@@ -1,0 +1,173 @@
+"""A venue that only shouts: one subscription to trades, and it sends prepared frames as fast as they are read.
+
+It knows just enough of ALOR for a whole live run: a token, one instrument, empty lists, logins and confirmations.
+Threads and blocking sockets: what it costs isn't measured, it only must not be the slower side. Run as a program it
+prints its port, and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import msgspec
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.utilities import generate_accept_token
+
+from strategykit.model.instruments import Instrument
+from strategykit.venues.alor.server import encode_reply
+from strategykit.venues.alor.server_data import encode_security
+
+__all__ = ["FIRST_ID", "INSTRUMENT", "open_blast"]
+
+INSTRUMENT: Final = Instrument("SBER", board="TQBR")
+
+FIRST_ID: Final = 10_481_000_001
+"""Of the trades, which count upwards."""
+
+_GUID: Final = b"00000000-0000-0000-0000-000000000000"
+"""Stands in the prepared frames where a subscription's own guid goes; of the same length."""
+
+_PIECE: Final = 262_144
+"""Bytes handed to the kernel at a time."""
+
+_FOREVER: Final = 4_102_444_800
+"""The year 2100, in seconds: when the token dies."""
+
+
+def prepare(count: int) -> bytes:
+    """Give `count` frames, one after the other, of trades as ALOR's Slim format words them."""
+    frames = []
+    guid = _GUID.decode()
+    for number in range(count):
+        price, millis, side = 300 + number % 100 * 0.01, 1_763_715_851_000 + number, "buy" if number % 3 else "sell"
+        payload = (
+            f'{{"data":{{"id":{FIRST_ID + number},"sym":"SBER","bd":"TQBR","q":{1 + number % 50},"px":{price:.2f},'
+            f'"t":{millis},"oi":null,"h":false,"s":"{side}"}},"guid":"{guid}"}}'
+        ).encode()
+        frames.append(b"\x81\x7e" + len(payload).to_bytes(2, "big") + payload)
+    return b"".join(frames)
+
+
+class _Client(threading.Thread):
+    """One accepted connection."""
+
+    def __init__(self, wire: socket.socket, frames: bytes) -> None:
+        super().__init__(daemon=True)
+        self._wire = wire
+        self._frames = frames
+
+    def run(self) -> None:
+        with self._wire, suppress(ConnectionError):
+            data = b""
+            while True:
+                while b"\r\n\r\n" not in data:
+                    more = self._wire.recv(65_536)
+                    if not more:
+                        return
+                    data += more
+                head, _, data = data.partition(b"\r\n\r\n")
+                fields = {
+                    name.strip().lower(): value.strip()
+                    for name, _, value in (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+                }
+                if "sec-websocket-key" in fields:
+                    self._talk(fields["sec-websocket-key"], data)
+                    return
+                size = int(fields.get("content-length", "0"))
+                while len(data) < size:
+                    data += self._wire.recv(65_536)
+                data = data[size:]
+                self._answer(head.split(b" ")[1])
+
+    def _answer(self, path: bytes) -> None:
+        if path.startswith(b"/refresh"):
+            body = json.dumps({"AccessToken": _token()}).encode()
+        elif b"/Securities/" in path:
+            body = encode_security(INSTRUMENT, "Slim")
+        else:
+            body = b"[]"
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._wire.sendall(head.encode() + body)
+
+    def _talk(self, key: str, data: bytes) -> None:
+        accept = generate_accept_token(key.encode()).decode()
+        self._wire.sendall(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+        )
+        protocol = Connection(ConnectionType.SERVER)
+        text, open_ = "", True
+        while open_:
+            if not data:
+                data = self._wire.recv(65_536)
+            protocol.receive_data(data or None)  # None: the client has hung up.
+            data = b""
+            for event in protocol.events():
+                if isinstance(event, CloseConnection):
+                    open_ = False
+                    if protocol.state is ConnectionState.REMOTE_CLOSING:
+                        self._wire.sendall(protocol.send(event.response()))
+                elif isinstance(event, Ping):
+                    self._wire.sendall(protocol.send(event.response()))
+                elif isinstance(event, TextMessage):
+                    text += event.data
+                    if event.message_finished:
+                        self._wire.sendall(protocol.send(TextMessage(self._reply(text))))
+                        self._blast(text)
+                        text = ""
+
+    def _reply(self, text: str) -> str:
+        return encode_reply(json.loads(text)["guid"], 200, "Handled successfully", None)
+
+    def _blast(self, text: str) -> None:
+        request = json.loads(text)
+        if request["opcode"] != "AllTradesGetAndSubscribe":
+            return
+        frames = memoryview(self._frames.replace(_GUID, request["guid"].encode()))
+        for start in range(0, len(frames), _PIECE):
+            self._wire.sendall(frames[start : start + _PIECE])
+
+
+def _token() -> str:
+    claims = msgspec.json.encode({"exp": _FOREVER, "sub": "P12345", "portfolios": "D12345", "agreements": "12345"})
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", claims, b"signed"))
+
+
+def _accept(listener: socket.socket, frames: bytes) -> None:
+    while True:
+        wire, _ = listener.accept()
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _Client(wire, frames).start()
+
+
+def _serve(count: int) -> None:
+    frames = prepare(count)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_accept, args=(listener, frames), daemon=True).start()
+        print(listener.getsockname()[1], flush=True)
+        sys.stdin.read()
+
+
+@contextmanager
+def open_blast(count: int) -> Generator[int]:
+    """Start one in a process of its own that sends `count` trades a subscription; yield its port."""
+    command = [sys.executable, "-m", "benchmarks.blast", str(count)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
