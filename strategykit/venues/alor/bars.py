@@ -8,6 +8,7 @@ same, ends the replay. No frame comes for an interval without trades, so only th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -16,7 +17,7 @@ from strategykit.model.events import Bar, Event
 from strategykit.venues.alor.fields import BAR
 from strategykit.venues.alor.market import symbol_of
 from strategykit.venues.alor.names import NANOS
-from strategykit.venues.alor.parsing import UNREADABLE, Seconds, Size, reader, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, Seconds, Size, readers, unreadable
 from strategykit.venues.alor.times import write_timeframe
 from strategykit.venues.streams import Stream
 
@@ -32,6 +33,9 @@ class BarRow(msgspec.Struct, gc=False):
     high: float
     low: float
     volume: Size = 0.0
+
+
+_BARS: Final = readers(BarRow, BAR)
 
 
 def check_bar(row: BarRow) -> None:
@@ -59,7 +63,7 @@ class BarCursor:
         self._guid = guid
         self._symbol = symbol_of(stream)
         self._interval = stream.interval
-        self._read = reader(BarRow, BAR[style])
+        self._read = _BARS[style]
         self._held: BarRow | None = None
         self._past = False
         """Whether the held bar came as history."""

@@ -1,6 +1,7 @@
 """Names of payload fields in the three formats, as one table for both halves.
 
-Each line is our own name, then the venue's in Simple, Slim and Heavy; ``-`` where a format lacks the field.
+Each line is our own name, then the venue's in Simple, Slim and Heavy; ``-`` where a format lacks the field. Names with
+``twin`` or ``legacy`` are second names and those of deprecated payloads: a format that has one is read both ways.
 Source: ALOR protocol sheet, section 3 and, for securities, 5.1.
 """
 
@@ -94,6 +95,7 @@ QUOTE: Final = _names("""
     accrued_twin    accrued_interest      -     -
     change          change                -     change
     change_percent  change_percent        -     changePercent
+    low_twin        -                     le    -
 """)
 
 TRADE: Final = _names("""
@@ -168,6 +170,7 @@ SUMMARY: Final = _names("""
     before_closing      riskBeforeForcePositionClosing r     riskBeforeForcePositionClosing
     commission          commission                     cms   commission
     by_currency         buyingPowerByCurrency          bpv2  buyingPowerByCurrency
+    by_currency_twin    -                              bp2v  -
 """)
 
 CURRENCY_POWER: Final = _names("""
@@ -300,6 +303,9 @@ STOP_ORDER: Final = _names("""
     iceberg        iceberg          i      iceberg
     volume         volume           v      volume
     protecting     protectingSeconds  psec  protectingSeconds
+    legacy_lots      -  q    qty
+    legacy_ends      -  exp  endTime
+    legacy_existing  -  e    -
 """)
 
 LEGACY_STOP_ORDER: Final = _names("""

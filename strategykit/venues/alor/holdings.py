@@ -11,7 +11,7 @@ import msgspec
 from strategykit.model.events import AccountUpdate, Event, PositionUpdate
 from strategykit.venues.alor.fields import CURRENCY_POWER, POSITION, RISK, SPECTRA_RISK, SUMMARY
 from strategykit.venues.alor.orders import account_of
-from strategykit.venues.alor.parsing import UNREADABLE, Framed, iso_time, money, reader, renamed, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, Reader, iso_time, money, readers, renamed, unreadable
 from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "SummaryRow",
     "position_of",
     "summary_of",
-    "summary_shape",
 ]
 
 
@@ -178,11 +177,18 @@ def _spectra_of(row: _SpectraRow, *, account: str, guid: str, receive_time: int)
     )
 
 
-def summary_shape(style: str) -> tuple[type[SummaryRow], Mapping[str, str], Mapping[Any, Any]]:
-    """Give the arguments that `reader` and `renamed` need for a summary."""
-    names = {**SUMMARY[style], **({"by_currency_twin": "bp2v"} if style == "Slim" else {})}
+def _summary_parts(style: str) -> Mapping[Any, Any]:
     power: Any = renamed(_Power, CURRENCY_POWER[style])
-    return SummaryRow, names, {list[_Power] | None: list[power] | None}
+    return {list[_Power] | None: list[power] | None}
+
+
+_POSITIONS: Final = readers(PositionRow, POSITION)
+
+_MESSAGES: Final[Mapping[StreamKind, tuple[Mapping[str, Reader[Any]], Callable[..., AccountUpdate]]]] = {
+    StreamKind.SUMMARY: (readers(SummaryRow, SUMMARY, _summary_parts), summary_of),
+    StreamKind.RISK: (readers(_RiskRow, RISK), _risk_of),
+    StreamKind.SPECTRA_RISK: (readers(_SpectraRow, SPECTRA_RISK), _spectra_of),
+}
 
 
 class PositionCursor:
@@ -193,7 +199,7 @@ class PositionCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._account = account_of(stream)
-        self._read = reader(PositionRow, POSITION[style])
+        self._read = _POSITIONS[style]
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
         try:
@@ -217,8 +223,8 @@ class AccountCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._account = account_of(stream)
-        shape, self._event_of = _SHAPES[stream.kind]
-        self._read: Callable[[str | bytes], Framed[Any]] = reader(*shape(style))
+        read, self._event_of = _MESSAGES[stream.kind]
+        self._read = read[style]
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
         try:
@@ -229,10 +235,3 @@ class AccountCursor:
 
     def reconnected(self) -> None:
         """Nothing is kept between frames."""
-
-
-_SHAPES: Final[dict[StreamKind, tuple[Callable[[str], Any], Callable[..., AccountUpdate]]]] = {
-    StreamKind.SUMMARY: (summary_shape, summary_of),
-    StreamKind.RISK: (lambda style: (_RiskRow, RISK[style]), _risk_of),
-    StreamKind.SPECTRA_RISK: (lambda style: (_SpectraRow, SPECTRA_RISK[style]), _spectra_of),
-}

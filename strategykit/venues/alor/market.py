@@ -6,7 +6,7 @@ Source: ALOR protocol sheet, sections 3.1 to 3.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from strategykit.model.events import BookSnapshot, Event, Quote, Side, Trade
 from strategykit.venues.alor.fields import BOOK, LEVEL, QUOTE, TRADE
 from strategykit.venues.alor.memory import TradeMemory
 from strategykit.venues.alor.names import SIDES
-from strategykit.venues.alor.parsing import UNREADABLE, Millis, Size, reader, renamed, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, Millis, Size, readers, renamed, unreadable
 from strategykit.venues.streams import Stream
 
 __all__ = ["BookCursor", "QuoteCursor", "TradeCursor", "symbol_of"]
@@ -71,6 +71,17 @@ class _BookRow(msgspec.Struct, gc=False):
     existing: bool | None = False
 
 
+def _book_parts(style: str) -> Mapping[Any, Any]:
+    level: Any = renamed(_Level, LEVEL[style])
+    return {list[_Level]: list[level]}
+
+
+_TRADES: Final = readers(_TradeRow, TRADE)
+_ODD_TRADES: Final = readers(_OddTradeRow, TRADE)
+_QUOTES: Final = readers(_QuoteRow, QUOTE)
+_BOOKS: Final = readers(_BookRow, BOOK, _book_parts)
+
+
 def symbol_of(stream: Stream) -> str:
     """Give the instrument of a stream of market data.
 
@@ -90,8 +101,8 @@ class TradeCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._symbol = symbol_of(stream)
-        self._read = reader(_TradeRow, TRADE[style])
-        self._read_odd = reader(_OddTradeRow, TRADE[style])
+        self._read = _TRADES[style]
+        self._read_odd = _ODD_TRADES[style]
         self._memory = TradeMemory()
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
@@ -144,8 +155,7 @@ class QuoteCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._symbol = symbol_of(stream)
-        names = QUOTE[style]
-        self._read = reader(_QuoteRow, {**names, "low_twin": "le"} if style == "Slim" else names)
+        self._read = _QUOTES[style]
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
         try:
@@ -186,8 +196,7 @@ class BookCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._symbol = symbol_of(stream)
-        level: Any = renamed(_Level, LEVEL[style])
-        self._read = reader(_BookRow, BOOK[style], {list[_Level]: list[level]})
+        self._read = _BOOKS[style]
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
         try:

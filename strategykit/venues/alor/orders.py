@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -13,7 +13,7 @@ from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, Side
 from strategykit.venues.alor.fields import FILL, ICEBERG, ORDER, STOP_ORDER
 from strategykit.venues.alor.memory import LastTold
 from strategykit.venues.alor.names import SIDES, STATUSES
-from strategykit.venues.alor.parsing import UNREADABLE, Framed, iso_time, money, reader, renamed, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, Reader, iso_time, money, readers, renamed, unreadable
 from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "account_of",
     "fill_of",
     "order_of",
-    "order_shape",
     "stop_order_of",
 ]
 
@@ -64,7 +63,7 @@ class StopOrderRow(OrderRow, gc=False, kw_only=True):
     """Number of the order that it became; text or integer, both are seen (section 8, point 17)."""
     error: str | None = None
     legacy_ends: str | msgspec.UnsetType | None = msgspec.UNSET
-    """Only the deprecated Slim payload has it: there ``q`` is lots, and pieces everywhere else."""
+    """Slim has it in the deprecated payload only: there ``q`` is lots, and pieces in the current one."""
     legacy_lots: Decimal | None = None
     legacy_existing: bool | None = False
 
@@ -85,15 +84,13 @@ class FillRow(msgspec.Struct, gc=False):
     commission: Decimal | None = None
 
 
-_LEGACY_SLIM: Final = {"legacy_lots": "q", "legacy_ends": "exp", "legacy_existing": "e"}
+def _iceberg_parts(style: str) -> Mapping[Any, Any]:
+    return {_Iceberg | None: renamed(_Iceberg, ICEBERG[style]) | None}
 
 
-def order_shape(style: str, *, stops: bool) -> tuple[type[OrderRow], Mapping[str, str], Mapping[Any, Any]]:
-    """Give the arguments that `reader` and `renamed` need for orders or stop orders."""
-    names = dict((STOP_ORDER if stops else ORDER)[style])
-    if stops and style == "Slim":
-        names |= _LEGACY_SLIM
-    return StopOrderRow if stops else OrderRow, names, {_Iceberg | None: renamed(_Iceberg, ICEBERG[style]) | None}
+_ORDERS: Final = readers(OrderRow, ORDER, _iceberg_parts)
+_STOP_ORDERS: Final = readers(StopOrderRow, STOP_ORDER, _iceberg_parts)
+_FILLS: Final = readers(FillRow, FILL)
 
 
 def account_of(stream: Stream) -> str:
@@ -233,9 +230,7 @@ class OrderCursor:
         self._guid = guid
         self._account = account_of(stream)
         self._stops = stream.kind is StreamKind.STOP_ORDERS
-        self._read = cast(
-            "Callable[[str | bytes], Framed[StopOrderRow]]", reader(*order_shape(style, stops=self._stops))
-        )
+        self._read = _STOP_ORDERS[style] if self._stops else cast("Reader[StopOrderRow]", _ORDERS[style])
         self._told = LastTold()
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
@@ -270,7 +265,7 @@ class FillCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._account = account_of(stream)
-        self._read = reader(FillRow, FILL[style])
+        self._read = _FILLS[style]
         self._told = LastTold()
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:

@@ -8,22 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Generic, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from strategykit.errors import RemoteProtocolError
+from strategykit.venues.alor.fields import Names
 from strategykit.venues.alor.times import MAX_MILLISECONDS, MAX_SECONDS, read_iso
 
 __all__ = [
     "UNREADABLE",
     "Framed",
     "Millis",
+    "Reader",
     "Seconds",
     "Size",
     "iso_time",
     "money",
-    "reader",
+    "readers",
     "renamed",
     "unreadable",
 ]
@@ -47,6 +49,9 @@ class Framed(msgspec.Struct, Generic[_T], gc=False):
     data: _T
 
 
+Reader: TypeAlias = Callable[[str | bytes], Framed[_T]]
+
+
 def renamed(wire: type[_T], names: Mapping[str, str], parts: Mapping[Any, Any] = MappingProxyType({})) -> type[_T]:
     """Give `wire` under a format's names. A field that the format lacks never arrives, so it needs a default.
 
@@ -65,12 +70,16 @@ def renamed(wire: type[_T], names: Mapping[str, str], parts: Mapping[Any, Any] =
     return cast("type[_T]", msgspec.defstruct(wire.__name__, fields, rename=encoded, gc=False, kw_only=True))
 
 
-def reader(
-    wire: type[_T], names: Mapping[str, str], parts: Mapping[Any, Any] = MappingProxyType({})
-) -> Callable[[str | bytes], Framed[_T]]:
-    """Give a function that reads data frames of `wire`. Arguments as for `renamed`."""
-    framed = msgspec.defstruct("Framed", [("data", cast("Any", renamed(wire, names, parts)))], gc=False)
-    return cast("Callable[[str | bytes], Framed[_T]]", msgspec.json.Decoder(framed).decode)
+def readers(
+    wire: type[_T], names: Names, parts: Callable[[str], Mapping[Any, Any]] = lambda _: MappingProxyType({})
+) -> Mapping[str, Reader[_T]]:
+    """Give the functions that read data frames of `wire`, by format; `parts` gives those of `renamed` for a format."""
+    made = {}
+    for style in names:
+        row: Any = renamed(wire, names[style], parts(style))
+        framed = msgspec.defstruct("Framed", [("data", row)], gc=False)
+        made[style] = cast("Reader[_T]", msgspec.json.Decoder(framed).decode)
+    return made
 
 
 def unreadable(frame: str | bytes, why: object) -> RemoteProtocolError:

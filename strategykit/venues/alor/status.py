@@ -14,7 +14,7 @@ import msgspec
 from strategykit.model.events import Event, InstrumentUpdate, VenueStatus
 from strategykit.venues.alor.fields import INSTRUMENT
 from strategykit.venues.alor.market import symbol_of
-from strategykit.venues.alor.parsing import UNREADABLE, Framed, money, reader, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, Framed, money, readers, unreadable
 from strategykit.venues.streams import Stream
 
 __all__ = ["ClusterCursor", "InstrumentCursor", "is_trading"]
@@ -53,6 +53,9 @@ class _InstrumentRow(msgspec.Struct, gc=False):
     volatility: Decimal | None = None
 
 
+_INSTRUMENTS: Final = readers(_InstrumentRow, INSTRUMENT)
+
+
 class InstrumentCursor:
     """Merges partial updates: every event is complete as far as anything was said."""
 
@@ -61,7 +64,7 @@ class InstrumentCursor:
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
         self._guid = guid
         self._symbol = symbol_of(stream)
-        self._read = reader(_InstrumentRow, INSTRUMENT[style])
+        self._read = _INSTRUMENTS[style]
         self._known: dict[str, Any] = {}
 
     def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:

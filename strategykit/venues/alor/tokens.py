@@ -18,7 +18,8 @@ from strategykit.venues.dialect import HttpRequest
 __all__ = ["LIFETIME", "AccessToken", "read_access_token", "read_refresh", "refresh_request"]
 
 LIFETIME: Final = 1_800 * NANOS
-"""Nanoseconds from issue to end, where a token names only one of them."""
+"""Nanoseconds from issue to end, where a token doesn't name both. One that names neither counts from 1970: its life is
+right, and that is all that is used."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +41,7 @@ class _Answer(msgspec.Struct, rename={"token": "AccessToken"}):
 
 
 class _Claims(msgspec.Struct):
-    exp: Seconds
+    exp: Seconds | None = None
     iat: Seconds | None = None
     sub: str | None = None
     portfolios: str | None = None
@@ -88,7 +89,7 @@ def read_access_token(text: str) -> AccessToken:
     """Read what a token says of itself.
 
     Raises:
-        RemoteProtocolError: It isn't a token, or names no end; the error shows none of it.
+        RemoteProtocolError: It isn't a token; the error shows none of it.
     """
     parts = text.split(".")
     try:
@@ -96,12 +97,12 @@ def read_access_token(text: str) -> AccessToken:
             raise ValueError("not three parts")
         claims = _CLAIMS.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (*UNREADABLE, binascii.Error):
-        raise RemoteProtocolError("the access token isn't a JWT with an end") from None
-    expires = claims.exp * NANOS
-    issued = expires - LIFETIME if claims.iat is None else claims.iat * NANOS
+        raise RemoteProtocolError("the access token isn't a JWT") from None
+    issued = None if claims.iat is None else claims.iat * NANOS
+    expires = (issued or 0) + LIFETIME if claims.exp is None else claims.exp * NANOS
     return AccessToken(
         text=text,
-        issued=issued,
+        issued=expires - LIFETIME if issued is None else issued,
         expires=expires,
         login=claims.sub or "",
         portfolios=tuple((claims.portfolios or "").split()),
