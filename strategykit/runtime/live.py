@@ -206,7 +206,6 @@ class _Session:
             wires.start_soon(self.venue.run, ())
             async with trio.open_nursery() as outer:
                 run, lag = await outer.start(self._play)
-                outer.start_soon(run.driver.follow, self.inbox, self.bell, self.clock, self.ledger)
                 outer.start_soon(self._watch, run)
                 if self.plan.handle_signals:
                     outer.start_soon(self._obey_signals, outer.cancel_scope)
@@ -214,7 +213,8 @@ class _Session:
                     outer.start_soon(self._stop_after, self.plan.duration * 1e-9)
                 if self.plan.meanwhile is not None:
                     outer.start_soon(self.plan.meanwhile, run)
-                await self.done.wait()
+                # Not a moment longer than the run, and not in the midst of a slice: a re-run dispatches whole ones.
+                await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done)
                 outer.cancel_scope.cancel()
             unaccounted = await compare_books(run, self.venue, self.inbox)
             connections = self._connections(lag)
@@ -241,7 +241,7 @@ class _Session:
             async with trio.open_nursery() as nursery:
                 port: LivePort | PaperPort
                 if plan.paper is None:
-                    port = LivePort(self.venue, self.ledger, self.converter, lambda: run.engine)
+                    port = LivePort(self.venue, plan.dialect, self.ledger, self.converter, lambda: run.engine)
                 else:
                     port = PaperPort(self.ledger, self.converter, lambda: run.engine, self.clock, self.bell.ring)
                 run = assemble(
@@ -272,12 +272,19 @@ class _Session:
                 for stream in plan.record:
                     run.engine.want(stream, ACCOUNT, None)
                 await run.play()
-                if not plan.strategies:
+                if not plan.strategies and not run.supervisor.stopping:
+                    run.supervisor.opening = trio.CancelScope()  # `play` has used the one before.
                     with run.supervisor.opening:
                         await trio.sleep_forever()
-                nursery.cancel_scope.cancel()
+                self._finish()
+                # What is still dispatched may start tasks: the nursery goes after the driver.
+                await trio.sleep_forever()
         finally:
-            self.done.set()
+            self._finish()
+
+    def _finish(self) -> None:
+        self.done.set()
+        self.bell.ring()
 
     async def _watch(self, run: Run) -> None:
         """Tell progress twice a second."""
