@@ -1,6 +1,7 @@
 # make demo    install into .venv, then show a whole session: venue, strategies, faults, tape, re-run
 # make test    install, then lint, types, tests with coverage
 # make bench   install, then the speed measurements
+# make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make clean   remove what these made
 #
 # The first run takes a minute or two to install; afterwards only a changed pyproject.toml does that again.
@@ -19,7 +20,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench setup clean
+.PHONY: demo test bench soak setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -36,6 +37,12 @@ test: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+SECONDS ?= 60
+RATE ?= 10000
+
+soak: setup
+	@$(BIN)/python -m benchmarks.soak_live --seconds $(SECONDS) --rate $(RATE)
 
 setup: $(STAMP)
 

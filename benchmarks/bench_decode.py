@@ -18,6 +18,7 @@ import attrs
 import cattrs
 import msgspec
 
+from benchmarks.figures import Figure, figure
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscriptions
@@ -182,19 +183,27 @@ def measure(kind: Kind, *, scale: float = 1.0, rounds: int = ROUNDS) -> dict[str
     return {name: statistics.median(each) for name, each in times.items()}
 
 
-def main(*, scale: float = 1.0, rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
-    """Measure, print, and give the nanoseconds by kind and candidate."""
-    results = {}
-    print(f"{'ns a frame':<20}{'struct':>9}{'event':>16}{'dialect':>16}{'json+cattrs':>18}")
+def main(scale: float = 1.0) -> dict[str, Figure]:
+    """Measure, print, and give the figures by name."""
+    figures = {}
+    print(f"{'decoding, ns a frame':<22}{'struct':>9}{'event':>16}{'dialect':>16}{'json+cattrs':>18}")
     for kind in KINDS:
-        found = results[kind.name] = measure(kind, scale=scale, rounds=rounds)
+        found = measure(kind, scale=scale, rounds=ROUNDS if scale >= 1 else 1)
         floor = found["struct"]
         cells = "".join(
             f"{found[name]:>{width}.0f} ({found[name] / floor:.2f}x)"
             for name, width in (("event", 8), ("dialect", 8), ("json+cattrs", 9))
         )
-        print(f"{kind.name:<20}{floor:>9.0f}{cells}")
-    return results
+        print(f"  {kind.name:<20}{floor:>9.0f}{cells}")
+        figures[f"decode_{kind.name.split()[0]}_vs_struct"] = figure(
+            f"decoding a {kind.name}, against a bare msgspec struct",
+            f"{found['event']:.0f} ns a frame",
+            found["event"] / floor,
+            must=2.2,
+            goal=1.7,
+            better="lower",
+        )
+    return figures
 
 
 if __name__ == "__main__":

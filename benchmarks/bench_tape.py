@@ -12,7 +12,8 @@ from typing import Final
 
 import trio
 
-from strategykit.tape.format import TapeHeader
+from benchmarks.figures import Figure, figure
+from strategykit.tape.format import Kind, TapeHeader
 from strategykit.tape.reader import open_tape
 from strategykit.tape.writer import open_tape_writer
 
@@ -30,17 +31,21 @@ HEADER: Final = TapeHeader(
 AT: Final = 1_763_715_851_000_000_000
 
 
-def append_lines(folder: Path) -> float:
+Timed = tuple[float, int]
+"""Seconds, and the frames that were written or seen."""
+
+
+def append_lines(folder: Path, frames: int) -> Timed:
     """The floor: append every frame to a file, buffered, with nothing around it."""
     with (folder / "floor").open("a", encoding="utf-8") as file:
         start = time.perf_counter()
-        for index in range(FRAMES):
+        for index in range(frames):
             file.write(f"{AT + index} {FRAME}\n")
         file.flush()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, frames
 
 
-def record(folder: Path) -> float:
+def record(folder: Path, frames: int) -> Timed:
     """Record every frame, with two secrets to look for; sealing isn't counted, writing is."""
 
     async def run() -> float:
@@ -48,37 +53,39 @@ def record(folder: Path) -> float:
             folder / "tape", HEADER, now=lambda: AT, secrets=SECRETS, required=True, compress=False
         ) as writer:
             start = time.perf_counter()
-            for index in range(FRAMES):
+            for index in range(frames):
                 writer.frame_in("market-0", AT + index, FRAME)
                 if not index % 256:
                     await trio.lowlevel.checkpoint()
             return time.perf_counter() - start
 
-    return trio.run(run)
+    return trio.run(run), frames
 
 
-def read_lines(folder: Path) -> float:
+def read_lines(folder: Path, _: int) -> Timed:
     with (folder / "floor").open(encoding="utf-8") as file:
         start = time.perf_counter()
         deque(file, maxlen=0)
-        return time.perf_counter() - start
+        took = time.perf_counter() - start
+        file.seek(0)
+        return took, sum(1 for _ in file)
 
 
-def read_tuples(folder: Path) -> float:
+def read_tuples(folder: Path, _: int) -> Timed:
     tape = open_tape(folder / "tape")
     start = time.perf_counter()
     deque(tape.frames(), maxlen=0)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, sum(kind == Kind.IN.value for kind, *_ in tape.frames())
 
 
-def read_records(folder: Path) -> float:
+def read_records(folder: Path, _: int) -> Timed:
     tape = open_tape(folder / "tape")
     start = time.perf_counter()
     deque(tape, maxlen=0)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, sum(record.kind is Kind.IN for record in tape)
 
 
-CASES: Final[dict[str, Callable[[Path], float]]] = {
+CASES: Final[dict[str, Callable[[Path, int], Timed]]] = {
     "write: plain append (floor)": append_lines,
     "write: TapeWriter.frame_in": record,
     "read: lines of a file (floor)": read_lines,
@@ -87,20 +94,41 @@ CASES: Final[dict[str, Callable[[Path], float]]] = {
 }
 
 
-def main() -> None:
-    """Print medians of interleaved rounds."""
+def main(scale: float = 1.0) -> dict[str, Figure]:
+    """Measure, print, and give the figures by name."""
+    frames = max(int(FRAMES * scale), 10)
+    rounds = ROUNDS if scale >= 1 else 1
     seconds: dict[str, list[float]] = {name: [] for name in CASES}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             for name, case in CASES.items():
-                seconds[name].append(case(Path(folder)))
-    floor = 1.0
-    print(f"tape: {FRAMES:,} frames of {len(FRAME)} bytes, median of {ROUNDS} rounds")
-    for name, values in seconds.items():
-        nanoseconds = statistics.median(values) / FRAMES * 1e9
-        floor = nanoseconds if "floor" in name else floor
-        rate = f"{1e3 / nanoseconds:6.2f} M/s"
-        print(f"  {name:32} {nanoseconds:8.0f} ns a frame   {nanoseconds / floor:5.1f} x floor   {rate}")
+                took, count = case(Path(folder), frames)
+                if count != frames:
+                    raise RuntimeError(f"{name}: {count} frames of {frames}")
+                seconds[name].append(took)
+    print(f"tape, {frames:,} frames of {len(FRAME)} bytes")
+    nanoseconds = {name: statistics.median(values) / frames * 1e9 for name, values in seconds.items()}
+    for name, value in nanoseconds.items():
+        print(f"  {name:32} {value:8.0f} ns a frame   {1e3 / value:6.2f} M/s")
+    append, write, lines, tuples, _records = nanoseconds.values()
+    return {
+        "tape_write_vs_append": figure(
+            "recording a frame, against appending a line",
+            f"{write:.0f} ns a frame",
+            write / append,
+            must=6.0,
+            goal=3.0,
+            better="lower",
+        ),
+        "tape_read_vs_lines": figure(
+            "reading a tape's frames, against reading lines",
+            f"{tuples:.0f} ns a frame",
+            tuples / lines,
+            must=12.0,
+            goal=6.0,
+            better="lower",
+        ),
+    }
 
 
 if __name__ == "__main__":

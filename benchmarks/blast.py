@@ -1,6 +1,7 @@
 """A venue that only shouts: one subscription to trades, and it sends prepared frames as fast as they are read.
 
-It knows just enough of ALOR for a whole live run: a token, one instrument, empty lists, logins and confirmations.
+It knows just enough of ALOR for a whole live run: a token, one instrument, empty lists, logins and confirmations. An
+order is accepted, and its number is the reading of the system's monotonic clock when its bytes had come.
 Threads and blocking sockets: what it costs isn't measured, it only must not be the slower side. Run as a program it
 prints its port, and ends with its standard input.
 """
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -109,6 +111,7 @@ class _Client(threading.Thread):
         while open_:
             if not data:
                 data = self._wire.recv(65_536)
+            now = time.monotonic_ns()
             protocol.receive_data(data or None)  # None: the client has hung up.
             data = b""
             for event in protocol.events():
@@ -121,12 +124,9 @@ class _Client(threading.Thread):
                 elif isinstance(event, TextMessage):
                     text += event.data
                     if event.message_finished:
-                        self._wire.sendall(protocol.send(TextMessage(self._reply(text))))
+                        self._wire.sendall(protocol.send(TextMessage(_reply(text, now))))
                         self._blast(text)
                         text = ""
-
-    def _reply(self, text: str) -> str:
-        return encode_reply(json.loads(text)["guid"], 200, "Handled successfully", None)
 
     def _blast(self, text: str) -> None:
         request = json.loads(text)
@@ -135,6 +135,12 @@ class _Client(threading.Thread):
         frames = memoryview(self._frames.replace(_GUID, request["guid"].encode()))
         for start in range(0, len(frames), _PIECE):
             self._wire.sendall(frames[start : start + _PIECE])
+
+
+def _reply(text: str, now: int) -> str:
+    request = json.loads(text)
+    number = str(now) if request["opcode"].startswith("create:") else None
+    return encode_reply(request["guid"], 200, "Handled successfully", number)
 
 
 def _token() -> str:

@@ -30,6 +30,7 @@ def run_strategies(
     tape: Path | None,
     seconds: float | None = None,
     market_connections: int = 1,
+    keep_orders: bool = False,
     meanwhile: Callable[[Run], Any] | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     made: Callable[[LiveVenue, Inbox], None] = lambda _, __: None,
@@ -42,6 +43,7 @@ def run_strategies(
         tape: Folder to record in; None: don't.
         seconds: How long.
         market_connections: At the most.
+        keep_orders: Whether orders stay when the strategies leave.
         meanwhile: Gets the run, beside it.
         on_progress: Told twice a second.
         made: Gets the venue's wires, and where they put what comes, before they open.
@@ -75,6 +77,7 @@ def run_strategies(
             duration=None if seconds is None else int(seconds * 1e9),
             seed=1,
             tape=tape,
+            keep_orders=keep_orders,
             meanwhile=meanwhile,
             on_progress=on_progress,
             handle_signals=False,

@@ -1,0 +1,114 @@
+"""Benchmarks, tiny: that they run, and that the sides they compare saw the same. Nothing about time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import benchmarks.__main__ as runner
+from benchmarks.bench_frames import CASES, measure
+from benchmarks.bench_orders import measure_live, measure_simulated
+from benchmarks.blast import FIRST_ID, prepare
+from benchmarks.figures import Figure, figure, misses
+from benchmarks.soak_live import soak
+from strategykit.model.events import Side, Trade
+from strategykit.model.instruments import Instrument
+from strategykit.venues.alor.server_data import encode_data
+
+GUID = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders")])
+def test_a_tiny_benchmark_gives_figures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    figures: dict[str, Figure] = import_module(f"benchmarks.bench_{name}").main(0.001)
+
+    assert figures
+    assert all(item["ratio"] > 0 and item["better"] in ("higher", "lower") for item in figures.values())
+    assert capsys.readouterr().out
+
+
+def test_a_live_run_and_a_plain_loop_see_the_same_trades() -> None:
+    tallies = measure(frames=200, rounds=1, cases={name: CASES[name] for name in list(CASES)[1:]})
+
+    seen = {(tally.count, tally.total) for rows in tallies.values() for tally in rows}
+    assert {count for count, _ in seen} == {200}
+    assert len(seen) == 1
+
+
+def test_the_paper_exchange_and_the_bare_one_fill_the_same_orders() -> None:
+    _, told = measure_simulated(trades=2_000, rounds=1)
+
+    assert told["floor"].fills == 20
+    assert told["ours"] == told["floor"]
+
+
+def test_every_order_of_either_side_reaches_the_venue() -> None:
+    delays = measure_live(orders=5, rounds=1)
+
+    assert {name: len(values) for name, values in delays.items()} == {"plain": 5, "ours": 5}
+    assert all(delay > 0 for values in delays.values() for delay in values)
+
+
+def test_prepared_frames_are_worded_as_the_venue_words_them() -> None:
+    trade = Trade("SBER", 300.01, 2.0, Side.BUY, FIRST_ID + 1, 1_763_715_851_001_000_000, 0, "")
+
+    assert prepare(2).decode("latin-1").endswith(encode_data(trade, "Slim", GUID, Instrument("SBER", board="TQBR")))
+
+
+def test_a_soak_loses_nothing() -> None:
+    lines: list[str] = []
+
+    soaked = soak(seconds=1, rate=200, tell=lines.append)
+
+    # The rate depends on the machine, so it may miss that.
+    assert soaked.sent == soaked.received == soaked.dispatched == soaked.taped > 0
+    assert soaked.handled < soaked.dispatched
+    assert soaked.reconnects == 0
+    assert soaked.ages
+    assert any("frames: sent" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "must", "better", "expected"),
+    [
+        (1.0, 2.0, "higher", False),
+        (0.99, 2.0, "higher", True),
+        (3.0, 2.0, "lower", False),
+        (3.01, 2.0, "lower", True),
+    ],
+)
+def test_only_a_ratio_that_misses_by_more_than_half_counts(
+    ratio: float, must: float, better: str, expected: bool
+) -> None:
+    item = figure("", "", ratio, must=must, goal=must, better="higher" if better == "higher" else "lower")
+
+    assert misses(item) is expected
+
+
+def test_the_runner_writes_the_figures_of_what_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "made" / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "tape", "--scale", "0.001", "--json", str(path)])
+
+    code = runner.main()
+
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert set(kept) == {"tape_write_vs_append", "tape_read_vs_lines"}
+    assert all(set(item) == {"ratio", "must", "goal", "better"} for item in kept.values())
+    assert code in (0, 1)  # So small a run says nothing of speed.
+    assert "recording a frame" in capfd.readouterr().out
+
+
+def test_the_runner_knows_its_benchmarks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "nonsense"])
+
+    with pytest.raises(SystemExit) as ending:
+        runner.main()
+
+    assert ending.value.code == 2
+    assert "there is no benchmark 'nonsense'; there are decode, frames" in capsys.readouterr().err
