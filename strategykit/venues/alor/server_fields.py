@@ -52,7 +52,7 @@ class Fields:
         if value is default:
             return value
         if isinstance(value, int) and not isinstance(value, bool):
-            value = _shown(value)
+            value = str(value)
         if not isinstance(value, str):
             raise FieldError(f"{name} must be a string")
         return value
@@ -68,7 +68,7 @@ class Fields:
             return value
         if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
             raise FieldError(f"{name} must be a number")
-        text = _shown(value)
+        text = str(value).strip()
         try:
             # Characters that Decimal would let pass are none in JSON.
             number = Decimal(text) if "_" not in text and text.isascii() else Decimal("nan")
@@ -162,10 +162,3 @@ def read_object(body: str | bytes) -> Fields:
     if not isinstance(value, dict):
         raise RemoteProtocolError("isn't a JSON object")
     return Fields(value)
-
-
-def _shown(value: int | str | Decimal) -> str:
-    try:
-        return str(value).strip()
-    except ValueError:  # An int of more digits than Python writes out.
-        raise FieldError("a number has too many digits") from None

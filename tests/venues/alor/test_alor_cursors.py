@@ -416,3 +416,23 @@ def test_accounts_survive_a_reconnect(kind: StreamKind) -> None:
 def test_a_stream_names_what_it_is_of(kind: StreamKind) -> None:
     with pytest.raises(LocalProtocolError, match="needs an"):
         SIMPLE.cursor("g", Stream(kind=kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (StreamKind.TRADES, {"id": "x", "qty": 1, "price": 1}),
+        (StreamKind.QUOTES, {"bid": "x"}),
+        (StreamKind.BOOK, {"bids": [{"price": 1, "volume": -1}], "asks": []}),
+        (StreamKind.BARS, {"time": 1}),
+        (StreamKind.INSTRUMENT, {"priceMin": "NaN"}),
+        (StreamKind.ORDERS, {}),
+        (StreamKind.FILLS, {}),
+        (StreamKind.POSITIONS, {}),
+        (StreamKind.RISK, {}),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_frame(kind: StreamKind, data: dict[str, Any]) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        feed(cursor_of(kind), data)
+    assert caught.value.frame == json.dumps({"data": data, "guid": "g"})

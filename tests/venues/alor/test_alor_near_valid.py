@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -84,7 +85,7 @@ def mutated(draw: st.DrawFn, samples: list[Any]) -> str:
             elif draw(st.integers(0, 5)) == 0 and isinstance(place[key], str):
                 place[key] = draw(st.text(max_size=20))
             else:
-                place[key] = draw(WRONG)
+                place[key] = copy.deepcopy(draw(WRONG))  # Later rounds may change it in place.
             break
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=draw(st.booleans()))
     kind = draw(st.integers(0, 9))
