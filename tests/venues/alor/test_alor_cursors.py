@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -59,6 +61,29 @@ def test_replayed_trades_are_marked() -> None:
     assert (past.snapshot, live.snapshot) == (True, False)
 
 
+def test_trades_are_frozen_under_development() -> None:
+    script = """
+import attrs
+from strategykit.model.events import Trade
+from strategykit.venues.alor.dialect import Alor
+from strategykit.venues.streams import Stream, StreamKind
+cursor = Alor(format="Simple").cursor("g", Stream(kind=StreamKind.TRADES, instrument="GAZP"))
+(trade,) = cursor.decode('{"data":{"id":1,"qty":2,"price":3,"timestamp":4,"side":"buy"},"guid":"g"}', 5)
+assert type(trade) is Trade, trade
+try:
+    trade.price = 6.0
+except attrs.exceptions.FrozenInstanceError:
+    print(trade)
+"""
+    shown = []
+    for flags in ([], ["-X", "dev"]):
+        done = subprocess.run([sys.executable, *flags, "-c", script], capture_output=True, text=True, check=True)
+        shown.append(done.stdout)
+    (plain,) = feed(cursor_of(StreamKind.TRADES), {"id": 1, "qty": 2, "price": 3, "timestamp": 4, "side": "buy"}, 5)
+    # Without the flag nothing stops a hand that changes what type checkers call frozen.
+    assert shown == ["", f"{plain}\n"]
+
+
 @pytest.mark.parametrize(
     ("word", "side"), [("BUY", Side.BUY), ("Sell", Side.SELL), ("both", None), (None, None), ("", None)]
 )
@@ -82,7 +107,8 @@ def test_a_refused_trade_is_not_remembered() -> None:
 
 def test_the_memory_of_trades_is_bounded_and_keeps_the_newest() -> None:
     memory = TradeMemory()
-    assert all(memory.add(number) for number in range(3 * REMEMBERED))
+    for number in range(3 * REMEMBERED):
+        memory.append(number)
     assert not memory.add(3 * REMEMBERED - 1)
     assert not memory.add(2 * REMEMBERED + REMEMBERED // 2)
     # Ids that keep coming out of order are bounded too.
