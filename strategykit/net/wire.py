@@ -10,6 +10,7 @@ What trio-websocket 0.12 does by itself, and what is done about it here:
   answered the upgrade is waited for for ever. Here the reader's end ends the opening, and the caller's deadline can.
 * It waits 60 s for an answer to our close. Here it is `close_within`.
 * It keeps the body of a refused upgrade, however long. Here the opening has `MAX_OPENING` bytes.
+* It takes some 20 µs a message. Here plain ones don't pass through it: see `net.tap`.
 
 permessage-deflate is never offered: wsproto inflates without a limit.
 """
@@ -29,12 +30,10 @@ from wsproto.utilities import ProtocolError
 
 from strategykit.errors import ConfigError, ConnectionLost, LoginRefused, StrategykitError
 from strategykit.net.endpoints import Target, split_url
+from strategykit.net.tap import MAX_OPENING, Tap
 from strategykit.net.timing import TryLater, read_retry_after
 
 __all__ = ["MAX_OPENING", "Dial", "Wire", "open_wire", "wrap_wire"]
-
-MAX_OPENING: Final = 256 * 1024
-"""Bytes that a venue may send until the upgrade is through; header fields and a page that explains a refusal."""
 
 _READ: Final = 64 * 1024
 """Bytes a read. trio-websocket's own 4 KiB cost 2 to 8 times as much."""
@@ -49,7 +48,7 @@ _CRASHES: Final = (
     ConnectionLost,
     ValueError,
 )
-"""What the library's reader can fail with, found by feeding it noise. ConnectionLost is ours, from `_Opening`."""
+"""What the library's reader can fail with, found by feeding it noise. ConnectionLost is ours, from `Tap`."""
 
 _SHOWN: Final = 200
 """Characters of a venue's words in a message."""
@@ -67,7 +66,10 @@ class Wire(Protocol):
         ...
 
     async def receive(self) -> str | bytes:
-        """Give the next message. One task does this, always: nothing is read while nobody waits here."""
+        """Give the next message. One task does this, always: nothing is read while nobody waits here.
+
+        While several messages are at hand this isn't a checkpoint: whoever takes many of them yields now and then.
+        """
         ...
 
     async def send(self, frame: str | bytes) -> None:
@@ -92,8 +94,9 @@ class _Reader:
     A nursery would pass the reader's crashes on to its owner, and a reader that just ends would be noticed by nobody.
     """
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, tap: Tap) -> None:
         self._nursery = nursery
+        self._tap = tap
         self.opening = trio.CancelScope()
         self.crash: Exception | None = None
         self._closing = trio.CancelScope(shield=True)
@@ -109,6 +112,7 @@ class _Reader:
             self.crash = exc
         finally:
             self._over = True
+            self._tap.end()
             self._closing.deadline = min(self._closing.deadline, trio.current_time() + _GOODBYE)
         # Reached unless cancelled: nobody will see an answer to the upgrade or to our close any more.
         self.opening.cancel()
@@ -116,45 +120,20 @@ class _Reader:
 
     async def close(self, ws: trio_websocket.WebSocketConnection, within: float) -> None:
         """Do the closing handshake, as long as there is a reader to see its answer."""
+        self._tap.discard()
         # Cancelled with us, the reader is gone before the answer can come: then say goodbye and don't wait.
         self._closing.deadline = trio.current_time() + (min(within, _GOODBYE) if self._over else within)
         with self._closing:
             await ws.aclose()
 
 
-class _Opening(trio.abc.Stream):
-    """A stream that gives up if the other end talks on and on before the upgrade is through."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self._allowed: float = MAX_OPENING
-
-    def done(self) -> None:
-        self._allowed = float("inf")
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        data = await self._stream.receive_some(max_bytes)
-        self._allowed -= len(data)
-        if self._allowed < 0:
-            raise ConnectionLost(f"sent more than {MAX_OPENING} bytes without answering the upgrade")
-        return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
 class _WebSocketWire:
     """`Wire` over trio-websocket."""
 
-    def __init__(self, ws: trio_websocket.WebSocketConnection, reader: _Reader) -> None:
+    def __init__(self, ws: trio_websocket.WebSocketConnection, reader: _Reader, tap: Tap) -> None:
         self._ws = ws
         self._reader = reader
+        self._tap = tap
 
     @property
     def close_reason(self) -> str:
@@ -170,6 +149,9 @@ class _WebSocketWire:
         return ConnectionLost(self.close_reason or "ended")
 
     async def receive(self) -> str | bytes:
+        message = await self._tap.next()
+        if message is not None:
+            return message
         try:
             return await self._ws.get_message()
         except trio_websocket.ConnectionClosed as exc:
@@ -243,13 +225,13 @@ async def wrap_wire(
         LoginRefused: It was answered with 401 or 403.
         ConfigError: It was answered with another status that will not change, or with a redirect.
     """
-    opening = _Opening(stream)
+    tap = Tap(stream, frame_bytes)
     async with trio.open_nursery() as nursery:
-        reader = _Reader(nursery)
+        reader = _Reader(nursery, tap)
         with reader.opening:
             ws = await trio_websocket.wrap_client_stream(
                 cast("trio.Nursery", reader),
-                cast("trio.SocketStream", opening),  # Any stream will do; the library's annotation is narrower.
+                cast("trio.SocketStream", tap),  # Any stream will do; the library's annotation is narrower.
                 target.host_header,
                 target.path,
                 max_message_size=frame_bytes,
@@ -257,9 +239,9 @@ async def wrap_wire(
             )
         if reader.opening.cancelled_caught:
             raise _why_not_open(reader.crash)
-        opening.done()
+        tap.opened()
         try:
-            yield _WebSocketWire(ws, reader)
+            yield _WebSocketWire(ws, reader, tap)
         finally:
             await reader.close(ws, close_within)
         nursery.cancel_scope.cancel()
