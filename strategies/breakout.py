@@ -2,7 +2,7 @@
 
 import trio
 
-from strategykit import Bars, Strategy, define, highest, lowest, param
+from strategykit import Bars, OrderEnded, Strategy, define, highest, lowest, param
 
 
 @define
@@ -31,6 +31,9 @@ class Breakout(Strategy):
                 trade = self.short(self.quantity, stop=self.stop, target=self.target)
             else:
                 continue
-            async with trade as holding:
-                await trio.sleep(self.hold)
-                holding.end("time")
+            try:
+                async with trade as holding:
+                    await trio.sleep(self.hold)
+                    holding.end("time")
+            except OrderEnded as refusal:
+                self.log(f"no entry: {refusal}")

@@ -1,6 +1,6 @@
 """Average cross with a stop: a position is a block of code, and the stop is a way out of it."""
 
-from strategykit import Bars, Strategy, define, param, sma
+from strategykit import Bars, OrderEnded, Strategy, define, param, sma
 
 
 @define
@@ -21,5 +21,8 @@ class Cross(Strategy):
         while True:
             await self.when(fast < slow)
             await self.when(fast > slow)
-            async with self.long(self.quantity, stop=self.stop):
-                await self.when(fast < slow)
+            try:
+                async with self.long(self.quantity, stop=self.stop):
+                    await self.when(fast < slow)
+            except OrderEnded as refusal:
+                self.log(f"no entry: {refusal}")

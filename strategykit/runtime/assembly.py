@@ -6,6 +6,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -95,13 +96,13 @@ class Run:
             ConnectionLost: The venue wasn't ready in time.
         """
         if self.live:
-            self.nursery.start_soon(keep_house, self.engine, self.clock)
+            self.clock.turns.start(self.nursery, keep_house, self.engine, self.clock)
         elif any(
             declaration.fresh_within is not None
             for seat in self.supervisor.seats
             for declaration in seat.strategy.declarations()
         ):
-            self.nursery.start_soon(keep_fresh, self.engine, self.clock)
+            self.clock.turns.start(self.nursery, keep_fresh, self.engine, self.clock)
         if self.trades_at_venue:
             self.engine.connect("commands-0", "commands")
             for kind in _PRIVATE:
@@ -194,6 +195,8 @@ def assemble(
     def now() -> int:
         return clock.reading
 
+    start = partial(clock.turns.start, nursery)
+
     # The gateway, its reconciler, the engine and the supervisor call each other; each is made whole from functions
     # that look the others up when they are called, which is never before all of them exist.
     gateway = Gateway(
@@ -203,7 +206,7 @@ def assemble(
         tag=identity.tag,
         wakes=wakes,
         now=now,
-        start=nursery.start_soon,
+        start=start,
         doubt=lambda: reconciler.doubt(gateway) if trades_at_venue else None,
     )
     engine = Engine(
@@ -219,7 +222,7 @@ def assemble(
     )
     reconciler = Reconciler(
         ask=engine.ask,
-        start=nursery.start_soon,
+        start=start,
         account=account,
         exchange=exchange,
         now=now,

@@ -17,6 +17,7 @@ from typing import Final
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
+from strategykit.runtime.turns import Turns
 from strategykit.runtime.watchdog import Watchdog
 
 __all__ = ["NEVER", "ReplayClock", "RunClock", "WallClock"]
@@ -32,7 +33,7 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
     """
 
     # Slots: the hot loop reads these a million times a second, and Trio's look at its instruments slows a dict down.
-    __slots__ = ("_driver", "_parked", "reading", "start", "woken")
+    __slots__ = ("_driver", "_parked", "reading", "start", "turns", "woken")
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -41,6 +42,8 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """Nanoseconds UTC; what `now` of every strategy says."""
         self.woken = False
         """Whether a task has become runnable since the driver last settled."""
+        self.turns = Turns()
+        """In which order tasks that were woken together go on."""
         self._driver: Task | None = None
         self._parked: Task | None = None
 
@@ -98,22 +101,28 @@ class ReplayClock(RunClock):
     The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
     """
 
-    __slots__ = ("due",)
+    __slots__ = ("_firing", "due")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.due = NEVER
         """The earliest deadline of any task, as of the last `settle`."""
+        self._firing = False
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         # Trio calls this when no task is runnable: everybody is blocked, and this is the earliest deadline.
-        due = self._due(deadline)
-        if due <= self.reading:
+        if self.turns:
+            self.turns.give()
+            return 0.0
+        self.turns.pauses += 1
+        due, task = self._due(deadline), self._parked
+        firing, self._firing = self._firing, False
+        if task is None and due == NEVER:
+            return math.inf
+        # Without a driver, such as at the very end of a run, time moves by itself: clean-up has deadlines.
+        if task is None or (firing and due <= self.reading):
             self._step_to(deadline, due)
             return 0.0
-        task = self._parked
-        if task is None:
-            return math.inf
         self.due = due
         self._parked = None
         self.woken = False
@@ -127,12 +136,15 @@ class ReplayClock(RunClock):
     async def settle(self) -> None:
         self._driver = current_task()
         await self._park()
+        while self.woken:  # A deadline was due at once: it was met in the same pass in which we were woken.
+            await self._park()
 
     def next_due(self) -> int:
         return self.due
 
     async def step(self, due: int) -> None:
         self.reading = max(self.reading, due)
+        self._firing = True
         await self.settle()
 
 
@@ -144,7 +156,7 @@ class WallClock(RunClock):
         watchdog: Told of every step that a task of the run takes.
     """
 
-    __slots__ = ("_idle", "_members", "_runnable", "_watchdog", "wall")
+    __slots__ = ("_asking", "_idle", "_members", "_runnable", "_watchdog", "wall")
 
     def __init__(self, wall: Callable[[], int], watchdog: Watchdog | None = None) -> None:
         super().__init__(wall())
@@ -153,6 +165,10 @@ class WallClock(RunClock):
         self._members: set[Task] = set()
         self._runnable: set[Task] = set()
         self._idle: float | None = None
+        self._asking = False
+
+    def current_time(self) -> float:
+        return 0.0 if self._asking else super().current_time()
 
     def adopt(self) -> None:
         """Count the current task, and all that it will start, as tasks of the run: `settle` waits for them."""
@@ -160,6 +176,10 @@ class WallClock(RunClock):
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         # Nobody is runnable, so time may move: `after_io_wait` moves it once the real wait is over.
+        if self.turns:
+            self.turns.give()
+            return 0.0
+        self.turns.pauses += 1
         due = self._due(deadline)
         if due <= self.reading:
             self._step_to(deadline, due)
@@ -197,8 +217,13 @@ class WallClock(RunClock):
     def after_task_step(self, task: Task) -> None:
         if self._watchdog is not None and self._watchdog.running is task:  # It may have exited: no member any more.
             self._watchdog.leave()
-        if self._parked is not None and not self._runnable:
+        if self._runnable:
+            return
+        if self.turns:
+            self.turns.give()
+        elif self._parked is not None:
             parked, self._parked = self._parked, None
+            self.turns.pauses += 1
             reschedule(parked)
 
     def task_exited(self, task: Task) -> None:
@@ -206,13 +231,17 @@ class WallClock(RunClock):
         self._runnable.discard(task)
 
     async def settle(self) -> None:
-        if self._runnable:
+        while self._runnable or self.turns:
             await self._park()
         self.woken = False
 
     def next_due(self) -> int:
-        left = trio.lowlevel.current_statistics().seconds_to_next_deadline
-        return self._due(self.current_time() + left)
+        # Trio tells how long it is until the deadline. Asked at time 0, that is the deadline itself, not rounded.
+        self._asking = True
+        try:
+            return self._due(trio.lowlevel.current_statistics().seconds_to_next_deadline)
+        finally:
+            self._asking = False
 
     async def step(self, due: int) -> None:
         # A deadline that rounding hides is met one nanosecond later; Trio expires it in its next pass.

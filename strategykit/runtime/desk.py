@@ -68,7 +68,10 @@ class Desk:
     def start(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
         if self.nursery is None:
             raise StrategyError(f"{self.name} isn't running")
-        self.nursery.start_soon(function, *arguments)
+        self.start_in(self.nursery, function, *arguments)
+
+    def start_in(self, nursery: trio.Nursery, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        self.clock.turns.start(nursery, function, *arguments)
 
     def log(self, text: str) -> None:
         self.note(self.name, text)
@@ -136,6 +139,9 @@ class Desk:
         order = self.gateway.submit(self.name, self._one(instrument), side, quantity, **how)
         self.orders.append(order)
         return order
+
+    async def lane_open(self) -> None:
+        await self.gateway.lane.until(lambda: self.gateway.lane_up)
 
     def order_changed(self, order: Order) -> None:
         try:

@@ -72,10 +72,14 @@ class Driver:
         if self.clock.woken or self.wakes or self.engine.local:
             await self.quiet()
 
-    async def follow(self, inbox: Inbox, bell: Doorbell, clock: WallClock, marks: Marks) -> None:
-        """Dispatch what comes, in slices, for ever; each slice has one reading of the clock, kept as a mark."""
+    async def follow(self, inbox: Inbox, bell: Doorbell, clock: WallClock, marks: Marks, done: trio.Event) -> None:
+        """Dispatch what comes, in slices, until `done`; each slice has one reading of the clock, kept as a mark.
+
+        Whoever sets `done` rings the bell. A slice that has begun is dispatched to its end, and a last mark tells how
+        far time went: a re-run stops there, too.
+        """
         waiting = inbox.waiting
-        while True:
+        while not done.is_set():
             if not waiting and not self.wakes and not self.engine.local:
                 await bell.wait()
             else:
@@ -86,6 +90,7 @@ class Driver:
                 marks.mark(clock.reading, count)
             for _ in range(count):
                 await self.dispatch(waiting.popleft())
+        marks.mark(clock.reading, 0)
 
     async def replay(self, items: Iterable[Input], clock: ReplayClock) -> None:
         """Dispatch inputs at their own times. An input that wakes nobody costs no checkpoint."""
@@ -116,7 +121,7 @@ class Driver:
             else:
                 clock.reading = time
             engine.route(event)
-            if clock.woken:
+            if clock.woken or engine.local:
                 await self.quiet()
 
     async def _replay_plain(self, events: Iterable[Event], clock: ReplayClock) -> None:

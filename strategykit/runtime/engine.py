@@ -137,7 +137,6 @@ class Engine:
     """The venue's own count of the account's holdings."""
     account: dict[str, AccountUpdate] = attrs.field(factory=dict, init=False)
     """The venue's last word on the account, by the kind of message."""
-    counts: Counter[type] = attrs.field(factory=Counter, init=False)
     lanes: dict[str, str] = attrs.field(factory=dict, init=False)
     """Lane of each connection."""
     _asks: dict[Ask, deque[Answered]] = attrs.field(factory=dict, init=False)

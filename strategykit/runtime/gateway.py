@@ -159,7 +159,12 @@ class Gateway:
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._tell, self.now())
         self.orders[request.client_order_id] = order
-        if self._send(order, CreateOrder(guid=request.client_order_id, request=request)):
+        try:
+            left = self._send(order, CreateOrder(guid=request.client_order_id, request=request))
+        except LocalProtocolError as exc:
+            order.learn(Evidence.NEVER_LEFT, str(exc))
+            raise
+        if left:
             order.learn(Evidence.LEFT)
         else:
             order.learn(Evidence.NEVER_LEFT, "the command lane is down; nothing was sent")
@@ -300,7 +305,7 @@ class Gateway:
         return [
             order
             for order in self.orders.values()
-            if order.state.doubtful or (order.ending is not None and order.is_open) or order.lost_at is not None
+            if order.is_open and (order.state.doubtful or order.ending is not None or order.lost_at is not None)
         ]
 
     def not_shown(self, shown: set[str], *, asked_at: int, propagation: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import cattrs
 
-from strategykit.errors import TapeError
+from strategykit.errors import RemoteProtocolError, TapeError
 from strategykit.model.codec import make_converter
 from strategykit.net.connection import LOGIN
 from strategykit.net.inbox import Input, InputKind
@@ -92,10 +92,8 @@ def inputs(tape: Tape, dialect: Dialect) -> Iterator[Input | tuple[int, int]]:
         kind, name, time = record.kind, record.connection, record.time
         if kind is Kind.IN or kind is Kind.IN_BINARY:
             frame = record.frame
-            if name in commands:
-                reply = dialect.decode_reply(frame)
-                if reply is not None and reply.guid.startswith(LOGIN):
-                    continue  # Its connection kept it: logins never reach the inbox.
+            if name in commands and _is_login(dialect, frame):
+                continue  # Its connection kept it: logins never reach the inbox.
             yield Input(InputKind.FRAME, name, time, frame)
         elif kind is Kind.OPENED:
             facts = record.facts()
@@ -112,6 +110,14 @@ def inputs(tape: Tape, dialect: Dialect) -> Iterator[Input | tuple[int, int]]:
                 yield Input(InputKind.CONTROL, "control", time, str(word))
         elif kind is Kind.MARK:
             yield record.mark()
+
+
+def _is_login(dialect: Dialect, frame: str | bytes) -> bool:
+    try:
+        reply = dialect.decode_reply(frame)
+    except RemoteProtocolError:
+        return False  # As its connection saw it: it is told where frames are decoded.
+    return reply is not None and reply.guid.startswith(LOGIN)
 
 
 def slices(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, list[Input]]]:

@@ -76,7 +76,8 @@ class RerunReport:
 class _Comparison:
     """The port of a re-run: commands go nowhere but to the comparison with the recorded ones."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, dialect: Dialect) -> None:
+        self._dialect = dialect
         self._recorded: dict[str, deque[Mapping[str, Any]]] = {}
         for facts in contents.commands:
             self._recorded.setdefault(str(facts.get("strategy")), deque()).append(facts)
@@ -87,6 +88,7 @@ class _Comparison:
         self.differences: list[CommandDifference] = []
 
     def command(self, strategy: str, command: Command) -> bool:
+        self._dialect.command(command)  # As live: what the venue can't be told raises.
         facts = command_facts(strategy, command, self._converter)
         waiting = self._recorded.get(strategy)
         recorded = waiting.popleft() if waiting else None
@@ -118,16 +120,16 @@ class _Silence(TapeWires):
 class _PaperComparison(_Comparison):
     """The same for a run whose orders a paper exchange answered: it answers again."""
 
-    def __init__(self, contents: Contents, engine: Callable[[], Engine], clock: ReplayClock) -> None:
-        super().__init__(contents)
+    def __init__(self, contents: Contents, dialect: Dialect, engine: Callable[[], Engine], clock: ReplayClock) -> None:
+        super().__init__(contents, dialect)
         self._engine = engine
         self._clock = clock
 
     def command(self, strategy: str, command: Command) -> bool:
-        super().command(strategy, command)
+        sent = super().command(strategy, command)
         engine = self._engine()
         if engine.paper is None:
-            return False
+            return sent
         engine.local.extend(engine.paper.command(command, self._clock.reading))
         return True
 
@@ -147,7 +149,11 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
     notes, digest, marks = Notes(), Digest(), LastPrices()
     ledger = NullLedger(notes, lambda: clock.reading)
     header = plan.tape.header
-    comparison = _Comparison(contents) if plan.paper is None else _PaperComparison(contents, lambda: run.engine, clock)
+    comparison = (
+        _Comparison(contents, plan.dialect)
+        if plan.paper is None
+        else _PaperComparison(contents, plan.dialect, lambda: run.engine, clock)
+    )
     done = trio.Event()
     try:
         async with trio.open_nursery() as nursery:

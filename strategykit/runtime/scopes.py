@@ -18,6 +18,9 @@ from strategykit.runtime.order import Order
 
 __all__ = ["Freshness", "Holding", "Seat", "fresh_scope", "hold_scope", "working_scope"]
 
+ENTER_WITHIN: Final = 5.0
+"""Seconds that an entry waits for the order lane: longer, and the reason for it may be gone."""
+
 LEAVE_WITHIN: Final = 30.0
 """Seconds that a scope may take to get flat or rid of its orders; then it says what is left."""
 
@@ -26,8 +29,15 @@ class Seat(Protocol):
     """What a scope needs of the strategy's desk."""
 
     def submit(self, side: Side, quantity: Decimal | int, *, instrument: str | None = None) -> Order: ...
+    async def lane_open(self) -> None:
+        """Return when orders can be sent."""
+        ...
+
     def feeds_of(self, instrument: str) -> list[Feed[Any]]: ...
     def log(self, text: str) -> None: ...
+    def start_in(
+        self, nursery: trio.Nursery, function: Callable[..., Awaitable[object]], *arguments: object
+    ) -> None: ...
     def leaving(self, seconds: float) -> AbstractContextManager[trio.CancelScope]:
         """Open a shielded, bounded scope for cleaning up, which a run that is in a hurry can cancel."""
         ...
@@ -40,10 +50,11 @@ class Holding:
     instrument: str
     side: Side
     entry: Order
-    nursery: trio.Nursery
-    exits: list[Order] = attrs.field(factory=list)
+    exits: list[Order]
+    _nursery: trio.Nursery
+    _start_in: Callable[..., None]
     ended_by: str = "block"
-    """``"stop"`` or ``"target"`` if one of these ended it, else ``"block"``."""
+    """``"stop"`` or ``"target"`` if one of these ended it, or what `end` was given; else ``"block"``."""
 
     @property
     def quantity(self) -> Decimal:
@@ -60,12 +71,13 @@ class Holding:
 
     def start(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
         """Start a helper that ends with the block."""
-        self.nursery.start_soon(function, *arguments)
+        self._start_in(self._nursery, function, *arguments)
 
     def end(self, reason: str) -> None:
-        """Cancel the block and get flat."""
-        self.ended_by = reason
-        self.nursery.cancel_scope.cancel()
+        """Cancel the block and get flat; the first reason stands."""
+        if self.ended_by == "block":
+            self.ended_by = reason
+        self._nursery.cancel_scope.cancel()
 
 
 def _price_of(event: object, side: Side) -> float | None:
@@ -105,36 +117,50 @@ async def hold_scope(
     feeds = seat.feeds_of(instrument)
     if (stop is not None or target is not None) and not feeds:
         raise RiskLimit(f"a stop or target on {instrument} needs a stream of its prices; declare one")
+    # A wire that is being restored is no reason to fail; if it takes longer, the order is refused and says why.
+    with trio.move_on_after(ENTER_WITHIN):
+        await seat.lane_open()
     entry = seat.submit(side, quantity, instrument=instrument)
     exits: list[Order] = []
+    raised: Exception | None = None
     try:
         await entry.ended()
         if not entry.filled_quantity:
             raise OrderEnded(f"entry {entry.client_order_id} ended {entry.state.value}: {entry.reason or 'no fill'}")
-        async with trio.open_nursery() as nursery:
-            holding = Holding(instrument, side, entry, nursery, exits)
+        try:
+            async with trio.open_nursery() as nursery:
+                holding = Holding(instrument, side, entry, exits, nursery, seat.start_in)
 
-            def watch(event: object) -> None:
-                price = _price_of(event, side)
-                if price is None:
-                    return
-                gain = (price / float(holding.entry_price) - 1) * side.sign
-                if stop is not None and gain <= -stop:
-                    holding.end("stop")
-                elif target is not None and gain >= target:
-                    holding.end("target")
+                def watch(event: object) -> None:
+                    price = _price_of(event, side)
+                    if price is None:
+                        return
+                    gain = (price / float(holding.entry_price) - 1) * side.sign
+                    if stop is not None and gain <= -stop:
+                        holding.end("stop")
+                    elif target is not None and gain >= target:
+                        holding.end("target")
 
-            if stop is not None or target is not None:
-                for feed in feeds:
-                    feed.watch(watch)
-            try:
-                yield holding
-            finally:
-                for feed in feeds:
-                    feed.unwatch(watch)
-            nursery.cancel_scope.cancel()
+                if stop is not None or target is not None:
+                    for feed in feeds:
+                        feed.watch(watch)
+                try:
+                    yield holding
+                except Exception as exc:
+                    raised = exc
+                    raise
+                finally:
+                    for feed in feeds:
+                        feed.unwatch(watch)
+                nursery.cancel_scope.cancel()
+        except ExceptionGroup as group:
+            # What the block itself raised comes out as it is; only helpers that failed make a group of it.
+            if group.exceptions != (raised,):
+                raise
     finally:
         await _get_flat(seat, entry, exits)
+    if raised is not None:
+        raise raised
 
 
 def _left(entry: Order, exits: list[Order]) -> Decimal:

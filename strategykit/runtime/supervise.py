@@ -100,19 +100,19 @@ class Supervisor:
     def raised(self, receive: object, error: BaseException) -> None:
         """A handler raised: stop its strategy. `receive` is its feed, or what delivers to it."""
         feed = receive if isinstance(receive, Feed) else getattr(receive, "__self__", None)
-        for seat in self.seats:
-            if any(feed is mine for _, mine in seat.rows):
-                seat.fail(error)
+        found = [seat for seat in self.seats if any(feed is mine for _, mine in seat.rows)]
+        if not found:
+            raise error
+        for seat in found:
+            seat.fail(error)
 
     async def run(self) -> None:
         """Run all seats; returns when each has left."""
         async with trio.open_nursery() as nursery:
-            # One after the other, so that what they ask for at the start has a stated order.
             for seat in self.seats:
                 self._declare(seat)
             for seat in self.seats:
-                nursery.start_soon(self._run_seat, seat)
-                await _let_run(seat)
+                seat.desk.start_in(nursery, self._run_seat, seat)
 
     def _declare(self, seat: Seat) -> None:
         now = self.now()
@@ -136,7 +136,7 @@ class Supervisor:
                     await self._warm(seat)
                     seat.state = "running"
                     await seat.strategy.run()
-                    if _reacts(seat.strategy) or nursery.child_tasks:
+                    if _reacts(seat.strategy):
                         await trio.sleep_forever()
         except* Exception as group:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
             seat.fail(_plain(group))
@@ -156,7 +156,7 @@ class Supervisor:
         with trio.move_on_after(WARM_WITHIN):
             async with trio.open_nursery() as nursery:
                 for feed in cold:
-                    nursery.start_soon(self._load, seat, feed)
+                    seat.desk.start_in(nursery, self._load, seat, feed)
         for feed in cold:
             if not feed.warm:
                 reason = f"{feed.stream.label}: its history of {feed.history} bars didn't come in {WARM_WITHIN:g} s"
@@ -175,7 +175,10 @@ class Supervisor:
             elif not feed.warm:
                 bars = [row for row in rows if isinstance(row, Bar)]
                 # The last one may still be forming; the live stream tells its end.
-                feed.warmed([bar for bar in bars if bar.open_time + bar.interval <= self.now()])
+                try:
+                    feed.warmed([bar for bar in bars if bar.open_time + bar.interval <= self.now()])
+                except Exception as exc:  # noqa: BLE001 - a strategy's boundary: handlers get the bars that came early
+                    seat.fail(exc)
             came.set()
 
         ask = AskBars(
@@ -207,12 +210,6 @@ class Supervisor:
         for row, feed in seat.rows:
             if not self.stopping:
                 self.engine.release(row, seat.name, feed.deliver)
-
-
-async def _let_run(seat: Seat) -> None:
-    """Give a seat its first steps before the next one gets its own."""
-    while seat.state == "waiting":
-        await trio.lowlevel.checkpoint()
 
 
 def _reacts(strategy: Strategy) -> bool:

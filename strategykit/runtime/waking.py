@@ -9,6 +9,8 @@ import attrs
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
+from strategykit.runtime.turns import wake_alone
+
 __all__ = ["Doorbell", "Signal", "Wakes"]
 
 
@@ -29,8 +31,8 @@ class Doorbell:
     async def wait(self) -> None:
         """Return once it has been rung since the last return."""
         if self._rung:
-            self._rung = False
             await trio.lowlevel.checkpoint()
+            self._rung = False
             return
         self._task = current_task()
 
@@ -66,7 +68,7 @@ class Wakes:
         """Make the oldest one runnable, unless it was cancelled meanwhile."""
         task = self._queue.popleft().task
         if task is not None:
-            reschedule(task)
+            wake_alone(task)
 
 
 @attrs.define(eq=False)

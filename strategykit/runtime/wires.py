@@ -57,11 +57,13 @@ class LivePort:
     """Orders to a venue, each on the tape before it goes."""
 
     venue: LiveVenue
+    dialect: Dialect
     ledger: NullLedger
     converter: Any
     engine: Callable[[], Engine]
 
     def command(self, strategy: str, command: Command) -> bool:
+        self.dialect.command(command)  # What the venue can't be told raises here, before anything is on the tape.
         session = self.engine().sessions.get(_COMMANDS_CONNECTION)
         # Whether the lane is up is what the run has been told, not what the socket knows by now: a re-run is told
         # the same. What is sent into a wire that has just broken ends unanswered, and that is dealt with.
