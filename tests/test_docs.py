@@ -46,7 +46,6 @@ WITHIN: Final = 60.0
 """Seconds for one command on a machine that does other things, too."""
 
 _FENCE: Final = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_TIME: Final = re.compile(r"(?P<unit>ms|[smh])")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -305,3 +304,29 @@ def order_table() -> str:
         cells = ["" if end is None else "=" if end is state else f"**{end.value}**" for state, end in ends]
         rows.append(f"| {item.value} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("shown", "output", "lacking"),
+    [
+        (["re-run: 20 of 20 equal"], "re-run: 7 of 7 equal\n", None),
+        (["│ cross │ ended │ …"], "┃ cross    ┃ ended ┃  3 ┃\n", None),
+        (["│ cross │ ended │ …"], "│ cross    │ failed │  3 │\n", "│ cross │ ended │ …"),
+        (["first", "second"], "second\nfirst\n", "second"),
+        (["tape: tapes/20261121-102042-980-cross"], "tape: tapes/20270101-000000-001-cross\n", None),
+        (
+            ["tape: tapes/20261121-102042-980-cross"],
+            "tape: tapes/20270101-000000-001-maker\n",
+            "tape: tapes/20261121-102042-980-cross",
+        ),
+    ],
+)
+def test_shown_output_matches_but_for_numbers_and_widths(shown: list[str], output: str, lacking: str | None) -> None:
+    assert missing(shown, output) == lacking
+
+
+def test_times_are_capped_and_nothing_else_is() -> None:
+    assert (
+        shortened('run x.py --for 1h30m --latency 50ms\nfor = "8h"\n')
+        == 'run x.py --for 1.5s --latency 50ms\nfor = "1.5s"\n'
+    )
