@@ -47,7 +47,8 @@ def _split(url: str) -> tuple[SplitResult, str | None, int | None]:
         parts = urlsplit(url)
         return parts, parts.hostname, parts.port
     except ValueError as exc:  # A port that is no number, or a bracket that isn't closed.
-        raise ConfigError(f"address {url!r} can't be read: {exc}") from None
+        shown = "that holds an @" if "@" in url else repr(url)  # It may be a password's.
+        raise ConfigError(f"address {shown} can't be read: {exc}") from None
 
 
 def split_url(url: str) -> Target:

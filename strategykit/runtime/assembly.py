@@ -6,8 +6,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -20,8 +19,9 @@ from strategykit.runtime.clock import RunClock
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine, Watcher, Wires
-from strategykit.runtime.gateway import Gateway, OrderPort
+from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.housekeeping import keep_fresh, keep_house
+from strategykit.runtime.ports import OrderPort
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
 from strategykit.runtime.supervise import Seat, Supervisor
@@ -88,6 +88,8 @@ class Run:
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None
     """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
     nursery: trio.Nursery
+    over: bool = attrs.field(default=False, init=False)
+    """Whether the strategies have left and nothing is in doubt, as far as that could be had."""
 
     async def play(self) -> None:
         """Open what the account needs, load reference data, run the strategies, and leave nothing in doubt.
@@ -95,6 +97,12 @@ class Run:
         Raises:
             ConnectionLost: The venue wasn't ready in time.
         """
+        try:
+            await self._play()
+        finally:
+            self.over = True
+
+    async def _play(self) -> None:
         if self.live:
             self.clock.turns.start(self.nursery, keep_house, self.engine, self.clock)
         elif any(
@@ -195,7 +203,9 @@ def assemble(
     def now() -> int:
         return clock.reading
 
-    start = partial(clock.turns.start, nursery)
+    def start(function: Callable[..., Any], *arguments: object) -> None:
+        if not run.over:  # Late news of a venue starts nothing any more.
+            clock.turns.start(nursery, function, *arguments)
 
     # The gateway, its reconciler, the engine and the supervisor call each other; each is made whole from functions
     # that look the others up when they are called, which is never before all of them exist.
@@ -239,7 +249,7 @@ def assemble(
         require_history=require_history,
     )
     driver = Driver(engine=engine, clock=clock, wakes=wakes)
-    return Run(
+    run = Run(
         engine=engine,
         gateway=gateway,
         reconciler=reconciler,
@@ -253,6 +263,7 @@ def assemble(
         paper=paper,
         nursery=nursery,
     )
+    return run
 
 
 def _seat(

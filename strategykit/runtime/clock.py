@@ -156,7 +156,7 @@ class WallClock(RunClock):
         watchdog: Told of every step that a task of the run takes.
     """
 
-    __slots__ = ("_asking", "_idle", "_members", "_runnable", "_watchdog", "wall")
+    __slots__ = ("_asking", "_idle", "_members", "_next", "_runnable", "_watchdog", "wall")
 
     def __init__(self, wall: Callable[[], int], watchdog: Watchdog | None = None) -> None:
         super().__init__(wall())
@@ -166,6 +166,7 @@ class WallClock(RunClock):
         self._runnable: set[Task] = set()
         self._idle: float | None = None
         self._asking = False
+        self._next = math.inf
 
     def current_time(self) -> float:
         return 0.0 if self._asking else super().current_time()
@@ -239,12 +240,13 @@ class WallClock(RunClock):
         # Trio tells how long it is until the deadline. Asked at time 0, that is the deadline itself, not rounded.
         self._asking = True
         try:
-            return self._due(trio.lowlevel.current_statistics().seconds_to_next_deadline)
+            self._next = trio.lowlevel.current_statistics().seconds_to_next_deadline
         finally:
             self._asking = False
+        return self._due(self._next)
 
     async def step(self, due: int) -> None:
-        # A deadline that rounding hides is met one nanosecond later; Trio expires it in its next pass.
-        self.reading = due if due > self.reading else self.reading + 1
+        # Not beyond a deadline that has passed already, such as one set just now: Trio meets it in its next pass.
+        self._step_to(self._next, due)
         await trio.lowlevel.checkpoint()
         await self.settle()

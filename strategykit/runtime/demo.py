@@ -75,7 +75,10 @@ def open_venue_process(*, seed: int = 1, extra: Sequence[str] = ()) -> Generator
         StrategykitError: It didn't come up.
     """
     command = [sys.executable, "-m", "strategykit", "sim", "alor", "--port", "0", "--seed", str(seed), "--json", *extra]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+    # In a session of its own: Ctrl-C is ours, and the venue has to outlive the strategies.
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         giving_up = threading.Timer(_START_WITHIN, process.kill)
         giving_up.start()
         try:

@@ -6,10 +6,9 @@ Rules (RELIABILITY section 1): nothing is sent twice, a fill counts once, and an
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 import trio
@@ -23,16 +22,17 @@ from strategykit.model.orders import (
     Command,
     CreateOrder,
     Evidence,
-    OrderRequest,
     OrderState,
-    OrderType,
     TimeInForce,
 )
+from strategykit.runtime.fill_memory import FillMemory
 from strategykit.runtime.order import Order
+from strategykit.runtime.ports import OrderEar, OrderPort, Pending
+from strategykit.runtime.requests import make_request, tick_price
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.dialect import Reply
 
-__all__ = ["Gateway", "OrderPort"]
+__all__ = ["Gateway"]
 
 REPLY_WITHIN: Final = 5.0
 """Seconds until an unanswered command makes its order doubtful and its wire suspect. ALOR answers in well under 1 s;
@@ -42,33 +42,7 @@ _TRIES: Final = 50
 """Amends and cancels an order; more means that it and the venue disagree."""
 
 _REMEMBERED: Final = 1_000
-"""Fills for numbers not known yet, kept until a reply names the number; the rest are other people's."""
-
-
-class OrderPort(Protocol):
-    """The way to where orders are answered: a live venue, a simulated one, or a recording."""
-
-    def command(self, strategy: str, command: Command) -> bool:
-        """Send at once, without blocking; False if nothing can have left."""
-        ...
-
-    def suspect(self, reason: str) -> None:
-        """The command lane didn't answer in time: have it dropped and opened anew."""
-        ...
-
-
-@attrs.define(eq=False)
-class _Pending:
-    order: Order
-    command: Command
-    answered: trio.Event = attrs.field(factory=trio.Event)
-
-
-class OrderEar(Protocol):
-    """A strategy, as the gateway tells it what happened."""
-
-    def order_changed(self, order: Order) -> None: ...
-    def order_filled(self, order: Order, fill: Fill) -> None: ...
+"""Other people's orders that are shown, and contradictions that are kept."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -94,10 +68,9 @@ class Gateway:
     """What the venue said that can't be; a line each."""
     _ears: dict[str, OrderEar] = attrs.field(factory=dict, init=False)
     _counts: dict[str, int] = attrs.field(factory=dict, init=False)
-    _pending: dict[str, _Pending] = attrs.field(factory=dict, init=False)
+    _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
-    _seen: set[tuple[str, str, Side]] = attrs.field(factory=set, init=False)
-    _early: OrderedDict[tuple[str, str, Side], Fill] = attrs.field(factory=OrderedDict, init=False)
+    _fills: FillMemory = attrs.field(factory=FillMemory, init=False)
     lane_up: bool = attrs.field(default=False, init=False)
     lane: Signal = attrs.field(init=False)
     """Notified when the command lane opens or ends."""
@@ -132,28 +105,15 @@ class Gateway:
         """
         known = self.instrument(instrument)
         number = self._counts.get(strategy, 0) + 1
-        amount = Decimal(quantity)
-        if not amount.is_finite() or amount <= 0 or amount != amount.to_integral_value():
-            raise RiskLimit(f"{strategy}: quantity must be a whole number of lots above 0, not {quantity}")
-        price = self._price(known, limit, side, "limit")
-        trigger = self._price(known, stop, side.opposite, "stop")
-        kinds = {
-            (False, False): OrderType.MARKET,
-            (True, False): OrderType.LIMIT,
-            (False, True): OrderType.STOP,
-            (True, True): OrderType.STOP_LIMIT,
-        }
-        request = OrderRequest(
-            client_order_id=f"{self.tag}-{strategy}-{number}",
-            account=self.account,
-            instrument=instrument,
-            side=side,
-            quantity=amount,
-            type=kinds[price is not None, trigger is not None],
-            price=price,
-            stop_price=trigger,
+        request = make_request(
+            f"{self.tag}-{strategy}-{number}",
+            self.account,
+            known,
+            side,
+            quantity,
+            limit=limit,
+            stop=stop,
             time_in_force=time_in_force,
-            board=known.board,
             display_quantity=display_quantity,
         )
         self._counts[strategy] = number
@@ -187,7 +147,7 @@ class Gateway:
             raise OrderRefused(f"{order.client_order_id} can't be amended while it is {order.state.value}")
         request = order.request
         known = self.instrument(request.instrument)
-        price = request.price if limit is None else self._price(known, limit, request.side, "limit")
+        price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
         lots = order.remaining if quantity is None else quantity
         if lots <= 0:
             raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
@@ -270,29 +230,24 @@ class Gateway:
 
     def filled(self, fill: Fill) -> bool:
         """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
-        # The side belongs to it: where two orders of the account meet, both fills carry one number.
-        key = (fill.instrument, fill.trade_id, fill.side)
-        if key in self._seen:
+        if self._fills.counted(fill):
             return True
         order = self._find(fill.client_order_id, fill.venue_order_id)
         if order is None:
-            self._early[key] = fill
-            if len(self._early) > _REMEMBERED:
-                self._early.popitem(last=False)
+            self._fills.keep(fill)
             return False
         number = fill.venue_order_id
         if order.venue_order_id is None:
             self._number(order, number)
         elif number not in order.filled_by_number and order.amending is not None:
             self._renumber(order, number)
-        order.filled_by_number[number] = order.filled_by_number.get(number, Decimal(0)) + fill.quantity
-        order.fills_seen.append(fill)
+        order.add(fill)
         ear = self._ears.get(order.strategy)
         if ear is not None:
             ear.order_filled(order, fill)
-        self._seen.add(key)  # After it was applied: a fill that failed halfway would be lost otherwise.
+        self._fills.count(fill)
         if order.filled_quantity > order.quantity:
-            self._contradict(f"{order.client_order_id}: {order.filled_quantity} lots filled of {order.quantity}")
+            self.contradict(f"{order.client_order_id}: {order.filled_quantity} lots filled of {order.quantity}")
         whole = order.remaining <= 0
         self._learn(order, Evidence.ALL_FILLED if whole else Evidence.PART_FILLED)
         self._settle_ending(order)
@@ -302,30 +257,7 @@ class Gateway:
 
     def doubtful(self) -> list[Order]:
         """Give the orders that the venue has to be asked about."""
-        return [
-            order
-            for order in self.orders.values()
-            if order.is_open and (order.state.doubtful or order.ending is not None or order.lost_at is not None)
-        ]
-
-    def not_shown(self, shown: set[str], *, asked_at: int, propagation: int) -> None:
-        """An authoritative list of all orders, asked for at `asked_at`, shows the client ids and numbers `shown`.
-
-        An order that may have been lost on its way, long enough ago, isn't there: it never came to be.
-        """
-        for order in self.doubtful():
-            if order.client_order_id in shown or order.venue_order_id in shown:
-                if not order.state.doubtful and order.ending is None:
-                    order.lost_at = None
-                continue
-            lost = order.lost_at
-            if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
-                if lost is not None and asked_at - lost >= propagation:
-                    order.lost_at = None
-                    order.learn(Evidence.NOT_FOUND, f"the venue doesn't have it ({order.reason})")
-            elif lost is not None and asked_at - lost >= propagation:
-                order.lost_at = None
-                self._contradict(f"{order.client_order_id}: the venue no longer shows order {order.venue_order_id}")
+        return [order for order in self.orders.values() if order.uncertain]
 
     # Inside
 
@@ -340,25 +272,14 @@ class Gateway:
             raise RiskLimit(f"no instrument {symbol!r} in this run; declare a stream of it in the strategy")
         return known
 
-    def _price(self, known: Instrument, price: Decimal | float | None, side: Side, what: str) -> Decimal | None:
-        if price is None:
-            return None
-        exact = Decimal(str(price))
-        if not exact.is_finite():
-            raise RiskLimit(f"{known.symbol}: {what} {price} isn't a price")
-        rounded = known.round_price(exact, side=side)
-        if isinstance(price, Decimal) and rounded != exact:
-            raise RiskLimit(f"{known.symbol}: {what} {price} isn't a multiple of the tick {known.tick}")
-        return rounded
-
     def _send(self, order: Order, command: Command) -> bool:
         if not self.port.command(order.strategy, command):
             return False
-        pending = self._pending[command.guid] = _Pending(order, command)
+        pending = self._pending[command.guid] = Pending(order, command)
         self.start(self._watch, pending)
         return True
 
-    async def _watch(self, pending: _Pending) -> None:
+    async def _watch(self, pending: Pending) -> None:
         """See to it that a command is answered, or known to be unanswered."""
         with trio.move_on_after(REPLY_WITHIN):
             await pending.answered.wait()
@@ -368,7 +289,7 @@ class Gateway:
             self._lose(pending, reason)
             self.port.suspect(reason)
 
-    def _lose(self, pending: _Pending, reason: str) -> None:
+    def _lose(self, pending: Pending, reason: str) -> None:
         self._pending.pop(pending.command.guid, None)
         pending.answered.set()
         order = pending.order
@@ -392,7 +313,7 @@ class Gateway:
         elif order.state in (OrderState.SENT, OrderState.UNKNOWN):
             order.learn(Evidence.REFUSED, words)
         else:
-            self._contradict(f"{order.client_order_id}: refused ({words}), though it is {order.state.value}")
+            self.contradict(f"{order.client_order_id}: refused ({words}), though it is {order.state.value}")
             self.doubt()
 
     def _amended(self, order: Order, reply: Reply, words: str) -> None:
@@ -406,31 +327,16 @@ class Gateway:
         order.changed.notify()
 
     def _renumber(self, order: Order, number: str) -> None:
-        """The amend took effect: the order goes on under `number`, with what was filled before carried over."""
-        wanted = order.amending
-        if wanted is None:
-            raise LocalProtocolError(f"{order.client_order_id} isn't being amended")
-        before = order.venue_order_id
-        if before is not None:
-            order.filled_by_number.setdefault(before, Decimal(0))
-        order.carried = sum((lots for held, lots in order.filled_by_number.items() if held != number), Decimal(0))
-        order.request, order.amending, order.ending = wanted, None, None
-        order.venue_order_id = number
-        order.filled_by_number.setdefault(number, Decimal(0))
-        self._by_number[number] = order
+        order.renumber(number)
+        self._number(order, number)
         self._tell(order)
         order.changed.notify()
-        self._take_early(number)
 
     def _number(self, order: Order, number: str) -> None:
-        order.venue_order_id = number
+        order.take_number(number)
         self._by_number[number] = order
-        order.filled_by_number.setdefault(number, Decimal(0))
-        self._take_early(number)
-
-    def _take_early(self, number: str) -> None:
-        for key in [key for key, fill in self._early.items() if fill.venue_order_id == number]:
-            self.filled(self._early.pop(key))
+        for fill in self._fills.take(number):
+            self.filled(fill)
 
     def _find(self, client_order_id: str | None, number: str) -> Order | None:
         if client_order_id is not None:
@@ -440,49 +346,38 @@ class Gateway:
         return self._by_number.get(number)
 
     def _fold(self, order: Order, update: OrderUpdate) -> None:
-        match update.status:
-            case OrderStatus.WORKING:
-                have = order.filled_by_number.get(update.venue_order_id, Decimal(0))
-                self._learn(order, Evidence.PART_FILLED if have else Evidence.ACCEPTED)
-                if update.filled > have:
-                    self._doubt_later()
-                if not order.state.doubtful and order.ending is None:
-                    order.lost_at = None
-                if order.cancel_wanted:
-                    self._cancel_if_possible(order)
-            case OrderStatus.FILLED:
-                order.ending = (Evidence.ALL_FILLED, update.venue_order_id, update.filled)
-            case OrderStatus.CANCELLED:
-                order.ending = (Evidence.CANCELLED, update.venue_order_id, update.filled)
-            case OrderStatus.EXPIRED:
-                order.ending = (Evidence.EXPIRED, update.venue_order_id, update.filled)
-            case OrderStatus.REJECTED:
-                order.ending = (Evidence.REFUSED, update.venue_order_id, update.filled)
         if update.reason:
             order.reason = update.reason
-        self._settle_ending(order)
+        if update.status is not OrderStatus.WORKING:
+            order.note_end(update)
+            self._settle_ending(order)
+            return
+        have = order.filled_by_number.get(update.venue_order_id, Decimal(0))
+        self._learn(order, Evidence.PART_FILLED if have else Evidence.ACCEPTED)
+        if update.filled > have:
+            self._doubt_later()
+        if not order.state.doubtful and order.ending is None:
+            order.lost_at = None
+        if order.cancel_wanted:
+            self._cancel_if_possible(order)
 
     def _settle_ending(self, order: Order) -> None:
         """End the order once every fill that the venue counts has been told; until then it waits for them."""
         if order.ending is None or order.amending is not None:
             return
-        evidence, number, counted = order.ending
-        if order.filled_by_number.get(number, Decimal(0)) < counted:
+        evidence = order.take_end()
+        if evidence is None:
             self._doubt_later()
-            return
-        order.ending = order.lost_at = None
-        if order.is_open:
-            if evidence is Evidence.REFUSED and order.filled_quantity:
-                evidence = Evidence.CANCELLED  # What was left of it was refused.
+        elif order.is_open:
             self._learn(order, evidence)
 
     def _learn(self, order: Order, evidence: Evidence) -> None:
         try:
             order.learn(evidence)
         except LocalProtocolError as exc:
-            self._contradict(f"{order.client_order_id}: {exc}")
+            self.contradict(f"{order.client_order_id}: {exc}")
 
-    def _contradict(self, line: str) -> None:
+    def contradict(self, line: str) -> None:
         self.contradictions.append(line)
         del self.contradictions[:-_REMEMBERED]
 
@@ -491,7 +386,7 @@ class Gateway:
             return
         self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
         if tries > _TRIES:
-            self._contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
+            self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
             order.cancel_wanted = False
             return
         guid = f"{order.client_order_id}-c{tries}"

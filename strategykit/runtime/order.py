@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
-from strategykit.errors import OrderEnded, OrderRefused
-from strategykit.model.events import Fill, Side
+from strategykit.errors import LocalProtocolError, OrderEnded, OrderRefused
+from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import Evidence, OrderRequest, OrderState, next_state
 from strategykit.runtime.waking import Signal
 
 __all__ = ["Order", "OrderKeeper"]
+
+
+_ENDS: Final = {
+    OrderStatus.FILLED: Evidence.ALL_FILLED,
+    OrderStatus.CANCELLED: Evidence.CANCELLED,
+    OrderStatus.EXPIRED: Evidence.EXPIRED,
+    OrderStatus.REJECTED: Evidence.REFUSED,
+}
 
 
 class OrderKeeper(Protocol):
@@ -102,6 +110,11 @@ class Order:
         """Whether it can still be filled, as far as is known."""
         return not self.state.terminal
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether the venue has to be asked how it stands."""
+        return self.is_open and (self.state.doubtful or self.ending is not None or self.lost_at is not None)
+
     def learn(self, evidence: Evidence, reason: str = "") -> None:
         """Fold what happened into the state. For the gateway.
 
@@ -113,6 +126,46 @@ class Order:
             self.reason = reason
         self.told(self)
         self.changed.notify()
+
+    def take_number(self, number: str) -> None:
+        """The venue numbered it. For the gateway."""
+        self.venue_order_id = number
+        self.filled_by_number.setdefault(number, Decimal(0))
+
+    def add(self, fill: Fill) -> None:
+        """Count a fill. For the gateway, which sees to it that none counts twice."""
+        number = fill.venue_order_id
+        self.filled_by_number[number] = self.filled_by_number.get(number, Decimal(0)) + fill.quantity
+        self.fills_seen.append(fill)
+
+    def renumber(self, number: str) -> None:
+        """An amend took effect: it goes on under `number`, with what was filled before carried over. For the gateway.
+
+        Raises:
+            LocalProtocolError: It isn't being amended.
+        """
+        if self.amending is None:
+            raise LocalProtocolError(f"{self.client_order_id} isn't being amended")
+        if self.venue_order_id is not None:
+            self.filled_by_number.setdefault(self.venue_order_id, Decimal(0))
+        self.carried = sum((lots for held, lots in self.filled_by_number.items() if held != number), Decimal(0))
+        self.request, self.amending, self.ending = self.amending, None, None
+        self.take_number(number)
+
+    def note_end(self, update: OrderUpdate) -> None:
+        """The venue says that it ended; `take_end` tells when that may be believed. For the gateway."""
+        self.ending = (_ENDS[update.status], update.venue_order_id, update.filled)
+
+    def take_end(self) -> Evidence | None:
+        """Give how it ended, once all fills that the venue counts have been told; None until then. For the gateway."""
+        if self.ending is None:
+            return None
+        evidence, number, counted = self.ending
+        if self.filled_by_number.get(number, Decimal(0)) < counted:
+            return None
+        self.ending = self.lost_at = None
+        # Of an order that is refused after a part of it was filled, what was left is gone.
+        return Evidence.CANCELLED if evidence is Evidence.REFUSED and self.filled_quantity else evidence
 
     async def accepted(self) -> None:
         """Wait until the venue has accepted it.

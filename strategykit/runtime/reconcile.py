@@ -10,11 +10,12 @@ import trio
 
 from strategykit.model.events import Event, Fill, OrderUpdate
 from strategykit.model.instruments import Instrument
+from strategykit.model.orders import Evidence, OrderState
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.waking import Signal
 from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades
 
-__all__ = ["Reconciler"]
+__all__ = ["Reconciler", "note_missing"]
 
 PROPAGATION: Final = 2_000_000_000
 """Nanoseconds that a venue may take until an order that reached it shows in its lists."""
@@ -89,7 +90,7 @@ class Reconciler:
                         shown.add(row.client_order_id)
                     gateway.updated(row)
         if whole:
-            gateway.not_shown(shown, asked_at=asked_at, propagation=PROPAGATION)
+            note_missing(gateway, shown, asked_at=asked_at)
         return whole
 
     async def _answer(self, ask: Ask) -> tuple[Sequence[Event | Instrument] | None, str]:
@@ -104,3 +105,23 @@ class Reconciler:
         with trio.move_on_after(ANSWER_WITHIN):
             await came.wait()
         return answer[0] if answer else (None, f"nothing within {ANSWER_WITHIN:g} s")
+
+
+def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
+    """An authoritative list of all orders, asked for at `asked_at`, shows the client ids and numbers `shown`.
+
+    An order that may have been lost on its way, long enough ago, isn't there: it never came to be.
+    """
+    for order in gateway.doubtful():
+        if order.client_order_id in shown or order.venue_order_id in shown:
+            if not order.state.doubtful and order.ending is None:
+                order.lost_at = None
+            continue
+        lost = order.lost_at
+        if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
+            if lost is not None and asked_at - lost >= PROPAGATION:
+                order.lost_at = None
+                order.learn(Evidence.NOT_FOUND, f"the venue doesn't have it ({order.reason})")
+        elif lost is not None and asked_at - lost >= PROPAGATION:
+            order.lost_at = None
+            gateway.contradict(f"{order.client_order_id}: the venue no longer shows order {order.venue_order_id}")
