@@ -1,6 +1,7 @@
 # make demo    install into .venv, then show a whole session: venue, strategies, faults, tape, re-run
 # make test    install, then lint, types, tests with coverage
 # make bench   install, then the speed measurements
+# make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make clean   remove what these made
 #
@@ -43,6 +44,12 @@ RATE ?= 10000
 
 soak: setup
 	@$(BIN)/python -m benchmarks.soak_live --seconds $(SECONDS) --rate $(RATE)
+
+N ?= 20
+SEED ?= 1
+
+faults: setup
+	@$(BIN)/python -m benchmarks.faults_live -n $(N) --seed $(SEED)
 
 setup: $(STAMP)
 
