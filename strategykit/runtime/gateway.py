@@ -72,11 +72,8 @@ class Gateway:
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
     _fills: FillMemory = attrs.field(factory=FillMemory, init=False)
     lane_up: bool = attrs.field(default=False, init=False)
-    lane: Signal = attrs.field(init=False)
+    lane: Signal = attrs.field(init=False, default=attrs.Factory(lambda self: Signal(self.wakes), takes_self=True))
     """Notified when the command lane opens or ends."""
-
-    def __attrs_post_init__(self) -> None:
-        self.lane = Signal(self.wakes)
 
     def listen(self, strategy: str, ear: OrderEar) -> None:
         """Tell `ear` of everything that happens to the orders of `strategy`."""
@@ -137,7 +134,7 @@ class Gateway:
         order.cancel_wanted = True
         self._cancel_if_possible(order)
 
-    def amend_nowait(self, order: Order, *, limit: Decimal | None, quantity: Decimal | None) -> None:
+    def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None:
         """Replace limit, or the lots that are still to be filled.
 
         Raises:
@@ -267,10 +264,9 @@ class Gateway:
             ear.order_changed(order)
 
     def instrument(self, symbol: str) -> Instrument:
-        known = self.instruments.get(symbol)
-        if known is None:
+        if symbol not in self.instruments:
             raise RiskLimit(f"no instrument {symbol!r} in this run; declare a stream of it in the strategy")
-        return known
+        return self.instruments[symbol]
 
     def _send(self, order: Order, command: Command) -> bool:
         if not self.port.command(order.strategy, command):
@@ -295,8 +291,8 @@ class Gateway:
         order = pending.order
         order.lost_at = self.now()
         if isinstance(pending.command, AmendOrder):
-            order.amend_refusal = OrderRefused(f"{order.client_order_id}: outcome of the amend unknown: {reason}")
-            order.amending = None
+            refusal = OrderRefused(f"{order.client_order_id}: outcome of the amend unknown: {reason}")
+            order.amend_refusal, order.amending = refusal, None
             self._settle_ending(order)
         if order.is_open:
             order.learn(Evidence.ANSWER_LOST, reason)
@@ -317,14 +313,15 @@ class Gateway:
             self.doubt()
 
     def _amended(self, order: Order, reply: Reply, words: str) -> None:
-        if reply.ok:
-            if order.amending is not None:
-                self._renumber(order, reply.venue_order_id or order.venue_order_id or "")
-            return
-        order.amend_refusal = OrderRefused(f"{order.client_order_id}: {words}", code=reply.code, words=reply.message)
-        order.amending = None
-        self._settle_ending(order)
-        order.changed.notify()
+        if not reply.ok:
+            refusal = OrderRefused(f"{order.client_order_id}: {words}", code=reply.code, words=reply.message)
+            order.amend_refusal, order.amending = refusal, None
+            self._settle_ending(order)
+            order.changed.notify()
+        elif order.amending is not None:
+            self._renumber(order, reply.venue_order_id or order.venue_order_id or "")
+        if order.cancel_wanted and order.is_open:
+            self._cancel_if_possible(order)
 
     def _renumber(self, order: Order, number: str) -> None:
         order.renumber(number)

@@ -28,7 +28,7 @@ class OrderKeeper(Protocol):
     """What a handle asks of the gateway."""
 
     def cancel_nowait(self, order: Order) -> None: ...
-    def amend_nowait(self, order: Order, *, limit: Decimal | None, quantity: Decimal | None) -> None: ...
+    def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None: ...
 
 
 @attrs.define(eq=False, repr=False)
@@ -222,7 +222,7 @@ class Order:
         self.amend_refusal = None
         self.keeper.amend_nowait(
             self,
-            limit=None if limit is None else Decimal(str(limit)),
+            limit=limit,
             quantity=None if quantity is None else Decimal(quantity),
         )
         await self.changed.until(lambda: self.amending is None or self.state.terminal)

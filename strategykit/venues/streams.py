@@ -40,6 +40,10 @@ PRIVATE: Final = frozenset(
 """Streams of an account. They travel on the orders lane, away from market data."""
 
 
+_UNITS: Final = ((86_400 * 10**9, "d"), (3_600 * 10**9, "h"), (60 * 10**9, "m"))
+"""Nanoseconds, and how intervals are written."""
+
+
 @attrs.frozen(kw_only=True)
 class Stream:
     """One stream, as a value: strategies that want equal streams share one subscription."""
@@ -69,8 +73,9 @@ class Stream:
 
     @property
     def label(self) -> str:
-        """For people: ``"bars SBER 60s"``."""
+        """For people: ``"bars SBER 1m"``."""
         parts = [self.kind.value, self.instrument or self.account or ""]
         if self.interval is not None:
-            parts.append(f"{self.interval / 1e9:g}s")
+            unit, name = next((item for item in _UNITS if self.interval % item[0] == 0), (10**9, "s"))
+            parts.append(f"{self.interval / unit:g}{name}")
         return " ".join(part for part in parts if part)

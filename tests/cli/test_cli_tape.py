@@ -52,7 +52,7 @@ def test_info_says_what_it_holds(tape: Path, capsys: pytest.CaptureFixture[str])
 
     out = capsys.readouterr().out
     assert "alor" in out
-    assert "bars SBER 60s" in out
+    assert "bars SBER 1m" in out
     assert "reset [by peer]" in out, "words in brackets are no markup"
     assert "2026-03-08 20:00:00.000" in out
     assert "sealed" in out

@@ -18,7 +18,7 @@ def test_streams_of_an_account_travel_apart_from_market_data(kind: StreamKind) -
 @pytest.mark.parametrize(
     ("stream", "label"),
     [
-        (Stream(kind=StreamKind.BARS, instrument="SBER", interval=60_000_000_000), "bars SBER 60s"),
+        (Stream(kind=StreamKind.BARS, instrument="SBER", interval=60_000_000_000), "bars SBER 1m"),
         (Stream(kind=StreamKind.BARS, instrument="SBER", interval=500_000_000), "bars SBER 0.5s"),
         (Stream(kind=StreamKind.ORDERS, account="D1"), "orders D1"),
         (Stream(kind=StreamKind.TRADES), "trades"),
