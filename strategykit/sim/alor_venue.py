@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from strategykit.model.events import Event
 from strategykit.sim.access import Access
@@ -38,6 +38,9 @@ from strategykit.venues.streams import StreamKind
 
 __all__ = ["AlorVenue", "LogEntry"]
 
+_NUMBERS_AN_ERA: Final = 10_000_000
+"""Numbers of orders and trades that are left free for what was given out before the venue forgot it."""
+
 _EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
 
 
@@ -66,6 +69,7 @@ class AlorVenue:
         self._sessions: dict[Session, None] = {}
         self._late: list[tuple[int, int, Session, bytes]] = []
         self._number = count()
+        self._eras = count()
         self._open_market(now, log=deque(maxlen=config.log_size))
 
     @property
@@ -152,7 +156,7 @@ class AlorVenue:
         self._open_market(now, log=self._desk.log)
 
     def _open_market(self, now: int, *, log: deque[LogEntry]) -> None:
-        self.market = _make_market(self.config, now)
+        self.market = _make_market(self.config, now, numbered_from=_NUMBERS_AN_ERA * next(self._eras))
         encoder = Encoder(self.market)
         self.publisher = Publisher(self.market, encoder)
         self._desk = Desk(self.market, self._publish, remembered=self.config.commands_remembered, log=log)
@@ -257,7 +261,7 @@ class AlorVenue:
             session.send(payload)
 
 
-def _make_market(config: AlorVenueConfig, now: int) -> VenueMarket:
+def _make_market(config: AlorVenueConfig, now: int, *, numbered_from: int) -> VenueMarket:
     accounts = dict.fromkeys(config.portfolios, config.cash)
     if config.source is not None:
         return RecordedVenueMarket(
@@ -272,4 +276,5 @@ def _make_market(config: AlorVenueConfig, now: int) -> VenueMarket:
         fees=config.fees,
         prices=config.prices,
         margin_rate=config.margin_rate,
+        numbered_from=numbered_from,
     )

@@ -59,6 +59,8 @@ class SimulatedExchange:
         currency: Of the cash.
         margin_rate: Share of positions that equity must cover; 1 is no leverage.
         self_trade: Whether an account's orders may meet each other.
+        numbered_from: Added to every number of an order or trade: a venue that forgot its orders never gives a number
+            again.
 
     Raises:
         ConfigError: A value that can't be; the message says which.
@@ -77,6 +79,7 @@ class SimulatedExchange:
         currency: str = "RUB",
         margin_rate: Decimal = Decimal(1),
         self_trade: SelfTrade = SelfTrade.ALLOWED,
+        numbered_from: int = 0,
     ) -> None:
         if not isfinite(actions_per_second) or actions_per_second < 0:
             raise ConfigError(f"actions_per_second must be 0 or above, not {actions_per_second}")
@@ -84,9 +87,9 @@ class SimulatedExchange:
         self.now = start
         """The latest time it was told, nanoseconds UTC."""
         # Numbers of 11 digits, as the real venue's; stops have short ones (ALOR protocol sheet, section 3.12).
-        self._number = count(58_120_000_001).__next__
-        self._stop_number = count(77_120).__next__
-        self._trade_number = count(10_481_000_001).__next__
+        self._number = count(58_120_000_001 + numbered_from).__next__
+        self._stop_number = count(77_120 + numbered_from).__next__
+        self._trade_number = count(10_481_000_001 + numbered_from).__next__
         self._ledger = Ledger(
             self.instruments,
             {name: {currency: cash} for name, cash in accounts.items()},

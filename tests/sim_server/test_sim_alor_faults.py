@@ -236,7 +236,7 @@ async def test_a_restart_drops_everyone_refuses_for_a_while_and_keeps_orders_unl
     token = await lab.token()
     async with lab.connect("/cws", token=token) as commands, lab.connect(token=token) as client:
         await commands.authorize()
-        await commands.order("c1")
+        first = await commands.order("c1")
         await market(client)
         await lab.fault("restart", seconds=0.2, forget_orders=forget)
         assert [await ended(client), await ended(commands)] == [1006, 1006]
@@ -256,6 +256,7 @@ async def test_a_restart_drops_everyone_refuses_for_a_while_and_keeps_orders_unl
     assert reply["httpCode"] == 200, "tokens outlive a restart"
     assert len(lab.venue.exchange.orders("D12345")) == 1
     assert [entry.repeated for entry in lab.venue.log if entry.command] == [False, not forget]
+    assert (reply["orderNumber"] == first["orderNumber"]) is not forget, "no number is given twice"
 
 
 async def test_upgrades_can_be_refused_with_a_status(lab: Lab) -> None:
