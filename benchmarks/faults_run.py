@@ -72,10 +72,11 @@ class _Trouble:
         since = trio.current_time()
         while trio.current_time() - since < QUIET:
             await trio.sleep(0.05)
-            if _unsettled(run):
+            lines = _unsettled(run, forgotten=self.plan.forgets)
+            if lines:
                 since = trio.current_time()
             if trio.current_time() > within:
-                self.found += [f"{SETTLE_WITHIN:g} s later: {line}" for line in _unsettled(run) or ["flapping"]]
+                self.found += [f"{SETTLE_WITHIN:g} s later: {line}" for line in lines or ["flapping"]]
                 break
         sent = [order for order in run.gateway.orders.values() if trio.current_time() - QUIET < _age(run, order.placed)]
         if len(sent) > 3 and all(order.venue_order_id is None for order in sent):
@@ -96,10 +97,12 @@ def _age(run: Run, time: int) -> float:
     return (time - run.clock.start) * 1e-9
 
 
-def _unsettled(run: Run) -> list[str]:
+def _unsettled(run: Run, *, forgotten: bool) -> list[str]:
     rows = [f"{row.stream.label} is {row.state.value}" for row in run.engine.table]
     lines = [line for line in rows if not line.endswith((" active", " stale"))]
     lines += [f"{name} isn't open" for name in run.engine.lanes if name not in run.engine.sessions]
+    if forgotten:
+        return lines  # The venue can't tell any more what became of the orders that it lost.
     return lines + [f"{order!r} is in doubt" for order in run.gateway.doubtful() if order.state.doubtful]
 
 
