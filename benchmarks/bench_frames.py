@@ -7,7 +7,7 @@ Compared, interleaved, medians of rounds:
   it a third more), a handler, in one loop. It notices nothing, records nothing and survives nothing.
 * ours: all of a live run as `strategykit run` makes it, with wire, connection, inbox, clock, watchdog, dialect,
   subscription table, lag, digest and a strategy's `on_trade`; with and without a tape.
-* trio-websocket alone, to show what of either is the library's.
+* trio-websocket alone, to show what of the plain loop is the library's.
 
 Measured from the first call of the handler to the last one; both must have seen the same trades.
 """
@@ -218,21 +218,23 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
             f"  {base / value:.2f} x plain"
         )
     run, taped = wall["a live run"], wall["a live run with a tape"]
+    # In CPU, as a busy machine's noise is larger than this difference; the recorder's threads count too.
+    more = cpu["a live run with a tape"] - cpu["a live run"]
     return {
         "frames_vs_plain": figure(
             "socket to handler, against trio-websocket + json + cattrs",
             f"{1e6 / run:,.0f} frames/s",
             base / run,
-            must=0.6,
-            goal=1.0,
+            must=2.0,
+            goal=4.0,
         ),
         "frames_taped_vs_plain": figure(
-            "the same, recording", f"{1e6 / taped:,.0f} frames/s", base / taped, must=0.6, goal=1.0
+            "the same, recording", f"{1e6 / taped:,.0f} frames/s", base / taped, must=1.5, goal=3.0
         ),
         "frames_taped_vs_untaped": figure(
-            "what recording adds to a frame",
-            f"{taped - run:+.1f} µs",
-            taped / run,
+            "what recording adds to a frame, in CPU",
+            f"{more:+.1f} µs",
+            1 + more / cpu["a live run"],
             must=1.35,
             goal=1.15,
             better="lower",

@@ -186,9 +186,8 @@ class _Watcher:
         begin = time.monotonic()
         first = before = self._events()
         self._ages()
-        last, second = begin, 0
-        while time.monotonic() - begin < self._seconds:
-            second += 1
+        last = begin
+        for second in range(1, math.ceil(self._seconds) + 1):
             await trio.sleep(max(0.0, begin + second - time.monotonic()))
             now, events, ages = time.monotonic(), self._events(), self._ages()
             soaked.ages.append(ages)
