@@ -55,12 +55,13 @@ class Churn(Strategy):
             far = quote.ask if side is Side.BUY else quote.bid
             return [send(lots, limit=far, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)]
         if kind < 0.4:
-            return [send(lots, stop=near + side.sign * 20 * tick)]
+            trigger = near + side.sign * draw.randint(1, 20) * tick
+            return [send(lots, stop=trigger, limit=draw.choice([None, trigger - side.sign * 2 * tick]))]
         return [send(lots, limit=near - side.sign * draw.randint(-1, 8) * tick)]
 
     async def move(self, order: Order, ticks: float) -> None:
         price = order.request.price
-        if price is None or order.request.stop_price is not None:
+        if price is None:
             return
         try:
             await order.amend(limit=price + round(ticks) * self.instrument_of().tick)

@@ -42,6 +42,7 @@ class Connection:
 
     Attributes:
         number: 1 for the first session of its link.
+        token: The one that the last login was made with; empty on a lane that needs none.
     """
 
     def __init__(self, link: Link, wiring: Wiring, wire: Wire) -> None:
@@ -56,8 +57,7 @@ class Connection:
         self._last: int | None = None
         """When the last frame came, or the session opened; nanoseconds."""
         self._logins = 0
-        self._token = ""
-        """The one that the last login was made with; empty on a lane that needs none."""
+        self.token = ""
         self._awaited = ""
         """Guid of the login whose reply the reader looks out for."""
         self._reply: Reply | None = None
@@ -131,8 +131,8 @@ class Connection:
     async def renew(self) -> None:
         """Log in again whenever the token was renewed, for a session that would die with its token."""
         await trio.lowlevel.checkpoint()
-        while self._token:
-            await self._wiring.tokens.wait_renewed(self._token)
+        while self.token:
+            await self._wiring.tokens.wait_renewed(self.token)
             await self._log_in(self._wait_reply)
 
     async def end_when_dropped(self) -> NoReturn:
@@ -185,7 +185,7 @@ class Connection:
             frame = dialect.login(self._link.lane.name, guid=guid, token=token)
             if frame is None:
                 return
-            self._token = token
+            self.token = token
             self._awaited, self._reply, self._replied = guid, None, trio.Event()
             await self._send(frame)
             reply = await wait_reply(guid)

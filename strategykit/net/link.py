@@ -29,6 +29,11 @@ class Session(Protocol):
         """1 for the first session under this name."""
         ...
 
+    @property
+    def token(self) -> str:
+        """The one that its last login was made with; empty on a lane that needs none."""
+        ...
+
     def send_nowait(self, job: Job) -> bool:
         """Put `job` in the line of things to send; False if the session is ending, then nothing of it leaves."""
         ...

@@ -145,9 +145,25 @@ class LiveVenue:
         """Note that the venue refused `token`: the next frame waits for a newer one."""
         self._wiring.tokens.invalidate(token)
 
+    def refuse_login(self, connection: str) -> None:
+        """Note that the venue refused the login of `connection`: it logs in again, with a newer token.
+
+        No-op if it isn't open, or needs no login.
+        """
+        link = self._links.get(connection)
+        if link is not None and link.session is not None:
+            self._wiring.tokens.invalidate(link.session.token)
+
     def is_open(self, connection: str) -> bool:
         link = self._links.get(connection)
         return link is not None and link.session is not None
+
+    def trouble(self) -> str:
+        """Say why nothing has been open so far; empty if something was, or nothing has failed yet."""
+        if any(link.statistics.sessions for link in self._links.values()):
+            return ""
+        reasons = [self._wiring.tokens.last_failure, *(link.statistics.reason for link in self._links.values())]
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     def statistics(self) -> list[ConnectionStatistics]:
         """Give a copy of every connection's counters, in the order in which they were asked for."""

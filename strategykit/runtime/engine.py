@@ -74,6 +74,10 @@ class Wires(Protocol):
         """The venue refused the token: have a new one fetched."""
         ...
 
+    def refresh_login(self) -> None:
+        """The venue refused a command for its login: have the order lane log in again, with a new token."""
+        ...
+
 
 class Ledger(Protocol):
     """What the run writes down about itself."""
@@ -242,6 +246,8 @@ class Engine:
             case Refusal():
                 self._refusal(thing, now)
             case Reply():
+                if not thing.ok and self.dialect.classify(thing.code) is ErrorClass.REFRESH:
+                    self.wires.refresh_login()
                 if not self.gateway.replied(thing) and not thing.ok:
                     self._error(thing.code, thing.message, now, thing.guid)
             case _:

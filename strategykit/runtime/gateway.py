@@ -22,6 +22,7 @@ from strategykit.model.orders import (
     Command,
     CreateOrder,
     Evidence,
+    OrderRequest,
     OrderState,
     TimeInForce,
 )
@@ -132,7 +133,7 @@ class Gateway:
         if not order.is_open or order.state is OrderState.CANCEL_SENT:
             return
         order.cancel_wanted = True
-        self._cancel_if_possible(order)
+        self._cancel_if_wanted(order)
 
     def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None:
         """Replace limit, or the lots that are still to be filled.
@@ -169,8 +170,7 @@ class Gateway:
         if any(order.is_open for order in self.orders.values()):
             self.doubt()
         for order in self.orders.values():
-            if order.cancel_wanted and order.is_open:
-                self._cancel_if_possible(order)
+            self._cancel_if_wanted(order)
 
     def replied(self, reply: Reply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
@@ -183,7 +183,7 @@ class Gateway:
         if isinstance(pending.command, CreateOrder):
             self._created(order, reply, words)
         elif isinstance(pending.command, AmendOrder):
-            self._amended(order, reply, words)
+            self._amended(order, pending.command.request, reply, words)
         elif not reply.ok and order.is_open:
             # The likeliest reason is that it has ended already; its own stream or a query tells how.
             order.learn(Evidence.CANCEL_REFUSED, words)
@@ -204,23 +204,21 @@ class Gateway:
             return False
         number = update.venue_order_id
         self._by_number[number] = order
-        is_stop = order.request.stop_price is not None
-        if is_stop and update.stop_price is not None and update.status is OrderStatus.FILLED:
-            # It triggered: what became of it is told under the number of the order it turned into.
+        if number in order.past:
+            return True  # From before an amend, or of the stop that it was: that end is a change.
+        if order.request.stop_price is not None and update.stop_price is None:
+            order.trigger(number)
+            self._number(order, number)
+        elif order.request.stop_price is not None and update.status is OrderStatus.FILLED:
+            # It fired: what became of it is told under the number of the order it turned into.
             self._learn(order, Evidence.ACCEPTED)
             return True
-        past = order.venue_order_id is not None and number != order.venue_order_id and number in order.filled_by_number
-        if past and not is_stop and update.status is not OrderStatus.WORKING:
-            return True  # A number from before an amend: its end is the amend itself.
-        if order.venue_order_id is None:
+        elif order.venue_order_id is None:
             self._number(order, number)
-        elif number != order.venue_order_id and update.status is OrderStatus.WORKING and order.amending is not None:
+        elif number != order.venue_order_id and order.amending is not None:
             self._renumber(order, number)
-        elif number != order.venue_order_id and not is_stop:
-            return True
-        if update.status is OrderStatus.CANCELLED and order.amending is not None and number == order.venue_order_id:
-            # ALOR amends by cancelling and placing anew: this is the first half of it, unless the amend fails.
-            order.ending = (Evidence.CANCELLED, number, update.filled)
+        elif number != order.venue_order_id:
+            self.contradict(f"{order.client_order_id}: it is {order.venue_order_id}, and the venue has {number}, too")
             return True
         self._fold(order, update)
         return True
@@ -250,13 +248,9 @@ class Gateway:
         self._settle_ending(order)
         return True
 
-    # What reconciliation says
-
     def doubtful(self) -> list[Order]:
         """Give the orders that the venue has to be asked about."""
         return [order for order in self.orders.values() if order.uncertain]
-
-    # Inside
 
     def _tell(self, order: Order) -> None:
         ear = self._ears.get(order.strategy)
@@ -290,10 +284,8 @@ class Gateway:
         pending.answered.set()
         order = pending.order
         order.lost_at = self.now()
-        if isinstance(pending.command, AmendOrder):
-            refusal = OrderRefused(f"{order.client_order_id}: outcome of the amend unknown: {reason}")
-            order.amend_refusal, order.amending = refusal, None
-            self._settle_ending(order)
+        if order.amending is not None and order.amending is pending.command.request:
+            order.amend_lost_at = self.now()
         if order.is_open:
             order.learn(Evidence.ANSWER_LOST, reason)
         self.doubt()
@@ -304,30 +296,36 @@ class Gateway:
                 self._number(order, reply.venue_order_id)
             if order.state in (OrderState.SENT, OrderState.UNKNOWN):
                 order.learn(Evidence.ACCEPTED)
-            if order.cancel_wanted:
-                self._cancel_if_possible(order)
+            self._cancel_if_wanted(order)
         elif order.state in (OrderState.SENT, OrderState.UNKNOWN):
             order.learn(Evidence.REFUSED, words)
         else:
             self.contradict(f"{order.client_order_id}: refused ({words}), though it is {order.state.value}")
             self.doubt()
 
-    def _amended(self, order: Order, reply: Reply, words: str) -> None:
-        if not reply.ok:
-            refusal = OrderRefused(f"{order.client_order_id}: {words}", code=reply.code, words=reply.message)
-            order.amend_refusal, order.amending = refusal, None
-            self._settle_ending(order)
-            order.changed.notify()
-        elif order.amending is not None:
+    def _amended(self, order: Order, wanted: OrderRequest, reply: Reply, words: str) -> None:
+        # The order's stream may have told before the reply, and the next amend may be on its way by now.
+        current = order.amending is wanted
+        words = f"{order.client_order_id}: {words}"
+        if reply.ok and current:
             self._renumber(order, reply.venue_order_id or order.venue_order_id or "")
-        if order.cancel_wanted and order.is_open:
-            self._cancel_if_possible(order)
+        elif current:
+            self.amend_failed(order, OrderRefused(words, code=reply.code, words=reply.message))
+        elif not reply.ok:
+            self.contradict(f"{words}, though the amend took effect")
+
+    def amend_failed(self, order: Order, refusal: OrderRefused) -> None:
+        """The order stands as it was; if it ended meanwhile, that wasn't the amend's doing."""
+        order.stop_amending(refusal)
+        self._settle_ending(order)
+        self._cancel_if_wanted(order)
 
     def _renumber(self, order: Order, number: str) -> None:
         order.renumber(number)
         self._number(order, number)
         self._tell(order)
         order.changed.notify()
+        self._cancel_if_wanted(order)
 
     def _number(self, order: Order, number: str) -> None:
         order.take_number(number)
@@ -353,10 +351,9 @@ class Gateway:
         self._learn(order, Evidence.PART_FILLED if have else Evidence.ACCEPTED)
         if update.filled > have:
             self._doubt_later()
-        if not order.state.doubtful and order.ending is None:
+        if not order.state.doubtful and order.ending is None and order.amend_lost_at is None:
             order.lost_at = None
-        if order.cancel_wanted:
-            self._cancel_if_possible(order)
+        self._cancel_if_wanted(order)
 
     def _settle_ending(self, order: Order) -> None:
         """End the order once every fill that the venue counts has been told; until then it waits for them."""
@@ -378,13 +375,16 @@ class Gateway:
         self.contradictions.append(line)
         del self.contradictions[:-_REMEMBERED]
 
-    def _cancel_if_possible(self, order: Order) -> None:
-        if order.venue_order_id is None or order.state is OrderState.CANCEL_SENT or order.amending is not None:
+    def _cancel_if_wanted(self, order: Order) -> None:
+        """Withdraw it if it is to go, and if that can be asked for now."""
+        busy = order.state is OrderState.CANCEL_SENT or order.amending is not None or not self.lane_up
+        if not order.cancel_wanted or not order.is_open or order.venue_order_id is None or busy:
             return
         self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
         if tries > _TRIES:
-            self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
             order.cancel_wanted = False
+            if tries == _TRIES + 1:
+                self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
             return
         guid = f"{order.client_order_id}-c{tries}"
         if self._send(order, CancelOrder(guid=guid, venue_order_id=order.venue_order_id, request=order.request)):

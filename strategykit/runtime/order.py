@@ -10,7 +10,7 @@ import attrs
 
 from strategykit.errors import LocalProtocolError, OrderEnded, OrderRefused
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
-from strategykit.model.orders import Evidence, OrderRequest, OrderState, next_state
+from strategykit.model.orders import Evidence, OrderRequest, OrderState, OrderType, next_state
 from strategykit.runtime.waking import Signal
 
 __all__ = ["Order", "OrderKeeper"]
@@ -57,11 +57,13 @@ class Order:
     cancel_wanted: bool = attrs.field(default=False, init=False)
     amending: OrderRequest | None = attrs.field(default=None, init=False)
     """What it is being amended to."""
+    amend_lost_at: int | None = attrs.field(default=None, init=False)
+    """When the answer to the amend was lost: it took effect or it didn't, and the venue's list tells."""
     amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
     ending: tuple[Evidence, str, Decimal] | None = attrs.field(default=None, init=False)
     """The venue says that it ended, under which number and with how many lots filled; fills are still to come."""
-    carried: Decimal = attrs.field(default=Decimal(0), init=False)
-    """Lots that were filled under numbers from before the last amend."""
+    past: dict[str, None] = attrs.field(factory=dict, init=False)
+    """Numbers that it had before an amend, or as a stop: what the venue says of their ends ends nothing."""
 
     def __repr__(self) -> str:
         r = self.request
@@ -82,6 +84,11 @@ class Order:
     @property
     def instrument(self) -> str:
         return self.request.instrument
+
+    @property
+    def carried(self) -> Decimal:
+        """Lots that were filled under numbers from before the last amend, however late that was told."""
+        return sum((self.filled_by_number[number] for number in self.past), Decimal(0))
 
     @property
     def quantity(self) -> Decimal:
@@ -113,7 +120,8 @@ class Order:
     @property
     def uncertain(self) -> bool:
         """Whether the venue has to be asked how it stands."""
-        return self.is_open and (self.state.doubtful or self.ending is not None or self.lost_at is not None)
+        open_ends = (self.ending, self.lost_at, self.amend_lost_at)
+        return self.is_open and (self.state.doubtful or any(end is not None for end in open_ends))
 
     def learn(self, evidence: Evidence, reason: str = "") -> None:
         """Fold what happened into the state. For the gateway.
@@ -146,10 +154,24 @@ class Order:
         """
         if self.amending is None:
             raise LocalProtocolError(f"{self.client_order_id} isn't being amended")
-        if self.venue_order_id is not None:
-            self.filled_by_number.setdefault(self.venue_order_id, Decimal(0))
-        self.carried = sum((lots for held, lots in self.filled_by_number.items() if held != number), Decimal(0))
-        self.request, self.amending, self.ending = self.amending, None, None
+        self.request, self.amending, self.amend_lost_at, self.ending = self.amending, None, None, None
+        self._leave_number(number)
+
+    def stop_amending(self, refusal: OrderRefused) -> None:
+        """The amend didn't take effect. For the gateway."""
+        self.amend_refusal, self.amending, self.amend_lost_at = refusal, None, None
+        self.changed.notify()
+
+    def trigger(self, number: str) -> None:
+        """The stop has fired: it goes on as a plain order under `number`. For the gateway."""
+        kind = OrderType.MARKET if self.request.price is None else OrderType.LIMIT
+        self.request = attrs.evolve(self.request, type=kind, stop_price=None)
+        self.ending = None
+        self._leave_number(number)
+
+    def _leave_number(self, number: str) -> None:
+        if self.venue_order_id is not None and self.venue_order_id != number:
+            self.past[self.venue_order_id] = None
         self.take_number(number)
 
     def note_end(self, update: OrderUpdate) -> None:

@@ -8,10 +8,12 @@ from typing import Final
 import attrs
 import trio
 
+from strategykit.errors import OrderRefused
 from strategykit.model.events import Event, Fill, OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Evidence, OrderState
 from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades
 
@@ -114,7 +116,8 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
     """
     for order in gateway.doubtful():
         if order.client_order_id in shown or order.venue_order_id in shown:
-            if not order.state.doubtful and order.ending is None:
+            _settle_amend(gateway, order, asked_at)
+            if not order.state.doubtful and order.ending is None and order.amend_lost_at is None:
                 order.lost_at = None
             continue
         lost = order.lost_at
@@ -125,3 +128,10 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
         elif lost is not None and asked_at - lost >= PROPAGATION:
             order.lost_at = None
             gateway.contradict(f"{order.client_order_id}: the venue no longer shows order {order.venue_order_id}")
+
+
+def _settle_amend(gateway: Gateway, order: Order, asked_at: int) -> None:
+    """Its rows have been folded in; had the amend taken effect, one of them would have had a new number."""
+    lost = order.amend_lost_at
+    if lost is not None and asked_at - lost >= PROPAGATION:
+        gateway.amend_failed(order, OrderRefused(f"{order.client_order_id}: the amend didn't reach the venue"))

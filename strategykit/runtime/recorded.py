@@ -161,6 +161,9 @@ class TapeWires:
     def refresh_token(self) -> None:
         """Nothing to refresh."""
 
+    def refresh_login(self) -> None:
+        """Nothing to refresh."""
+
     def ask(self, ask: Ask) -> None:
         for asked, status, body in self.contents.answers:
             if _alike(asked, ask):

@@ -64,6 +64,9 @@ class _Wires:
     def refresh_token(self) -> None:
         """Nothing to refresh."""
 
+    def refresh_login(self) -> None:
+        """Nothing to refresh."""
+
     def ask(self, ask: Ask) -> None:
         self.early.append(Input(InputKind.ANSWER, "http", ask.until if isinstance(ask, AskBars) else 0, b"", ask, 200))
 

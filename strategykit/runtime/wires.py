@@ -51,6 +51,9 @@ class LiveWires:
     def refresh_token(self) -> None:
         self._venue.refuse_token(self._token)
 
+    def refresh_login(self) -> None:
+        self._venue.refuse_login(_COMMANDS_CONNECTION)
+
 
 @attrs.define(eq=False)
 class LivePort:
