@@ -69,8 +69,10 @@ def check_books(result: RunReport, told: Mapping[str, Any], *, forgets: bool) ->
         filled = sum((Decimal(str(row["filled"])) for row in rows), Decimal(0))
         if filled != order.filled:
             yield f"{order.client_order_id}: {order.filled} filled for us, {filled} for the venue"
-        if rows and order.type in ("market", "limit") and rows[-1]["status"] != order.state:
-            yield f"{order.client_order_id}: {order.state} for us, {rows[-1]['status']} for the venue"
+        # A stop that has fired goes on as a plain order.
+        last = [row for row in rows if row["stop_price"] is None] or rows
+        if last and last[-1]["status"] != order.state:
+            yield f"{order.client_order_id}: {order.state} for us, {last[-1]['status']} for the venue"
     yield from (f"the venue has order {number}, which our books don't" for number in theirs if number not in seen)
     yield from _check_positions(result, told["positions"])
     ours, fills = sum(row.fills for row in result.strategies), len(told["fills"])

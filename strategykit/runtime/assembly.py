@@ -33,7 +33,7 @@ from strategykit.venues.dialect import AskInstrument, Dialect
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscriptions
 
-__all__ = ["ACCOUNT", "Identity", "Run", "assemble"]
+__all__ = ["ACCOUNT", "READY_WITHIN", "Identity", "Run", "assemble"]
 
 ACCOUNT: Final = "(account)"
 """Owner of the subscriptions that the run itself needs."""
@@ -88,6 +88,8 @@ class Run:
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None
     """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
     nursery: trio.Nursery
+    ready: bool = attrs.field(default=False, init=False)
+    """Whether all that strategies need to begin has been there."""
     over: bool = attrs.field(default=False, init=False)
     """Whether the strategies have left and nothing is in doubt, as far as that could be had."""
 
@@ -126,6 +128,7 @@ class Run:
         if scope.cancelled_caught:
             raise ConnectionLost(f"the venue wasn't ready within {READY_WITHIN:g} s; `strategykit doctor` says why")
         if not self.supervisor.stopping:
+            self.ready = True
             await self.supervisor.run()
         if self.trades_at_venue and self.gateway.doubtful():
             self.gateway.doubt()

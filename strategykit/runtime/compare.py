@@ -36,7 +36,10 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
 
     The run's driver has ended: the inbox is read here.
     """
-    lines = [f"{order!r} is still open or in doubt" for order in run.gateway.orders.values() if order.is_open]
+    kept = run.supervisor.keep_orders
+    open_orders = [order for order in run.gateway.orders.values() if order.is_open]
+    # What is kept on purpose is accounted for, if it is known how it stands.
+    lines = [f"{order!r} is still open or in doubt" for order in open_orders if order.uncertain or not kept]
     if not run.trades_at_venue or not run.gateway.orders:
         return lines
     ask = AskOrders(account=run.gateway.account, exchange=run.exchange)

@@ -204,6 +204,8 @@ class Gateway:
             return False
         number = update.venue_order_id
         self._by_number[number] = order
+        if order.request.stop_price is None and update.stop_price is not None:
+            order.leave_behind(number)  # The stop that it was is told of after it has fired.
         if number in order.past:
             return True  # From before an amend, or of the stop that it was: that end is a change.
         if order.request.stop_price is not None and update.stop_price is None:
@@ -243,8 +245,7 @@ class Gateway:
         self._fills.count(fill)
         if order.filled_quantity > order.quantity:
             self.contradict(f"{order.client_order_id}: {order.filled_quantity} lots filled of {order.quantity}")
-        whole = order.remaining <= 0
-        self._learn(order, Evidence.ALL_FILLED if whole else Evidence.PART_FILLED)
+        self._learn(order, Evidence.ALL_FILLED if order.remaining <= 0 else Evidence.PART_FILLED)
         self._settle_ending(order)
         return True
 
@@ -292,8 +293,11 @@ class Gateway:
 
     def _created(self, order: Order, reply: Reply, words: str) -> None:
         if reply.ok:
-            if reply.venue_order_id is not None and order.venue_order_id is None:
-                self._number(order, reply.venue_order_id)
+            number = reply.venue_order_id
+            if number is not None and order.venue_order_id is None:
+                self._number(order, number)
+            elif number is not None and number != order.venue_order_id:
+                order.leave_behind(number)  # A stop that had fired before this reply came.
             if order.state in (OrderState.SENT, OrderState.UNKNOWN):
                 order.learn(Evidence.ACCEPTED)
             self._cancel_if_wanted(order)
@@ -334,15 +338,11 @@ class Gateway:
             self.filled(fill)
 
     def _find(self, client_order_id: str | None, number: str) -> Order | None:
-        if client_order_id is not None:
-            order = self.orders.get(client_order_id)
-            if order is not None:
-                return order
-        return self._by_number.get(number)
+        order = None if client_order_id is None else self.orders.get(client_order_id)
+        return order or self._by_number.get(number)
 
     def _fold(self, order: Order, update: OrderUpdate) -> None:
-        if update.reason:
-            order.reason = update.reason
+        order.reason = update.reason or order.reason
         if update.status is not OrderStatus.WORKING:
             order.note_end(update)
             self._settle_ending(order)

@@ -16,13 +16,13 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import StrategykitError, only_error
+from strategykit.errors import ConnectionLost, StrategykitError, only_error
 from strategykit.model.codec import make_converter
 from strategykit.model.events import BookSnapshot, Event, Quote, Trade
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import NullRecorder, Recorder
 from strategykit.net.venue import LiveVenue
-from strategykit.runtime.assembly import ACCOUNT, Identity, Run, assemble
+from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
 from strategykit.runtime.compare import compare_books
 from strategykit.runtime.prices import LastPrices
@@ -40,6 +40,9 @@ from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["LivePlan", "Progress", "run_live"]
+
+REACH_WITHIN: Final = 5.0
+"""Seconds for any of the venue's doors to open at the start. Later outages are waited for, however long."""
 
 STOP_WITHIN: Final = 3.5
 """Seconds that an interrupted run gives its strategies to leave; then clean-up is cut short."""
@@ -209,8 +212,9 @@ class _Session:
                 outer.start_soon(self._watch, run)
                 if self.plan.handle_signals:
                     outer.start_soon(self._obey_signals, outer.cancel_scope)
+                outer.start_soon(self._give_up)
                 if self.plan.duration is not None:
-                    outer.start_soon(self._stop_after, self.plan.duration * 1e-9)
+                    outer.start_soon(self._stop_after, self.plan.duration * 1e-9, run)
                 if self.plan.meanwhile is not None:
                     outer.start_soon(self.plan.meanwhile, run)
                 # Not a moment longer than the run, and not in the midst of a slice: a re-run dispatches whole ones.
@@ -302,8 +306,20 @@ class _Session:
             )
             await trio.sleep(0.5)
 
-    async def _stop_after(self, seconds: float) -> None:
+    async def _give_up(self) -> None:
+        """End a run that can't begin, because nothing at all can be reached."""
+        await trio.sleep(REACH_WITHIN)
+        for _ in range(round(READY_WITHIN - REACH_WITHIN)):
+            trouble = self.venue.trouble()
+            if trouble:
+                raise ConnectionLost(f"the venue can't be reached: {trouble}")
+            await trio.sleep(1.0)
+
+    async def _stop_after(self, seconds: float, run: Run) -> None:
         await trio.sleep(seconds)
+        if not run.ready and self.plan.strategies:
+            reason = self.venue.trouble()
+            raise ConnectionLost(f"the venue wasn't ready within {seconds:g} s" + (f": {reason}" if reason else ""))
         stop_input(self.ledger, self.inbox, self.wall(), "stop")
 
     async def _obey_signals(self, everything: trio.CancelScope) -> None:

@@ -169,9 +169,14 @@ class Order:
         self.ending = None
         self._leave_number(number)
 
+    def leave_behind(self, number: str) -> None:
+        """Know `number` for one that it had before. For the gateway."""
+        self.past[number] = None
+        self.filled_by_number.setdefault(number, Decimal(0))
+
     def _leave_number(self, number: str) -> None:
         if self.venue_order_id is not None and self.venue_order_id != number:
-            self.past[self.venue_order_id] = None
+            self.leave_behind(self.venue_order_id)
         self.take_number(number)
 
     def note_end(self, update: OrderUpdate) -> None:

@@ -199,14 +199,15 @@ class Supervisor:
 
     async def _leave(self, seat: Seat) -> None:
         """Cancel working orders by policy and end the strategy's subscriptions; shielded and bounded."""
-        if not self.keep_orders or seat.failure is not None:
+        kept = self.keep_orders and seat.failure is None
+        if not kept:
             with seat.desk.leaving(CLEAN_WITHIN):
                 orders = list(seat.desk.open_orders())
                 for order in orders:
                     order.cancel_nowait()
                 for order in orders:
                     await order.ended()
-        seat.left = [repr(order) for order in seat.desk.open_orders()]
+        seat.left = [repr(order) for order in seat.desk.open_orders() if order.uncertain or not kept]
         for row, feed in seat.rows:
             if not self.stopping:
                 self.engine.release(row, seat.name, feed.deliver)
