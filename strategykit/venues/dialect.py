@@ -197,7 +197,8 @@ class HttpRequest:
     method: str
     path: str
     query: Mapping[str, str] = attrs.field(factory=dict)
-    body: str | None = None
+    body: str | None = attrs.field(default=None, repr=False)
+    """Not shown: that of a call to a token service holds the credential."""
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
 

@@ -236,6 +236,7 @@ def test_a_refresh_carries_its_secret_in_the_body_only() -> None:
     assert served(call) == Refresh(token="canary-token", portfolios=("D12345",))
     assert "canary" not in call.path + str(call.query) + str(call.headers)
     assert served(refresh_request(Secret("canary-token"))) == Refresh(token="canary-token")
+    assert "canary" not in repr(call)
 
 
 def test_a_token_says_how_long_it_lives_and_for_whom() -> None:
