@@ -33,8 +33,11 @@ class Recorder(Protocol):
         """An HTTP ask has its answer; status 0 means that there was none, and `body` says why."""
         ...
 
-    def protect(self, secret: str) -> None:
-        """Never store this text. Called before the first frame that could contain it."""
+    def protect(self, secret: str, *, passing: bool = False) -> None:
+        """Never store this text. Called before the first frame that could contain it.
+
+        One that is `passing`, such as an access token, will be followed by others and needn't be known for ever.
+        """
         ...
 
 
@@ -56,5 +59,5 @@ class NullRecorder:
     def answer(self, ask: Ask, time: int, status: int, body: bytes) -> None:
         """Forget it."""
 
-    def protect(self, secret: str) -> None:
+    def protect(self, secret: str, *, passing: bool = False) -> None:
         """Nothing is stored, so nothing needs protection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -246,7 +247,7 @@ def connect_venue(
     timing = timing or Timing()
     tls = client_tls(ca_file)
     fetch = token_fetcher(endpoints.oauth, request=token_request, parse=parse_token, tls=tls, timing=timing)
-    tokens = TokenSource(fetch, protect=recorder.protect, rng=rng, timing=timing)
+    tokens = TokenSource(fetch, protect=partial(recorder.protect, passing=True), rng=rng, timing=timing)
     wiring = Wiring(
         dialect=dialect,
         tokens=tokens,

@@ -59,8 +59,8 @@ class RunRecorder:
         facts: Mapping[str, Any] = self.converter.unstructure(ask, unstructure_as=Ask)
         self.writer.answer(facts, time, status, body)
 
-    def protect(self, secret: str) -> None:
-        self.writer.protect(secret)
+    def protect(self, secret: str, *, passing: bool = False) -> None:
+        self.writer.protect(secret, passing=passing)
 
 
 class NullLedger:

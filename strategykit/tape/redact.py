@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +15,10 @@ from strategykit.secret import REDACTED
 __all__ = ["Redactor"]
 
 _HIDDEN: Final = REDACTED.encode()
+
+_PASSING: Final = 8
+"""Passing secrets that are looked for. A venue's access token is replaced every half hour; looking for all those of a
+month in every frame would take a hundred times as long as recording it."""
 
 
 def _spellings(secret: str) -> set[str]:
@@ -31,21 +36,31 @@ class Redactor:
         blobs: The same, encoded.
     """
 
-    __slots__ = ("blobs", "texts")
+    __slots__ = ("_lasting", "_passing", "blobs", "texts")
 
     def __init__(self) -> None:
         self.texts: tuple[str, ...] = ()
         self.blobs: tuple[bytes, ...] = ()
+        self._lasting: set[str] = set()
+        self._passing: deque[set[str]] = deque(maxlen=_PASSING)
 
-    def protect(self, secret: str) -> None:
+    def protect(self, secret: str, *, passing: bool = False) -> None:
         """Hide `secret` from now on.
+
+        Args:
+            secret: What to hide.
+            passing: Whether it dies soon, as access tokens do: then it is forgotten after the next few of its kind.
 
         Raises:
             LocalProtocolError: It is empty.
         """
         if not secret:
             raise LocalProtocolError("an empty text can't be kept secret")
-        known = {*self.texts, *_spellings(secret)}
+        if passing:
+            self._passing.append(_spellings(secret))
+        else:
+            self._lasting |= _spellings(secret)
+        known = self._lasting.union(*self._passing)
         self.texts = tuple(sorted(known, key=lambda text: (-len(text), text)))
         self.blobs = tuple(text.encode("utf-8", "surrogatepass") for text in self.texts)
 

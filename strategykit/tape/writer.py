@@ -72,9 +72,9 @@ class TapeWriter:
         self._taken = 0
         self._crowded_at = limits.batch_bytes
 
-    def protect(self, secret: str) -> None:
-        """Keep `secret` out of everything that is recorded from now on; tokens before they are used."""
-        self._redactor.protect(secret)
+    def protect(self, secret: str, *, passing: bool = False) -> None:
+        """Keep `secret` out of everything that is recorded from now on; tokens before they are used, as `passing`."""
+        self._redactor.protect(secret, passing=passing)
 
     async def wait_failed(self) -> TapeError:
         """Wait until recording has stopped by a failure, and say by which."""

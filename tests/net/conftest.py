@@ -122,7 +122,7 @@ class Memory:
     def answer(self, ask: Ask, time: int, status: int, body: bytes) -> None:
         self.told.append(("answer", ask, time, status, body))
 
-    def protect(self, secret: str) -> None:
+    def protect(self, secret: str, *, passing: bool = False) -> None:  # noqa: ARG002 - the contract
         self.told.append(("protect", secret))
 
     def kinds(self) -> list[object]:

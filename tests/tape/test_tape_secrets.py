@@ -88,6 +88,17 @@ def test_a_secret_that_is_part_of_another_leaves_no_rest_of_it() -> None:
     assert redactor.bytes(f"a {LONGER} b".encode()) == b"a *** b"
 
 
+def test_what_is_looked_for_in_every_frame_does_not_grow_with_the_tokens_of_a_month() -> None:
+    redactor = Redactor()
+    redactor.protect("the-refresh-token")
+    for number in range(2_000):
+        redactor.protect(f"access-{number:04}", passing=True)
+        for recent in range(max(0, number - 7), number + 1):
+            assert redactor.text(f"access-{recent:04}") == "***"
+    assert len(redactor.texts) == len(redactor.blobs) == 9
+    assert redactor.text("the-refresh-token") == "***"
+
+
 def test_a_secret_of_digits_leaves_numbers_alone_and_json_whole(make: Make, tmp_path: Path) -> None:
     def fill(writer: TapeWriter) -> None:
         writer.protect("123456")
