@@ -119,6 +119,9 @@ class Desk:
     def feed_stale(self, feed: Feed[Any], stale: Stale) -> None:  # noqa: ARG002 - see above
         self.reactions.on_stale(stale)
 
+    def feed_full(self, feed: Feed[Any], error: StrategyError) -> None:  # noqa: ARG002 - see above
+        self.failed(error)
+
     # Orders
 
     def _one(self, instrument: str | None) -> str:

@@ -147,12 +147,13 @@ class Driver:
                     engine.supervisor().raised(feed, exc)
             elif type(event) in market:
                 ways = engine.quick(event.guid)
-                if len(ways) == 1:
+                if len(ways) == 1 and not ways[0][0].chooses:
                     guid, kind = event.guid, type(event)
                     feed, call = ways[0]
                 for one, way in ways:
                     try:
-                        one.last = event
+                        if not one.chooses:
+                            one.last = event
                         way(event)
                     except Exception as exc:  # noqa: BLE001 - as above
                         engine.supervisor().raised(one, exc)

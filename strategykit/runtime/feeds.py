@@ -41,6 +41,7 @@ class FeedOwner(Protocol):
 
     def feed_gap(self, feed: Feed[Any], gap: Gap) -> None: ...
     def feed_stale(self, feed: Feed[Any], stale: Stale) -> None: ...
+    def feed_full(self, feed: Feed[Any], error: StrategyError) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -68,22 +69,22 @@ class _Waiting:
 class _Mailbox(Generic[E]):
     """What one ``async for`` hasn't taken yet."""
 
-    __slots__ = ("__weakref__", "_conflate", "_items", "_label", "_overflowed", "_signal")
+    __slots__ = ("__weakref__", "_feed", "_full", "_items", "_signal")
 
-    def __init__(self, wakes: Wakes, *, conflate: bool, label: str) -> None:
+    def __init__(self, wakes: Wakes, feed: Feed[E]) -> None:
         self._items: deque[E] = deque()
         self._signal = Signal(wakes)
-        self._conflate = conflate
-        self._label = label
-        self._overflowed = False
+        self._feed = feed
+        self._full = False
 
     def put(self, item: E) -> None:
         items = self._items
-        if self._conflate:
+        if self._feed.conflate:
             items.clear()
         elif len(items) >= MAILBOX:
-            self._overflowed = True
-            self._signal.notify()
+            if not self._full:
+                self._full = True
+                self._feed.overflowed()
             return
         items.append(item)
         self._signal.notify()
@@ -92,12 +93,7 @@ class _Mailbox(Generic[E]):
         return self
 
     async def __anext__(self) -> E:
-        await self._signal.until(lambda: bool(self._items) or self._overflowed)
-        if self._overflowed:
-            raise StrategyError(
-                f"{self._label}: the strategy is {MAILBOX} events behind in an `async for`; "
-                "use a handler for what comes this fast, or declare the stream conflated"
-            )
+        await self._signal.until(lambda: bool(self._items))
         return self._items.popleft()
 
 
@@ -106,6 +102,8 @@ class Feed(Generic[E]):
 
     conflate = False
     """Whether an ``async for`` that lags sees only the latest event."""
+    chooses = False
+    """Whether `take` passes over some events, so that it alone may set `last`."""
 
     def __init__(
         self,
@@ -159,7 +157,7 @@ class Feed(Generic[E]):
             self.rerouted()
 
     def __aiter__(self) -> AsyncIterator[E]:
-        box: _Mailbox[E] = _Mailbox(self._wakes, conflate=self.conflate, label=self.stream.label)
+        box = _Mailbox(self._wakes, self)
         self._boxes = [ref for ref in self._boxes if ref() is not None]
         self._boxes.append(weakref.ref(box))
         self.rerouted()
@@ -189,7 +187,10 @@ class Feed(Generic[E]):
             self.take(event)  # type: ignore[arg-type]  # the subscription's kind says what comes
 
     def quick(self) -> Callable[[E], None]:
-        """Give the least to be called with each event, once `last` is set; `rerouted` tells when it changes."""
+        """Give the least to be called with each event; `rerouted` tells when it changes.
+
+        The caller sets `last` first, unless this feed `chooses`.
+        """
         if self.held.maxlen or self._listeners or self._boxes or self.waiting or type(self).take is not Feed.take:
             return self.take
         return self._handler or _ignore
@@ -198,11 +199,22 @@ class Feed(Generic[E]):
         self.gaps.append(gap)
         self._owner.feed_gap(self, gap)
 
+    def overflowed(self) -> None:
+        """A mailbox is full, and nothing may be dropped: the strategy has to go."""
+        error = StrategyError(
+            f"{self.stream.label}: the strategy is {MAILBOX} events behind in an `async for`; use a handler for what "
+            "comes this fast, or a stream of which the latest is enough"
+        )
+        self._owner.feed_full(self, error)
+
     def take(self, event: E) -> None:
         """Hand one event to everyone: indicators first, then the handler, then those who wait."""
         self.last = event
         if self.held.maxlen:
             self.held.append(event)
+        self._tell(event)
+
+    def _tell(self, event: E) -> None:
         if self._listeners:
             for listener in tuple(self._listeners):
                 listener(event)
@@ -283,6 +295,8 @@ class BookFeed(Feed[BookSnapshot]):
 class BarFeed(Feed[Bar]):
     """Closed bars, with history in front where it was asked for."""
 
+    chooses = True
+
     def __init__(self, *args: Any, history: int = 0, show_forming: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, keep=max(HELD, history), **kwargs)
         self.history = history
@@ -305,7 +319,8 @@ class BarFeed(Feed[Bar]):
         if not event.closed:
             self.forming = event
             if self._show_forming and self.warm:
-                super().take(event)
+                self.last = event
+                self._tell(event)
             return
         if not self.warm:
             self._early.append(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, cast
 
 import attrs
@@ -59,7 +60,8 @@ def run_strategy(
 
     Args:
         strategy: A new one; it can run once.
-        events: Market data, oldest first, as `make_bars`, `make_trades` and `make_quotes` give them.
+        events: Market data, as `make_bars`, `make_trades`, `make_quotes` and `make_books` give them, of one or several
+            instruments: they are put in the order of their `receive_time`. Events of one time stay in the order given.
         history: Past bars, for `Bars` declarations that ask for them.
         instruments: Reference data; instruments without get a tick of 0.01 and a lot of 1.
         cash: At the start, in each instrument's currency.
@@ -67,8 +69,14 @@ def run_strategy(
         rule: When a resting limit order fills.
         latency: Seconds from an order to its taking effect.
         seed: Of `Strategy.random`.
+
+    Returns:
+        What it did. What it raised is in `Outcome.error`; `Outcome.check` raises it.
+
+    Raises:
+        ConfigError: A value that can't be.
     """
-    given = [_addressed(event) for event in events]
+    given = sorted((_addressed(event) for event in events), key=attrgetter("receive_time"))
     known = {item.symbol: item for item in instruments}
     for event in given:
         if event.instrument is not None:
