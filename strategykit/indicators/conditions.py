@@ -112,9 +112,8 @@ class Cross(Condition):
         self._held = relation.truth()
         self._crossed = False
         self._replaying = True
-        step = _weakly(self)
         for root in relation.roots:
-            root.listen(step)
+            root.listen(_weakly(self, root))
         self._replaying = False
 
     @property
@@ -133,9 +132,18 @@ class Cross(Condition):
             self._held = holds
 
 
-def _weakly(cross: Cross) -> Callable[[Any], None]:
-    """Give a callback that doesn't keep `cross` alive: conditions are made in loops, and streams live long."""
-    reference = weakref.ref(cross)
+def _weakly(cross: Cross, root: Source) -> Callable[[Any], None]:
+    """Give a callback that doesn't keep `cross` alive: conditions are made in loops, and streams live long.
+
+    When `cross` goes, it is taken off `root`, where that can be done.
+    """
+    unwatch: Callable[[Callable[[Any], None]], None] | None = getattr(root, "unwatch", None)
+
+    def leave(_: object) -> None:
+        if unwatch is not None:
+            unwatch(step)
+
+    reference = weakref.ref(cross, leave)
 
     def step(event: Any) -> None:
         found = reference()

@@ -50,9 +50,12 @@ class Tap:
 
 
 class RememberingTap(Tap):
-    """A stream that also says what came last, as the streams of a running strategy do."""
+    """A stream that also says what came last, and can be left, as the streams of a running strategy do."""
 
     last: Any = None
+
+    def unwatch(self, callback: Callable[[Any], None]) -> None:
+        self.callbacks.remove(callback)
 
     def send(self, *events: Any) -> None:
         for event in events:
@@ -460,6 +463,17 @@ def test_a_cross_sees_both_sides_of_one_event() -> None:
         heard.append(above.now)
 
     assert heard == [False, False, False, True, False, False, True]
+
+
+def test_crosses_that_are_made_in_a_loop_leave_nothing_behind() -> None:
+    stream = RememberingTap(quote(4.0, None))
+    value = sma(stream, 1)
+    listening = len(stream.callbacks)
+    for price in range(100):
+        crosses_above(value, price)
+        stream.send(quote(float(price), None))
+        gc.collect()
+    assert len(stream.callbacks) == listening
 
 
 def test_not_crossing_is_known_only_with_numbers() -> None:
