@@ -16,6 +16,7 @@ from strategykit.model.book import Book
 from strategykit.model.events import Bar, BookSnapshot, Event, Gap, Quote, Stale, Trade
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import Stream
+from strategykit.venues.subscriptions import MOST_GAPS
 
 __all__ = ["BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TradeFeed"]
 
@@ -121,7 +122,8 @@ class Feed(Generic[E]):
         self.guid = ""
         """The subscription that carries it; several strategies may share one."""
         self.last: E | None = None
-        self.gaps: list[Gap] = []
+        self.gaps: deque[Gap] = deque(maxlen=MOST_GAPS)
+        """The newest."""
         self.held: deque[E] = deque(maxlen=keep)
         self.waiting: list[_Waiting] = []
         self.rerouted: Callable[[], None] = _nothing

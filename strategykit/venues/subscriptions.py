@@ -14,7 +14,7 @@ from strategykit.model.events import Gap, Stale
 from strategykit.venues.dialect import Cursor, Limits
 from strategykit.venues.streams import Stream
 
-__all__ = ["TRANSITIONS", "Happening", "Subscription", "SubscriptionState", "Subscriptions"]
+__all__ = ["MOST_GAPS", "TRANSITIONS", "Happening", "Subscription", "SubscriptionState", "Subscriptions"]
 
 
 class SubscriptionState(enum.Enum):
@@ -75,6 +75,9 @@ TRANSITIONS: Final = _table()
 _REMEMBERED: Final = 10_000
 """Dead guids kept, so that late data is known for what it is; older ones count as foreign."""
 
+MOST_GAPS: Final = 100
+"""Gaps that a row keeps: a wire that breaks every minute for days mustn't fill the memory."""
+
 _UNASKED: Final = frozenset({SubscriptionState.WANTED, SubscriptionState.LOST, SubscriptionState.REFUSED})
 """States in which the venue owes us nothing about the row."""
 
@@ -102,6 +105,7 @@ class Subscription:
     """Nanoseconds of silence allowed; None: it may be silent for ever."""
     refusal: str = ""
     gaps: list[Gap] = attrs.field(factory=list)
+    """The newest that were told; at most `MOST_GAPS`."""
     data: int = 0
     """Frames with data, counted by the dialect."""
 
@@ -287,6 +291,7 @@ class Subscriptions:
         gap = Gap(row.stream.instrument, row.gap_since, until, row.gap_reason, None, now, row.guid)
         row.gap_since = None
         row.gaps.append(gap)
+        del row.gaps[:-MOST_GAPS]
         return gap
 
     def _forget(self, row: Subscription) -> None:

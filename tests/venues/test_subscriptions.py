@@ -9,7 +9,7 @@ from strategykit.errors import LimitReached, LocalProtocolError
 from strategykit.model.events import Event
 from strategykit.venues.dialect import Limits
 from strategykit.venues.streams import Stream, StreamKind
-from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
+from strategykit.venues.subscriptions import MOST_GAPS, Subscription, Subscriptions, SubscriptionState
 
 State = SubscriptionState
 
@@ -104,6 +104,17 @@ def test_a_lost_connection_opens_a_gap_that_the_confirmation_closes() -> None:
     assert (gap.instrument, gap.since, gap.until, gap.reason, gap.guid) == ("SBER", 150, 200, "reset", row.guid)
     assert row.gaps == [gap]
     assert rows.confirmed(row.guid, 201) is None
+
+
+def test_a_wire_that_breaks_for_days_leaves_only_the_newest_gaps() -> None:
+    rows = table()
+    row = active(rows)
+    for time in range(200, 200 + 3 * MOST_GAPS):
+        rows.lost(row.connection, time, "reset")
+        rows.asked(row.guid)
+        newest = rows.confirmed(row.guid, time)
+    assert len(row.gaps) == MOST_GAPS
+    assert row.gaps[-1] is newest
 
 
 def test_data_before_the_confirmation_closes_the_gap() -> None:
