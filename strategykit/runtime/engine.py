@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from strategykit.errors import RemoteProtocolError
+from strategykit.errors import LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import (
     AccountUpdate,
     Bar,
@@ -171,10 +171,13 @@ class Engine:
 
         Raises:
             LimitReached: The venue's connections are full.
+            LocalProtocolError: The venue has no such stream; nobody else notices.
         """
         if self._find is not None:
             stream, receive = self._find(stream, receive)
         row = self.table.want(stream, owner, fresh_within=fresh_within)
+        if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
+            self._check_can_be_asked(row, owner)
         if receive is not None:
             self.routes[row.guid] = (*self.routes.get(row.guid, ()), receive)
             self._forget_quick(row.guid)
@@ -307,6 +310,14 @@ class Engine:
                 self.account[event.source] = event
             case Gap():
                 self.ledger.gap(event, self.table.by_guid.get(event.guid))
+
+    def _check_can_be_asked(self, row: Subscription, owner: str) -> None:
+        # Worded now, for whoever wants it: where requests are sent, an error would end the run of everybody.
+        try:
+            self.dialect.subscribe(row.guid, row.stream, row.cursor, token="")
+        except LocalProtocolError:
+            self.table.release(row.guid, owner)
+            raise
 
     def _ask_for(self, row: Subscription) -> None:
         session = self.sessions.get(row.connection)
