@@ -18,7 +18,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.gateway import Gateway
 from strategykit.venues.dialect import AskOrders
 
-__all__ = ["compare_books", "compare_orders"]
+__all__ = ["compare_books", "compare_orders", "open_orders"]
 
 ANSWER_WITHIN: Final = 5.0
 """Seconds for the venue's last list of orders."""
@@ -36,10 +36,7 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
 
     The run's driver has ended: the inbox is read here.
     """
-    kept = run.supervisor.keep_orders
-    open_orders = [order for order in run.gateway.orders.values() if order.is_open]
-    # What is kept on purpose is accounted for, if it is known how it stands.
-    lines = [f"{order!r} is still open or in doubt" for order in open_orders if order.uncertain or not kept]
+    lines = open_orders(run)
     if not run.trades_at_venue or not run.gateway.orders:
         return lines
     ask = AskOrders(account=run.gateway.account, exchange=run.exchange)
@@ -60,6 +57,15 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
                     return lines + compare_orders(run.gateway, rows)
             await trio.sleep(0.02)  # Nobody rings for us: the driver has gone.
     return [*lines, f"the venue's orders didn't come within {ANSWER_WITHIN:g} s"]
+
+
+def open_orders(run: Run) -> list[str]:
+    """Give a line for each order that should have ended, or of which nobody knows whether it has."""
+    left = [order for order in run.gateway.orders.values() if order.is_open]
+    # What is kept on purpose is accounted for, if it is known how it stands.
+    return [
+        f"{order!r} is still open or in doubt" for order in left if order.uncertain or not run.supervisor.keep_orders
+    ]
 
 
 def compare_orders(gateway: Gateway, rows: Sequence[Event | Instrument]) -> list[str]:

@@ -28,16 +28,12 @@ from strategykit.model.orders import (
 )
 from strategykit.runtime.fill_memory import FillMemory
 from strategykit.runtime.order import Order
-from strategykit.runtime.ports import OrderEar, OrderPort, Pending
+from strategykit.runtime.ports import REPLY_WITHIN, OrderEar, OrderPort, Pending
 from strategykit.runtime.requests import make_request, tick_price
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.dialect import Reply
 
 __all__ = ["Gateway"]
-
-REPLY_WITHIN: Final = 5.0
-"""Seconds until an unanswered command makes its order doubtful and its wire suspect. ALOR answers in well under 1 s;
-a half-open socket was seen to accept writes for a day."""
 
 _TRIES: Final = 50
 """Amends and cancels an order; more means that it and the venue disagree."""
@@ -72,6 +68,8 @@ class Gateway:
     _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
     _fills: FillMemory = attrs.field(factory=FillMemory, init=False)
+    reply_within: float = attrs.field(default=REPLY_WITHIN, init=False)
+    """Seconds; whoever stops the run sets it lower."""
     lane_up: bool = attrs.field(default=False, init=False)
     lane: Signal = attrs.field(init=False, default=attrs.Factory(lambda self: Signal(self.wakes), takes_self=True))
     """Notified when the command lane opens or ends."""
@@ -272,11 +270,12 @@ class Gateway:
 
     async def _watch(self, pending: Pending) -> None:
         """See to it that a command is answered, or known to be unanswered."""
-        with trio.move_on_after(REPLY_WITHIN):
+        within = self.reply_within
+        with trio.move_on_after(within):
             await pending.answered.wait()
             return
         if pending.command.guid in self._pending:
-            reason = f"no answer within {REPLY_WITHIN:g} s"
+            reason = f"no answer within {within:g} s"
             self._lose(pending, reason)
             self.port.suspect(reason)
 

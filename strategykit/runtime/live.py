@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import secrets
-import signal
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -24,10 +24,11 @@ from strategykit.net.recorder import NullRecorder, Recorder
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
-from strategykit.runtime.compare import compare_books
+from strategykit.runtime.compare import compare_books, open_orders
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
+from strategykit.runtime.stops import Stops
 from strategykit.runtime.waking import Doorbell, Wakes
 from strategykit.runtime.watchdog import Watchdog
 from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
@@ -47,8 +48,11 @@ REACH_WITHIN: Final = 5.0
 STOP_WITHIN: Final = 3.5
 """Seconds that an interrupted run gives its strategies to leave; then clean-up is cut short."""
 
-HURRY_WITHIN: Final = 0.7
-"""Seconds from there to the end of everything."""
+HURRY_WITHIN: Final = 0.4
+"""Seconds from there, or from the second signal, to the end of all tasks."""
+
+COMPARE_WITHIN: Final = 0.3
+"""Seconds that are left then to compare books."""
 
 
 @attrs.frozen(kw_only=True)
@@ -137,17 +141,29 @@ def run_live(plan: LivePlan) -> RunReport:
 
 
 async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog) -> RunReport:
+    try:
+        async with trio.open_nursery() as listening:
+            stops = Stops()
+            if plan.handle_signals:
+                await listening.start(stops.listen)
+            result = await _record_run(plan, clock, wall, watchdog, stops)
+            listening.cancel_scope.cancel()
+    except* StrategykitError as group:
+        raise only_error(group) from None
+    return result
+
+
+async def _record_run(
+    plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog, stops: Stops
+) -> RunReport:
     identity = Identity(plan.seed if plan.seed is not None else secrets.randbits(63), clock.start)
     notes = Notes()
     async with _open_tape(plan, identity, wall) as writer:
         converter = make_converter()
         ledger = NullLedger(notes, wall) if writer is None else RunLedger(notes, wall, writer, converter)
         recorder: Recorder = NullRecorder() if writer is None else RunRecorder(writer, converter)
-        session = _Session(plan, clock, wall, watchdog, identity, notes, ledger, recorder, converter)
-        try:
-            result = await session.run()
-        except* StrategykitError as group:
-            raise only_error(group) from None
+        session = _Session(plan, clock, wall, watchdog, stops, identity, notes, ledger, recorder, converter)
+        result = await session.run()
         if writer is not None:
             writer.summary({"digest": result.digest, "events": result.events})
             failure = "" if writer.failed is None else str(writer.failed)
@@ -182,6 +198,7 @@ class _Session:
         clock: WallClock,
         wall: Callable[[], int],
         watchdog: Watchdog,
+        stops: Stops,
         identity: Identity,
         notes: Notes,
         ledger: NullLedger,
@@ -192,6 +209,9 @@ class _Session:
         self.clock = clock
         self.wall = wall
         self.watchdog = watchdog
+        self.stops = stops
+        self.must_end = math.inf
+        """On Trio's clock: when a run that was told to stop has to be over."""
         self.identity = identity
         self.notes = notes
         self.ledger = ledger
@@ -210,8 +230,7 @@ class _Session:
             async with trio.open_nursery() as outer:
                 run, lag = await outer.start(self._play)
                 outer.start_soon(self._watch, run)
-                if self.plan.handle_signals:
-                    outer.start_soon(self._obey_signals, outer.cancel_scope)
+                outer.start_soon(self._obey_signals, outer.cancel_scope)
                 outer.start_soon(self._give_up)
                 if self.plan.duration is not None:
                     outer.start_soon(self._stop_after, self.plan.duration * 1e-9, run)
@@ -220,7 +239,7 @@ class _Session:
                 # Not a moment longer than the run, and not in the midst of a slice: a re-run dispatches whole ones.
                 await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done)
                 outer.cancel_scope.cancel()
-            unaccounted = await compare_books(run, self.venue, self.inbox)
+            unaccounted = await self._compare(run)
             connections = self._connections(lag)
             wires.cancel_scope.cancel()
         return report(
@@ -312,7 +331,7 @@ class _Session:
         for _ in range(round(READY_WITHIN - REACH_WITHIN)):
             trouble = self.venue.trouble()
             if trouble:
-                raise ConnectionLost(f"the venue can't be reached: {trouble}")
+                raise ConnectionLost(f"the venue isn't there: {trouble}")
             await trio.sleep(1.0)
 
     async def _stop_after(self, seconds: float, run: Run) -> None:
@@ -324,22 +343,28 @@ class _Session:
 
     async def _obey_signals(self, everything: trio.CancelScope) -> None:
         """Stop on the first signal, with time to clean up; at once on the second."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery() as nursery:
-                async for _ in signals:
-                    if nursery.child_tasks:
-                        stop_input(self.ledger, self.inbox, self.wall(), "hurry")
-                        await trio.sleep(0.2)
-                        everything.cancel()
-                        return
-                    stop_input(self.ledger, self.inbox, self.wall(), "stop")
-                    nursery.start_soon(self._hurry, everything)
-
-    async def _hurry(self, everything: trio.CancelScope) -> None:
-        await trio.sleep(STOP_WITHIN)
+        await self.stops.wait(1)
+        self.must_end = trio.current_time() + STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN
+        stop_input(self.ledger, self.inbox, self.wall(), "stop")
+        with trio.move_on_after(STOP_WITHIN):
+            await self.stops.wait(2)
         stop_input(self.ledger, self.inbox, self.wall(), "hurry")
         await trio.sleep(HURRY_WITHIN)
         everything.cancel()
+
+    async def _compare(self, run: Run) -> list[str]:
+        """Compare our books with the venue's, for as long as there is time."""
+        lines = [*open_orders(run), "stopped before the venue's orders came"]
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = self.must_end
+            nursery.start_soon(self._cut_short, nursery.cancel_scope)
+            lines = await compare_books(run, self.venue, self.inbox)
+            nursery.cancel_scope.cancel()
+        return lines
+
+    async def _cut_short(self, scope: trio.CancelScope) -> None:
+        await self.stops.wait(2)
+        scope.deadline = min(scope.deadline, trio.current_time() + COMPARE_WITHIN)
 
     def _connections(self, lag: _Lag) -> list[ConnectionReport]:
         return [

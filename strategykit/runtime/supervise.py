@@ -14,6 +14,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import BarFeed, Feed
+from strategykit.runtime.ports import HURRIED_REPLY_WITHIN
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import AskBars
 from strategykit.venues.subscriptions import Subscription
@@ -74,6 +75,7 @@ class Supervisor:
     def stop(self) -> None:
         """Cancel every strategy; each leaves through its own scopes."""
         self.stopping = True
+        self.engine.gateway.reply_within = HURRIED_REPLY_WITHIN
         self.opening.cancel()
         for seat in self.seats:
             seat.scope.cancel()
