@@ -218,7 +218,7 @@ async def wrap_wire(
         stream: Connected, encrypted if need be.
         target: Whose path and host the upgrade asks for.
         frame_bytes: The largest message accepted, in bytes of its text; a larger one closes the wire.
-        close_within: Seconds for the closing handshake.
+        close_within: Seconds for the closing handshake, where no error ends the wire.
 
     Raises:
         ConnectionLost: The upgrade failed in a way that may pass; as a `TryLater` if the venue said when.
@@ -240,10 +240,15 @@ async def wrap_wire(
         if reader.opening.cancelled_caught:
             raise _why_not_open(reader.crash)
         tap.opened()
+        goodbye = close_within
         try:
             yield _WebSocketWire(ws, reader, tap)
+        except Exception:
+            # A wire that is left for a reason is dead, or taken for dead: its answer would keep the next one waiting.
+            goodbye = _GOODBYE
+            raise
         finally:
-            await reader.close(ws, close_within)
+            await reader.close(ws, goodbye)
         nursery.cancel_scope.cancel()
 
 
