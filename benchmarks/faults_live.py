@@ -30,6 +30,10 @@ WITHIN: Final = 150.0
 """Seconds for one run; a run that takes longer hangs."""
 
 
+SHOWN: Final = 6
+"""Lines a run."""
+
+
 @attrs.frozen
 class Verdict:
     """What became of one run."""
@@ -81,7 +85,7 @@ def main() -> int:
             verdicts.append(verdict)
             word = "ok" if not verdict.found else f"{len(verdict.found)} VIOLATIONS"
             print(f"seed {verdict.seed}: {verdict.faults} faults, {verdict.seconds:.1f} s, {word}", flush=True)
-            for line in verdict.found:
+            for line in verdict.found[:SHOWN]:
                 print(f"  {line}", flush=True)
     wrong = sum(len(verdict.found) for verdict in verdicts)
     print(f"faults: {len(verdicts)} runs, {sum(verdict.faults for verdict in verdicts)} faults, {wrong} violations")

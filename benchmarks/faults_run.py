@@ -33,6 +33,9 @@ SETTLE_WITHIN: Final = 45.0
 QUIET: Final = 1.5
 """Seconds for which it has to stay so, and in which orders have to go through again."""
 
+UNSEEN: Final = 11.0
+"""Seconds for which a half-open wire can look well: a ping every 5 s, a pong within 5."""
+
 _CHURN: Final = str(Path(__file__).with_name("churn.py"))
 
 
@@ -70,7 +73,8 @@ class _Trouble:
             await trio.to_thread.run_sync(self._strike, fault.command)
         within = trio.current_time() + SETTLE_WITHIN
         since = trio.current_time()
-        while trio.current_time() - since < QUIET:
+        quiet = UNSEEN if any(fault.command["fault"] == "half_open" for fault in self.plan.faults) else QUIET
+        while trio.current_time() - since < quiet:
             await trio.sleep(0.05)
             lines = _unsettled(run, forgotten=self.plan.forgets)
             if lines:
