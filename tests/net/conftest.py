@@ -61,7 +61,7 @@ class ToyDialect:
     def login(self, lane: str, *, guid: str, token: str) -> str | None:
         return json.dumps({"login": guid, "token": token}) if lane == "commands" else None
 
-    def subscribe(self, guid: str, stream: Stream, cursor: Cursor, *, token: str) -> str:  # noqa: ARG002 - the contract's
+    def subscribe(self, guid: str, stream: Stream, cursor: Cursor, *, token: str) -> str:
         return json.dumps({"subscribe": guid, "token": token})
 
     def unsubscribe(self, guid: str, *, token: str) -> str:
@@ -122,7 +122,7 @@ class Memory:
     def answer(self, ask: Ask, time: int, status: int, body: bytes) -> None:
         self.told.append(("answer", ask, time, status, body))
 
-    def protect(self, secret: str, *, passing: bool = False) -> None:  # noqa: ARG002 - the contract
+    def protect(self, secret: str, *, passing: bool = False) -> None:
         self.told.append(("protect", secret))
 
     def kinds(self) -> list[object]:

@@ -142,7 +142,7 @@ async def test_a_wire_that_never_waits_still_lets_others_run(rig: Rig, autojump_
         async def receive(self) -> str:  # No checkpoint: everything is there already.
             return "x"
 
-        async def send(self, frame: str | bytes) -> None:  # noqa: ARG002 - the contract's
+        async def send(self, frame: str | bytes) -> None:
             await trio.lowlevel.checkpoint()
 
         async def ping(self) -> None:
@@ -268,7 +268,7 @@ async def test_a_venue_that_stops_reading_is_found_too(rig: Rig, autojump_clock:
         async def receive(self) -> str:
             await trio.sleep_forever()
 
-        async def send(self, frame: str | bytes) -> None:  # noqa: ARG002 - the contract's
+        async def send(self, frame: str | bytes) -> None:
             await trio.sleep_forever()
 
         async def ping(self) -> None:

@@ -44,7 +44,7 @@ class Wires:
     def refresh_token(self) -> None: ...
     def refresh_login(self) -> None: ...
 
-    def subscribe(self, row: Subscription, session: int) -> None:  # noqa: ARG002 - the contract
+    def subscribe(self, row: Subscription, session: int) -> None:
         self.requests.append(Alor().subscribe(row.guid, row.stream, row.cursor, token="t"))
 
     def ask(self, ask: Ask) -> None:
@@ -54,7 +54,7 @@ class Wires:
 class Port:
     """Nobody trades here."""
 
-    def command(self, strategy: str, command: object) -> bool:  # noqa: ARG002 - the contract
+    def command(self, strategy: str, command: object) -> bool:
         return False
 
     def suspect(self, reason: str) -> None: ...

@@ -20,7 +20,7 @@ class FakeCursor:
     def __init__(self) -> None:
         self.reconnections = 0
 
-    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:  # noqa: ARG002 - decodes nothing
+    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
         return ()
 
     def reconnected(self) -> None:

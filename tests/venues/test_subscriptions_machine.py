@@ -35,7 +35,7 @@ class _Cursor:
     def __init__(self) -> None:
         self.reconnections = 0
 
-    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:  # noqa: ARG002 - decodes nothing
+    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
         return ()
 
     def reconnected(self) -> None:
@@ -84,7 +84,7 @@ class GuidTable(RuleBasedStateMachine):
         self.now = 1_000
         self.late = 0
 
-    def make_cursor(self, guid: str, stream: Stream) -> _Cursor:  # noqa: ARG002 - the same for all
+    def make_cursor(self, guid: str, stream: Stream) -> _Cursor:
         return _Cursor()
 
     def pick(self, number: int) -> _Known:
