@@ -249,7 +249,7 @@ class Strategy:
         instrument: str | None = None,
         stop: float | None = None,
         target: float | None = None,
-    ) -> AbstractAsyncContextManager[Holding]:
+    ) -> AbstractAsyncContextManager[Holding, bool]:
         """Buy at the market and hold while the block runs; whatever the way out, sell what is held.
 
         Args:
@@ -267,7 +267,7 @@ class Strategy:
         instrument: str | None = None,
         stop: float | None = None,
         target: float | None = None,
-    ) -> AbstractAsyncContextManager[Holding]:
+    ) -> AbstractAsyncContextManager[Holding, bool]:
         """Sell at the market and hold while the block runs; whatever the way out, buy back. See `long`."""
         return self.desk.hold(Side.SELL, quantity, instrument=instrument, stop=stop, target=target)
 
@@ -275,6 +275,6 @@ class Strategy:
         """Keep orders working while the block runs; on leaving, what is unfilled is cancelled and waited for."""
         return self.desk.working(*orders)
 
-    def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness]:
+    def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness, bool]:
         """Run the block while `feed` is alive: `within` seconds without an event cancel it."""
         return self.desk.fresh(feed, within=within)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import attrs
 import trio
@@ -56,6 +56,8 @@ class Desk:
     orders: list[Order] = attrs.field(factory=list, init=False)
     _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
     _hurried: bool = attrs.field(default=False, init=False)
+    _deaf: bool = attrs.field(default=False, init=False)
+    _deaf_to_orders: bool = attrs.field(default=False, init=False)
 
     # Time and tasks
 
@@ -94,6 +96,17 @@ class Desk:
         for scope in self._leaving:
             scope.cancel()
 
+    def deafen(self, *, to_orders: bool) -> None:
+        """Call no handler for market data any more, so that none acts after its strategy was cleaned up after.
+
+        Args:
+            to_orders: True where the strategy has failed: nothing of its own is called from now on.
+        """
+        self._deaf = True
+        self._deaf_to_orders = self._deaf_to_orders or to_orders
+        for feed in self.feeds.values():
+            feed.mute()
+
     # Feeds
 
     def feed(self, name: str) -> Feed[Any]:
@@ -114,10 +127,12 @@ class Desk:
         await feeds[0].wait_for(condition, feeds)
 
     def feed_gap(self, feed: Feed[Any], gap: Gap) -> None:  # noqa: ARG002 - the gap names its guid
-        self.reactions.on_gap(gap)
+        if not self._deaf:
+            self.reactions.on_gap(gap)
 
     def feed_stale(self, feed: Feed[Any], stale: Stale) -> None:  # noqa: ARG002 - see above
-        self.reactions.on_stale(stale)
+        if not self._deaf:
+            self.reactions.on_stale(stale)
 
     def feed_full(self, feed: Feed[Any], error: StrategyError) -> None:  # noqa: ARG002 - see above
         self.failed(error)
@@ -147,6 +162,8 @@ class Desk:
         await self.gateway.lane.until(lambda: self.gateway.lane_up)
 
     def order_changed(self, order: Order) -> None:
+        if self._deaf_to_orders:
+            return
         try:
             self.reactions.on_order(order)
         except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
@@ -155,6 +172,8 @@ class Desk:
     def order_filled(self, order: Order, fill: Fill) -> None:  # noqa: ARG002 - the fill says it all
         self.portfolio.add(self.gateway.instrument(fill.instrument))
         self.portfolio.apply(fill)
+        if self._deaf_to_orders:
+            return
         try:
             self.reactions.on_fill(fill)
         except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
@@ -163,7 +182,7 @@ class Desk:
     def open_orders(self) -> Iterable[Order]:
         return [order for order in self.orders if order.is_open]
 
-    # Scopes
+    # Scopes. Those that can end their own block say so to type checkers: the code after them is reached.
 
     def hold(
         self,
@@ -173,11 +192,12 @@ class Desk:
         instrument: str | None,
         stop: float | None,
         target: float | None,
-    ) -> AbstractAsyncContextManager[Holding]:
-        return hold_scope(self, side, quantity, instrument=self._one(instrument), stop=stop, target=target)
+    ) -> AbstractAsyncContextManager[Holding, bool]:
+        scope = hold_scope(self, side, quantity, instrument=self._one(instrument), stop=stop, target=target)
+        return cast("AbstractAsyncContextManager[Holding, bool]", scope)
 
     def working(self, *orders: Order) -> AbstractAsyncContextManager[None]:
         return working_scope(self, orders)
 
-    def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness]:
-        return fresh_scope(feed, within=within)
+    def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness, bool]:
+        return cast("AbstractAsyncContextManager[Freshness, bool]", fresh_scope(feed, within=within))

@@ -201,6 +201,11 @@ class Feed(Generic[E]):
         self.gaps.append(gap)
         self._owner.feed_gap(self, gap)
 
+    def mute(self) -> None:
+        """Call the strategy's handler no more: it has failed, or is gone."""
+        self._handler = None
+        self.rerouted()
+
     def overflowed(self) -> None:
         """A mailbox is full, and nothing may be dropped: the strategy has to go."""
         error = StrategyError(

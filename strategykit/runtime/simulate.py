@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import attrs
@@ -25,7 +26,7 @@ from strategykit.sim.paper import FillRule, PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import Ask, AskBars
 from strategykit.venues.streams import Stream, StreamKind
-from strategykit.venues.subscriptions import Subscription
+from strategykit.venues.subscriptions import Subscription, Subscriptions
 
 __all__ = ["Simulation", "kind_of", "simulate", "stream_guid"]
 
@@ -175,6 +176,9 @@ async def _main(
                 keep_orders=False,
             )
             _serve(run)
+            if any(item.fresh_within is not None for _, strategy in strategies for item in strategy.declarations()):
+                # Elsewhere the dialect notes what came; here nothing is decoded.
+                run.engine.watchers.append(partial(_note_datum, run.engine.table))
             nursery.start_soon(run.play_and_tell, done)
             await run.driver.quiet()
             while wires.early:
@@ -206,6 +210,12 @@ def _serve(run: Run) -> None:
     engine.sessions["market-0"] = 1
     engine.lanes["market-0"] = "market"
     engine.serve_from(find)
+
+
+def _note_datum(table: Subscriptions, event: Event) -> None:
+    row = table.by_guid.get(event.guid)
+    if row is not None and type(event) in _KINDS:
+        table.datum(row, event.receive_time)
 
 
 def kind_of(event: Event) -> StreamKind | None:

@@ -47,6 +47,7 @@ class Seat:
         """Stop this strategy for a reason; the first one stands."""
         if self.failure is None:
             self.failure = error
+        self.desk.deafen(to_orders=True)
         self.scope.cancel()
 
 
@@ -201,6 +202,7 @@ class Supervisor:
 
     async def _leave(self, seat: Seat) -> None:
         """Cancel working orders by policy and end the strategy's subscriptions; shielded and bounded."""
+        seat.desk.deafen(to_orders=False)
         kept = self.keep_orders and seat.failure is None
         if not kept:
             with seat.desk.leaving(CLEAN_WITHIN):
