@@ -21,18 +21,15 @@ class Breakout(Strategy):
 
     async def run(self) -> None:
         top, bottom = highest(self.bars, self.window, of="close"), lowest(self.bars, self.window, of="close")
-        async for bar in self.bars:
-            # The extremes take the newest bar in, so a close at one of them is a break of those before.
-            if not (top.ready and bottom.ready) or top.value == bottom.value:
-                continue
-            if bar.close == top.value:
-                trade = self.long(self.quantity, stop=self.stop, target=self.target)
-            elif bar.close == bottom.value:
-                trade = self.short(self.quantity, stop=self.stop, target=self.target)
-            else:
-                continue
+        while True:
+            # A new loop each time: bars that came while a trade was on are no news any more.
+            async for bar in self.bars:
+                # The extremes take the newest bar in, so a close at one of them is a break of those before.
+                if top.ready and top.value != bottom.value and bar.close in (top.value, bottom.value):
+                    break
+            enter = self.long if bar.close == top.value else self.short
             try:
-                async with trade as holding:
+                async with enter(self.quantity, stop=self.stop, target=self.target) as holding:
                     await trio.sleep(self.hold)
                     holding.end("time")
             except OrderEnded as refusal:

@@ -22,7 +22,8 @@ class Maker(Strategy):
 
     async def run(self) -> None:
         while True:
-            await self.when(self.book.bid < self.book.ask)
+            # A new one: what `self.book` holds may be the very book that went stale.
+            await anext(aiter(self.book))
             async with self.fresh(self.book, within=self.quiet):
                 await self.quote()
 
@@ -36,8 +37,10 @@ class Maker(Strategy):
                 # Holding a lot moves both quotes by a tick towards getting rid of it.
                 fair = Decimal(str(middle)) - held * tick
                 if held < self.most:
-                    orders.append(self.buy_nowait(self.quantity, limit=float(fair - self.edge * tick)))
+                    quantity = min(Decimal(self.quantity), self.most - held)
+                    orders.append(self.buy_nowait(quantity, limit=float(fair - self.edge * tick)))
                 if held > -self.most:
-                    orders.append(self.sell_nowait(self.quantity, limit=float(fair + self.edge * tick)))
+                    quantity = min(Decimal(self.quantity), self.most + held)
+                    orders.append(self.sell_nowait(quantity, limit=float(fair + self.edge * tick)))
             async with self.working(*orders):
                 await trio.sleep(self.refresh)

@@ -26,12 +26,16 @@ class Spread(Strategy):
         distance = ratio / sma(ratio, self.window) - 1
         while True:
             await self.when((distance > self.entry) | (distance < -self.entry))
-            dear, cheap = (self.near, self.far) if (distance > 0).now else (self.far, self.near)
+            if (distance > 0).now:
+                dear, cheap, back = self.near, self.far, distance < self.leave
+            else:
+                dear, cheap, back = self.far, self.near, distance > -self.leave
             try:
                 # If the second leg fails, leaving the first block undoes the first leg.
                 async with self.long(self.quantity, instrument=cheap), self.short(self.quantity, instrument=dear):
                     with trio.move_on_after(self.hold):
-                        await self.when((distance < self.leave) & (distance > -self.leave))
+                        await self.when(back)
+                await self.when(back)  # If time was over first: not the same trade again.
             except OrderEnded as refusal:
                 self.log(f"no spread: {refusal}")
                 await trio.sleep(10)
