@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, overload
 
 import attrs
@@ -18,6 +19,12 @@ __all__ = ["Bars", "Books", "Declaration", "Owner", "Quotes", "Trades"]
 F = TypeVar("F", bound=Feed[Any])
 
 _MILLISECOND: Final = 1_000_000
+
+
+def _least(name: str, value: int, least: int) -> int:
+    if value < least:
+        raise ConfigError(f"{name}={value} must be at least {least}")
+    return value
 
 
 class Owner(Protocol):
@@ -38,6 +45,8 @@ class Declaration(Generic[F]):
     handler: ClassVar[str]
 
     def __init__(self, instrument: str, *, fresh: float | None = None, exchange: str | None = None) -> None:
+        if fresh is not None and not 0 < fresh < math.inf:
+            raise ConfigError(f"fresh={fresh}: give seconds above 0")
         self._instrument = instrument
         self._fresh = fresh
         self._exchange = exchange
@@ -71,12 +80,16 @@ class Declaration(Generic[F]):
         )
 
     def fill(self, strategy: Owner, text: str) -> str:
+        fields: Iterable[attrs.Attribute[Any]] = attrs.fields(cast("Any", type(strategy)))
+        values = {field.alias or field.name: getattr(strategy, field.name) for field in fields if field.init}
+        where = f"{type(strategy).__name__}.{self.name}: {text!r}"
         try:
-            return text.format_map(attrs.asdict(cast("Any", strategy), recurse=False))
-        except (KeyError, ValueError, IndexError) as exc:
-            raise ConfigError(
-                f"{type(strategy).__name__}.{self.name}: {text!r} names {exc}, which is no parameter of the strategy"
-            ) from exc
+            return text.format_map(values)
+        except KeyError as exc:
+            known = ", ".join(values) or "none"
+            raise ConfigError(f"{where} names {exc}, which is no parameter of the strategy; it has {known}") from exc
+        except (ValueError, IndexError, AttributeError, TypeError) as exc:
+            raise ConfigError(f"{where} can't be filled in: {exc}; write a parameter's name in braces") from exc
 
     def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - bars need it
         return {}
@@ -101,7 +114,7 @@ class Trades(Declaration[TradeFeed]):
         self, instrument: str, *, past: int = 0, fresh: float | None = None, exchange: str | None = None
     ) -> None:
         super().__init__(instrument, fresh=fresh, exchange=exchange)
-        self._past = past
+        self._past = _least("past", past, 0)
 
     def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - the signature is the base's
         return {"depth": self._past, "skip_history": self._past == 0}
@@ -141,8 +154,8 @@ class Books(Declaration[BookFeed]):
         exchange: str | None = None,
     ) -> None:
         super().__init__(instrument, fresh=fresh, exchange=exchange)
-        self._depth = depth
-        self._every = every
+        self._depth = _least("depth", depth, 1)
+        self._every = None if every is None else _least("every", every, 1)
 
     def more(self, now: int) -> dict[str, Any]:  # noqa: ARG002 - the signature is the base's
         return {"depth": self._depth, "frequency": None if self._every is None else self._every * _MILLISECOND}
@@ -176,7 +189,7 @@ class Bars(Declaration[BarFeed]):
     ) -> None:
         super().__init__(instrument, fresh=fresh, exchange=exchange)
         self._interval = interval
-        self.history = history
+        self.history = _least("history", history, 0)
         self._forming = forming
 
     def stream(self, strategy: Owner, *, now: int) -> Stream:
