@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = [
+    "STRATEGY_FAILURES",
     "ConfigError",
     "ConnectionLost",
     "LimitReached",
@@ -23,6 +26,10 @@ __all__ = [
 
 _SHOWN = 200
 """Characters of a frame that an error message quotes; frames can be megabytes."""
+
+
+STRATEGY_FAILURES: Final = (Exception, SystemExit)
+"""What stops one strategy at its boundary, and nobody else: a strategy that calls `sys.exit` ends itself alone."""
 
 
 class StrategykitError(Exception):

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
+from strategykit.errors import STRATEGY_FAILURES
 from strategykit.model.events import Event
 from strategykit.net.inbox import Inbox, Input
 from strategykit.runtime.clock import NEVER, ReplayClock, RunClock, WallClock
@@ -143,7 +144,7 @@ class Driver:
                 try:
                     feed.last = event  # type: ignore[union-attr]  # with a guid comes its feed
                     call(event)  # type: ignore[misc]
-                except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+                except STRATEGY_FAILURES as exc:  # A strategy's boundary: whatever it raises stops it alone.
                     engine.supervisor().raised(feed, exc)
             elif type(event) in market:
                 ways = engine.quick(event.guid)
@@ -155,7 +156,7 @@ class Driver:
                         if not one.chooses:
                             one.last = event
                         way(event)
-                    except Exception as exc:  # noqa: BLE001 - as above
+                    except STRATEGY_FAILURES as exc:  # As above.
                         engine.supervisor().raised(one, exc)
             else:
                 engine.route(event)

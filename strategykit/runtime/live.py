@@ -142,12 +142,12 @@ def run_live(plan: LivePlan) -> RunReport:
 
 async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog) -> RunReport:
     try:
-        async with trio.open_nursery() as listening:
-            stops = Stops()
-            if plan.handle_signals:
-                await listening.start(stops.listen)
-            result = await _record_run(plan, clock, wall, watchdog, stops)
-            listening.cancel_scope.cancel()
+        with Stops() as stops:
+            async with trio.open_nursery() as listening:
+                if plan.handle_signals:
+                    await listening.start(stops.listen)
+                result = await _record_run(plan, clock, wall, watchdog, stops)
+                listening.cancel_scope.cancel()
     except* StrategykitError as group:
         raise only_error(group) from None
     return result
@@ -230,7 +230,7 @@ class _Session:
             async with trio.open_nursery() as outer:
                 run, lag = await outer.start(self._play)
                 outer.start_soon(self._watch, run)
-                outer.start_soon(self._obey_signals, outer.cancel_scope)
+                outer.start_soon(self._obey_signals, run, outer.cancel_scope)
                 outer.start_soon(self._give_up)
                 if self.plan.duration is not None:
                     outer.start_soon(self._stop_after, self.plan.duration * 1e-9, run)
@@ -239,6 +239,7 @@ class _Session:
                 # Not a moment longer than the run, and not in the midst of a slice: a re-run dispatches whole ones.
                 await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done)
                 outer.cancel_scope.cancel()
+            self.stops.stay()
             unaccounted = await self._compare(run)
             connections = self._connections(lag)
             wires.cancel_scope.cancel()
@@ -341,13 +342,21 @@ class _Session:
             raise ConnectionLost(f"the venue wasn't ready within {seconds:g} s" + (f": {reason}" if reason else ""))
         stop_input(self.ledger, self.inbox, self.wall(), "stop")
 
-    async def _obey_signals(self, everything: trio.CancelScope) -> None:
+    async def _obey_signals(self, run: Run, everything: trio.CancelScope) -> None:
         """Stop on the first signal, with time to clean up; at once on the second."""
+
+        def why() -> str:
+            stuck, left = run.supervisor.stuck(), [order for order in run.gateway.orders.values() if order.is_open]
+            who = f"{', '.join(stuck)} didn't end when told to" if stuck else "the run didn't end when told to"
+            return f"{who}; left without it, with {len(left)} orders open or in doubt"
+
         await self.stops.wait(1)
         self.must_end = trio.current_time() + STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN
+        self.stops.abandon_in(STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN, why)
         stop_input(self.ledger, self.inbox, self.wall(), "stop")
         with trio.move_on_after(STOP_WITHIN):
             await self.stops.wait(2)
+            self.stops.abandon_in(HURRY_WITHIN + COMPARE_WITHIN, why)
         stop_input(self.ledger, self.inbox, self.wall(), "hurry")
         await trio.sleep(HURRY_WITHIN)
         everything.cancel()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 import trio
 
@@ -10,7 +16,7 @@ __all__ = ["Stops"]
 
 
 class Stops:
-    """Counts the signals that ask for an end.
+    """Counts the signals that ask for an end. A context manager: leaving it calls the last resort off.
 
     It listens from before the tape is opened until it is sealed, so that no signal tears it: those that come when
     everything is being closed already change nothing.
@@ -19,6 +25,15 @@ class Stops:
     def __init__(self) -> None:
         self.count = 0
         self._came = trio.Event()
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stay()
 
     async def listen(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Count, until cancelled."""
@@ -34,3 +49,29 @@ class Stops:
         await trio.lowlevel.checkpoint()
         while self.count < count:
             await self._came.wait()
+
+    def abandon_in(self, seconds: float, why: Callable[[], str]) -> None:
+        """Leave the process, with exit code 1, unless the run is over by then.
+
+        Trio can't end a task that shields itself or swallows its cancellation, and the run can't end before it. What
+        was recorded so far is on the disk; its last segment isn't sealed.
+
+        Args:
+            seconds: From now; a later call replaces an earlier one.
+            why: Gives the line that is told, without a line's end. Called in another thread.
+        """
+        self.stay()
+        self._timer = threading.Timer(seconds, _abandon, (why,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stay(self) -> None:
+        """Call `abandon_in` off."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _abandon(why: Callable[[], str]) -> None:
+    sys.stderr.write(f"strategykit: {why()}\n")
+    sys.stderr.flush()
+    os._exit(1)

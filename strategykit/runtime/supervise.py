@@ -8,13 +8,13 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import StrategyError, StrategykitError, SubscriptionRefused
+from strategykit.errors import STRATEGY_FAILURES, StrategyError, StrategykitError, SubscriptionRefused
 from strategykit.model.events import Bar, Event
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import BarFeed, Feed
-from strategykit.runtime.ports import HURRIED_REPLY_WITHIN
+from strategykit.runtime.in_flight import HURRIED_REPLY_WITHIN
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import AskBars
 from strategykit.venues.subscriptions import Subscription
@@ -76,7 +76,7 @@ class Supervisor:
     def stop(self) -> None:
         """Cancel every strategy; each leaves through its own scopes."""
         self.stopping = True
-        self.engine.gateway.reply_within = HURRIED_REPLY_WITHIN
+        self.engine.gateway.commands.reply_within = HURRIED_REPLY_WITHIN
         self.opening.cancel()
         for seat in self.seats:
             seat.scope.cancel()
@@ -93,6 +93,14 @@ class Supervisor:
         self.stop()
         for seat in self.seats:
             seat.desk.hurry()
+            if seat.state == "running" and not self.keep_orders:
+                # It doesn't leave, so nobody has seen to its orders; what can be done is to ask.
+                for order in seat.desk.open_orders():
+                    order.cancel_nowait()
+
+    def stuck(self) -> list[str]:
+        """Name the strategies that were told to stop and haven't begun to leave."""
+        return [seat.name for seat in self.seats if self.stopping and seat.state in ("warming", "running")]
 
     def refused(self, owner: str, words: str) -> None:
         """A stream that `owner` needs can't be had."""
@@ -141,7 +149,7 @@ class Supervisor:
                     await seat.strategy.run()
                     if _reacts(seat.strategy):
                         await trio.sleep_forever()
-        except* Exception as group:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+        except* STRATEGY_FAILURES as group:  # A strategy's boundary: whatever it raises stops it alone.
             seat.fail(_plain(group))
         finally:
             seat.state = "leaving"
@@ -180,7 +188,7 @@ class Supervisor:
                 # The last one may still be forming; the live stream tells its end.
                 try:
                     feed.warmed([bar for bar in bars if bar.open_time + bar.interval <= self.now()])
-                except Exception as exc:  # noqa: BLE001 - a strategy's boundary: handlers get the bars that came early
+                except STRATEGY_FAILURES as exc:  # A strategy's boundary: handlers get the bars that came early.
                     seat.fail(exc)
             came.set()
 
