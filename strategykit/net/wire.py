@@ -10,6 +10,7 @@ What trio-websocket 0.12 does by itself, and what is done about it here:
   answered the upgrade is waited for for ever. Here the reader's end ends the opening, and the caller's deadline can.
 * It waits 60 s for an answer to our close. Here it is `close_within`.
 * It keeps the body of a refused upgrade, however long. Here the opening has `MAX_OPENING` bytes.
+* It closes a dead wire as if it were alive. Here a wire that is left for an error keeps nothing back to deliver later.
 * It takes some 20 µs a message. Here plain ones don't pass through it: see `net.tap`.
 
 permessage-deflate is never offered: wsproto inflates without a limit.
@@ -17,9 +18,11 @@ permessage-deflate is never offered: wsproto inflates without a limit.
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final, Protocol, cast
 
 import h11
@@ -34,6 +37,9 @@ from strategykit.net.tap import MAX_OPENING, Tap
 from strategykit.net.timing import TryLater, read_retry_after
 
 __all__ = ["MAX_OPENING", "Dial", "Wire", "open_wire", "wrap_wire"]
+
+_FORGET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER on, 0 seconds: closing throws away what hasn't been delivered, and tells the other end by RST."""
 
 _READ: Final = 64 * 1024
 """Bytes a read. trio-websocket's own 4 KiB cost 2 to 8 times as much."""
@@ -299,4 +305,11 @@ async def open_wire(
     async with await _connect(target) as tcp:
         stream = await _secure(tcp, target, tls) if target.secure else tcp
         async with wrap_wire(stream, target, frame_bytes=frame_bytes, close_within=close_within) as wire:
-            yield wire
+            try:
+                yield wire
+            except Exception:
+                # Closed as usual, the kernel would go on trying for minutes to deliver what it still has: an order
+                # that we had long been told doesn't exist.
+                with suppress(OSError, trio.ClosedResourceError):
+                    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
+                raise

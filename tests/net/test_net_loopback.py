@@ -6,12 +6,14 @@ import json
 import random
 import ssl
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h11
 import pytest
 import trio
+import wsproto
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 from strategykit.errors import ConfigError, ConnectionLost
@@ -227,3 +229,38 @@ async def test_tls_that_verifies_nothing_is_refused() -> None:
                 async with open_wire(f"wss://127.0.0.1:{port}", frame_bytes=1000, tls=careless):
                     raise AssertionError("it must not open")
             nursery.cancel_scope.cancel()
+
+
+async def test_what_a_dead_wire_still_holds_is_never_delivered() -> None:
+    """A venue that was away reads on: an order of which we were told meanwhile that it doesn't exist mustn't come."""
+    reads_on, read_out = trio.Event(), trio.Event()
+    ended_by: list[Exception] = []
+
+    async def stall(stream: trio.SocketStream) -> None:
+        server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        while not isinstance(next(server.events(), None), wsproto.events.Request):
+            server.receive_data(await stream.receive_some())
+        await stream.send_all(server.send(wsproto.events.AcceptConnection()))
+        await reads_on.wait()
+        try:
+            while await stream.receive_some():
+                pass
+        except trio.BrokenResourceError as exc:
+            ended_by.append(exc)
+        read_out.set()
+
+    with trio.fail_after(WITHIN):
+        async with trio.open_nursery() as nursery:
+            (listener,) = await nursery.start(partial(trio.serve_tcp, stall, 0, host="127.0.0.1"))
+            url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}/"
+            with pytest.RaisesGroup(ConnectionLost, flatten_subgroups=True, allow_unwrapped=True):
+                async with open_wire(url, frame_bytes=1 << 16, tls=client_tls()) as wire:
+                    with trio.move_on_after(0.3):
+                        while True:
+                            await wire.send("x" * 60_000)
+                    raise ConnectionLost("no answer")
+            reads_on.set()
+            await read_out.wait()
+            nursery.cancel_scope.cancel()
+
+    assert ended_by
