@@ -131,7 +131,7 @@ class Run:
             self.ready = True
             await self.supervisor.run()
         if self.trades_at_venue and self.gateway.doubtful():
-            self.gateway.doubt()
+            self.gateway.doubt(0.0)
             with trio.move_on_after(CERTAIN_WITHIN):
                 await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
 
@@ -220,7 +220,7 @@ def assemble(
         wakes=wakes,
         now=now,
         start=start,
-        doubt=lambda: reconciler.doubt(gateway) if trades_at_venue else None,
+        doubt=lambda after=0.0: reconciler.doubt(gateway, after) if trades_at_venue else None,
     )
     engine = Engine(
         dialect=dialect,

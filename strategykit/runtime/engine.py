@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from strategykit.errors import LocalProtocolError, RemoteProtocolError
+from strategykit.errors import STRATEGY_FAILURES, LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import (
     AccountUpdate,
     Bar,
@@ -272,7 +272,7 @@ class Engine:
                 watchdog.enter(receive)
             try:
                 receive(event)
-            except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
+            except STRATEGY_FAILURES as exc:  # A strategy's boundary: whatever it raises stops it alone.
                 self.supervisor().raised(receive, exc)
         if watchdog is not None:
             watchdog.leave()
@@ -335,7 +335,7 @@ class Engine:
         if lane == "commands":
             self.gateway.lane_changed(up=True, reason="")
         elif lane == "orders" and item.status > 1:
-            self.gateway.doubt()
+            self.gateway.doubt(0.0)
 
     def _closed(self, item: Input) -> None:
         name, reason = item.connection, str(item.payload)

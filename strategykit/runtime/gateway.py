@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Final
 
 import attrs
-import trio
 
 from strategykit.errors import LocalProtocolError, OrderRefused, RiskLimit
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
@@ -19,7 +18,6 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import (
     AmendOrder,
     CancelOrder,
-    Command,
     CreateOrder,
     Evidence,
     OrderRequest,
@@ -27,16 +25,23 @@ from strategykit.model.orders import (
     TimeInForce,
 )
 from strategykit.runtime.fill_memory import FillMemory
+from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened
 from strategykit.runtime.order import Order
-from strategykit.runtime.ports import REPLY_WITHIN, OrderEar, OrderPort, Pending
-from strategykit.runtime.requests import make_request, tick_price
+from strategykit.runtime.ports import OrderEar, OrderPort
+from strategykit.runtime.requests import make_amend, make_request
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.dialect import Reply
 
 __all__ = ["Gateway"]
 
+FILLS_WITHIN: Final = 1.0
+"""Seconds: fills, and the ends of orders, usually follow within milliseconds. Asked if they don't."""
+
 _TRIES: Final = 50
 """Amends and cancels an order; more means that it and the venue disagree."""
+
+_CANT_GO: Final = (OrderState.INTENT, OrderState.SENT, OrderState.CANCEL_SENT)
+"""Not accepted yet as far as anybody told, or asked to go already."""
 
 _REMEMBERED: Final = 1_000
 """Other people's orders that are shown, and contradictions that are kept."""
@@ -55,8 +60,8 @@ class Gateway:
     now: Callable[[], int]
     start: Callable[..., None]
     """A nursery's ``start_soon``, for the tasks that watch over answers."""
-    doubt: Callable[[], None]
-    """Called when something has to be asked: starts or extends reconciliation."""
+    doubt: Callable[[float], None]
+    """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
     orders: dict[str, Order] = attrs.field(factory=dict, init=False)
     """By client order id, in the order in which they were placed."""
     foreign: dict[str, OrderUpdate] = attrs.field(factory=dict, init=False)
@@ -65,11 +70,11 @@ class Gateway:
     """What the venue said that can't be; a line each."""
     _ears: dict[str, OrderEar] = attrs.field(factory=dict, init=False)
     _counts: dict[str, int] = attrs.field(factory=dict, init=False)
-    _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
+    commands: InFlight = attrs.field(
+        init=False, default=attrs.Factory(lambda self: InFlight(self.port, self.start, self._lost), takes_self=True)
+    )
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
     _fills: FillMemory = attrs.field(factory=FillMemory, init=False)
-    reply_within: float = attrs.field(default=REPLY_WITHIN, init=False)
-    """Seconds; whoever stops the run sets it lower."""
     lane_up: bool = attrs.field(default=False, init=False)
     lane: Signal = attrs.field(init=False, default=attrs.Factory(lambda self: Signal(self.wakes), takes_self=True))
     """Notified when the command lane opens or ends."""
@@ -92,9 +97,7 @@ class Gateway:
         time_in_force: TimeInForce = TimeInForce.DAY,
         display_quantity: Decimal | None = None,
     ) -> Order:
-        """Place an order and give its handle at once; it may be refused already.
-
-        A `float` price is rounded to the tick, away from crossing; a `Decimal` must be on it.
+        """Place an order and give its handle at once; it may be refused already. Prices are as in `make_request`.
 
         Raises:
             RiskLimit: The order makes no sense; nothing was sent.
@@ -116,7 +119,7 @@ class Gateway:
         order = Order(request, strategy, self, Signal(self.wakes), self._tell, self.now())
         self.orders[request.client_order_id] = order
         try:
-            left = self._send(order, CreateOrder(guid=request.client_order_id, request=request))
+            left = self.commands.send(order, CreateOrder(guid=request.client_order_id, request=request))
         except LocalProtocolError as exc:
             order.learn(Evidence.NEVER_LEFT, str(exc))
             raise
@@ -139,19 +142,11 @@ class Gateway:
         Raises:
             OrderRefused: It can't be amended now: ended, in doubt, or another amend is on its way.
         """
-        if order.amending is not None or order.venue_order_id is None or order.state.doubtful or not order.is_open:
-            raise OrderRefused(f"{order.client_order_id} can't be amended while it is {order.state.value}")
-        request = order.request
-        known = self.instrument(request.instrument)
-        price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
-        lots = order.remaining if quantity is None else quantity
-        if lots <= 0:
-            raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
-        wanted = attrs.evolve(request, price=price, quantity=lots)
-        self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
+        tries = self._counts.get(order.client_order_id, 0) + 1
         guid = f"{order.client_order_id}-a{tries}"
-        order.amending = wanted
-        if not self._send(order, AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted)):
+        amend = make_amend(order, guid, self.instrument(order.instrument), limit=limit, quantity=quantity)
+        self._counts[order.client_order_id], order.amending = tries, amend.request
+        if not self.commands.send(order, amend):
             order.amending = None
             raise OrderRefused(f"{order.client_order_id}: the command lane is down; the amend wasn't sent")
 
@@ -162,65 +157,61 @@ class Gateway:
         self.lane_up = up
         self.lane.notify()
         if not up:
-            for pending in list(self._pending.values()):
-                self._lose(pending, f"the command lane ended before an answer: {reason}")
+            self.commands.lose_all(f"the command lane ended before an answer: {reason}")
             return
         if any(order.is_open for order in self.orders.values()):
-            self.doubt()
-        for order in self.orders.values():
+            self.doubt(0.0)
+        for order in list(self.orders.values()):  # Handlers may place more.
             self._cancel_if_wanted(order)
 
     def replied(self, reply: Reply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
-        pending = self._pending.pop(reply.guid, None)
+        pending = self.commands.take(reply.guid)
         if pending is None:
             return False
-        pending.answered.set()
         order = pending.order
         words = f"{reply.message} ({reply.code})"
-        if isinstance(pending.command, CreateOrder):
+        if not reply.ok and may_have_happened(reply.code):
+            self._lost(pending, words)
+        elif isinstance(pending.command, CreateOrder):
             self._created(order, reply, words)
         elif isinstance(pending.command, AmendOrder):
             self._amended(order, pending.command.request, reply, words)
-        elif not reply.ok and order.is_open:
-            # The likeliest reason is that it has ended already; its own stream or a query tells how.
-            order.learn(Evidence.CANCEL_REFUSED, words)
+        elif order.is_open:
             order.lost_at = self.now()
-            self.doubt()
-        else:
-            # "Deleted" is the broker's word; how much was filled before comes by the stream. Asked if it doesn't.
-            order.lost_at = self.now()
-            self._doubt_later()
+            if reply.ok:
+                # "Deleted" is the broker's word; how much was filled before comes by the stream. Asked if it doesn't.
+                self.doubt(FILLS_WITHIN)
+            else:
+                # The likeliest reason is that it has ended already; its own stream or a query tells how.
+                order.learn(Evidence.CANCEL_REFUSED, words)
+                self.doubt(0.0)
         return True
 
     def updated(self, update: OrderUpdate) -> bool:
         """Fold in what the venue says of one order; False if it isn't ours."""
         order = self._find(update.client_order_id, update.venue_order_id)
         if order is None:
-            if len(self.foreign) < _REMEMBERED or update.venue_order_id in self.foreign:
-                self.foreign[update.venue_order_id] = update
+            # It may yet turn out to be ours, once a reply names its number.
+            self.foreign[update.venue_order_id] = update
+            if len(self.foreign) > _REMEMBERED:
+                del self.foreign[next(iter(self.foreign))]
             return False
         number = update.venue_order_id
         self._by_number[number] = order
-        if order.request.stop_price is None and update.stop_price is not None:
+        is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
+        if not tells_of_stop:
+            order.note_count(update)  # A stop itself has no fills: what it turned into has them.
+        elif not is_stop:
             order.leave_behind(number)  # The stop that it was is told of after it has fired.
         if number in order.past:
-            return True  # From before an amend, or of the stop that it was: that end is a change.
-        if order.request.stop_price is not None and update.stop_price is None:
-            order.trigger(number)
-            self._number(order, number)
-        elif order.request.stop_price is not None and update.status is OrderStatus.FILLED:
+            # From before an amend, or of the stop that it was: that end is a change.
+            self._await_fills(order)
+        elif is_stop and tells_of_stop and update.status is OrderStatus.FILLED:
             # It fired: what became of it is told under the number of the order it turned into.
             self._learn(order, Evidence.ACCEPTED)
-            return True
-        elif order.venue_order_id is None:
-            self._number(order, number)
-        elif number != order.venue_order_id and order.amending is not None:
-            self._renumber(order, number)
-        elif number != order.venue_order_id:
-            self.contradict(f"{order.client_order_id}: it is {order.venue_order_id}, and the venue has {number}, too")
-            return True
-        self._fold(order, update)
+        elif self._follow(order, number, plain=not tells_of_stop):
+            self._fold(order, update)
         return True
 
     def filled(self, fill: Fill) -> bool:
@@ -231,20 +222,33 @@ class Gateway:
         if order is None:
             self._fills.keep(fill)
             return False
-        number = fill.venue_order_id
-        if order.venue_order_id is None:
-            self._number(order, number)
-        elif number not in order.filled_by_number and order.amending is not None:
-            self._renumber(order, number)
+        if fill.venue_order_id not in order.past:
+            self._follow(order, fill.venue_order_id, plain=True)
         order.add(fill)
         ear = self._ears.get(order.strategy)
         if ear is not None:
             ear.order_filled(order, fill)
         self._fills.count(fill)
-        if order.filled_quantity > order.quantity:
-            self.contradict(f"{order.client_order_id}: {order.filled_quantity} lots filled of {order.quantity}")
+        if order.state is OrderState.REJECTED or order.filled_quantity > order.quantity:
+            self.contradict(f"{order!r}: that is too much")
         self._learn(order, Evidence.ALL_FILLED if order.remaining <= 0 else Evidence.PART_FILLED)
         self._settle_ending(order)
+        self._cancel_if_wanted(order)
+        return True
+
+    def _follow(self, order: Order, number: str, *, plain: bool) -> bool:
+        """Make `number` the order's if it can be: its first one, or the one under which it goes on; say whether."""
+        if order.request.stop_price is not None and plain:
+            order.trigger(number)
+            self._number(order, number)
+        elif order.venue_order_id is None:
+            self._number(order, number)
+        elif number != order.venue_order_id and order.amending is not None:
+            self._renumber(order, number)
+        elif number != order.venue_order_id:
+            self.contradict(f"{order.client_order_id}: it is {order.venue_order_id}, and the venue has {number}, too")
+            order.leave_behind(number)
+            return False
         return True
 
     def doubtful(self) -> list[Order]:
@@ -261,34 +265,14 @@ class Gateway:
             raise RiskLimit(f"no instrument {symbol!r} in this run; declare a stream of it in the strategy")
         return self.instruments[symbol]
 
-    def _send(self, order: Order, command: Command) -> bool:
-        if not self.port.command(order.strategy, command):
-            return False
-        pending = self._pending[command.guid] = Pending(order, command)
-        self.start(self._watch, pending)
-        return True
-
-    async def _watch(self, pending: Pending) -> None:
-        """See to it that a command is answered, or known to be unanswered."""
-        within = self.reply_within
-        with trio.move_on_after(within):
-            await pending.answered.wait()
-            return
-        if pending.command.guid in self._pending:
-            reason = f"no answer within {within:g} s"
-            self._lose(pending, reason)
-            self.port.suspect(reason)
-
-    def _lose(self, pending: Pending, reason: str) -> None:
-        self._pending.pop(pending.command.guid, None)
-        pending.answered.set()
+    def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order
         order.lost_at = self.now()
         if order.amending is not None and order.amending is pending.command.request:
             order.amend_lost_at = self.now()
         if order.is_open:
             order.learn(Evidence.ANSWER_LOST, reason)
-        self.doubt()
+        self.doubt(0.0)
 
     def _created(self, order: Order, reply: Reply, words: str) -> None:
         if reply.ok:
@@ -304,7 +288,7 @@ class Gateway:
             order.learn(Evidence.REFUSED, words)
         else:
             self.contradict(f"{order.client_order_id}: refused ({words}), though it is {order.state.value}")
-            self.doubt()
+            self.doubt(0.0)
 
     def _amended(self, order: Order, wanted: OrderRequest, reply: Reply, words: str) -> None:
         # The order's stream may have told before the reply, and the next amend may be on its way by now.
@@ -335,6 +319,9 @@ class Gateway:
         self._by_number[number] = order
         for fill in self._fills.take(number):
             self.filled(fill)
+        told = self.foreign.pop(number, None)
+        if told is not None:
+            self.updated(told)
 
     def _find(self, client_order_id: str | None, number: str) -> Order | None:
         order = None if client_order_id is None else self.orders.get(client_order_id)
@@ -346,10 +333,16 @@ class Gateway:
             order.note_end(update)
             self._settle_ending(order)
             return
-        have = order.filled_by_number.get(update.venue_order_id, Decimal(0))
-        self._learn(order, Evidence.PART_FILLED if have else Evidence.ACCEPTED)
-        if update.filled > have:
-            self._doubt_later()
+        if order.absent:
+            # The venue didn't have it, we called it rejected, and now it works there: that mustn't stay so.
+            order.absent = False
+            self.contradict(
+                f"{order.client_order_id}: works as {update.venue_order_id}, though the venue didn't have it"
+            )
+            self._cancel(order, update.venue_order_id)
+            return
+        self._learn(order, Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED)
+        self._await_fills(order)
         if not order.state.doubtful and order.ending is None and order.amend_lost_at is None:
             order.lost_at = None
         self._cancel_if_wanted(order)
@@ -360,9 +353,18 @@ class Gateway:
             return
         evidence = order.take_end()
         if evidence is None:
-            self._doubt_later()
+            self._await_fills(order)
         elif order.is_open:
+            if evidence is Evidence.ALL_FILLED and order.remaining > 0:
+                self.contradict(
+                    f"{order.client_order_id}: filled, with {order.filled_quantity} of {order.quantity} lots"
+                )
             self._learn(order, evidence)
+
+    def _await_fills(self, order: Order) -> None:
+        """The venue counts fills that haven't been told: they usually follow within milliseconds, else it is asked."""
+        if order.fills_missing:
+            self.doubt(FILLS_WITHIN)
 
     def _learn(self, order: Order, evidence: Evidence) -> None:
         try:
@@ -376,9 +378,11 @@ class Gateway:
 
     def _cancel_if_wanted(self, order: Order) -> None:
         """Withdraw it if it is to go, and if that can be asked for now."""
-        busy = order.state is OrderState.CANCEL_SENT or order.amending is not None or not self.lane_up
-        if not order.cancel_wanted or not order.is_open or order.venue_order_id is None or busy:
-            return
+        busy = order.state in _CANT_GO or order.amending is not None or order.ending is not None or not self.lane_up
+        if order.cancel_wanted and order.is_open and order.venue_order_id is not None and not busy:
+            self._cancel(order, order.venue_order_id)
+
+    def _cancel(self, order: Order, number: str) -> None:
         self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
         if tries > _TRIES:
             order.cancel_wanted = False
@@ -386,14 +390,5 @@ class Gateway:
                 self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
             return
         guid = f"{order.client_order_id}-c{tries}"
-        if self._send(order, CancelOrder(guid=guid, venue_order_id=order.venue_order_id, request=order.request)):
+        if self.commands.send(order, CancelOrder(guid=guid, venue_order_id=number, request=order.request)):
             order.learn(Evidence.CANCEL_LEFT)
-
-    def _doubt_later(self) -> None:
-        """Fills usually follow within milliseconds; ask only if they don't."""
-        self.start(self._doubt_after, 1.0)
-
-    async def _doubt_after(self, seconds: float) -> None:
-        await trio.sleep(seconds)
-        if self.doubtful():
-            self.doubt()

@@ -60,8 +60,12 @@ class Order:
     amend_lost_at: int | None = attrs.field(default=None, init=False)
     """When the answer to the amend was lost: it took effect or it didn't, and the venue's list tells."""
     amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
-    ending: tuple[Evidence, str, Decimal] | None = attrs.field(default=None, init=False)
-    """The venue says that it ended, under which number and with how many lots filled; fills are still to come."""
+    ending: Evidence | None = attrs.field(default=None, init=False)
+    """The venue says that it ended so; fills are still to come."""
+    counted: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+    """Lots filled under each number, as the venue counts them; the fills themselves may still be on their way."""
+    absent: bool = attrs.field(default=False, init=False)
+    """Whether it ended because the venue didn't have it."""
     past: dict[str, None] = attrs.field(factory=dict, init=False)
     """Numbers that it had before an amend, or as a stop: what the venue says of their ends ends nothing."""
 
@@ -118,10 +122,16 @@ class Order:
         return not self.state.terminal
 
     @property
+    def fills_missing(self) -> bool:
+        """Whether the venue counts more fills than it has told."""
+        return any(self.filled_by_number.get(number, Decimal(0)) < lots for number, lots in self.counted.items())
+
+    @property
     def uncertain(self) -> bool:
         """Whether the venue has to be asked how it stands."""
         open_ends = (self.ending, self.lost_at, self.amend_lost_at)
-        return self.is_open and (self.state.doubtful or any(end is not None for end in open_ends))
+        doubtful = self.state.doubtful or any(end is not None for end in open_ends)
+        return self.fills_missing or (self.is_open and doubtful)
 
     def learn(self, evidence: Evidence, reason: str = "") -> None:
         """Fold what happened into the state. For the gateway.
@@ -179,16 +189,19 @@ class Order:
             self.leave_behind(self.venue_order_id)
         self.take_number(number)
 
+    def note_count(self, update: OrderUpdate) -> None:
+        """The venue says how much of it was filled; it doesn't become less. For the gateway."""
+        number = update.venue_order_id
+        self.counted[number] = max(self.counted.get(number, Decimal(0)), update.filled)
+
     def note_end(self, update: OrderUpdate) -> None:
         """The venue says that it ended; `take_end` tells when that may be believed. For the gateway."""
-        self.ending = (_ENDS[update.status], update.venue_order_id, update.filled)
+        self.ending = _ENDS[update.status]
 
     def take_end(self) -> Evidence | None:
         """Give how it ended, once all fills that the venue counts have been told; None until then. For the gateway."""
-        if self.ending is None:
-            return None
-        evidence, number, counted = self.ending
-        if self.filled_by_number.get(number, Decimal(0)) < counted:
+        evidence = self.ending
+        if evidence is None or self.fills_missing:
             return None
         self.ending = self.lost_at = None
         # Of an order that is refused after a part of it was filled, what was left is gone.

@@ -25,8 +25,11 @@ PROPAGATION: Final = 2_000_000_000
 ANSWER_WITHIN: Final = 10.0
 """Seconds for one round of questions."""
 
+SHORTEST_PAUSE: Final = 0.25
+"""Seconds between the first two rounds that a doubt costs."""
+
 LONGEST_PAUSE: Final = 10.0
-"""Seconds between two rounds while the venue doesn't answer."""
+"""Seconds between two rounds of a doubt that stays."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -44,29 +47,49 @@ class Reconciler:
     rounds: int = attrs.field(default=0, init=False)
     _running: bool = attrs.field(default=False, init=False)
     _again: bool = attrs.field(default=False, init=False)
+    _waiting: bool = attrs.field(default=False, init=False)
 
-    def doubt(self, gateway: Gateway) -> None:
-        """Something has to be asked; a round that is under way is followed by another one."""
+    def doubt(self, gateway: Gateway, after: float) -> None:
+        """Something has to be asked; a round that is under way is followed by another one.
+
+        Args:
+            gateway: Whose orders are in doubt.
+            after: Seconds; if nothing is in doubt any more by then, nothing is asked.
+        """
+        if after:
+            if not self._waiting:
+                self._waiting = True
+                self.start(self._doubt_after, gateway, after)
+            return
         self._again = True
         if not self._running:
             self._running = True
             self.start(self._run, gateway)
 
+    async def _doubt_after(self, gateway: Gateway, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self._waiting = False
+        if gateway.doubtful():
+            self.doubt(gateway, 0.0)
+
     async def _run(self, gateway: Gateway) -> None:
-        pause = 0.25
+        pause = SHORTEST_PAUSE
         try:
             while self._again or gateway.doubtful():
+                if self._again:
+                    pause = SHORTEST_PAUSE
                 self._again = False
-                if await self._round(gateway):
-                    pause = 0.25
+                await self._round(gateway)
                 self.certain.notify()
                 if gateway.doubtful():
+                    # Whatever the venue answers, it is asked ever less often: what it doesn't know, it may never know.
                     await trio.sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
         finally:
             self._running = False
+            self.certain.notify()
 
-    async def _round(self, gateway: Gateway) -> bool:
+    async def _round(self, gateway: Gateway) -> None:
         """Ask once for fills and orders, fills first: an order's end is believed when its fills are told."""
         self.rounds += 1
         asked_at = self.now()
@@ -93,7 +116,6 @@ class Reconciler:
                     gateway.updated(row)
         if whole:
             note_missing(gateway, shown, asked_at=asked_at)
-        return whole
 
     async def _answer(self, ask: Ask) -> tuple[Sequence[Event | Instrument] | None, str]:
         answer: list[tuple[Sequence[Event | Instrument] | None, str]] = []
@@ -123,7 +145,7 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
         lost = order.lost_at
         if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
             if lost is not None and asked_at - lost >= PROPAGATION:
-                order.lost_at = None
+                order.lost_at, order.absent = None, True
                 order.learn(Evidence.NOT_FOUND, f"the venue doesn't have it ({order.reason})")
         elif lost is not None and asked_at - lost >= PROPAGATION:
             order.lost_at = None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from strategykit.errors import RiskLimit
+import attrs
+
+from strategykit.errors import OrderRefused, RiskLimit
 from strategykit.model.events import Side
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import OrderRequest, OrderType, TimeInForce
+from strategykit.model.orders import AmendOrder, OrderRequest, OrderType, TimeInForce
+from strategykit.runtime.order import Order
 
-__all__ = ["make_request", "tick_price"]
+__all__ = ["make_amend", "make_request", "tick_price"]
 
 _KINDS: Final = {
     (False, False): OrderType.MARKET,
@@ -67,6 +70,35 @@ def make_request(
         board=known.board,
         display_quantity=display_quantity,
     )
+
+
+def make_amend(
+    order: Order, guid: str, known: Instrument, *, limit: Decimal | float | None, quantity: Decimal | None
+) -> AmendOrder:
+    """Give the command that changes `order`.
+
+    Args:
+        order: As it stands.
+        guid: Names the command.
+        known: What it trades.
+        limit: Worst price; None leaves it.
+        quantity: Lots that are still to be filled; None leaves them.
+
+    Raises:
+        OrderRefused: It can't be amended now: ended, going, in doubt, or another amend is on its way.
+        RiskLimit: It makes no sense.
+    """
+    going = order.cancel_wanted or order.ending is not None or not order.is_open
+    if going or order.amending is not None or order.venue_order_id is None or order.state.doubtful:
+        doing = "another amend is on its way" if order.amending is not None else f"it is {order.state.value}"
+        raise OrderRefused(f"{order.client_order_id} can't be amended while {doing}")
+    request = order.request
+    price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
+    lots = order.remaining if quantity is None else quantity
+    if lots <= 0:
+        raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
+    wanted = attrs.evolve(request, price=price, quantity=lots)
+    return AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted)
 
 
 def tick_price(known: Instrument, price: Decimal | float | None, side: Side, what: str) -> Decimal | None:

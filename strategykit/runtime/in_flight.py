@@ -1,0 +1,87 @@
+"""Order commands that have left and wait for their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.model.orders import Command
+from strategykit.runtime.order import Order
+from strategykit.runtime.ports import OrderPort
+
+__all__ = ["HURRIED_REPLY_WITHIN", "REPLY_WITHIN", "InFlight", "Pending", "may_have_happened"]
+
+REPLY_WITHIN: Final = 5.0
+"""Seconds until an unanswered command makes its order doubtful and its wire suspect. ALOR answers in well under 1 s;
+a half-open socket was seen to accept writes for a day."""
+
+HURRIED_REPLY_WITHIN: Final = 1.0
+"""The same for what is sent while the run is being stopped: a wire that is dead has to be found out soon then."""
+
+
+def may_have_happened(code: int) -> bool:
+    """Whether a refusal with this code leaves open what became of the command: a timeout, or an error on their side.
+
+    Zerodha answered "timed out" and executed both orders 8 s later; only a plain no is a no.
+    """
+    return code == 408 or 500 <= code < 600
+
+
+@attrs.define(eq=False)
+class Pending:
+    """A command that waits for its answer."""
+
+    order: Order
+    command: Command
+    answered: trio.Event = attrs.field(factory=trio.Event)
+
+
+@attrs.define(eq=False)
+class InFlight:
+    """Sees to it that every command is answered, or known to be unanswered."""
+
+    port: OrderPort
+    start: Callable[..., None]
+    """A nursery's ``start_soon``, for the tasks that watch over answers."""
+    lost: Callable[[Pending, str], None]
+    """Called with a command whose answer won't come, and the reason."""
+    reply_within: float = REPLY_WITHIN
+    """Seconds for an answer to what is sent from now on."""
+    _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
+
+    def send(self, order: Order, command: Command) -> bool:
+        """Send at once; False if nothing can have left."""
+        if not self.port.command(order.strategy, command):
+            return False
+        pending = self._pending[command.guid] = Pending(order, command)
+        self.start(self._watch, pending)
+        return True
+
+    def take(self, guid: str) -> Pending | None:
+        """The answer to `guid` has come: give what it answers, once; None if nothing waits for it."""
+        pending = self._pending.pop(guid, None)
+        if pending is not None:
+            pending.answered.set()
+        return pending
+
+    def lose_all(self, reason: str) -> None:
+        """No answer will come any more."""
+        for guid in list(self._pending):
+            self._lose(guid, reason)
+
+    def _lose(self, guid: str, reason: str) -> None:
+        pending = self.take(guid)
+        if pending is not None:
+            self.lost(pending, reason)
+
+    async def _watch(self, pending: Pending) -> None:
+        within = self.reply_within
+        with trio.move_on_after(within) as scope:
+            await pending.answered.wait()
+        if scope.cancelled_caught and not pending.answered.is_set():
+            reason = f"no answer within {within:g} s"
+            self._lose(pending.command.guid, reason)
+            self.port.suspect(reason)
