@@ -220,7 +220,7 @@ def assemble(
         wakes=wakes,
         now=now,
         start=start,
-        doubt=lambda after=0.0: reconciler.doubt(gateway, after) if trades_at_venue else None,
+        doubt=lambda after: reconciler.doubt(gateway, after) if trades_at_venue else None,
     )
     engine = Engine(
         dialect=dialect,
