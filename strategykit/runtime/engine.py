@@ -34,7 +34,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.gateway import Gateway
-from strategykit.runtime.watchdog import Watchdog
+from strategykit.runtime.watchdog import Watchdog, watched
 from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import Ask, Confirmed, Decoded, Dialect, ErrorClass, Refusal, Reply
 from strategykit.venues.streams import Stream
@@ -251,7 +251,9 @@ class Engine:
             case Reply():
                 if not thing.ok and self.dialect.classify(thing.code) is ErrorClass.REFRESH:
                     self.wires.refresh_login()
-                if not self.gateway.replied(thing) and not thing.ok:
+                with watched(self.watchdog, thing):
+                    found = self.gateway.replied(thing)
+                if not found and not thing.ok:
                     self._error(thing.code, thing.message, now, thing.guid)
             case _:
                 self.route(thing)
@@ -333,7 +335,8 @@ class Engine:
         for row in self.table.on(name):
             self._ask_for(row)
         if lane == "commands":
-            self.gateway.lane_changed(up=True, reason="")
+            with watched(self.watchdog, item):
+                self.gateway.lane_changed(up=True, reason="")
         elif lane == "orders" and item.status > 1:
             self.gateway.doubt(0.0)
 
@@ -345,7 +348,8 @@ class Engine:
         self.table.lost(name, item.receive_time, reason)
         self.route(ConnectionDown(None, name, lane, reason, None, item.receive_time))
         if lane == "commands":
-            self.gateway.lane_changed(up=False, reason=reason)
+            with watched(self.watchdog, item):
+                self.gateway.lane_changed(up=False, reason=reason)
 
     def _answer(self, item: Input) -> None:
         ask = item.ask
@@ -356,16 +360,18 @@ class Engine:
         if not waiting:
             del self._asks[ask]
         body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
+        rows: Sequence[Event | Instrument] | None = None
+        reason = ""
         if not 200 <= item.status < 300:
-            answered(None, f"{item.status}: {body[:200].decode('utf-8', 'replace')}")
-            return
-        try:
-            rows = self.dialect.decode_answer(ask, body, receive_time=item.receive_time)
-        except RemoteProtocolError as exc:
-            self.unreadable += 1
-            answered(None, str(exc))
-            return
-        answered(rows, "")
+            reason = f"{item.status}: {body[:200].decode('utf-8', 'replace')}"
+        else:
+            try:
+                rows = self.dialect.decode_answer(ask, body, receive_time=item.receive_time)
+            except RemoteProtocolError as exc:
+                self.unreadable += 1
+                reason = str(exc)
+        with watched(self.watchdog, ask):
+            answered(rows, reason)
 
     def _refusal(self, refusal: Refusal, now: int) -> None:
         row = self.table.by_guid.get(refusal.guid)

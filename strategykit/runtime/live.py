@@ -30,7 +30,7 @@ from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecor
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.waking import Doorbell, Wakes
-from strategykit.runtime.watchdog import Watchdog
+from strategykit.runtime.watchdog import LIMIT, Watchdog
 from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
@@ -96,6 +96,8 @@ class LivePlan:
     meanwhile: Callable[[Run], Any] | None = None
     """An async function that runs beside, such as one that breaks wires in a demonstration."""
     handle_signals: bool = True
+    hold_limit: float = LIMIT
+    """Seconds that a strategy may hold the thread before it is interrupted."""
 
 
 @attrs.define(eq=False)
@@ -134,7 +136,7 @@ def run_live(plan: LivePlan) -> RunReport:
         ConnectionLost: The venue wasn't ready in time.
     """
     wall = wall_time()
-    watchdog = Watchdog()
+    watchdog = Watchdog(plan.hold_limit)
     clock = WallClock(wall, watchdog)
     with watchdog.watching():
         return trio.run(_main, plan, clock, wall, watchdog, clock=clock, instruments=[clock])

@@ -21,7 +21,7 @@ import trio
 
 from strategykit.errors import StrategyBlocked
 
-__all__ = ["Watchdog"]
+__all__ = ["LIMIT", "Watchdog", "watched"]
 
 LIMIT: Final = 1.0
 """Seconds that a strategy may hold the thread. ALOR's buffer of 5,000 messages lasts as long at 5,000 a second."""
@@ -105,3 +105,16 @@ class Watchdog:
             f"{name} held the thread for over {self.limit:g} s; what takes long belongs in a task that "
             "waits, or in another process"
         )
+
+
+@contextmanager
+def watched(watchdog: Watchdog | None, what: object) -> Generator[None]:
+    """Watch a block in which handlers of strategies are called, with news of orders or bars of the past."""
+    if watchdog is None:
+        yield
+        return
+    watchdog.enter(what)
+    try:
+        yield
+    finally:
+        watchdog.leave()
