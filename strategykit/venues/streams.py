@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["PRIVATE", "Stream", "StreamKind"]
+__all__ = ["PRIVATE", "Stream", "StreamKind", "stream_label"]
 
 
 class StreamKind(enum.Enum):
@@ -74,8 +74,16 @@ class Stream:
     @property
     def label(self) -> str:
         """For people: ``"bars SBER 1m"``."""
-        parts = [self.kind.value, self.instrument or self.account or ""]
-        if self.interval is not None:
-            unit, name = next((item for item in _UNITS if self.interval % item[0] == 0), (10**9, "s"))
-            parts.append(f"{self.interval / unit:g}{name}")
-        return " ".join(part for part in parts if part)
+        return stream_label(self.kind.value, self.instrument or self.account, self.interval)
+
+
+def stream_label(kind: str, of: str | None, interval: int | None) -> str:
+    """Write for people what is streamed, of which instrument or account, and nanoseconds a bar: ``"bars SBER 1m"``.
+
+    The kind is text, so that a stream of a kind that isn't known here, on somebody else's tape, can be shown, too.
+    """
+    parts = [kind, of]
+    if interval is not None:
+        unit, name = next((item for item in _UNITS if interval % item[0] == 0), (10**9, "s"))
+        parts.append(f"{interval / unit:g}{name}")
+    return " ".join(part for part in parts if part)

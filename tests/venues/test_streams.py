@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from strategykit.venues.streams import PRIVATE, Stream, StreamKind
+from strategykit.venues.streams import PRIVATE, Stream, StreamKind, stream_label
 
 
 def test_equal_streams_are_one() -> None:
@@ -26,3 +26,7 @@ def test_streams_of_an_account_travel_apart_from_market_data(kind: StreamKind) -
 )
 def test_labels_say_what_stream_it_is(stream: Stream, label: str) -> None:
     assert stream.label == label
+
+
+def test_a_stream_of_an_unknown_kind_has_a_label_too() -> None:
+    assert stream_label("greeks", None, 3_600_000_000_000) == "greeks 1h"
