@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import msgspec
 
-from strategykit.model.events import Event
+from strategykit.model.events import Event, OrderUpdate
 from strategykit.runtime.assembly import ACCOUNT, Run
+from strategykit.runtime.feeds import BarFeed, Feed
 from strategykit.runtime.order import Order
 from strategykit.runtime.recording import Notes
 
 __all__ = [
     "ConnectionReport",
     "Digest",
+    "ForeignOrderReport",
     "GapReport",
     "OrderReport",
     "RunReport",
@@ -68,6 +71,8 @@ class StrategyReport:
     """Realised plus open less fees, a currency."""
     left: Sequence[str]
     """Orders that were open or in doubt when it had gone."""
+    silent: Sequence[str] = ()
+    """Labels of its streams that told nothing: no event came, or no bar closed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +91,23 @@ class OrderReport:
     """All that it has had: an amend gives a new one."""
     reason: str
     placed: int
+
+
+@attrs.frozen(kw_only=True)
+class ForeignOrderReport:
+    """An order of the account that isn't this run's: somebody else's, or an earlier run's."""
+
+    venue_order_id: str
+    client_order_id: str | None
+    instrument: str
+    side: str
+    quantity: Decimal
+    price: Decimal | None
+    state: str
+    """The venue's word: ``"working"``, ``"filled"``…"""
+    filled: Decimal
+    time: int
+    """Of the venue's last word on it; ours, where it has none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -138,6 +160,8 @@ class RunReport:
     digest: str
     tape: str | None = None
     tape_failure: str = ""
+    foreign: Sequence[ForeignOrderReport] = ()
+    """Orders of the account that the venue showed and this run didn't place: never touched."""
 
     @property
     def ok(self) -> bool:
@@ -196,6 +220,21 @@ def report(
         digest=digest.text(),
         tape=tape,
         tape_failure=tape_failure,
+        foreign=[_foreign(update) for update in run.gateway.foreign.values()],
+    )
+
+
+def _foreign(update: OrderUpdate) -> ForeignOrderReport:
+    return ForeignOrderReport(
+        venue_order_id=update.venue_order_id,
+        client_order_id=update.client_order_id,
+        instrument=update.instrument,
+        side=update.side.value,
+        quantity=update.quantity,
+        price=update.price,
+        state=update.status.value,
+        filled=update.filled,
+        time=update.receive_time if update.event_time is None else update.event_time,
     )
 
 
@@ -239,4 +278,9 @@ def _strategy(run: Run, index: int, marks: Mapping[str, float]) -> StrategyRepor
         fees=dict(fees),
         pnl={c: realised.get(c, zero) + open_pnl.get(c, zero) - fees.get(c, zero) for c in currencies},
         left=list(seat.left),
+        silent=[feed.stream.label for feed in seat.desk.feeds.values() if _told_nothing(feed)],
     )
+
+
+def _told_nothing(feed: Feed[Any]) -> bool:
+    return feed.seam is None if isinstance(feed, BarFeed) else feed.last is None
