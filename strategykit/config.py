@@ -120,7 +120,10 @@ def load_session(path: Path | str) -> Session:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; a session is a TOML file, see docs/architecture.md") from None
+        raise ConfigError(
+            f"{path}: no such file; a session is a TOML file with a [venue] table and [[strategy]] tables, "
+            "`strategykit doctor --example` prints one"
+        ) from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: is a directory; name the session file in it") from None
     except UnicodeDecodeError as exc:

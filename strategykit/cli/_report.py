@@ -1,25 +1,35 @@
-"""Printing what a run came to."""
+"""Printing what a run came to: the tables, the complaints and the exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections import Counter
+from typing import Final
 
 import attrs
 
-from strategykit.cli._screen import FAILURE, OK, print_json, print_line, print_table, tell
-from strategykit.cli.tape import when
-from strategykit.runtime.report import RunReport
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
+from strategykit.cli._table import Column, print_table
+from strategykit.cli._words import amounts, duration, seconds_only, short_id, when, when_within
+from strategykit.runtime.report import ForeignOrderReport, RunReport, StrategyReport
 
-__all__ = ["complaints", "print_run", "run_as_json", "show_run"]
+__all__ = ["complaints", "hints", "print_run", "run_as_json", "show_run"]
+
+_MOST: Final = 20
+"""Lines of a table that may grow without bounds; all of it is in the JSON."""
 
 
-def print_run(report: RunReport, *, json: bool) -> int:
-    """Print a report and give the exit code: failure if a strategy failed, or something isn't accounted for."""
+def print_run(report: RunReport, *, json: bool, orders: bool = False) -> int:
+    """Print a report and give the exit code: failure if a strategy failed, or something isn't accounted for.
+
+    Args:
+        report: What a run came to.
+        json: Whether as JSON.
+        orders: Whether the tables have one of orders.
+    """
     if json:
         print_json(run_as_json(report))
     else:
-        show_run(report)
+        show_run(report, orders=orders)
     for line in complaints(report):
         tell(line)
     return OK if report.ok else FAILURE
@@ -29,59 +39,17 @@ def run_as_json(report: RunReport) -> dict[str, object]:
     return {"ok": report.ok, **attrs.asdict(report)}
 
 
-def show_run(report: RunReport) -> None:
+def show_run(report: RunReport, *, orders: bool = False) -> None:
     """Print the tables of a report."""
-    if report.strategies:
-        print_table(
-            "Strategies",
-            ["strategy", "state", "#orders", "#fills", "#position", "#realised", "#open", "#fees", "#PnL"],
-            [
-                (
-                    row.name if row.name == row.strategy.lower() else f"{row.name} ({row.strategy})",
-                    row.state,
-                    row.orders,
-                    row.fills,
-                    _amounts(row.positions, plain=True),
-                    _amounts(row.realised),
-                    _amounts(row.open_pnl),
-                    _amounts(row.fees),
-                    _amounts(row.pnl),
-                )
-                for row in report.strategies
-            ],
-        )
-    print_table(
-        "Connections",
-        ["connection", "lane", "state", "#frames in", "#frames out", "#reconnects", "#lag p50, ms", "#lag p99, ms"],
-        [
-            (
-                row.name,
-                row.lane,
-                row.state,
-                f"{row.frames_in:,}",
-                f"{row.frames_out:,}",
-                row.reconnects,
-                _milliseconds(row.lag_p50),
-                _milliseconds(row.lag_p99),
-            )
-            for row in report.connections
-        ],
-    )
-    print_table(
-        "Subscriptions",
-        ["guid", "stream", "connection", "state", "#data", "gaps"],
-        [
-            (
-                row.guid,
-                row.stream,
-                row.connection,
-                row.state,
-                f"{row.data:,}",
-                "\n".join(f"{when(gap.since)} to {when(gap.until)[11:]}: {gap.reason}" for gap in row.gaps),
-            )
-            for row in report.subscriptions
-        ],
-    )
+    _show_strategies(report)
+    if orders:
+        _show_orders(report)
+    _show_foreign(report)
+    _show_connections(report)
+    _show_subscriptions(report)
+    _show_notes(report)
+    for line in hints(report):
+        print_line(line)
     if report.tape:
         print_line(f"tape: {report.tape}")
     print_line(f"events: {report.events:,}   SHA-256 over events, orders and fills: {report.digest}")
@@ -97,10 +65,198 @@ def complaints(report: RunReport) -> list[str]:
     return lines
 
 
-def _amounts(amounts: Mapping[str, Decimal], *, plain: bool = False) -> str:
-    return "\n".join(
-        f"{amount:f} {name}" if plain else f"{amount:,.2f} {name}" for name, amount in sorted(amounts.items())
+def hints(report: RunReport) -> list[str]:
+    """Say why a strategy may have done nothing, a line each."""
+    length = duration(report.ended - report.started)
+    lines = []
+    for row in report.strategies:
+        if row.orders or row.error:
+            continue
+        for label in row.silent:
+            kind, _, rest = label.partition(" ")
+            of, _, interval = rest.rpartition(" ")
+            what = f"bar of {interval} closed for {of}" if kind == "bars" else f"event of {label} came"
+            lines.append(f"hint: {row.name} placed no order; no {what} within the {length} of this run")
+    return lines
+
+
+def _show_strategies(report: RunReport) -> None:
+    rows = report.strategies
+    currencies = {name for row in rows for part in (row.realised, row.open_pnl, row.fees, row.pnl) for name in part}
+    only = next(iter(currencies)) if len(currencies) == 1 else None
+    print_table(
+        f"Strategies (money in {only})" if only else "Strategies",
+        [Column("strategy", words=True), "state", *(Column(name, right=True) for name in _NUMBERS)],
+        [
+            (
+                _full_name(row),
+                row.state,
+                row.orders,
+                row.fills,
+                amounts(row.positions, plain=True),
+                *(amounts(part, unit=only) for part in (row.realised, row.open_pnl, row.fees, row.pnl)),
+            )
+            for row in rows
+        ],
     )
+
+
+_NUMBERS: Final = ("orders", "fills", "position", "realised", "open", "fees", "PnL")
+
+
+def _full_name(row: StrategyReport) -> str:
+    return row.name if row.name == row.strategy.lower() else f"{row.name} ({row.strategy})"
+
+
+def _show_orders(report: RunReport) -> None:
+    clock = when_within(report.started, report.ended)
+    if not report.orders:
+        print_line("Orders: none")
+    print_table(
+        "Orders (times in UTC)",
+        [
+            Column("time", shorten=seconds_only),
+            "strategy",
+            "instrument",
+            "side",
+            Column("lots", right=True),
+            Column("limit", right=True),
+            "state",
+            Column("filled", right=True),
+            Column("average\nprice", right=True, spare=True),
+            Column("reason", words=True, spare=not any(row.reason for row in report.orders)),
+        ],
+        [
+            (
+                clock(row.placed),
+                row.strategy,
+                row.instrument,
+                row.side,
+                f"{row.quantity:f}",
+                row.type if row.price is None else f"{row.price:f}",
+                row.state,
+                f"{row.filled:f}",
+                "" if row.average_price is None else f"{row.average_price:.10g}",
+                row.reason,
+            )
+            for row in report.orders
+        ],
+    )
+
+
+def _show_foreign(report: RunReport) -> None:
+    """Show what others did on the account meanwhile, and what of theirs is still working."""
+    clock = when_within(report.started, report.ended)
+    rows = [row for row in report.foreign if _concerns(row, report)]
+    rows.sort(key=lambda row: (row.state != "working", -row.time))
+    print_table(
+        "Orders of the account that aren't this run's (times in UTC)",
+        [
+            Column("time", shorten=seconds_only),
+            Column("order", shorten=short_id),
+            "instrument",
+            "side",
+            Column("lots", right=True),
+            Column("limit", right=True),
+            "state",
+            Column("filled", right=True),
+        ],
+        [
+            (
+                clock(row.time),
+                row.venue_order_id,
+                row.instrument,
+                row.side,
+                f"{row.quantity:f}",
+                "market" if row.price is None else f"{row.price:f}",
+                row.state,
+                f"{row.filled:f}",
+            )
+            for row in rows[:_MOST]
+        ],
+    )
+    _tell_rest(len(rows))
+
+
+def _concerns(row: ForeignOrderReport, report: RunReport) -> bool:
+    # Venues list what ended earlier in the day, too: that is history.
+    return row.state == "working" or row.time >= report.started
+
+
+def _show_connections(report: RunReport) -> None:
+    print_table(
+        "Connections",
+        [
+            "connection",
+            Column("lane", spare=True),
+            "state",
+            Column("frames\nin", right=True),
+            Column("frames\nout", right=True),
+            Column("reconnects", right=True),
+            Column("lag p50\nms", right=True),
+            Column("lag p99\nms", right=True),
+        ],
+        [
+            (
+                row.name,
+                row.lane,
+                row.state,
+                f"{row.frames_in:,}",
+                f"{row.frames_out:,}",
+                row.reconnects,
+                _milliseconds(row.lag_p50),
+                _milliseconds(row.lag_p99),
+            )
+            for row in report.connections
+        ],
+    )
+
+
+def _show_subscriptions(report: RunReport) -> None:
+    print_table(
+        "Subscriptions (times in UTC)",
+        [
+            Column("guid", shorten=short_id),
+            "stream",
+            Column("connection", spare=True),
+            "state",
+            Column("data", right=True),
+            Column("gaps", words=True),
+        ],
+        [
+            (
+                row.guid,
+                row.stream,
+                row.connection,
+                row.state,
+                f"{row.data:,}",
+                "\n".join(f"{when(gap.since)} to {when(gap.until)[11:]}: {gap.reason}" for gap in row.gaps),
+            )
+            for row in report.subscriptions
+        ],
+    )
+
+
+def _show_notes(report: RunReport) -> None:
+    """Show what strategies and the run remarked; the same words of the same source once, when they first came."""
+    clock = when_within(report.started, report.ended)
+    times = Counter((source, text) for _, source, text in report.notes)
+    first: dict[tuple[str, str], int] = {}
+    for time, source, text in report.notes:
+        first.setdefault((source, text), time)
+    rows = [
+        (clock(time), source, text if times[source, text] == 1 else f"{text} ({times[source, text]:,} times)")
+        for (source, text), time in first.items()
+    ]
+    print_table(
+        "Notes (times in UTC)", [Column("time", shorten=seconds_only), "of", Column("note", words=True)], rows[:_MOST]
+    )
+    _tell_rest(len(rows))
+
+
+def _tell_rest(count: int) -> None:
+    if count > _MOST:
+        print_line(f"… and {count - _MOST:,} more in --json")
 
 
 def _milliseconds(value: float | None) -> str:

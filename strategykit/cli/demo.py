@@ -34,6 +34,9 @@ def _demo(
     for_: Annotated[str, Parameter(name="--for", help="how long the market is open")] = "20s",
     seed: Annotated[int | None, Parameter(help="of ids and random numbers; default: another each time")] = None,
     tapes: Annotated[Path, Parameter(help="folder for the recording")] = Path("tapes"),
+    orders: Annotated[
+        bool, Parameter(negative="", show_default=False, help="print a table of the orders, too")
+    ] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
 ) -> int:
     """Show a session: a simulated ALOR venue, two strategies, broken wires, a tape, and the run again from it.
@@ -56,7 +59,7 @@ def _demo(
             }
         )
     else:
-        show_run(report.run)
+        show_run(report.run, orders=orders)
         print_line(f"orders in the venue's own log: {report.venue_orders}")
         print_line(f"re-run: {report.rerun.equal} of {report.rerun.recorded} outgoing order commands equal")
     for line in report.problems:

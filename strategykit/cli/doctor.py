@@ -9,16 +9,20 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from strategykit.cli._launch import launch_doctor
-from strategykit.cli._screen import FAILURE, OK, print_json, print_table
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line
+from strategykit.cli._table import Column, print_table
 from strategykit.doctor.examine import examine_file, examine_session
+from strategykit.doctor.example import EXAMPLE
 from strategykit.doctor.findings import Finding, Verdict
+from strategykit.errors import ConfigError
 
 __all__ = ["register"]
 
 _EXAMPLES: Final = """\
 Examples:
   strategykit doctor session.toml
-  strategykit doctor session.toml --offline --json"""
+  strategykit doctor session.toml --offline --json
+  strategykit doctor --example > session.toml"""
 
 
 def register(app: App) -> None:
@@ -27,13 +31,25 @@ def register(app: App) -> None:
 
 
 def _doctor(
-    session_file: Annotated[Path, Parameter(help="session file", metavar="SESSION")],
+    session_file: Annotated[Path | None, Parameter(help="session file", metavar="SESSION")] = None,
     /,
     *,
+    example: Annotated[
+        bool, Parameter(negative="", show_default=False, help="print a session file to begin with, and nothing else")
+    ] = False,
     offline: Annotated[bool, Parameter(negative="", show_default=False, help="leave the network alone")] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
 ) -> int:
     """Look for what is wrong with a session's file, keys, strategies and network; exit code 1 if something is."""
+    if example:
+        if session_file is not None:
+            raise ConfigError("--example looks at no file; leave the session file out")
+        if json:
+            raise ConfigError("--example prints TOML; leave --json out")
+        print_line(EXAMPLE.rstrip())
+        return OK
+    if session_file is None:
+        raise ConfigError("name a session file; `strategykit doctor --example` prints one to begin with")
     session, findings = examine_file(session_file)
     if session is not None:
         findings += examine_session(session)
@@ -46,7 +62,7 @@ def _doctor(
 
 def _show(path: Path, findings: Sequence[Finding], *, json: bool) -> None:
     rows = [(item.verdict.value, item.what, item.words, item.advice) for item in findings]
-    columns = ["verdict", "what", "found", "what to do"]
+    columns = [Column("verdict"), Column("what"), Column("found", words=True), Column("what to do", words=True)]
     if json:
         print_json([dict(zip(["verdict", "what", "found", "advice"], row, strict=True)) for row in rows])
     else:

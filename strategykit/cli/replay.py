@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import attrs
 from cyclopts import App, Parameter
@@ -13,8 +13,9 @@ from cyclopts import App, Parameter
 from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun
 from strategykit.cli._report import print_run, run_as_json, show_run
-from strategykit.cli._screen import FAILURE, OK, print_json, print_line, print_table
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._session import is_strategy
+from strategykit.cli._table import Column, print_table
 from strategykit.config import StrategySpec, load_session
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
@@ -27,6 +28,9 @@ Examples:
   strategykit replay cross.py --tape tapes/20260312-091507 --instrument SBER
   strategykit replay session.toml --tape tapes/20260312-091507 --latency 50ms
   strategykit replay --rerun tapes/20260312-091507"""
+
+_SAID: Final = ("type", "side", "quantity", "instrument", "price")
+"""What is told of a command in any case."""
 
 _SHOWN: Final = 10
 """Differences that are shown; more of them rarely say more."""
@@ -55,6 +59,9 @@ def _replay(
     ] = "touch",
     latency: Annotated[str | None, Parameter(help="from an order to its taking effect, such as 50ms")] = None,
     seed: Annotated[int | None, Parameter(help="of random numbers; default: the tape's")] = None,
+    orders: Annotated[
+        bool, Parameter(negative="", show_default=False, help="print a table of the orders, too")
+    ] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
     params: Mapping[str, object],
 ) -> int:
@@ -62,7 +69,7 @@ def _replay(
     if rerun is not None:
         if what is not None or tape is not None:
             raise ConfigError("--rerun runs what the tape itself holds; leave the strategy and --tape out")
-        return print_rerun(launch_rerun(rerun), json=json)
+        return print_rerun(launch_rerun(rerun), json=json, orders=orders)
     if what is None:
         raise ConfigError("name a strategy to replay, or a recorded run by --rerun PATH")
     if tape is None:
@@ -81,7 +88,7 @@ def _replay(
         latency=0 if latency is None else parse_duration(latency),
         seed=seed,
     )
-    return print_run(launch_replay(tape, strategies, settings), json=json)
+    return print_run(launch_replay(tape, strategies, settings), json=json, orders=orders)
 
 
 def _money(flag: str, text: str) -> Decimal:
@@ -94,27 +101,41 @@ def _money(flag: str, text: str) -> Decimal:
     return value
 
 
-def print_rerun(report: RerunReport, *, json: bool) -> int:
+def print_rerun(report: RerunReport, *, json: bool, orders: bool = False) -> int:
     """Print how a re-run compares, and give the exit code."""
     if json:
         print_json({**attrs.asdict(report, recurse=True), "ok": report.ok, "run": run_as_json(report.run)})
         return OK if report.ok else FAILURE
-    show_run(report.run)
-    if report.differences:
-        print_table(
-            "Differences",
-            ["strategy", "#command", "recorded", "again"],
-            [_row(difference) for difference in report.differences[:_SHOWN]],
-        )
+    show_run(report.run, orders=orders)
+    print_table(
+        "Differences",
+        ["strategy", Column("command", right=True), Column("recorded", words=True), Column("again", words=True)],
+        [_row(difference) for difference in report.differences[:_SHOWN]],
+    )
     print_line(f"re-run: {report.equal} of {report.recorded} outgoing order commands equal")
     return OK if report.ok else FAILURE
 
 
 def _row(difference: CommandDifference) -> tuple[object, ...]:
-    recorded, again = difference.recorded, difference.again
-    return (
-        difference.strategy,
-        difference.number,
-        "none" if recorded is None else recorded.get("command"),
-        "none" if again is None else again.get("command"),
+    recorded, again = (_flat(facts) for facts in (difference.recorded, difference.again))
+    return difference.strategy, difference.number, _in_words(recorded, again), _in_words(again, recorded)
+
+
+def _flat(facts: Mapping[str, Any] | None) -> dict[str, object]:
+    command = {} if facts is None else dict(facts.get("command", {}))
+    request = command.pop("request", {})
+    return command and {**request, "order_type": request.get("type"), **command}
+
+
+def _in_words(command: Mapping[str, object], other: Mapping[str, object]) -> str:
+    """Write a command: what it does, and every field in which `other` differs."""
+    if not command:
+        return "none"
+    price = "the market" if command.get("price") is None else command["price"]
+    what = (
+        f"{command.get('type')}: {command.get('side')} {command.get('quantity')} {command.get('instrument')} at {price}"
     )
+    differ = [
+        f"{key} = {value}" for key, value in command.items() if key not in _SAID and other.get(key, value) != value
+    ]
+    return ", ".join([what, *differ])

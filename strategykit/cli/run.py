@@ -55,6 +55,9 @@ def _run(
     paper: Annotated[
         bool, Parameter(negative="", show_default=False, help="send no orders at all; a fill model answers them")
     ] = False,
+    orders: Annotated[
+        bool, Parameter(negative="", show_default=False, help="print a table of the orders, too")
+    ] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
     params: Mapping[str, object],
 ) -> int:
@@ -80,4 +83,4 @@ def _run(
     if paper and live:
         raise ConfigError("--live and --paper were both given; one sends real orders, the other none")
     check_live(session, live=live)
-    return print_run(launch_run(session, live=live, paper=paper), json=json)
+    return print_run(launch_run(session, live=live, paper=paper), json=json, orders=orders)

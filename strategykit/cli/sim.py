@@ -12,7 +12,8 @@ import attrs
 import trio
 from cyclopts import App, Parameter
 
-from strategykit.cli._screen import OK, print_json, print_line, print_table
+from strategykit.cli._screen import OK, print_json, print_line
+from strategykit.cli._table import Column, print_table
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 from strategykit.model.events import Event
@@ -127,9 +128,8 @@ async def _serve(config: AlorVenueConfig, port: int, seconds: float | None, *, j
         if json:
             print_json(facts)
         else:
-            print_table(
-                "A simulated ALOR", ["what", "value"], [(name, _joined(value)) for name, value in facts.items()]
-            )
+            columns = [Column("what"), Column("value", words=True)]
+            print_table("A simulated ALOR", columns, [(name, _joined(value)) for name, value in facts.items()])
             print_line("Ctrl-C ends it.")
         with trio.move_on_after(float("inf") if seconds is None else seconds):
             await trio.sleep_forever()

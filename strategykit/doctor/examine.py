@@ -27,7 +27,10 @@ def examine_file(path: Path) -> tuple[Session | None, list[Finding]]:
     except ConfigError as exc:
         lines = [line.removeprefix(f"{path}: ") for line in str(exc).splitlines()]
         return None, [Finding("file", Verdict.FAIL, line, f"mend {path}") for line in lines]
-    words = f"{len(session.strategies)} strategies on {session.venue.name}, account {session.venue.account}"
+    count = len(session.strategies)
+    words = (
+        f"{count} {'strategy' if count == 1 else 'strategies'} on {session.venue.name}, account {session.venue.account}"
+    )
     return session, [Finding("file", Verdict.OK, words)]
 
 

@@ -40,7 +40,7 @@ def test_every_command_explains_itself_with_examples(capsys: pytest.CaptureFixtu
     assert f"strategykit {command}" in out
 
 
-@pytest.mark.parametrize("inner", ["sim alor", "tape info", "tape verify", "tape cat"])
+@pytest.mark.parametrize("inner", ["sim alor", "tape info", "tape verify", "tape cat", "tape recover"])
 def test_commands_inside_commands_explain_themselves(capsys: pytest.CaptureFixture[str], inner: str) -> None:
     code, out, _ = ends(capsys, *inner.split(), "--help")
 

@@ -9,7 +9,6 @@ import pytest
 import trio
 
 from strategykit.cli import main
-from strategykit.cli.tape import when
 from strategykit.tape.format import TapeHeader
 from strategykit.tape.writer import open_tape_writer
 
@@ -35,6 +34,7 @@ def tape(tmp_path: Path) -> Path:
             writer.opened("market-0", NOON, "market", "ws://127.0.0.1/ws", 1)
             writer.subscription(NOON + 1, {"guid": "g-1", "stream": STREAM, "connection": "market-0", "owners": ["a"]})
             writer.subscription(NOON + 1, {"guid": "g-2", "stream": "other", "connection": "market-0", "owners": []})
+            writer.subscription(NOON + 1, {"guid": "g-3", "stream": ODD, "connection": "market-0", "owners": []})
             writer.frame_out("market-0", NOON + 2, '{"opcode":"AllTradesGetAndSubscribe"}')
             writer.frame_in("market-0", NOON + 3, '{"data":{"price":101.5},"guid":"g-1"}')
             writer.gap(NOON + 4, {"guid": "g-1", "since": NOON, "until": NOON + 4, "reason": "reset [by peer]"})
@@ -45,6 +45,8 @@ def tape(tmp_path: Path) -> Path:
 
 
 STREAM = {"kind": "bars", "instrument": "SBER", "interval": 60_000_000_000}
+ODD = {"kind": "greeks", "instrument": 7, "interval": "long"}
+"""Of a version to come."""
 
 
 def test_info_says_what_it_holds(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,6 +55,7 @@ def test_info_says_what_it_holds(tape: Path, capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert "alor" in out
     assert "bars SBER 1m" in out
+    assert "greeks 7 " in out
     assert "reset [by peer]" in out, "words in brackets are no markup"
     assert "2026-03-08 20:00:00.000" in out
     assert "sealed" in out
@@ -110,11 +113,64 @@ def test_cat_prints_one_json_object_a_line(tape: Path, capsys: pytest.CaptureFix
     assert main(["tape", "cat", str(tape)]) == 0
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["kind"] for line in lines] == ["opened", "subscription", "subscription", "out", "in", "gap", "mark"]
-    assert lines[4]["frame"] == {"data": {"price": 101.5}, "guid": "g-1"}
+    assert [line["kind"] for line in lines] == ["opened", *["subscription"] * 3, "out", "in", "gap", "mark"]
+    assert lines[5]["frame"] == {"data": {"price": 101.5}, "guid": "g-1"}
 
 
-@pytest.mark.parametrize("command", ["info", "cat"])
+def killed(tape: Path, *, cut: int) -> Path:
+    """Make of a sealed tape what a killed writer leaves."""
+    sealed, part = tape / "000001.tape", tape / "000001.tape.part"
+    part.write_bytes(sealed.read_bytes()[:-cut])
+    sealed.unlink()
+    return tape
+
+
+def test_a_torn_tape_is_sealed_and_the_torn_end_put_aside(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed(tape, cut=250)
+    assert main(["tape", "info", str(tape)]) == 0
+    assert "tape recover" in capsys.readouterr().out
+
+    assert main(["tape", "recover", str(tape)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"put aside in {tape / '000001.torn-1'}: ")
+    assert second == f"sealed: {tape / '000001.tape'}"
+    assert main(["tape", "verify", str(tape)]) == 0
+    assert "the writer was killed" in capsys.readouterr().out
+
+    assert main(["tape", "recover", str(tape)]) == 0
+    assert "is sealed; there is nothing to recover" in capsys.readouterr().out
+    assert main(["tape", "recover", str(tape), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"recovered": False}
+
+
+def test_a_recovery_is_told_as_json(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed(tape, cut=250)
+
+    assert main(["tape", "recover", str(tape), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts == {
+        "recovered": True,
+        "segment": str(tape / "000001.tape"),
+        "cut": (tape / "000001.torn-1").stat().st_size,
+        "aside": str(tape / "000001.torn-1"),
+    }
+
+
+def test_a_tape_that_only_lacks_its_seal_gets_it(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tape / "000001.tape").rename(tape / "000001.tape.part")
+
+    assert main(["tape", "recover", str(tape)]) == 0
+    assert capsys.readouterr().out == f"sealed: {tape / '000001.tape'}\n"
+
+
+def test_one_thing_is_told_in_the_singular(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "verify", str(tape)]) == 0
+    assert "records in 1 segment\n" in capsys.readouterr().out
+    assert main(["tape", "info", str(tape)]) == 0
+    assert "1 segment, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["info", "cat", "recover"])
 @pytest.mark.parametrize("what", ["missing", "empty", "directory", "noise", "newer"])
 def test_what_is_no_tape_gets_one_line(
     tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, what: str
@@ -138,9 +194,3 @@ def test_what_is_no_tape_gets_one_line(
     assert err.startswith("strategykit: ")
     assert err.count("\n") == 1
     assert "bug" not in err
-
-
-def test_times_are_written_for_people_whatever_they_are() -> None:
-    assert when(NOON + 2_500_000) == "2026-03-08 20:00:00.002"
-    assert when(None) == ""
-    assert when(10**30) == f"{10**30} ns"

@@ -118,3 +118,62 @@ def test_the_command_ends_red_if_something_fails(tmp_path: Path, capsys: pytest.
     assert main(["doctor", str(written(tmp_path, more=GOOD, venue='token = "env:KEY_IN_TESTS"')), "--json"]) == 1
     rows = json.loads(capsys.readouterr().out)
     assert [row["what"] for row in rows if row["verdict"] == "fail"] == ["key"], "without a key nothing is knocked at"
+
+
+def test_the_example_is_a_session_that_can_be_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--example"]) == 0
+    path = tmp_path / "session.toml"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+
+    session, (finding,) = examine_file(path)
+
+    assert session is not None
+    assert finding.words == "2 strategies on alor, account D12345"
+    assert [spec.name for spec in session.strategies] == ["cross", "maker-gazp"]
+    assert {item.verdict for item in examine_session(session)} <= {Verdict.OK, Verdict.WARN}
+    # What is commented out can be used, too, and is what the text says.
+    path.write_text(
+        path.read_text(encoding="utf-8")
+        .replace("http://127.0.0.1:8900", "https://api.alor.ru")
+        .replace("# account", "account")
+        .replace("# token", "token")
+        .replace("# seed", "seed")
+        .replace("# live", "live"),
+        encoding="utf-8",
+    )
+    real = load_session(path)
+    assert (real.venue.token, real.run.seed, real.run.live) == ("env:ALOR_REFRESH_TOKEN", 7, True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "name a session file; `strategykit doctor --example` prints one"),
+        (["session.toml", "--example"], "--example looks at no file"),
+        (["--example", "--json"], "--example prints TOML"),
+    ],
+)
+def test_what_is_wrong_with_the_doctors_own_arguments_is_told(
+    capsys: pytest.CaptureFixture[str], argv: list[str], words: str
+) -> None:
+    assert main(["doctor", *argv]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_one_strategy_is_told_in_the_singular(tmp_path: Path) -> None:
+    _, (finding,) = examine_file(written(tmp_path, more=GOOD))
+
+    assert finding.words.startswith("1 strategy on alor")
+
+
+@pytest.mark.parametrize("command", ["run", "record", "doctor", "replay"])
+def test_a_missing_session_file_is_told_with_what_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    more = ["--tape", "t"] if command == "replay" else []
+    main([command, str(tmp_path / "none.toml"), *more])
+
+    out, err = capsys.readouterr()
+    words = " ".join((out + err).replace("│", " ").split())
+    assert "no such file; a session is a TOML file with a [venue] table" in words
+    assert "strategykit doctor --example" in words
