@@ -251,6 +251,7 @@ def assemble(
         keep_orders=keep_orders,
         require_history=require_history,
     )
+    clock.turns.parked = supervisor.parked
     driver = Driver(engine=engine, clock=clock, wakes=wakes)
     run = Run(
         engine=engine,

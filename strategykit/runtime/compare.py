@@ -14,11 +14,12 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState
 from strategykit.net.inbox import Inbox, InputKind
 from strategykit.net.venue import LiveVenue
-from strategykit.runtime.assembly import Run
+from strategykit.runtime.assembly import ACCOUNT, Run
 from strategykit.runtime.gateway import Gateway
 from strategykit.venues.dialect import AskOrders
+from strategykit.venues.subscriptions import SubscriptionState
 
-__all__ = ["compare_books", "compare_orders", "open_orders"]
+__all__ = ["compare_books", "compare_orders", "loose_ends"]
 
 ANSWER_WITHIN: Final = 5.0
 """Seconds for the venue's last list of orders."""
@@ -36,7 +37,7 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
 
     The run's driver has ended: the inbox is read here.
     """
-    lines = open_orders(run)
+    lines = loose_ends(run)
     if not run.trades_at_venue or not run.gateway.orders:
         return lines
     ask = AskOrders(account=run.gateway.account, exchange=run.exchange)
@@ -59,13 +60,17 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
     return [*lines, f"the venue's orders didn't come within {ANSWER_WITHIN:g} s"]
 
 
-def open_orders(run: Run) -> list[str]:
-    """Give a line for each order that should have ended, or of which nobody knows whether it has."""
+def loose_ends(run: Run) -> list[str]:
+    """Give a line for each order that hasn't ended as it should, and each stream of the account that was refused."""
+    refused = [
+        f"{row.stream.label} was refused: {row.refusal}"
+        for row in run.engine.table
+        if row.state is SubscriptionState.REFUSED and ACCOUNT in row.owners
+    ]
     left = [order for order in run.gateway.orders.values() if order.is_open]
     # What is kept on purpose is accounted for, if it is known how it stands.
-    return [
-        f"{order!r} is still open or in doubt" for order in left if order.uncertain or not run.supervisor.keep_orders
-    ]
+    kept = run.supervisor.keep_orders
+    return refused + [f"{order!r} is still open or in doubt" for order in left if order.uncertain or not kept]
 
 
 def compare_orders(gateway: Gateway, rows: Sequence[Event | Instrument]) -> list[str]:

@@ -24,7 +24,7 @@ from strategykit.net.recorder import NullRecorder, Recorder
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
-from strategykit.runtime.compare import compare_books, open_orders
+from strategykit.runtime.compare import compare_books, loose_ends
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
@@ -339,8 +339,8 @@ class _Session:
 
     async def _stop_after(self, seconds: float, run: Run) -> None:
         await trio.sleep(seconds)
-        if not run.ready and self.plan.strategies:
-            reason = self.venue.trouble()
+        reason = self.venue.trouble()
+        if reason or (self.plan.strategies and not run.ready):
             raise ConnectionLost(f"the venue wasn't ready within {seconds:g} s" + (f": {reason}" if reason else ""))
         stop_input(self.ledger, self.inbox, self.wall(), "stop")
 
@@ -365,7 +365,7 @@ class _Session:
 
     async def _compare(self, run: Run) -> list[str]:
         """Compare our books with the venue's, for as long as there is time."""
-        lines = [*open_orders(run), "stopped before the venue's orders came"]
+        lines = [*loose_ends(run), "stopped before the venue's orders came"]
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = self.must_end
             nursery.start_soon(self._cut_short, nursery.cancel_scope)

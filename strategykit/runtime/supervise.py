@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import STRATEGY_FAILURES, StrategyError, StrategykitError, SubscriptionRefused
+from strategykit.errors import STRATEGY_FAILURES, StrategyBlocked, StrategyError, StrategykitError, SubscriptionRefused
 from strategykit.model.events import Bar, Event
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.desk import Desk
@@ -40,6 +40,8 @@ class Seat:
     state: str = "waiting"
     """``"waiting"``, ``"warming"``, ``"running"``, ``"leaving"``, ``"ended"`` or ``"failed"``."""
     rows: list[tuple[Subscription, Feed[Any]]] = attrs.field(factory=list)
+    task: trio.lowlevel.Task | None = None
+    """The one that all its tasks descend from, while it runs."""
     left: list[str] = attrs.field(factory=list)
     """Orders that were still open, or in doubt, when it had gone."""
 
@@ -94,19 +96,20 @@ class Supervisor:
         for seat in self.seats:
             seat.desk.hurry()
             if seat.state == "running" and not self.keep_orders:
-                # It doesn't leave, so nobody has seen to its orders; what can be done is to ask.
-                for order in seat.desk.open_orders():
-                    order.cancel_nowait()
+                _ask_to_cancel(seat)
 
     def stuck(self) -> list[str]:
         """Name the strategies that were told to stop and haven't begun to leave."""
         return [seat.name for seat in self.seats if self.stopping and seat.state in ("warming", "running")]
 
     def refused(self, owner: str, words: str) -> None:
-        """A stream that `owner` needs can't be had."""
-        for seat in self.seats:
-            if seat.name == owner:
-                seat.fail(SubscriptionRefused(f"{owner}: {words}", words=words))
+        """A stream that `owner` needs can't be had. Without those of the account nobody can trade."""
+        found = [seat for seat in self.seats if seat.name == owner]
+        for seat in found:
+            seat.fail(SubscriptionRefused(f"{owner}: {words}", words=words))
+        if self.seats and not found:
+            self.note("venue", f"refused: {words}")
+            self.stop()
 
     def raised(self, receive: object, error: BaseException) -> None:
         """A handler raised: stop its strategy. `receive` is its feed, or what delivers to it."""
@@ -116,6 +119,21 @@ class Supervisor:
             raise error
         for seat in found:
             seat.fail(error)
+
+    def parked(self, task: trio.lowlevel.Task) -> None:
+        """A strategy's task can't be ended: it gets no more turns, so the strategy never leaves; see to its orders."""
+        above: trio.lowlevel.Task | None = task
+        while above is not None:
+            for seat in self.seats:
+                if seat.task is above:
+                    seat.fail(
+                        StrategyBlocked(f"{task.name} caught its own end, again and again; it gets no more turns")
+                    )
+                    self.note(seat.name, f"failed: {seat.failure}")
+                    seat.desk.deafen(to_orders=True)
+                    _ask_to_cancel(seat)
+                    return
+            above = None if above.parent_nursery is None else above.parent_nursery.parent_task
 
     async def run(self) -> None:
         """Run all seats; returns when each has left."""
@@ -139,6 +157,7 @@ class Supervisor:
             seat.fail(exc)
 
     async def _run_seat(self, seat: Seat) -> None:
+        seat.task = trio.lowlevel.current_task()
         try:
             with seat.scope:
                 async with trio.open_nursery() as nursery:
@@ -223,6 +242,12 @@ class Supervisor:
         for row, feed in seat.rows:
             if not self.stopping:
                 self.engine.release(row, seat.name, feed.deliver)
+
+
+def _ask_to_cancel(seat: Seat) -> None:
+    """Ask for the end of the orders of a strategy that doesn't leave; nobody waits for it."""
+    for order in seat.desk.open_orders():
+        order.cancel_nowait()
 
 
 def _reacts(strategy: Strategy) -> bool:

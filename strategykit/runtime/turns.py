@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from itertools import count
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
@@ -39,12 +39,23 @@ def wake_alone(task: Task) -> None:
     task.custom_sleep_data = _ALONE
 
 
+def _tell_nobody(_: Task) -> None:
+    """Nobody looks after the tasks."""
+
+
+async def _sleep_for_good() -> NoReturn:
+    while True:
+        await wait_task_rescheduled(lambda _: Abort.FAILED)
+
+
 class Turns:
     """Who waits for its turn. The clock gives turns: it knows when nobody is runnable."""
 
     def __init__(self) -> None:
         self.pauses = 0
         """Counts the moments at which every task was blocked; the clock counts."""
+        self.parked: Callable[[Task], None] = _tell_nobody
+        """Called with a task that gets no more turns: it was told that it blocks, and went on blocking."""
         self._ranks = count()
         self._round: deque[tuple[int, Task]] = deque()
         # Who waits again has to wait for the others of its round: one that yields in a loop starves nobody.
@@ -83,7 +94,7 @@ class Turns:
     @types.coroutine
     def _drive(self, rank: int, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """Await `coroutine`; each time that Trio lets it go on, wait for the turn first."""
-        task, pauses, steps = current_task(), self.pauses, 0
+        task, pauses, steps, told = current_task(), self.pauses, 0, False
         sent: Any = None
         try:
             trap = coroutine.send(None)
@@ -96,7 +107,12 @@ class Turns:
                 if self.pauses != pauses:
                     pauses, steps = self.pauses, 0
                 steps += 1
-                if steps > MOST_STEPS:
+                if steps > 2 * MOST_STEPS and told:
+                    # As a loop does that catches everything, its own cancellation too. Nothing can end it.
+                    self.parked(task)
+                    yield from _sleep_for_good().__await__()
+                if steps == MOST_STEPS + 1:
+                    told = True
                     trap = coroutine.throw(
                         StrategyBlocked(
                             f"{task.name} went on {MOST_STEPS} times without waiting for anything, and nobody else "
