@@ -16,6 +16,7 @@ import attrs
 import trio
 
 from strategykit.cli._progress import show_progress
+from strategykit.cli._words import counted
 from strategykit.config import Session, StrategySpec
 from strategykit.doctor.findings import Finding
 from strategykit.runtime.live import Progress
@@ -106,8 +107,12 @@ def launch_doctor(session: Session) -> list[Finding]:
 
 def in_words(progress: Progress) -> str:
     """Write where a run stands, in one line."""
-    wires = ", ".join(f"{name} {state}" for name, state in progress.connections.items())
-    return f"{progress.events:,} events, {progress.orders} orders, {progress.fills} fills; {wires}"
+    wires = progress.connections
+    wrong = [f"{name} {state}" for name, state in wires.items() if state != "open"]
+    counts = {"event": progress.events, "order": progress.orders, "fill": progress.fills}
+    parts = [counted(count, one) for one, count in counts.items()]
+    up = f"{len(wires) - len(wrong)} of {len(wires)}" if wrong else str(len(wires))
+    return f"{', '.join(parts)}; {', '.join([f'{up} connections open', *wrong])}"
 
 
 def launch_demo(tapes: Path, *, seconds: float, seed: int | None) -> DemoReport:

@@ -9,7 +9,7 @@ import attrs
 
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
 from strategykit.cli._table import Column, print_table
-from strategykit.cli._words import amounts, duration, seconds_only, short_id, when, when_within
+from strategykit.cli._words import amounts, duration, seconds_only, short_id, when_within
 from strategykit.runtime.report import ForeignOrderReport, RunReport, StrategyReport
 
 __all__ = ["complaints", "hints", "print_run", "run_as_json", "show_run"]
@@ -213,6 +213,7 @@ def _show_connections(report: RunReport) -> None:
 
 
 def _show_subscriptions(report: RunReport) -> None:
+    clock = when_within(report.started, report.ended)
     print_table(
         "Subscriptions (times in UTC)",
         [
@@ -230,7 +231,7 @@ def _show_subscriptions(report: RunReport) -> None:
                 row.connection,
                 row.state,
                 f"{row.data:,}",
-                "\n".join(f"{when(gap.since)} to {when(gap.until)[11:]}: {gap.reason}" for gap in row.gaps),
+                "\n".join(f"{clock(gap.since)} to {clock(gap.until)}: {gap.reason}" for gap in row.gaps),
             )
             for row in report.subscriptions
         ],

@@ -31,7 +31,7 @@ def register(app: App) -> None:
 
 def _demo(
     *,
-    for_: Annotated[str, Parameter(name="--for", help="how long the market is open")] = "20s",
+    for_: Annotated[str, Parameter(name="--for", help="how long the market is open", metavar="TIME")] = "20s",
     seed: Annotated[int | None, Parameter(help="of ids and random numbers; default: another each time")] = None,
     tapes: Annotated[Path, Parameter(help="folder for the recording")] = Path("tapes"),
     orders: Annotated[

@@ -30,8 +30,12 @@ def _record(
     session_file: Annotated[Path, Parameter(help="session file", metavar="SESSION")],
     /,
     *,
-    for_: Annotated[str | None, Parameter(name="--for", help="stop after this time, such as 1h")] = None,
-    tape: Annotated[str | None, Parameter(help="folder for the recording; default: the file's")] = None,
+    for_: Annotated[
+        str | None, Parameter(name="--for", help="stop after this time, such as 1h", metavar="TIME")
+    ] = None,
+    tape: Annotated[
+        str | None, Parameter(help="folder for the recording; default: the file's", metavar="FOLDER")
+    ] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
 ) -> int:
     """Record a venue's streams until the time is over or Ctrl-C; nothing is traded.

@@ -57,7 +57,9 @@ def _replay(
     rule: Annotated[
         Literal["touch", "trade_through"], Parameter(help="when a resting limit order is filled")
     ] = "touch",
-    latency: Annotated[str | None, Parameter(help="from an order to its taking effect, such as 50ms")] = None,
+    latency: Annotated[
+        str | None, Parameter(help="from an order to its taking effect, such as 50ms", metavar="TIME")
+    ] = None,
     seed: Annotated[int | None, Parameter(help="of random numbers; default: the tape's")] = None,
     orders: Annotated[
         bool, Parameter(negative="", show_default=False, help="print a table of the orders, too")

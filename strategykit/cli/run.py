@@ -37,14 +37,22 @@ def _run(
     /,
     *,
     venue: Annotated[str | None, Parameter(help="the venue's dialect; default: alor")] = None,
-    url: Annotated[str | None, Parameter(help="the venue's address, such as http://127.0.0.1:8900")] = None,
-    oauth: Annotated[str | None, Parameter(help="address of the token service, where it has its own")] = None,
+    url: Annotated[
+        str | None, Parameter(help="the venue's address, such as http://127.0.0.1:8900", metavar="URL")
+    ] = None,
+    oauth: Annotated[
+        str | None, Parameter(help="address of the token service, where it has its own", metavar="URL")
+    ] = None,
     account: Annotated[str | None, Parameter(help="account to trade; on this machine: the simulated one")] = None,
     exchange: Annotated[str | None, Parameter(help="default: MOEX")] = None,
-    token: Annotated[str | None, Parameter(help="where the refresh token is: env:NAME or file:PATH")] = None,
-    for_: Annotated[str | None, Parameter(name="--for", help="stop after this time, such as 2m or 1h30m")] = None,
+    token: Annotated[
+        str | None, Parameter(help="where the refresh token is: env:NAME or file:PATH", metavar="REF")
+    ] = None,
+    for_: Annotated[
+        str | None, Parameter(name="--for", help="stop after this time, such as 2m or 1h30m", metavar="TIME")
+    ] = None,
     seed: Annotated[int | None, Parameter(help="of ids and random numbers")] = None,
-    tape: Annotated[str | None, Parameter(help="folder for the recording; default: tapes")] = None,
+    tape: Annotated[str | None, Parameter(help="folder for the recording; default: tapes", metavar="FOLDER")] = None,
     record: Annotated[bool, Parameter(name="", negative="--no-tape", show_default=False, help="record nothing")] = True,
     on_stop: Annotated[
         Literal["cancel", "keep"] | None, Parameter(help="what happens to working orders; default: cancel")

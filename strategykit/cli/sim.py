@@ -50,7 +50,9 @@ def _alor(
     ] = "0.0003",
     tape: Annotated[Path | None, Parameter(help="serve this recording in place of a generated market")] = None,
     token_life: Annotated[float, Parameter(help="seconds until an access token dies")] = 1800.0,
-    for_: Annotated[str | None, Parameter(name="--for", help="stop after this time, such as 10m")] = None,
+    for_: Annotated[
+        str | None, Parameter(name="--for", help="stop after this time, such as 10m", metavar="TIME")
+    ] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="say where it is as JSON")] = False,
 ) -> int:
     """Serve a simulated ALOR: token service, HTTP, /ws and /cws on one port, with a generated or a recorded market.

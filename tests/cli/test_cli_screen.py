@@ -110,7 +110,7 @@ def test_a_run_is_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
         "tapes/x",
     ]:
         assert text in out
-    assert "2026-03-08 20:00:00.000 to 20:00:01.000: reset by peer" in out
+    assert "20:00:00.000 to 20:00:01.000: reset by peer" in out
 
 
 def test_money_of_several_currencies_says_which(capsys: pytest.CaptureFixture[str]) -> None:
@@ -396,8 +396,9 @@ def test_on_a_terminal_one_line_changes_and_turns_stay(monkeypatch: pytest.Monke
 
 
 def test_progress_is_told_in_one_line() -> None:
-    now = live.Progress(
-        elapsed=1, events=1_234, orders=2, fills=1, connections={"market-0": "open", "commands-0": "lost"}, waiting=0
-    )
+    wires = {"market-0": "open", "commands-0": "lost", "orders-0": "open"}
+    now = live.Progress(elapsed=1, events=1_234, orders=2, fills=1, connections=wires, waiting=0)
 
-    assert in_words(now) == "1,234 events, 2 orders, 1 fills; market-0 open, commands-0 lost"
+    assert in_words(now) == "1,234 events, 2 orders, 1 fill; 2 of 3 connections open, commands-0 lost"
+    wires["commands-0"] = "open"
+    assert in_words(now) == "1,234 events, 2 orders, 1 fill; 3 connections open"
