@@ -40,7 +40,10 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=MAX_SECONDS)]
 Size = Annotated[float, msgspec.Meta(ge=0.0)]
 
 _MAGNITUDE: Final = 24
-"""Powers of ten that money may have, either way: beyond it a number is noise, and arithmetic with it unbounded."""
+"""Powers of ten that money may have: beyond it a number is noise, and arithmetic with it unbounded."""
+
+_FINEST: Final = 60
+"""Digits after the point: an average price is a quotient, of as many digits as whoever divided cared for."""
 
 
 class Framed(msgspec.Struct, Generic[_T], gc=False):
@@ -96,7 +99,7 @@ def money(value: Decimal) -> Decimal:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError(f"{value} isn't a number")  # noqa: TRY004 - callers catch what the parser raises
-    if exponent < -_MAGNITUDE or value.adjusted() > _MAGNITUDE:
+    if exponent < -_FINEST or value.adjusted() > _MAGNITUDE:
         raise ValueError("a number is out of any range")
     return value
 

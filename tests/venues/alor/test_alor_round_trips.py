@@ -281,6 +281,18 @@ def test_whatever_is_worded_is_read_again(name: str, data: st.DataObject, style:
     assert [told(each) for each in cursor.decode(frame, event.receive_time)] == [told(event)]
 
 
+@pytest.mark.parametrize("style", ["Simple", "Slim", "Heavy"])
+def test_an_average_that_never_ends_is_read_to_its_last_digit(style: str) -> None:
+    average = Decimal(1) / Decimal(300)  # What a fill of three lots may cost; 30 digits after the point.
+    event = PositionUpdate("SBER", Decimal(3), average, average, average, None, NOW, GUID)
+
+    frame = encode_data(event, style, GUID, None)
+
+    (again,) = Alor(format=style).cursor(GUID, stream_of(StreamKind.POSITIONS)).decode(frame, NOW)
+    assert isinstance(again, PositionUpdate)
+    assert again.average_price == average
+
+
 @given(event=orders(stop=True), style=FORMATS, listed=instruments)
 @TRIES
 def test_the_deprecated_form_of_a_stop_order_is_read_again(event: OrderUpdate, style: str, listed: Instrument) -> None:
