@@ -223,7 +223,8 @@ class Engine:
             except RemoteProtocolError as exc:
                 self.unreadable += 1
                 self.ledger.note(item.connection, f"unreadable frame: {exc}")
-                self._error(0, f"unreadable frame on {item.connection}: {exc}", item.receive_time, "")
+                words = f"unreadable frame on {item.connection}: {exc}"
+                self.errors.append(VenueError(None, 0, words, None, item.receive_time, ""))
                 return
             for thing in decoded:
                 self.take(thing, item.receive_time)
