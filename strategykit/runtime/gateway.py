@@ -38,7 +38,7 @@ FILLS_WITHIN: Final = 1.0
 """Seconds: fills, and the ends of orders, usually follow within milliseconds. Asked if they don't."""
 
 _TRIES: Final = 50
-"""Amends and cancels an order; more means that it and the venue disagree."""
+"""Cancels of one order; more means that it and the venue disagree."""
 
 _CANT_GO: Final = (OrderState.INTENT, OrderState.SENT, OrderState.CANCEL_SENT)
 """Not accepted yet as far as anybody told, or asked to go already."""
@@ -142,13 +142,11 @@ class Gateway:
         Raises:
             OrderRefused: It can't be amended now: ended, in doubt, or another amend is on its way.
         """
-        tries = self._counts.get(order.client_order_id, 0) + 1
-        guid = f"{order.client_order_id}-a{tries}"
-        amend = make_amend(order, guid, self.instrument(order.instrument), limit=limit, quantity=quantity)
-        self._counts[order.client_order_id], order.amending = tries, amend.request
+        known, guid = self.instrument(order.instrument), self._guid(order, "a")
+        amend = make_amend(order, guid, known, limit=limit, quantity=quantity)
         if not self.commands.send(order, amend):
-            order.amending = None
             raise OrderRefused(f"{order.client_order_id}: the command lane is down; the amend wasn't sent")
+        order.amending = amend.request
 
     # What the wires say
 
@@ -158,6 +156,8 @@ class Gateway:
         self.lane.notify()
         if not up:
             self.commands.lose_all(f"the command lane ended before an answer: {reason}")
+            for order in self.doubtful():
+                order.wire_ended(self.now())
             return
         if any(order.is_open for order in self.orders.values()):
             self.doubt(0.0)
@@ -224,6 +224,8 @@ class Gateway:
             return False
         if fill.venue_order_id not in order.past:
             self._follow(order, fill.venue_order_id, plain=True)
+        if self._fills.counted(fill):  # It had been kept until somebody knew the number.
+            return True
         order.add(fill)
         ear = self._ears.get(order.strategy)
         if ear is not None:
@@ -343,8 +345,7 @@ class Gateway:
             return
         self._learn(order, Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED)
         self._await_fills(order)
-        if not order.state.doubtful and order.ending is None and order.amend_lost_at is None:
-            order.lost_at = None
+        order.shown_working()
         self._cancel_if_wanted(order)
 
     def _settle_ending(self, order: Order) -> None:
@@ -383,12 +384,15 @@ class Gateway:
             self._cancel(order, order.venue_order_id)
 
     def _cancel(self, order: Order, number: str) -> None:
-        self._counts[order.client_order_id] = tries = self._counts.get(order.client_order_id, 0) + 1
-        if tries > _TRIES:
+        if order.cancels == _TRIES:
             order.cancel_wanted = False
-            if tries == _TRIES + 1:
-                self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
+            self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
             return
-        guid = f"{order.client_order_id}-c{tries}"
+        guid = self._guid(order, "c")
         if self.commands.send(order, CancelOrder(guid=guid, venue_order_id=number, request=order.request)):
+            order.cancels += 1
             order.learn(Evidence.CANCEL_LEFT)
+
+    def _guid(self, order: Order, verb: str) -> str:
+        self._counts[order.client_order_id] = number = self._counts.get(order.client_order_id, 0) + 1
+        return f"{order.client_order_id}-{verb}{number}"

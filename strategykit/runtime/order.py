@@ -55,6 +55,8 @@ class Order:
     lost_at: int | None = attrs.field(default=None, init=False)
     """When an answer about it was last lost."""
     cancel_wanted: bool = attrs.field(default=False, init=False)
+    cancels: int = attrs.field(default=0, init=False)
+    """Cancels that were sent."""
     amending: OrderRequest | None = attrs.field(default=None, init=False)
     """What it is being amended to."""
     amend_lost_at: int | None = attrs.field(default=None, init=False)
@@ -144,6 +146,18 @@ class Order:
             self.reason = reason
         self.told(self)
         self.changed.notify()
+
+    def wire_ended(self, now: int) -> None:
+        """The wire that may have carried it has ended: what was lost, was lost now at the latest. For the gateway."""
+        self.lost_at = None if self.lost_at is None else now
+        self.amend_lost_at = None if self.amend_lost_at is None else now
+
+    def shown_working(self) -> None:
+        """The venue shows it, so nothing of it is lost, unless something else is on its way. For the gateway."""
+        # After a confirmed cancel this may be news from before it.
+        busy = self.state.doubtful or self.state is OrderState.CANCEL_SENT
+        if not busy and self.ending is None and self.amend_lost_at is None:
+            self.lost_at = None
 
     def take_number(self, number: str) -> None:
         """The venue numbered it. For the gateway."""

@@ -31,6 +31,9 @@ SHORTEST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two rounds of a doubt that stays."""
 
+BREATH: Final = 500
+"""Rows of an answer after which others get their turn."""
+
 
 @attrs.define(eq=False, kw_only=True)
 class Reconciler:
@@ -48,6 +51,8 @@ class Reconciler:
     _running: bool = attrs.field(default=False, init=False)
     _again: bool = attrs.field(default=False, init=False)
     _waiting: bool = attrs.field(default=False, init=False)
+    _news: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when doubt is raised while a pause may be on."""
 
     def doubt(self, gateway: Gateway, after: float) -> None:
         """Something has to be asked; a round that is under way is followed by another one.
@@ -62,6 +67,7 @@ class Reconciler:
                 self.start(self._doubt_after, gateway, after)
             return
         self._again = True
+        self._news.set()
         if not self._running:
             self._running = True
             self.start(self._run, gateway)
@@ -73,24 +79,28 @@ class Reconciler:
             self.doubt(gateway, 0.0)
 
     async def _run(self, gateway: Gateway) -> None:
-        pause = SHORTEST_PAUSE
+        pause, whole = SHORTEST_PAUSE, True
         try:
-            while self._again or gateway.doubtful():
+            while self._again or not whole or gateway.doubtful():
                 if self._again:
                     pause = SHORTEST_PAUSE
-                self._again = False
-                await self._round(gateway)
+                self._again, self._news = False, trio.Event()
+                whole = await self._round(gateway)
                 self.certain.notify()
-                if gateway.doubtful():
+                if not whole or gateway.doubtful():
                     # Whatever the venue answers, it is asked ever less often: what it doesn't know, it may never know.
-                    await trio.sleep(pause)
+                    with trio.move_on_after(pause):
+                        await self._news.wait()
                     pause = min(pause * 2, LONGEST_PAUSE)
         finally:
             self._running = False
             self.certain.notify()
 
-    async def _round(self, gateway: Gateway) -> None:
-        """Ask once for fills and orders, fills first: an order's end is believed when its fills are told."""
+    async def _round(self, gateway: Gateway) -> bool:
+        """Ask once for fills and orders; say whether all was answered.
+
+        Fills come first: an order's end is believed when its fills are told.
+        """
         self.rounds += 1
         asked_at = self.now()
         shown: set[str] = set()
@@ -106,7 +116,9 @@ class Reconciler:
                 whole = False
                 self.note("reconcile", f"no answer about {type(ask).__name__}: {reason}")
                 continue
-            for row in rows:
+            for count, row in enumerate(rows, 1):
+                if not count % BREATH:  # A long list mustn't be taken for a strategy that holds the thread.
+                    await trio.lowlevel.checkpoint()
                 if isinstance(row, Fill):
                     gateway.filled(row)
                 elif isinstance(row, OrderUpdate):
@@ -116,6 +128,7 @@ class Reconciler:
                     gateway.updated(row)
         if whole:
             note_missing(gateway, shown, asked_at=asked_at)
+        return whole
 
     async def _answer(self, ask: Ask) -> tuple[Sequence[Event | Instrument] | None, str]:
         answer: list[tuple[Sequence[Event | Instrument] | None, str]] = []
@@ -139,8 +152,7 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
     for order in gateway.doubtful():
         if order.client_order_id in shown or order.venue_order_id in shown:
             _settle_amend(gateway, order, asked_at)
-            if not order.state.doubtful and order.ending is None and order.amend_lost_at is None:
-                order.lost_at = None
+            order.shown_working()
             continue
         lost = order.lost_at
         if order.venue_order_id is None and order.state is OrderState.UNKNOWN:

@@ -95,6 +95,8 @@ def make_amend(
     request = order.request
     price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
     lots = order.remaining if quantity is None else quantity
+    if not lots.is_finite() or lots != lots.to_integral_value():
+        raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; give a whole number")
     if lots <= 0:
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
     wanted = attrs.evolve(request, price=price, quantity=lots)
