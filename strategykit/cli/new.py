@@ -20,7 +20,8 @@ Examples:
   strategykit new my_strategy
   strategykit new my_strategy --into strategies"""
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,35}")
+"""As long as lines with it stay below 88 characters, to which formatters fold by default."""
 
 _STRATEGY: Final = '''\
 """{title}: say here what it trades on, and why that should work."""
@@ -30,11 +31,11 @@ from strategykit import Bars, Strategy, define, param, sma
 
 @define
 class {cls}(Strategy):
-    """Long while the price is above its average; out when it falls below, or at the stop."""
+    """Long while the price is above its average; out below it, or at the stop."""
 
     instrument: str
     window: int = param(20, low=2, high=200, help="bars in the average")
-    stop: float = param(0.02, low=0.001, high=0.2, help="loss that ends the trade, as a part of the entry price")
+    stop: float = param(0.02, low=0.001, high=0.2, help="part of the price to lose")
     quantity: int = param(1, low=1, help="lots")
 
     bars = Bars("{{instrument}}", "1m", history=200)
@@ -48,18 +49,26 @@ class {cls}(Strategy):
 '''
 
 _TEST: Final = '''\
-"""What {cls} does in markets that are made up for it. Run with: pytest {test}"""
+"""What {cls} does in made-up markets.
 
-from {module} import {cls}
+Run with: pytest {test}
+"""
 
 from strategykit import Side
 from strategykit.testing import make_bars, run_strategy
+
+from {module} import {cls}
 
 
 def test_it_buys_above_the_average_and_leaves_below() -> None:
     bars = make_bars("SBER", [100, 100, 100, 104, 106, 108, 101, 100, 100])
 
-    outcome = run_strategy({cls}(instrument="SBER", window=3, stop=0.2), bars).check()
+    strategy = {cls}(
+        instrument="SBER",
+        window=3,
+        stop=0.2,
+    )
+    outcome = run_strategy(strategy, bars).check()
 
     assert [fill.side for fill in outcome.fills] == [Side.BUY, Side.SELL]
     assert outcome.positions["SBER"] == 0
@@ -68,7 +77,8 @@ def test_it_buys_above_the_average_and_leaves_below() -> None:
 def test_it_stays_out_of_a_falling_market() -> None:
     bars = make_bars("SBER", [110, 108, 106, 104, 102, 100])
 
-    outcome = run_strategy({cls}(instrument="SBER", window=3), bars).check()
+    strategy = {cls}(instrument="SBER", window=3)
+    outcome = run_strategy(strategy, bars).check()
 
     assert not outcome.orders
 '''
@@ -104,13 +114,16 @@ def _new(
     else:
         print_line(f"wrote {strategy} and {test}")
         print_line(f"try:  pytest {test}")
+        print_line("      strategykit sim alor --port 8900    (in another terminal: a venue to run it on)")
         print_line(f"      strategykit run {strategy} --url http://127.0.0.1:8900 --instrument SBER")
     return OK
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name.endswith("_") or "__" in name:
-        raise ConfigError(f"{name!r} should be lower-case letters, digits and single underscores, such as my_strategy")
+        raise ConfigError(
+            f"{name!r} should be at most 36 lower-case letters, digits and single underscores, such as my_strategy"
+        )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise ConfigError(f"{name!r} is a word of Python; choose another, such as my_{name}")
     if name in sys.stdlib_module_names or name in {"strategykit", "trio", "test", "conftest"}:

@@ -30,13 +30,14 @@ def test_the_strategy_and_its_test_both_pass(tmp_path: Path, capsys: pytest.Capt
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_what_it_writes_is_formatted_and_typed_like_the_rest(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
-    assert main(["new", "tidy_one", "--into", str(tmp_path)]) == 0
+@pytest.mark.parametrize("name", ["a", "tidy_one", "a_strategy_with_a_name_as_long_as_is"])
+def test_what_it_writes_is_formatted_and_clean_for_tools_that_nobody_told_anything(tmp_path: Path, name: str) -> None:
+    assert main(["new", name, "--into", str(tmp_path)]) == 0
 
-    for arguments in (["format", "--check"], ["check", "--extend-ignore", "INP001"]):
+    for arguments in (["format", "--check"], ["check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *arguments, "--config", str(root / "pyproject.toml"), str(tmp_path)],
+            [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache", "."],
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             check=False,
@@ -72,6 +73,7 @@ def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "a b",
         "../up",
         "",
+        "a" * 37,
         "_x",
         "x_",
         "a__b",
