@@ -222,7 +222,7 @@ def _show_subscriptions(report: RunReport) -> None:
             Column("connection", spare=True),
             "state",
             Column("data", right=True),
-            Column("gaps", words=True),
+            Column("gaps", words=True, spare=not any(row.gaps for row in report.subscriptions)),
         ],
         [
             (
