@@ -94,11 +94,10 @@ class TokenSource:
         """Give a token that is alive as far as we know, fetching one if there is none.
 
         Raises:
-            LoginRefused: The token service refused the credential, now or before.
-            ConfigError: It can't be reached securely.
+            LoginRefused: The token service refused the credential, and no token is alive any more.
+            ConfigError: It can't be reached securely, and no token is alive any more.
         """
         await trio.lowlevel.checkpoint()
-        self._check_refused()
         return (self._usable() or await self._renew(None)).text
 
     def invalidate(self, token: str) -> None:
@@ -111,23 +110,34 @@ class TokenSource:
         """Wait until the newest token is another than `token`, and give it.
 
         Raises:
-            LoginRefused: There will be none: the token service refused the credential.
-            ConfigError: There will be none: it can't be reached securely.
+            LoginRefused: There will be none, and `token` has died: the token service refused the credential.
+            ConfigError: There will be none, and `token` has died: it can't be reached securely.
         """
         await trio.lowlevel.checkpoint()
         while True:
-            self._check_refused()
             held = self._usable()
-            if held is not None and held.text != token:
+            if held is None:
+                self._check_refused()
+            elif held.text != token:
                 return held.text
+            with trio.move_on_at(float("inf") if held is None else held.dies_at):
+                await self._changed.wait()
+
+    async def wait_refused(self) -> LoginRefused | ConfigError:
+        """Wait until it is known that no other token will be had, and say why. The last one may live on for a while."""
+        await trio.lowlevel.checkpoint()
+        while self._refusal is None:
             await self._changed.wait()
+        return copy.copy(self._refusal)
 
     async def keep_fresh(self) -> NoReturn:
         """Fetch each next token when the last has lived `RENEW_AT` of its life. Ends by cancellation or refusal.
 
+        After a refusal the last token is used until it dies: what is left of its life is for leaving in good order.
+
         Raises:
-            LoginRefused: The token service refused the credential.
-            ConfigError: It can't be reached securely.
+            LoginRefused: The token service refused the credential, and no token is alive any more.
+            ConfigError: It can't be reached securely, and no token is alive any more.
         """
         while True:
             held = self._usable() or await self._renew(None)
@@ -135,7 +145,16 @@ class TokenSource:
             with trio.move_on_at(held.renew_at):
                 await changed.wait()
             if self._held is held:
-                await self._renew(held)
+                try:
+                    await self._renew(held)
+                except (LoginRefused, ConfigError):
+                    await self._outlive(held)
+                    raise
+
+    async def _outlive(self, held: _Held) -> None:
+        while self._usable() is held:
+            with trio.move_on_at(held.dies_at):
+                await self._changed.wait()
 
     def _usable(self) -> _Held | None:
         held = self._held
@@ -153,10 +172,10 @@ class TokenSource:
         """Get another token than `old`. Whoever has the lock fetches; if it is cancelled, the next in line goes on."""
         async with self._lock:
             while True:
-                self._check_refused()
                 held = self._usable()
                 if held is not None and held is not old:
                     return held
+                self._check_refused()
                 if self._failures:
                     await trio.sleep(full_jitter(self._rng, self._failures - 1, self._timing))
                 await self._try_once()
@@ -172,7 +191,6 @@ class TokenSource:
                 raise RemoteProtocolError(f"the token service gave a token that lives {life:g} s")
         except (LoginRefused, ConfigError) as exc:
             self._refusal = exc
-            self._held = None
             self.last_failure = str(exc)
             self._tell()
             raise

@@ -159,6 +159,13 @@ class LiveVenue:
         link = self._links.get(connection)
         return link is not None and link.session is not None
 
+    async def wait_refused(self) -> str:
+        """Wait until the token service has refused us for good, and say how; what is open goes on until its token dies.
+
+        A venue that has never had a token doesn't go on: `run` raises then.
+        """
+        return str(await self._wiring.tokens.wait_refused())
+
     def trouble(self) -> str:
         """Say why nothing has been open so far; empty if something was, or nothing has failed yet."""
         if any(link.statistics.sessions for link in self._links.values()):

@@ -6,7 +6,6 @@ import math
 import platform
 import secrets
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -18,13 +17,13 @@ import trio
 
 from strategykit.errors import ConnectionLost, StrategykitError, only_error
 from strategykit.model.codec import make_converter
-from strategykit.model.events import BookSnapshot, Event, Quote, Trade
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import NullRecorder, Recorder
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
 from strategykit.runtime.compare import compare_books, loose_ends
+from strategykit.runtime.lag import Lag
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
@@ -38,7 +37,6 @@ from strategykit.tape.format import TapeHeader
 from strategykit.tape.writer import TapeWriter, open_tape_writer
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
-from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["LivePlan", "Progress", "run_live"]
 
@@ -98,26 +96,6 @@ class LivePlan:
     handle_signals: bool = True
     hold_limit: float = LIMIT
     """Seconds that a strategy may hold the thread before it is interrupted."""
-
-
-@attrs.define(eq=False)
-class _Lag:
-    """Milliseconds between the venue's stamp and ours, a connection; the newest count."""
-
-    table: Subscriptions
-    samples: dict[str, deque[float]] = attrs.field(factory=dict)
-
-    def __call__(self, event: Event) -> None:
-        if not isinstance(event, Trade | Quote | BookSnapshot) or event.event_time is None or event.snapshot:
-            return
-        row = self.table.by_guid.get(event.guid)
-        if row is not None:
-            samples = self.samples.setdefault(row.connection, deque(maxlen=20_000))
-            samples.append((event.receive_time - event.event_time) / 1e6)
-
-    def percentile(self, connection: str, part: float) -> float | None:
-        samples = sorted(self.samples.get(connection, ()))
-        return samples[min(int(len(samples) * part), len(samples) - 1)] if samples else None
 
 
 def wall_time() -> Callable[[], int]:
@@ -224,6 +202,8 @@ class _Session:
         self.digest = Digest()
         self.prices = LastPrices()
         self.done = trio.Event()
+        self.refusal = ""
+        """Why the venue won't have us any more; empty while it does."""
 
     async def run(self) -> RunReport:
         """Run everything; the venue outlives the strategies, so that their clean-up gets its answers."""
@@ -234,6 +214,7 @@ class _Session:
                 outer.start_soon(self._watch, run)
                 outer.start_soon(self._obey_signals, run, outer.cancel_scope)
                 outer.start_soon(self._give_up)
+                outer.start_soon(self._stop_when_refused)
                 if self.plan.duration is not None:
                     outer.start_soon(self._stop_after, self.plan.duration * 1e-9, run)
                 if self.plan.meanwhile is not None:
@@ -243,6 +224,8 @@ class _Session:
                 outer.cancel_scope.cancel()
             self.stops.stay()
             unaccounted = await self._compare(run)
+            if self.refusal:
+                unaccounted = [self.refusal, *unaccounted]
             connections = self._connections(lag)
             wires.cancel_scope.cancel()
         return report(
@@ -256,7 +239,7 @@ class _Session:
             tape_failure="",
         )
 
-    async def _play(self, *, task_status: trio.TaskStatus[tuple[Run, _Lag]]) -> None:
+    async def _play(self, *, task_status: trio.TaskStatus[tuple[Run, Lag]]) -> None:
         """Assemble the run and play it. This task and all below it are the run's own: the clock waits for them."""
         self.clock.adopt()
         # Time may have moved while the tape was opened: a re-run begins at this reading, too.
@@ -292,7 +275,7 @@ class _Session:
                     watchers=[self.digest, self.prices],
                     watchdog=self.watchdog,
                 )
-                lag = _Lag(run.engine.table)
+                lag = Lag(run.engine.table)
                 run.engine.watchers.append(lag)
                 task_status.started((run, lag))
                 for stream in plan.record:
@@ -337,6 +320,12 @@ class _Session:
                 raise ConnectionLost(f"the venue isn't there: {trouble}")
             await trio.sleep(1.0)
 
+    async def _stop_when_refused(self) -> None:
+        """Stop while the last token lives: orders can still be cancelled, which they couldn't be later."""
+        self.refusal = f"the run was ended, because its login can't be renewed: {await self.venue.wait_refused()}"
+        self.ledger.note("venue", self.refusal)
+        stop_input(self.ledger, self.inbox, self.wall(), "stop")
+
     async def _stop_after(self, seconds: float, run: Run) -> None:
         await trio.sleep(seconds)
         reason = self.venue.trouble()
@@ -377,7 +366,7 @@ class _Session:
         await self.stops.wait(2)
         scope.deadline = min(scope.deadline, trio.current_time() + COMPARE_WITHIN)
 
-    def _connections(self, lag: _Lag) -> list[ConnectionReport]:
+    def _connections(self, lag: Lag) -> list[ConnectionReport]:
         return [
             ConnectionReport(
                 name=item.name,

@@ -334,8 +334,10 @@ async def test_a_refused_credential_ends_it_all_loudly(
     with pytest.RaisesGroup(LoginRefused, flatten_subgroups=True):
         async with _running(live, ("market-0", "market")):
             rig.service.next.append(LoginRefused("revoked", code=403))
+            assert "revoked" in await live.wait_refused()
+            assert trio.current_time() == pytest.approx(0.8 * 1800, abs=1)
             await trio.sleep_forever()
-    assert trio.current_time() == pytest.approx(0.8 * 1800, abs=1)
+    assert trio.current_time() == pytest.approx(1800, abs=1)  # When its last token died.
     assert rig.came()[-1][0] == "closed"
     assert venue.open == 0
 

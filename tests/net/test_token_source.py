@@ -172,6 +172,52 @@ async def test_a_refusal_is_final_and_everybody_is_told(
     assert rig.service.asked == 2
 
 
+async def test_after_a_refusal_the_last_token_is_used_until_it_dies(rig: Rig, autojump_clock: object) -> None:
+    """Somebody may have orders to cancel with it; a new one won't be had."""
+    token = await rig.tokens.get()
+    rig.service.next.append(LoginRefused("withdrawn", code=403))
+    ended: list[float] = []
+
+    async def keep() -> None:
+        with pytest.raises(LoginRefused, match="withdrawn"):
+            await rig.tokens.keep_fresh()
+        ended.append(trio.current_time())
+
+    async def wait_other() -> None:
+        with pytest.raises(LoginRefused, match="withdrawn"):
+            await rig.tokens.wait_renewed(token)
+        ended.append(trio.current_time())
+
+    async with trio.open_nursery() as tasks:
+        tasks.start_soon(keep)
+        tasks.start_soon(wait_other)
+        assert "withdrawn" in str(await rig.tokens.wait_refused())
+        assert trio.current_time() == pytest.approx(0.8 * 1800)
+        assert await rig.tokens.get() == token
+    assert ended == pytest.approx([1800, 1800])
+    with pytest.raises(LoginRefused):
+        await rig.tokens.get()
+    assert rig.service.asked == 2
+
+
+async def test_a_refused_token_that_cannot_be_replaced_ends_it_at_once(rig: Rig, autojump_clock: object) -> None:
+    token = await rig.tokens.get()
+    rig.service.next.append(LoginRefused("withdrawn", code=403))
+    async with trio.open_nursery() as tasks:
+        tasks.start_soon(rig.tokens.wait_refused)
+
+        async def keep() -> None:
+            with pytest.raises(LoginRefused):
+                await rig.tokens.keep_fresh()
+
+        tasks.start_soon(keep)
+        await trio.sleep(1_500)
+        rig.tokens.invalidate(token)
+        with pytest.raises(LoginRefused):
+            await rig.tokens.get()
+    assert trio.current_time() == pytest.approx(1_500)
+
+
 async def test_failures_that_may_pass_are_tried_again_with_growing_delays(rig: Rig, autojump_clock: object) -> None:
     rig.service.next.extend([ConnectionLost("down"), RemoteProtocolError("<html>"), ConnectionLost("down")])
     assert await rig.tokens.get() == "token-1"
