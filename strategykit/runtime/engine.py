@@ -42,8 +42,8 @@ from strategykit.venues.subscriptions import Subscription, Subscriptions, Subscr
 
 __all__ = ["MARKET", "Answered", "Engine", "Ledger", "Wires"]
 
-_TRIES: Final = 3
-"""Times that a subscription is asked for when the venue says "not now", before it counts as refused."""
+_PAUSES: Final = (500_000_000, 2_000_000_000, 8_000_000_000)
+"""Nanoseconds before a subscription is asked for again when the venue says "not now"; after that it is refused."""
 
 MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
 """Events that nobody but their subscribers gets."""
@@ -146,6 +146,8 @@ class Engine:
     _asks: dict[Ask, deque[Answered]] = attrs.field(factory=dict, init=False)
     _find: Finder | None = attrs.field(default=None, init=False)
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
+    paused: dict[str, int] = attrs.field(factory=dict, init=False)
+    """When subscriptions that were refused for now are asked for again, nanoseconds UTC, by guid."""
 
     # What the run asks
 
@@ -184,7 +186,7 @@ class Engine:
         if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
             self.ledger.subscription(row)
             self.connect(row.connection, stream.lane)
-            self._ask_for(row)
+            self.ask_for(row)
         return row
 
     def release(self, row: Subscription, owner: str, receive: Callable[[Event], None] | None) -> None:
@@ -207,10 +209,6 @@ class Engine:
         """Ask over HTTP; `answered` is called when the answer is dispatched."""
         self._asks.setdefault(ask, deque()).append(answered)
         self.wires.ask(ask)
-
-    def ask_again(self, row: Subscription) -> None:
-        """Send the request for a row once more: its confirmation is overdue."""
-        self._ask_for(row)
 
     # What the driver hands over
 
@@ -322,7 +320,9 @@ class Engine:
             self.table.release(row.guid, owner)
             raise
 
-    def _ask_for(self, row: Subscription) -> None:
+    def ask_for(self, row: Subscription) -> None:
+        """Send the request for a row, if its connection is open."""
+        self.paused.pop(row.guid, None)
         session = self.sessions.get(row.connection)
         if session is not None:
             self.table.asked(row.guid)
@@ -334,7 +334,7 @@ class Engine:
         self.lanes[name] = lane
         self.route(ConnectionUp(None, name, lane, None, item.receive_time))
         for row in self.table.on(name):
-            self._ask_for(row)
+            self.ask_for(row)
         if lane == "commands":
             with watched(self.watchdog, item):
                 self.gateway.lane_changed(up=True, reason="")
@@ -378,13 +378,14 @@ class Engine:
         row = self.table.by_guid.get(refusal.guid)
         if row is None or row.state is SubscriptionState.REFUSED:
             return
-        verdict = self.dialect.classify(refusal.code)
+        verdict, tries = self.dialect.classify(refusal.code), self._tries[row.guid]
         self._tries[row.guid] += 1
         words = f"{refusal.message} ({refusal.code})"
-        if verdict is not ErrorClass.STOP and self._tries[row.guid] < _TRIES:
+        if verdict is not ErrorClass.STOP and tries < len(_PAUSES):
+            self.paused[row.guid] = now + _PAUSES[tries]
             if verdict is ErrorClass.REFRESH:
                 self.wires.refresh_token()
-            self._ask_for(row)
+                self.ask_for(row)  # It waits for the new token.
             return
         owners = self.table.refused(row.guid, words)
         self._error(refusal.code, f"{row.stream.label}: {refusal.message}", now, row.guid)

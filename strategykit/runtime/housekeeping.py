@@ -40,7 +40,12 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
         overdue: dict[tuple[str, int], tuple[float, int]] = {}
         for row in list(engine.table):
             session = engine.sessions.get(row.connection)
-            if row.state is not SubscriptionState.ASKED or session is None:
+            due = engine.paused.get(row.guid)
+            if session is None or (row.state is not SubscriptionState.ASKED and due is None):
+                continue
+            if due is not None:
+                if clock.reading >= due:
+                    engine.ask_for(row)
                 continue
             since, tries = asked.get((row.guid, session), (now, 1))
             if now - since >= CONFIRM_WITHIN:
@@ -50,7 +55,7 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
                 engine.ledger.note(
                     "venue", f"{row.stream.label}: no confirmation within {CONFIRM_WITHIN:g} s; asking again"
                 )
-                engine.ask_again(row)
+                engine.ask_for(row)
                 since, tries = now, tries + 1
             overdue[row.guid, session] = (since, tries)
         asked = overdue

@@ -46,6 +46,9 @@ def _table() -> dict[tuple[SubscriptionState, Happening], SubscriptionState]:
         (s.WANTED, h.ASK): s.ASKED,
         (s.LOST, h.ASK): s.ASKED,
         (s.ASKED, h.ASK): s.ASKED,
+        # The venue had confirmed it, and then said "not now".
+        (s.ACTIVE, h.ASK): s.ASKED,
+        (s.STALE, h.ASK): s.ASKED,
         (s.ASKED, h.CONFIRM): s.ACTIVE,
         (s.ACTIVE, h.CONFIRM): s.ACTIVE,
         (s.STALE, h.CONFIRM): s.STALE,
