@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from rich.console import Console
@@ -41,8 +41,9 @@ class Progress:
         if self._live is not None:
             self._live.console.print(Text(text))
         else:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # Nobody may listen any more; a run goes on.
+                sys.stderr.write(f"{text}\n")
+                sys.stderr.flush()
 
 
 @contextmanager

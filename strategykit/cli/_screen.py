@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-__all__ = ["FAILURE", "OK", "USAGE", "print_json", "print_line", "tell"]
+__all__ = ["FAILURE", "OK", "USAGE", "print_json", "print_line", "print_no_more", "tell"]
 
 OK: Final = 0
 FAILURE: Final = 1
@@ -20,21 +22,31 @@ USAGE: Final = 2
 
 def print_json(value: object) -> None:
     """Print `value` as one JSON document; money stays exact, as text."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
-    sys.stdout.flush()
+    print_line(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
 def print_line(text: str) -> None:
     """Print one line, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        print_no_more()
+
+
+def print_no_more() -> None:
+    """Who read our output has had enough, as `head` does: what is printed goes nowhere, and no exit code changes."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def tell(text: str) -> None:
     """Say what is wrong, on the error output; one line a mistake."""
-    for line in text.splitlines():
-        sys.stderr.write(f"strategykit: {line}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # Nobody may listen any more; that is no reason to fail.
+        for line in text.splitlines():
+            sys.stderr.write(f"strategykit: {line}\n")
+        sys.stderr.flush()
 
 
 def _plain(value: object) -> object:

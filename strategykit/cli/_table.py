@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from strategykit.cli._screen import print_no_more
+
 __all__ = ["Column", "print_table"]
 
 _WIDE: Final = 160
@@ -23,6 +25,14 @@ _FOLDED: Final = 40
 
 _CLOSE_FOLDED: Final = 10
 """The same where everything stands close."""
+
+
+class _Output(Console):
+    """Standard output that may be closed by who reads it."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        print_no_more()
 
 
 @attrs.frozen
@@ -47,7 +57,7 @@ def print_table(title: str, columns: Sequence[Column | str], rows: Iterable[Sequ
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not cells:
         return
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = _Output(width=None if sys.stdout.isatty() else _WIDE)
     kept = [n for n, column in enumerate(head) if not column.spare or any(row[n] for row in cells)]
     width = _width(head, cells, kept, _FOLDED) + 3 * len(kept) + 1
     if width <= console.width:

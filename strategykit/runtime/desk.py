@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import attrs
 import trio
 
-from strategykit.errors import ConfigError, StrategyError
+from strategykit.errors import STRATEGY_FAILURES, ConfigError, RiskLimit, StrategyError
 from strategykit.indicators import Condition
 from strategykit.model.events import Fill, Gap, Side, Stale
 from strategykit.model.instruments import Instrument
@@ -58,6 +58,7 @@ class Desk:
     _hurried: bool = attrs.field(default=False, init=False)
     _deaf: bool = attrs.field(default=False, init=False)
     _deaf_to_orders: bool = attrs.field(default=False, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
 
     # Time and tasks
 
@@ -107,6 +108,10 @@ class Desk:
         for feed in self.feeds.values():
             feed.mute()
 
+    def close(self) -> None:
+        """Place no orders any more: those that are open now are the last ones."""
+        self._closed = True
+
     # Feeds
 
     def feed(self, name: str) -> Feed[Any]:
@@ -154,6 +159,8 @@ class Desk:
         return self.portfolio.quantity(self._one(instrument))
 
     def submit(self, side: Side, quantity: Decimal | int, *, instrument: str | None = None, **how: Any) -> Order:
+        if self._closed:
+            raise RiskLimit(f"{self.name} is being cleaned up after: it places no orders any more")
         order = self.gateway.submit(self.name, self._one(instrument), side, quantity, **how)
         self.orders.append(order)
         return order
@@ -164,20 +171,23 @@ class Desk:
     def order_changed(self, order: Order) -> None:
         if self._deaf_to_orders:
             return
-        try:
-            self.reactions.on_order(order)
-        except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
-            self.failed(exc)
+        self._call(self.reactions.on_order, order)
 
     def order_filled(self, order: Order, fill: Fill) -> None:  # noqa: ARG002 - the fill says it all
         self.portfolio.add(self.gateway.instrument(fill.instrument))
         self.portfolio.apply(fill)
         if self._deaf_to_orders:
             return
+        self._call(self.reactions.on_fill, fill)
+
+    def _call(self, handler: Callable[[Any], None], news: Order | Fill) -> None:
         try:
-            self.reactions.on_fill(fill)
-        except Exception as exc:  # noqa: BLE001 - a strategy's boundary: whatever it raises stops it alone
-            self.failed(exc)
+            handler(news)
+        except STRATEGY_FAILURES as exc:  # A strategy's boundary: whatever it raises stops it alone.
+            if self._closed and isinstance(exc, RiskLimit):
+                self.log(str(exc))  # It would have traded on; that is no failure.
+            else:
+                self.failed(exc)
 
     def open_orders(self) -> Iterable[Order]:
         return [order for order in self.orders if order.is_open]

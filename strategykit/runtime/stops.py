@@ -72,6 +72,8 @@ class Stops:
 
 
 def _abandon(why: Callable[[], str]) -> None:
-    sys.stderr.write(f"strategykit: {why()}\n")
-    sys.stderr.flush()
-    os._exit(1)
+    try:
+        sys.stderr.write(f"strategykit: {why()}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(1)

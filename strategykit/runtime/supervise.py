@@ -131,6 +131,7 @@ class Supervisor:
                     )
                     self.note(seat.name, f"failed: {seat.failure}")
                     seat.desk.deafen(to_orders=True)
+                    seat.desk.close()
                     _ask_to_cancel(seat)
                     return
             above = None if above.parent_nursery is None else above.parent_nursery.parent_task
@@ -230,6 +231,7 @@ class Supervisor:
     async def _leave(self, seat: Seat) -> None:
         """Cancel working orders by policy and end the strategy's subscriptions; shielded and bounded."""
         seat.desk.deafen(to_orders=False)
+        seat.desk.close()
         kept = self.keep_orders and seat.failure is None
         if not kept:
             with seat.desk.leaving(CLEAN_WITHIN):
