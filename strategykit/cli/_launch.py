@@ -111,8 +111,9 @@ def in_words(progress: Progress) -> str:
     wrong = [f"{name} {state}" for name, state in wires.items() if state != "open"]
     counts = {"event": progress.events, "order": progress.orders, "fill": progress.fills}
     parts = [counted(count, one) for one, count in counts.items()]
-    up = f"{len(wires) - len(wrong)} of {len(wires)}" if wrong else str(len(wires))
-    return f"{', '.join(parts)}; {', '.join([f'{up} connections open', *wrong])}"
+    up = f"{len(wires) - len(wrong)} of " if wrong else ""
+    state = [f"{up}{counted(len(wires), 'connection')} open", *wrong]
+    return f"{', '.join(parts)}; {', '.join(state)}"
 
 
 def launch_demo(tapes: Path, *, seconds: float, seed: int | None) -> DemoReport:

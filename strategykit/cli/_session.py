@@ -13,7 +13,7 @@ from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 from strategykit.runtime.load import SAMPLE
 
-__all__ = ["check_live", "is_strategy", "session_from"]
+__all__ = ["check_live", "check_seed", "is_strategy", "session_from"]
 
 
 def is_strategy(what: str) -> bool:
@@ -41,19 +41,30 @@ def session_from(
     """
     said = {key: value for key, value in run.items() if value is not None}
     if is_strategy(what):
-        table = {key: value for key, value in venue.items() if value is not None}
+        table = {"name": "alor", **{key: value for key, value in venue.items() if value is not None}}
         strategy = {"file": what, "params": dict(params)}
         return make_session({"venue": table, "run": said, "strategy": [strategy]}, folder=Path(), source="command line")
     for key, value in venue.items():
-        if value is not None and key != "name":
-            raise ConfigError(f"--{key}: {what} names its venue itself; change it there")
+        if value is not None:
+            raise ConfigError(f"--{'venue' if key == 'name' else key}: {what} names its venue itself; change it there")
     session = load_session(what)
     changes: dict[str, Any] = {key: value for key, value in said.items() if key in ("seed", "on_stop")}
+    check_seed(said.get("seed"))
     if "for" in said:
         changes["duration"] = parse_duration(said["for"])
     if "tape" in said:
         changes["tape"] = None if said["tape"] is False else Path(said["tape"])
     return attrs.evolve(session, run=attrs.evolve(session.run, **changes))
+
+
+def check_seed(seed: int | None) -> None:
+    """Make sure of a seed that no [run] table checks.
+
+    Raises:
+        ConfigError: It is below 0.
+    """
+    if seed is not None and seed < 0:
+        raise ConfigError(f"--seed {seed}: a seed is a whole number, at least 0")
 
 
 def check_live(session: Session, *, live: bool) -> None:

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from strategykit.cli._launch import launch_demo
 from strategykit.cli._report import run_as_json, show_run
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
+from strategykit.cli._session import check_seed
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 
@@ -47,6 +48,7 @@ def _demo(
     seconds = parse_duration(for_) * 1e-9
     if seconds < _SHORTEST:
         raise ConfigError(f"--for {for_}: below {_SHORTEST:g} s there is no time to break wires and mend them")
+    check_seed(seed)
     report = launch_demo(tapes, seconds=seconds, seed=seed)
     if json:
         print_json(

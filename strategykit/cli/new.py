@@ -99,6 +99,8 @@ def _new(
     """Write a strategy and its test; both work as they are."""
     _check_name(name)
     files = {into / f"{name}.py": _STRATEGY, into / f"test_{name}.py": _TEST}
+    if into.exists() and not into.is_dir():
+        raise ConfigError(f"--into {into}: is no folder; both files go into one")
     for path in files:
         if path.exists():
             raise ConfigError(f"{path} exists already; choose another name, or move it away")

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from strategykit.cli._launch import launch_record
 from strategykit.cli._report import print_run
-from strategykit.cli._session import session_from
+from strategykit.cli._session import is_strategy, session_from
 from strategykit.errors import ConfigError
 
 __all__ = ["register"]
@@ -42,6 +42,10 @@ def _record(
 
     Recorded are the file's [[record]] streams, and what its strategies would subscribe to.
     """
+    if is_strategy(str(session_file)):
+        raise ConfigError(
+            f"{session_file}: a recording takes a session file; `strategykit doctor --example` prints one"
+        )
     session = session_from(str(session_file), venue={}, run={"for": for_, "tape": tape}, params={})
     if session.run.tape is None:
         raise ConfigError(f"{session_file}: run.tape = false leaves nothing to do; name a folder there or by --tape")

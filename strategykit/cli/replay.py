@@ -14,7 +14,7 @@ from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun
 from strategykit.cli._report import print_run, run_as_json, show_run
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
-from strategykit.cli._session import is_strategy
+from strategykit.cli._session import check_seed, is_strategy
 from strategykit.cli._table import Column, print_table
 from strategykit.config import StrategySpec, load_session
 from strategykit.config_values import parse_duration
@@ -83,6 +83,7 @@ def _replay(
     )
     if not strategies:
         raise ConfigError(f"{what}: has no [[strategy]] to replay")
+    check_seed(seed)
     settings = BacktestSettings(
         cash=_money("--cash", cash),
         fee_rate=_money("--fee-rate", fee_rate),
@@ -114,6 +115,8 @@ def print_rerun(report: RerunReport, *, json: bool, orders: bool = False) -> int
         ["strategy", Column("command", right=True), Column("recorded", words=True), Column("again", words=True)],
         [_row(difference) for difference in report.differences[:_SHOWN]],
     )
+    if report.cut:
+        print_line("the tape ends before its run did; what the strategies do beyond its end isn't compared")
     print_line(f"re-run: {report.equal} of {report.recorded} outgoing order commands equal")
     return OK if report.ok else FAILURE
 

@@ -76,7 +76,7 @@ def _run(
     session = session_from(
         what,
         venue={
-            "name": venue or "alor",
+            "name": venue,
             "url": url,
             "oauth": oauth,
             "account": account,

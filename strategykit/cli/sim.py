@@ -13,6 +13,7 @@ import trio
 from cyclopts import App, Parameter
 
 from strategykit.cli._screen import OK, print_json, print_line
+from strategykit.cli._session import check_seed
 from strategykit.cli._table import Column, print_table
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
@@ -59,6 +60,7 @@ def _alor(
 
     It goes on until Ctrl-C.
     """
+    check_seed(seed)
     config = _config(instruments, rate, seed, cash, token_life)
     config = attrs.evolve(config, fees=_fees(fee_rate))
     if tape is not None:
@@ -101,8 +103,10 @@ def _config(instruments: str | None, rate: float, seed: int, cash: str, token_li
 def _fees(rate: str) -> FeeModel:
     try:
         share = Decimal(rate)
-    except ArithmeticError as exc:  # What `Decimal("abc")` raises is no ValueError.
-        raise ConfigError(f"--fee-rate {rate!r} should be a number, such as 0.0003") from exc
+    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
+        share = Decimal("NaN")
+    if not share.is_finite():
+        raise ConfigError(f"--fee-rate {rate!r} should be a number, such as 0.0003")
     return FeeModel(maker_rate=share, taker_rate=share)
 
 
@@ -142,7 +146,7 @@ def _joined(value: object) -> str:
 
 
 def _port_taken(port: int, group: BaseExceptionGroup[OSError]) -> ConfigError:
-    error: BaseException = group
+    error: OSError | BaseExceptionGroup[OSError] = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return ConfigError(f"port {port} can't be listened on: {error}; name another with --port")
+    return ConfigError(f"port {port} can't be listened on: {error.strerror or error}; name another with --port")

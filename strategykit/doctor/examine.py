@@ -26,7 +26,8 @@ def examine_file(path: Path) -> tuple[Session | None, list[Finding]]:
         session = load_session(path)
     except ConfigError as exc:
         lines = [line.removeprefix(f"{path}: ") for line in str(exc).splitlines()]
-        return None, [Finding("file", Verdict.FAIL, line, f"mend {path}") for line in lines]
+        advice = f"mend {path}" if path.is_file() else "name a session file"
+        return None, [Finding("file", Verdict.FAIL, line, advice) for line in lines]
     count = len(session.strategies)
     words = (
         f"{count} {'strategy' if count == 1 else 'strategies'} on {session.venue.name}, account {session.venue.account}"

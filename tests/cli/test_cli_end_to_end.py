@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from strategykit.cli import main
 from strategykit.runtime.demo import open_venue_process
@@ -23,6 +24,12 @@ CROSS = ["sample:cross", "--instrument", "SBER", "--fast", "2", "--slow", "3", "
 def url() -> Iterator[str]:
     with open_venue_process(seed=5) as address:
         yield address
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
+    capsys.readouterr()
+    assert main([*argv, "--json"]) == 0
+    return printed(capsys)
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -127,6 +134,33 @@ def test_the_demonstration_keeps_its_promises(tmp_path: Path, capsys: pytest.Cap
 def test_a_demonstration_needs_some_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--for", "1s"]) == 2
     assert "no time to break wires" in capsys.readouterr().err
+
+
+def test_the_tape_of_a_killed_run_is_recovered_and_run_again_up_to_its_end(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = ["sample:maker", "--instrument", "GAZP", "--refresh", "0.2", "--url", url]
+    assert main(["run", *maker, "--for", "1s", "--tape", str(tmp_path), "--orders"]) == 0
+    out = capsys.readouterr().out
+    assert "Orders (times in UTC)" in out
+    (tape,) = tmp_path.iterdir()
+    commands = json_of(capsys, "tape", "info", str(tape))["commands"]
+    (packed,) = tape.glob("*.zst")
+    with packed.open("rb") as file:
+        whole = zstandard.ZstdDecompressor().stream_reader(file).read()
+    (tape / "000001.tape.part").write_bytes(whole[: len(whole) * 2 // 3])
+    packed.unlink()
+
+    assert main(["tape", "recover", str(tape)]) == 0
+    capsys.readouterr()
+    assert main(["replay", "--rerun", str(tape), "--orders"]) == 0
+
+    out = capsys.readouterr().out
+    assert "the tape ends before its run did" in out
+    again = json_of(capsys, "replay", "--rerun", str(tape))
+    assert again["cut"]
+    assert 0 < again["equal"] == again["recorded"] < commands
+    assert f"re-run: {again['equal']} of {again['equal']} outgoing order commands equal" in out
 
 
 @pytest.mark.parametrize(("signals", "within"), [(1, 5.0), (2, 1.0)])

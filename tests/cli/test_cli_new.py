@@ -64,6 +64,13 @@ def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
 
 
+def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+
+    assert main(["new", "drift", "--into", str(tmp_path / "file")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name",
     [

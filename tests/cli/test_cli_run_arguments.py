@@ -12,7 +12,7 @@ from strategykit.config import Session
 from strategykit.errors import ConfigError
 
 URL = ["--url", "http://127.0.0.1:9"]
-NO_VENUE: dict[str, str | None] = {"name": "alor", "url": None}
+NO_VENUE: dict[str, str | None] = {"name": None, "url": None}
 
 TWO = """
 from strategykit import Strategy, define
@@ -172,9 +172,23 @@ def test_a_missing_secret_is_told_by_its_name(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_venue_flag_beside_a_session_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (told,) = refused(capsys, "run", written(tmp_path), *URL)
+    for flags in (URL, ["--venue", "alor"]):
+        (told,) = refused(capsys, "run", written(tmp_path), *flags)
+        assert told.startswith(f"{flags[0]}: ")
 
-    assert told.startswith("--url: ")
+
+def test_a_seed_below_0_is_refused_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path)
+    for argv in (
+        ["run", file],
+        ["run", "sample:cross", *URL],
+        ["replay", "sample:cross", "--tape", "x"],
+        ["sim", "alor"],
+        ["demo"],
+    ):
+        (told,) = refused(capsys, *argv, "--seed", "-1")
+        assert "at least 0" in told
+        assert "seed" in told
 
 
 def session(tmp_path: Path, *, url: str, live: str) -> Session:
@@ -224,6 +238,7 @@ def test_a_session_without_strategies_can_only_be_recorded(tmp_path: Path, capsy
     assert "has no [[strategy]] to run" in refused(capsys, "run", str(path))[0]
     assert "has no [[strategy]] to replay" in refused(capsys, "replay", str(path), "--tape", "t")[0]
     assert "names nothing to record" in refused(capsys, "record", str(path))[0]
+    assert "a recording takes a session file" in refused(capsys, "record", "sample:cross")[0]
 
 
 def test_recording_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

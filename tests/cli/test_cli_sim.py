@@ -58,7 +58,7 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> Non
         assert main(["sim", "alor", "--port", str(port), "--for", "1s"]) == 2
 
     err = capsys.readouterr().err
-    assert f"port {port} can't be listened on" in err
+    assert f"port {port} can't be listened on: Address already in use" in err
     assert err.count("\n") == 1
 
 
@@ -70,12 +70,15 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> Non
         (["--rate", "0"], "--rate 0 should be above 0"),
         (["--cash", "much"], "--cash 'much' should be a number"),
         (["--cash", "-1"], "--cash '-1' should be a number"),
+        (["--fee-rate", "much"], "--fee-rate 'much' should be a number"),
+        (["--fee-rate", "nan"], "--fee-rate 'nan' should be a number"),
+        (["--tape", "nowhere"], "nowhere: there is no such tape"),
         (["--token-life", "0"], "token_life must be above 0"),
         (["--for", "ever"], "duration 'ever' should look like"),
     ],
 )
 def test_what_is_wrong_is_told(capsys: pytest.CaptureFixture[str], argv: list[str], words: str) -> None:
-    assert main(["sim", "alor", *argv]) == 2
+    assert main(["sim", "alor", *argv]) == (1 if "--tape" in argv else 2)
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == 1
