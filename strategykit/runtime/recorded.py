@@ -44,6 +44,8 @@ class Contents:
     """Nanoseconds UTC: the first frame that came."""
     last: int
     """The last record of any kind."""
+    ended: bool
+    """Whether the run came to its end; False for one that was killed, or whose recording stopped."""
 
 
 def scan(tape: Tape) -> Contents:
@@ -57,6 +59,7 @@ def scan(tape: Tape) -> Contents:
     answers: list[tuple[Ask, int, bytes]] = []
     commands: list[Mapping[str, Any]] = []
     first: int | None = None
+    ended = False
     last = tape.header.clock_origin
     for record in tape:
         last = max(last, record.time)
@@ -72,9 +75,10 @@ def scan(tape: Tape) -> Contents:
             answers.append((ask, answer.status, answer.body))
         elif record.kind is Kind.COMMAND:
             commands.append(record.facts())
-    return Contents(
-        tuple(rows), tuple(answers), tuple(commands), tape.header.clock_origin if first is None else first, last
-    )
+        elif record.kind is Kind.SUMMARY:
+            ended = True
+    first = tape.header.clock_origin if first is None else first
+    return Contents(tuple(rows), tuple(answers), tuple(commands), first, last, ended)
 
 
 def _structure(converter: Any, value: object, kind: Any, record: Record) -> Any:

@@ -67,6 +67,8 @@ class RerunReport:
     equal: int
     differences: Sequence[CommandDifference]
     run: RunReport
+    cut: bool = False
+    """Whether the tape ends before its run did; what the strategies do beyond its end isn't compared."""
 
     @property
     def ok(self) -> bool:
@@ -86,9 +88,13 @@ class _Comparison:
         self.total = len(contents.commands)
         self.equal = 0
         self.differences: list[CommandDifference] = []
+        self.over = False
+        """Whether the tape has no more to compare with."""
 
     def command(self, strategy: str, command: Command) -> bool:
         self._dialect.command(command)  # As live: what the venue can't be told raises.
+        if self.over:
+            return False
         facts = command_facts(strategy, command, self._converter)
         waiting = self._recorded.get(strategy)
         recorded = waiting.popleft() if waiting else None
@@ -188,6 +194,8 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
             await run.driver.rerun(recorded)
             # The last clean-up may go by deadlines that came after the last input.
             await run.driver.finish_by(done, contents.last)
+            # Of a run that was killed nobody knows how it would have left.
+            comparison.over = not contents.ended
             nursery.cancel_scope.cancel()
     except* StrategykitError as group:
         raise only_error(group) from None
@@ -205,5 +213,9 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
     if not contents.commands and not contents.rows:
         raise TapeError(f"{plan.tape.path}: this tape holds no run to repeat; it was recorded without strategies")
     return RerunReport(
-        recorded=comparison.total, equal=comparison.equal, differences=tuple(comparison.differences), run=result
+        recorded=comparison.total,
+        equal=comparison.equal,
+        differences=tuple(comparison.differences),
+        run=result,
+        cut=not contents.ended,
     )
