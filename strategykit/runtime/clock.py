@@ -25,6 +25,9 @@ __all__ = ["NEVER", "ReplayClock", "RunClock", "WallClock"]
 NEVER: Final = (1 << 63) - 1
 """Nanoseconds: a time that doesn't come."""
 
+_FAR: Final = 1e9
+"""Seconds, some 30 years: beyond it a float doesn't tell one nanosecond from another."""
+
 
 class RunClock(trio.abc.Clock, trio.abc.Instrument):
     """What both clocks share: the reading, and which tasks of the run are runnable.
@@ -65,7 +68,12 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         if deadline == math.inf:
             return NEVER
         # A quarter of a nanosecond of slack: deadlines are sums of floats, and noise mustn't cost a whole one.
-        return self.start + math.ceil(deadline * 1e9 - 0.25)
+        due = self.start + math.ceil(deadline * 1e9 - 0.25)
+        # Exactly the reading at which Trio will find it passed. One too early, and a reading steps beyond the time up
+        # to which deadlines were passed: a re-run, told that reading, would pass more of them.
+        while (due - self.start) * 1e-9 < deadline < _FAR:
+            due += 1
+        return due
 
     def _step_to(self, deadline: float, due: int) -> None:
         """Read at least `deadline`, exactly `due` if that is enough: floats round."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import attrs
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import StrategyBlocked
@@ -506,6 +506,7 @@ async def perform(stage: Stage, name: str, program: list[tuple[Any, ...]]) -> No
 
 
 @settings(max_examples=150, deadline=None)
+@example(programs=[[("sleep", 1e-10), ("sleep", 1e-10)]], bursts=[(0, [0])], steps=[0, 0, 0, 100_000])
 @given(
     programs=PROGRAMS,
     bursts=st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=1, max_size=5)), max_size=6),
