@@ -48,7 +48,7 @@ def show_run(report: RunReport, *, orders: bool = False) -> None:
     _show_connections(report)
     _show_subscriptions(report)
     _show_notes(report)
-    for line in hints(report):
+    for line in [*cautions(report), *hints(report)]:
         print_line(line)
     if report.tape:
         print_line(f"tape: {report.tape}")
@@ -62,6 +62,20 @@ def complaints(report: RunReport) -> list[str]:
     lines += [f"unaccounted for: {line}" for line in report.unaccounted]
     if report.tape_failure:
         lines.append(f"recording failed: {report.tape_failure}")
+    return lines
+
+
+def cautions(report: RunReport) -> list[str]:
+    """Say which sums of money don't hold everything, a line each."""
+    lines = []
+    for row in report.strategies:
+        if row.fees_unknown:
+            which = "of one fill" if row.fees_unknown == 1 else f"of {row.fees_unknown:,} fills"
+            lines.append(f"note: the venue told no fee {which} of {row.name}; its fees and PnL are without them")
+        if row.unpriced:
+            lines.append(
+                f"note: no price of {', '.join(row.unpriced)} is known; the PnL of {row.name} is without open positions"
+            )
     return lines
 
 

@@ -71,6 +71,10 @@ class StrategyReport:
     """Realised plus open less fees, a currency."""
     left: Sequence[str]
     """Orders that were open or in doubt when it had gone."""
+    fees_unknown: int = 0
+    """Fills whose fee the venue didn't tell: `fees` and `pnl` are without them."""
+    unpriced: Sequence[str] = ()
+    """Instruments with an open position and no known price: `open_pnl` and `pnl` leave their currency out."""
     silent: Sequence[str] = ()
     """Labels of its streams that told nothing: no event came, or no bar closed."""
 
@@ -278,6 +282,8 @@ def _strategy(run: Run, index: int, marks: Mapping[str, float]) -> StrategyRepor
         fees=dict(fees),
         pnl={c: realised.get(c, zero) + open_pnl.get(c, zero) - fees.get(c, zero) for c in currencies},
         left=list(seat.left),
+        fees_unknown=sum(position.fills_without_fee for position in book.positions.values()),
+        unpriced=[symbol for symbol, position in book.positions.items() if position.quantity and symbol not in prices],
         silent=[feed.stream.label for feed in seat.desk.feeds.values() if _told_nothing(feed)],
     )
 

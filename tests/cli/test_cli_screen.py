@@ -113,6 +113,14 @@ def test_a_run_is_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
     assert "20:00:00.000 to 20:00:01.000: reset by peer" in out
 
 
+def test_money_that_is_not_known_is_not_taken_for_none(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run(report(attrs.evolve(strategy(), fees_unknown=3, unpriced=["SBER"])), json=False)
+
+    out, _ = capsys.readouterr()
+    assert "no fee of 3 fills of cross-sber; its fees and PnL are without them" in out
+    assert "no price of SBER is known; the PnL of cross-sber is without open positions" in out
+
+
 def test_money_of_several_currencies_says_which(capsys: pytest.CaptureFixture[str]) -> None:
     print_run(report(attrs.evolve(strategy(), fees={"RUB": Decimal(1), "USD": Decimal("-1234.5")})), json=False)
 
