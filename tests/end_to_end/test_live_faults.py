@@ -197,9 +197,7 @@ def test_a_venue_that_forgets_its_orders_ends_in_words_not_in_guesses(venue: Any
         await trio.sleep(0.5)
         await settled(run)
         await trio.sleep(2.5)
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-            await trio.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGINT)
 
     strategy = bench.strategy("", name="churn")
     spec = type(strategy)(name="churn", file=CHURN, params={"instrument": "SBER", "pace": 0.02})

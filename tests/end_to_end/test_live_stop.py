@@ -76,7 +76,7 @@ def tape_in(folder: Path) -> Path:
     return tape
 
 
-def wait_for_orders(venue: Any, count: int = 3) -> None:
+def wait_for_orders(venue: Any, count: int = 5) -> None:
     end = time.monotonic() + 15
     while len(venue.working()) < count:
         assert time.monotonic() < end
@@ -105,15 +105,23 @@ def test_ctrl_c_cancels_orders_and_seals_the_tape(venue: Any, start: Any, tmp_pa
     assert states <= {"cancelled", "filled", "rejected"}
 
 
-def test_sigterm_ends_a_run_too_and_orders_that_are_to_be_kept_are_accounted_for(
-    venue: Any, start: Any, tmp_path: Path
-) -> None:
-    program = start_session(start, tmp_path, venue.url, on_stop="keep")
+def test_sigterm_ends_a_run_as_ctrl_c_does(venue: Any, start: Any, tmp_path: Path) -> None:
+    program = start_session(start, tmp_path, venue.url)
     wait_for_orders(venue)
     told = program.signal(signal.SIGTERM)
 
     assert program.wait() == 0, program.err
     assert time.monotonic() - told < 5
+    assert venue.working() == []
+    check_ended(program, tmp_path)
+
+
+def test_orders_that_are_to_be_kept_are_kept_and_accounted_for(venue: Any, start: Any, tmp_path: Path) -> None:
+    program = start_session(start, tmp_path, venue.url, on_stop="keep")
+    wait_for_orders(venue)
+    program.signal()
+
+    assert program.wait() == 0, program.err
     assert venue.working()
     check_ended(program, tmp_path)
 

@@ -24,12 +24,18 @@ HEALTHY = """
 """
 
 FAILING = {
-    "raises in run": ("await trio.sleep(0.3); raise ValueError('oops')", "pass", "ValueError: oops"),
+    "raises in run": ("await trio.sleep(0.3); raise ValueError('oops')", "", "ValueError: oops"),
     "raises in a handler": ("await trio.sleep_forever()", "raise ValueError('oops')", "ValueError: oops"),
-    "raises in a task": ("self.start(self.fail); await trio.sleep_forever()", "pass", "ValueError: oops"),
-    "sleeps": ("await trio.sleep(0.3); time.sleep(30)", "pass", "StrategyBlocked"),
-    "spins": ("await trio.sleep(0.3)\n        while True: await trio.lowlevel.checkpoint()", "pass", "StrategyBlocked"),
-    "exits": ("await trio.sleep(0.3); sys.exit('done')", "pass", "SystemExit: done"),
+    "raises in a task": (
+        "self.start(self.fail); await trio.sleep_forever()",
+        "",
+        "ValueError: oops",
+    ),
+    "sleeps in run": ("await trio.sleep(0.3); time.sleep(30)", "", "StrategyBlocked"),
+    "sleeps in a handler": ("await trio.sleep_forever()", "time.sleep(30)", "StrategyBlocked"),
+    "loops": ("await trio.sleep(0.3)\n        while True: pass", "", "StrategyBlocked"),
+    "spins": ("await trio.sleep(0.3)\n        while True: await trio.lowlevel.checkpoint()", "", "StrategyBlocked"),
+    "exits": ("await trio.sleep(0.3); sys.exit('done')", "", "SystemExit: done"),
 }
 
 BAD = """
@@ -54,17 +60,17 @@ BAD = """
 @pytest.mark.parametrize("way", FAILING)
 def test_only_who_fails_is_stopped(venue: Any, bench: Any, way: str) -> None:
     in_run, in_handler, words = FAILING[way]
-    bad = bench.strategy(BAD % (in_run, in_handler), name="bad")
+    bad = bench.strategy(BAD % (in_run, in_handler or "pass"), name="bad")
     good = bench.strategy(HEALTHY, name="good", instrument="GAZP")
 
-    result = bench.run(venue.url, [bad, good], duration=2_200_000_000 if way == "sleeps" else 1_200_000_000)
+    result = bench.run(venue.url, [bad, good], duration=2_200_000_000)
 
     failed, healthy = result.strategies
     assert failed.state == "failed"
     assert words in failed.error
     assert failed.left == []
     assert (healthy.state, healthy.error, healthy.left) == ("ended", "", [])
-    assert healthy.orders >= 4
+    assert healthy.orders >= 8
     assert not result.ok, "the exit code is red"
     assert result.unaccounted == []
     assert {row["status"] for row in venue.told()["orders"]} <= {"cancelled", "rejected"}
@@ -86,7 +92,7 @@ def test_a_flood_of_orders_is_answered_and_the_others_trade_on(venue: Any, bench
     )
     good = bench.strategy(HEALTHY, name="good", instrument="GAZP")
 
-    result = bench.run(venue.url, [flood, good], duration=2_000_000_000)
+    result = bench.run(venue.url, [flood, good], duration=2_500_000_000)
 
     assert result.ok, result.unaccounted
     assert result.strategies[0].orders == 500
@@ -118,7 +124,7 @@ def test_who_replaces_what_is_cancelled_leaves_nothing_behind(venue: Any, bench:
         name="replacer",
     )
 
-    result = bench.run(venue.url, [bad], duration=1_000_000_000)
+    result = bench.run(venue.url, [bad], duration=1_500_000_000)
 
     assert venue.working() == [], result.unaccounted
     assert result.ok, (result.unaccounted, result.strategies)

@@ -177,7 +177,7 @@ async def live_through(draw: Callable[..., Any], open_stage: Callable[[trio.Nurs
 ALLOWED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=ALLOWED)
+@settings(max_examples=120, deadline=None, suppress_health_check=ALLOWED)
 @given(data=st.data())
 def test_whatever_the_wire_does_what_is_known_in_the_end_is_true(
     open_stage: Callable[[trio.Nursery, bool], Stage], data: st.DataObject
