@@ -63,7 +63,7 @@ def test_only_who_fails_is_stopped(venue: Any, bench: Any, way: str) -> None:
     bad = bench.strategy(BAD % (in_run, in_handler or "pass"), name="bad")
     good = bench.strategy(HEALTHY, name="good", instrument="GAZP")
 
-    result = bench.run(venue.url, [bad, good], duration=2_200_000_000)
+    result = bench.run(venue.url, [bad, good], duration=3_200_000_000)
 
     failed, healthy = result.strategies
     assert failed.state == "failed"
