@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -12,11 +13,15 @@ import attrs
 from strategykit.errors import ConnectionLost
 from strategykit.venues.dialect import Ask
 
-__all__ = ["MAX_WAITING", "Inbox", "Input", "InputKind"]
+__all__ = ["MAX_WAITING", "MAX_WAITING_BYTES", "Inbox", "Input", "InputKind"]
 
 MAX_WAITING: Final = 200_000
 """Inputs. At 10,000 messages a second that is 20 s of a program that doesn't get to dispatching; beyond it the
 connection is dropped and a `Gap` told, because a backlog that nobody sees is stale data."""
+
+MAX_WAITING_BYTES: Final = 256 << 20
+"""Bytes of memory that the payloads of waiting inputs may hold. Frames of some hundred bytes reach `MAX_WAITING` first;
+deep books of a megabyte would fill the machine long before. What happens beyond it is the same."""
 
 
 class InputKind(enum.Enum):
@@ -54,22 +59,48 @@ class Inbox:
     wake: Callable[[], None]
     """Called when the first input arrives in an empty inbox."""
     waiting: deque[Input] = attrs.field(factory=deque, init=False)
+    """What came and wasn't taken yet; readers take by `take`."""
     most: int = attrs.field(default=0, init=False)
     """The greatest depth seen."""
+    bytes: int = attrs.field(default=0, init=False)
+    """Held by the payloads of what waits."""
 
     def put_nowait(self, item: Input) -> None:
         """Add an input.
 
         Raises:
-            ConnectionLost: A data frame found `MAX_WAITING` inputs unread; control inputs always fit.
+            ConnectionLost: A data frame found `MAX_WAITING` inputs or `MAX_WAITING_BYTES` unread; it is queued all
+                the same, and whatever is no data frame always fits.
         """
         waiting = self.waiting
-        # Even what comes too much is queued: it is on the tape already, and a re-run counts what it finds there.
+        # Even what comes too much is queued: the recorder has it already, and a re-run counts what it finds there.
         waiting.append(item)
-        self.most = max(self.most, len(waiting))
-        if len(waiting) == 1:
+        count = len(waiting)
+        self.most = max(self.most, count)
+        size = sys.getsizeof(item.payload)
+        if count == 1:
+            self.bytes = size
             self.wake()
-        if item.kind is InputKind.FRAME and len(waiting) > MAX_WAITING:
+        else:
+            self.bytes += size
+        if item.kind is not InputKind.FRAME:
+            return
+        if count > MAX_WAITING:
             raise ConnectionLost(
                 f"{item.connection}: {MAX_WAITING} inputs wait to be dispatched; the program is too slow for this feed"
             )
+        if self.bytes > MAX_WAITING_BYTES:
+            raise ConnectionLost(
+                f"{item.connection}: {self.bytes >> 20} MiB wait to be dispatched, of at most "
+                f"{MAX_WAITING_BYTES >> 20} MiB; the program is too slow for this feed"
+            )
+
+    def take(self) -> Input:
+        """Give the oldest input, which then waits no more.
+
+        Raises:
+            IndexError: Nothing waits.
+        """
+        item = self.waiting.popleft()
+        self.bytes -= sys.getsizeof(item.payload)
+        return item

@@ -46,7 +46,7 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
     with trio.move_on_after(ANSWER_WITHIN):
         while True:
             while inbox.waiting:
-                item = inbox.waiting.popleft()
+                item = inbox.take()
                 if item.kind is InputKind.ANSWER and item.ask == ask:
                     body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
                     if item.status != 200:

@@ -90,7 +90,7 @@ class Driver:
             if count:
                 marks.mark(clock.reading, count)
             for _ in range(count):
-                await self.dispatch(waiting.popleft())
+                await self.dispatch(inbox.take())
         marks.mark(clock.reading, 0)
 
     async def replay(self, items: Iterable[Input], clock: ReplayClock) -> None:

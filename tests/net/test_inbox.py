@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from strategykit.errors import ConnectionLost
-from strategykit.net.inbox import MAX_WAITING, Inbox, Input, InputKind
+from strategykit.net.inbox import MAX_WAITING, MAX_WAITING_BYTES, Inbox, Input, InputKind
 
 
 class Bell:
@@ -54,3 +54,34 @@ def test_a_backlog_drops_the_connection_but_control_still_fits() -> None:
     inbox.put_nowait(Input(InputKind.CLOSED, "market-0", 2, "too slow"))
 
     assert inbox.waiting[-1].kind is InputKind.CLOSED
+
+
+def test_few_frames_that_fill_the_memory_drop_the_connection_too() -> None:
+    """Books of a megabyte reach no count: 200,000 of them would be 200 GB."""
+    inbox = Inbox(Bell())
+    quarter = frame("x" * (MAX_WAITING_BYTES // 4 - 1000))
+    for _ in range(4):
+        inbox.put_nowait(quarter)
+
+    with pytest.raises(ConnectionLost, match=r"market-0: 3.. MiB wait to be dispatched, of at most 256 MiB"):
+        inbox.put_nowait(quarter)
+
+    assert len(inbox.waiting) == 5  # It is on record: what is counted there is dispatched.
+    inbox.put_nowait(Input(InputKind.CLOSED, "market-0", 2, "too slow"))
+    assert inbox.waiting[-1].kind is InputKind.CLOSED
+
+
+def test_what_was_taken_makes_room() -> None:
+    inbox = Inbox(Bell())
+    half = frame("x" * (MAX_WAITING_BYTES // 2 - 1000))
+    for _ in range(3):
+        inbox.put_nowait(half)
+        inbox.put_nowait(half)
+        assert (inbox.take(), inbox.take()) == (half, half)
+    assert inbox.bytes == 0
+
+    inbox.put_nowait(half)
+    inbox.waiting.clear()
+    inbox.put_nowait(frame())
+
+    assert inbox.bytes < 1000
