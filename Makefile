@@ -3,6 +3,7 @@
 # make bench   install, then the speed measurements
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
+# make proto   install, then generate the code of T4's schema again
 # make clean   remove what these made
 #
 # The first run takes a minute or two to install; afterwards only a changed pyproject.toml does that again.
@@ -21,7 +22,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench soak faults setup clean
+.PHONY: demo test bench soak faults proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -50,6 +51,11 @@ SEED ?= 1
 
 faults: setup
 	@$(BIN)/python -m benchmarks.faults_live -n $(N) --seed $(SEED)
+
+PROTOS := strategykit/venues/t4/proto
+
+proto: setup
+	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTOS)/*.proto
 
 setup: $(STAMP)
 

@@ -36,6 +36,16 @@ def test_samples_types_and_licence_travel_along(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("tests")]
 
 
+def test_venues_schemas_travel_along_with_what_was_generated_from_them(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    schemas = list((ROOT / "strategykit").rglob("*.proto"))
+    assert schemas
+    for path in schemas:
+        folder = path.parent.relative_to(ROOT).as_posix()
+        assert {f"{folder}/{path.stem}{ending}" for ending in (".proto", "_pb2.py", "_pb2.pyi")} <= names
+
+
 def test_samples_are_found_outside_the_repository(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     script = (

@@ -1,0 +1,1 @@
+"""T4's language: protobuf over WebSocket, both halves."""
