@@ -18,14 +18,14 @@ import trio
 from strategykit.errors import ConnectionLost, StrategykitError, only_error
 from strategykit.model.codec import make_converter
 from strategykit.net.inbox import Inbox
-from strategykit.net.recorder import NullRecorder, Recorder
+from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
 from strategykit.runtime.compare import compare_books, loose_ends
 from strategykit.runtime.lag import Lag
 from strategykit.runtime.prices import LastPrices
-from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, stop_input
+from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, Unrecorded, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.waking import Doorbell, Wakes
@@ -34,6 +34,7 @@ from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.format import TapeHeader
+from strategykit.tape.redact import Redactor
 from strategykit.tape.writer import TapeWriter, open_tape_writer
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
@@ -116,17 +117,20 @@ def run_live(plan: LivePlan) -> RunReport:
     wall = wall_time()
     watchdog = Watchdog(plan.hold_limit)
     clock = WallClock(wall, watchdog)
-    with watchdog.watching():
-        return trio.run(_main, plan, clock, wall, watchdog, clock=clock, instruments=[clock])
+    redactor = Redactor()  # For all that leaves the run: tape, report and errors.
+    with watchdog.watching(), redactor.errors():
+        return trio.run(_main, plan, clock, wall, watchdog, redactor, clock=clock, instruments=[clock])
 
 
-async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog) -> RunReport:
+async def _main(
+    plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog, redactor: Redactor
+) -> RunReport:
     try:
         with Stops() as stops:
             async with trio.open_nursery() as listening:
                 if plan.handle_signals:
                     await listening.start(stops.listen)
-                result = await _record_run(plan, clock, wall, watchdog, stops)
+                result = await _record_run(plan, clock, wall, watchdog, redactor, stops)
                 listening.cancel_scope.cancel()
     except* StrategykitError as group:
         raise only_error(group) from None
@@ -134,16 +138,21 @@ async def _main(plan: LivePlan, clock: WallClock, wall: Callable[[], int], watch
 
 
 async def _record_run(
-    plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog, stops: Stops
+    plan: LivePlan,
+    clock: WallClock,
+    wall: Callable[[], int],
+    watchdog: Watchdog,
+    redactor: Redactor,
+    stops: Stops,
 ) -> RunReport:
     identity = Identity(plan.seed if plan.seed is not None else secrets.randbits(63), clock.start)
-    notes = Notes()
-    async with _open_tape(plan, identity, wall) as writer:
+    notes = Notes(redactor)
+    async with _open_tape(plan, identity, wall, redactor) as writer:
         converter = make_converter()
         ledger = NullLedger(notes, wall) if writer is None else RunLedger(notes, wall, writer, converter)
-        recorder: Recorder = NullRecorder() if writer is None else RunRecorder(writer, converter)
+        recorder: Recorder = Unrecorded(redactor) if writer is None else RunRecorder(writer, converter)
         session = _Session(plan, clock, wall, watchdog, stops, identity, notes, ledger, recorder, converter)
-        result = await session.run()
+        result = redactor.report(await session.run())
         if writer is not None:
             writer.summary({"digest": result.digest, "events": result.events})
             failure = "" if writer.failed is None else str(writer.failed)
@@ -152,7 +161,9 @@ async def _record_run(
 
 
 @asynccontextmanager
-async def _open_tape(plan: LivePlan, identity: Identity, wall: Callable[[], int]) -> AsyncGenerator[TapeWriter | None]:
+async def _open_tape(
+    plan: LivePlan, identity: Identity, wall: Callable[[], int], redactor: Redactor
+) -> AsyncGenerator[TapeWriter | None]:
     if plan.tape is None:
         yield None
         return
@@ -165,7 +176,7 @@ async def _open_tape(plan: LivePlan, identity: Identity, wall: Callable[[], int]
         python_version=platform.python_version(),
         session=dict(plan.facts),
     )
-    async with open_tape_writer(plan.tape, header, now=wall) as writer:
+    async with open_tape_writer(plan.tape, header, now=wall, redactor=redactor) as writer:
         yield writer
 
 

@@ -11,11 +11,13 @@ from strategykit.model.codec import make_converter
 from strategykit.model.events import Gap
 from strategykit.model.orders import Command
 from strategykit.net.inbox import Inbox, Input, InputKind
+from strategykit.net.recorder import NullRecorder
+from strategykit.tape.redact import Redactor
 from strategykit.tape.writer import TapeWriter
 from strategykit.venues.dialect import Ask
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["Notes", "NullLedger", "RunLedger", "RunRecorder", "command_facts", "stop_input"]
+__all__ = ["Notes", "NullLedger", "RunLedger", "RunRecorder", "Unrecorded", "command_facts", "stop_input"]
 
 
 def command_facts(strategy: str, command: Command, converter: Any) -> dict[str, Any]:
@@ -25,14 +27,16 @@ def command_facts(strategy: str, command: Command, converter: Any) -> dict[str, 
 
 @attrs.define(eq=False)
 class Notes:
-    """Lines about the run, bounded; the newest stand."""
+    """Lines about the run, bounded, without secrets; the newest stand."""
 
+    redactor: Redactor = attrs.field(factory=Redactor)
+    """The run's: notes quote what a venue sent."""
     lines: list[tuple[int, str, str]] = attrs.field(factory=list)
     """Time in nanoseconds UTC, source, text."""
     most: int = 10_000
 
     def add(self, time: int, source: str, text: str) -> None:
-        self.lines.append((time, source, text))
+        self.lines.append((time, source, self.redactor.words(text)))
         del self.lines[: -self.most]
 
 
@@ -61,6 +65,16 @@ class RunRecorder:
 
     def protect(self, secret: str, *, passing: bool = False) -> None:
         self.writer.protect(secret, passing=passing)
+
+
+class Unrecorded(NullRecorder):
+    """Keep nothing of what the wires tell but what has to be hidden in reports."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def protect(self, secret: str, *, passing: bool = False) -> None:
+        self._redactor.protect(secret, passing=passing)
 
 
 class NullLedger:
@@ -115,7 +129,7 @@ class RunLedger(NullLedger):
             "stream": "" if row is None else row.stream.label,
             "since": gap.since,
             "until": gap.until,
-            "reason": gap.reason,
+            "reason": self._notes.redactor.words(gap.reason),
         }
         self._writer.gap(self._now(), facts)
 

@@ -1,12 +1,15 @@
-"""Taking secrets out of what is about to be recorded."""
+"""Taking secrets out of what is about to be recorded or shown."""
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
+import attrs
 import msgspec
 
 from strategykit.errors import LocalProtocolError
@@ -14,18 +17,25 @@ from strategykit.secret import REDACTED
 
 __all__ = ["Redactor"]
 
+T = TypeVar("T")
+
 _HIDDEN: Final = REDACTED.encode()
 
 _PASSING: Final = 8
 """Passing secrets that are looked for. A venue's access token is replaced every half hour; looking for all those of a
 month in every frame would take a hundred times as long as recording it."""
 
+_BEGINNING: Final = 12
+"""Characters of a secret by which a piece of it is known, where words quote what was cut. Fewer would be found in
+texts that have nothing to do with it, and are of no use to anybody."""
+
 
 def _spellings(secret: str) -> set[str]:
     """Give the ways in which a text can stand in a frame or a URL. For most tokens they are all the same."""
     escaped, unescaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
     slashed = {text.replace("/", "\\/") for text in (escaped, unescaped)}  # Some venues' JSON is written by PHP.
-    return {secret, escaped, unescaped, *slashed, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    known = {secret, escaped, unescaped, *slashed, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return known | {repr(text)[1:-1] for text in known}  # As our own messages quote them.
 
 
 class Redactor:
@@ -76,18 +86,66 @@ class Redactor:
                 body = body.replace(secret, _HIDDEN)
         return body
 
+    def words(self, text: str) -> str:
+        """Redact a text for people, who may be shown a frame that was cut: beginnings of secrets go, too."""
+        text = self.text(text)
+        for secret in self.texts:
+            beginning = secret[:_BEGINNING]
+            at = text.find(beginning) if len(secret) > _BEGINNING else -1
+            while at >= 0:
+                end = at + _BEGINNING
+                while text[end : end + 1] == secret[end - at : end - at + 1] != "":
+                    end += 1
+                text = f"{text[:at]}{REDACTED}{text[end:]}"
+                at = text.find(beginning, at + len(REDACTED))
+        return text
+
     def value(self, value: Any) -> Any:
         """Give `value` as plain JSON values, with all texts redacted.
 
         Texts only: hiding a secret of digits in a number's middle would leave no JSON.
         """
-        return self._value(msgspec.to_builtins(value, enc_hook=repr, str_keys=True))
+        return _mapped(msgspec.to_builtins(value, enc_hook=repr, str_keys=True), self.text)
 
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self._value(key): self._value(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._value(item) for item in value]
-        return value
+    def report(self, report: T) -> T:
+        """Give a copy of an attrs object, such as a run's report, with the words in it redacted, however deep."""
+        return cast("T", _mapped(report, self.words))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Redact the words of whatever is raised inside, its causes and its notes: a traceback shows them all."""
+        try:
+            yield
+        except (Exception, BaseExceptionGroup) as exc:
+            self._error(exc, set())
+            raise
+
+    def _error(self, error: BaseException | None, seen: set[int]) -> None:
+        if error is None or id(error) in seen:
+            return
+        seen.add(id(error))
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                self._error(inner, seen)
+        else:
+            error.args = tuple(self.words(arg) if isinstance(arg, str) else arg for arg in error.args)
+        if notes := getattr(error, "__notes__", None):
+            notes[:] = map(self.words, notes)
+        self._error(error.__cause__, seen)
+        self._error(error.__context__, seen)
+
+
+def _mapped(value: Any, hide: Callable[[str], str]) -> Any:
+    """Give a copy of a nest of values with `hide` done to its texts."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, Mapping):
+        return {_mapped(key, hide): _mapped(item, hide) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_mapped(item, hide) for item in value)
+    if isinstance(value, list):
+        return [_mapped(item, hide) for item in value]
+    if attrs.has(type(value)):
+        fields = attrs.fields(type(value))
+        return attrs.evolve(value, **{field.name: _mapped(getattr(value, field.name), hide) for field in fields})
+    return value

@@ -104,7 +104,7 @@ class TapeWriter:
         self._put_facts(Kind.OPENED, time, {"lane": lane, "url": url, "session": session}, connection)
 
     def closed(self, connection: str, time: int, reason: str) -> None:
-        self._put_facts(Kind.CLOSED, time, {"reason": reason}, connection)
+        self._put_facts(Kind.CLOSED, time, {"reason": self._redactor.words(reason)}, connection)
 
     def answer(self, ask: Mapping[str, Any], time: int, status: int, body: str | bytes) -> None:
         """Record an HTTP answer. The answer to a login holds a secret that nobody knows yet: `protect` it first."""
@@ -130,7 +130,7 @@ class TapeWriter:
 
     def note(self, words: str, facts: Mapping[str, Any] | None = None) -> None:
         """Record a remark, as of now."""
-        self._put_facts(Kind.NOTE, self._now(), {"note": words, **(facts or {})})
+        self._put_facts(Kind.NOTE, self._now(), {"note": self._redactor.words(words), **(facts or {})})
 
     def summary(self, facts: Mapping[str, Any]) -> None:
         """Record the run's result, as of now."""
@@ -224,6 +224,7 @@ async def open_tape_writer(
     *,
     now: Callable[[], int],
     secrets: Iterable[str] = (),
+    redactor: Redactor | None = None,
     required: bool = False,
     compress: bool = True,
     disk: Disk | None = None,
@@ -238,6 +239,7 @@ async def open_tape_writer(
         header: Of the run; redacted as all else.
         now: Nanoseconds UTC, for notes and the summary.
         secrets: Protected from the first byte on; more of them by `TapeWriter.protect`.
+        redactor: Knows what to hide, where others hide it, too; None: one of its own.
         required: True cancels the body when recording fails, and raises; else the run goes on without a tape.
         compress: Whether sealed segments are compressed.
         disk: How files are reached.
@@ -247,7 +249,7 @@ async def open_tape_writer(
         TapeError: The tape can't be made, or another writer has it; if `required`, also that recording failed.
     """
     directory, limits = Path(path), limits or TapeLimits()
-    redactor = Redactor()
+    redactor = redactor or Redactor()
     for secret in secrets:
         redactor.protect(secret)
     header = attrs.evolve(header, session=redactor.value(header.session), venue=redactor.text(header.venue))
