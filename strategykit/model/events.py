@@ -44,8 +44,8 @@ _FROZEN: Final = sys.flags.dev_mode
 
 @dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
 def event(cls: type[T]) -> type[T]:
-    """Make an event class: slots, positional, compared by identity, frozen to type checkers."""
-    return attrs.define(cls, slots=True, eq=False, frozen=_FROZEN)
+    """Make an event class: slots, no weak references, positional, compared by identity, frozen to type checkers."""
+    return attrs.define(cls, slots=True, eq=False, weakref_slot=False, frozen=_FROZEN)
 
 
 class Side(enum.Enum):

@@ -7,7 +7,7 @@ Source: ALOR protocol sheet, sections 3.1 to 3.4.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from strategykit.model.events import BookSnapshot, Event, Quote, Side, Trade
 from strategykit.venues.alor.fields import BOOK, LEVEL, QUOTE, TRADE
 from strategykit.venues.alor.memory import TradeMemory
 from strategykit.venues.alor.names import SIDES
-from strategykit.venues.alor.parsing import UNREADABLE, Millis, Size, readers, renamed, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, Millis, Reader, Size, readers, renamed, unreadable
 from strategykit.venues.streams import Stream
 
 __all__ = ["BookCursor", "QuoteCursor", "TradeCursor", "symbol_of"]
@@ -38,6 +38,8 @@ class _OpenTrade(Trade):
 _OPEN_TRADE: Final = _OpenTrade if _FROZEN else Trade
 
 _new = object.__new__
+
+_Decode = Callable[[str | bytes, int], Sequence[Event]]
 
 # Fields stand in the order in which the venue sends them: the decoder looks for the next one first.
 
@@ -112,57 +114,64 @@ def symbol_of(stream: Stream) -> str:
 class TradeCursor:
     """Public trades; each id once, whether it comes live or is replayed."""
 
-    __slots__ = ("_guid", "_highest", "_memory", "_read", "_read_odd", "_remember", "_symbol")
+    __slots__ = ("decode",)
+
+    decode: _Decode
+    """Give the events of one data frame. A closure, not a method: trades are what comes most, and a tenth is saved."""
 
     def __init__(self, guid: str, stream: Stream, style: str) -> None:
-        self._guid = guid
-        self._symbol = symbol_of(stream)
-        self._read = _TRADES[style]
-        self._read_odd = _ODD_TRADES[style]
-        self._memory = TradeMemory()
-        self._remember = self._memory.append
-        self._highest = -1
+        self.decode = _trade_decoder(guid, symbol_of(stream), _TRADES[style], _ODD_TRADES[style])
 
-    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
+    def reconnected(self) -> None:
+        """The ids stay: what is replayed was told before."""
+
+
+def _trade_decoder(guid: str, symbol: str, read: Reader[_TradeRow], read_odd: Reader[_OddTradeRow]) -> _Decode:
+    memory = TradeMemory()
+    remember = memory.append
+    highest = -1
+
+    def decode(frame: str | bytes, receive_time: int) -> Sequence[Event]:
+        nonlocal highest
         try:
-            row = self._read(frame).data
+            row = read(frame).data
         except UNREADABLE:
-            row = self._decode_odd(frame)
+            row = _odd_trade(read_odd, frame)
         price, number, millis = row.price, row.id, row.millis
         if not price:
             raise unreadable(frame, "a trade at a price of 0")
-        if number > self._highest:
-            self._highest = number
-            self._remember(number)
-        elif not self._memory.add(number):
+        if number > highest:
+            highest = number
+            remember(number)
+        elif not memory.add(number):
             return ()
-        # Trades are what comes most. Filling a bare one takes two thirds of the time of calling its class.
+        # Filling a bare trade takes two thirds of the time of calling its class.
         trade: Any = _new(_OPEN_TRADE)
-        trade.instrument = self._symbol
+        trade.instrument = symbol
         trade.price = price
         trade.quantity = row.quantity
         trade.side = row.side
         trade.trade_id = number
         trade.event_time = None if millis is None else millis * _MILLI
         trade.receive_time = receive_time
-        trade.guid = self._guid
+        trade.guid = guid
         trade.snapshot = row.existing is True
         trade.open_interest = row.open_interest
         if _FROZEN:  # pragma: no cover - tested in a process of its own
             trade.__class__ = Trade
         return (trade,)
 
-    def reconnected(self) -> None:
-        """The ids stay: what is replayed was told before."""
+    return decode
 
-    def _decode_odd(self, frame: str | bytes) -> _TradeRow:
-        try:
-            row = self._read_odd(frame).data
-        except UNREADABLE as exc:
-            raise unreadable(frame, exc) from exc
-        # A word that names no side says nothing: the direction is unknown.
-        side = SIDES.get(str(row.side).lower())
-        return _TradeRow(row.id, row.quantity, row.price, row.millis, row.open_interest, row.existing, side)
+
+def _odd_trade(read: Reader[_OddTradeRow], frame: str | bytes) -> _TradeRow:
+    try:
+        row = read(frame).data
+    except UNREADABLE as exc:
+        raise unreadable(frame, exc) from exc
+    # A word that names no side says nothing: the direction is unknown.
+    side = SIDES.get(str(row.side).lower())
+    return _TradeRow(row.id, row.quantity, row.price, row.millis, row.open_interest, row.existing, side)
 
 
 class QuoteCursor:
