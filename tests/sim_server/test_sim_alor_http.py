@@ -55,6 +55,17 @@ async def test_history_reaches_back_as_far_as_it_must(lab: Lab) -> None:
     assert more["next"] is None
 
 
+async def test_history_up_to_a_time_far_ahead_ends_now(lab: Lab) -> None:
+    query = {"symbol": "SBER", "exchange": "MOEX", "tf": 60, "from": 0}
+    now = (await lab.http.get("/md/v2/time")).json()
+    upto_now = (await lab.get("/md/v2/history", **query, to=now)).json()
+    far_ahead = (await lab.get("/md/v2/history", **query, to=9_999_999_999)).json()
+
+    assert far_ahead["next"] is None
+    assert len(far_ahead["history"]) >= len(upto_now["history"]) > 5
+    assert far_ahead["history"][0] == upto_now["history"][0]
+
+
 async def test_the_book_and_the_trades_can_be_read(lab: Lab) -> None:
     async with lab.connect() as client:
         await client.subscribe("AllTradesGetAndSubscribe", "t", code="SBER")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from strategykit.venues.alor.names import DEFAULT_BOOK_DEPTH, FORMATS, MAX_BOOK_DEPTH, SIDES
+from strategykit.venues.alor.names import DEFAULT_BOOK_DEPTH, FORMATS, MAX_BOOK_DEPTH, NANOS, SIDES
 from strategykit.venues.alor.server_fields import FieldError, Fields
 from strategykit.venues.alor.server_requests import (
     BadRequest,
@@ -24,12 +24,16 @@ from strategykit.venues.alor.server_requests import (
     PortfolioPart,
 )
 from strategykit.venues.alor.server_streams import read_interval, read_seconds
+from strategykit.venues.alor.times import MAX_SECONDS
 
 __all__ = ["read_call"]
 
 _SEARCH_LIMIT: Final = 25
 _MOST_TRADES: Final = 50_000
 _MOST_FILLS: Final = 1_000
+
+_LAST: Final = MAX_SECONDS * NANOS
+"""Nothing has happened after it."""
 
 _LISTED: Final = {part.value: part for part in PortfolioPart}
 _BY_NUMBER: Final = frozenset({PortfolioPart.ORDERS, PortfolioPart.STOP_ORDERS})
@@ -144,6 +148,11 @@ def _seconds(query: Fields, name: str) -> int | None:
     return read_seconds(query, name) if name in query else None
 
 
+def _end(query: Fields) -> int:
+    """Give the end of a period. Who wants all there is names a time far ahead, AlorPy the year 3000: that means now."""
+    return _LAST if query.whole("to") > MAX_SECONDS else read_seconds(query, "to")
+
+
 def _all_trades(exchange: str, symbol: str, query: Fields, style: str, *, past: bool) -> GetAllTrades:
     if past and "limit" not in query:
         raise FieldError("limit is required")
@@ -152,7 +161,7 @@ def _all_trades(exchange: str, symbol: str, query: Fields, style: str, *, past: 
         exchange=exchange,
         symbol=symbol,
         since=_seconds(query, "from"),
-        until=_seconds(query, "to"),
+        until=_end(query) if "to" in query else None,
         from_id=query.whole("fromId", None),
         to_id=query.whole("toId", None),
         quantity_from=query.number("qtyFrom", None),
@@ -174,7 +183,7 @@ def _history(query: Fields, style: str) -> GetBars:
         symbol=query.text("symbol"),
         interval=read_interval(query),
         since=read_seconds(query, "from"),
-        until=read_seconds(query, "to"),
+        until=_end(query),
         count=_limit(query, "countBack"),
     )
 

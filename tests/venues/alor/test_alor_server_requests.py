@@ -245,6 +245,22 @@ def test_reading_calls_are_told_apart() -> None:
     assert (bars.interval, bars.since, bars.until, bars.count) == (86_400 * SECOND, SECOND, 9 * SECOND, 7)
 
 
+@pytest.mark.parametrize("to", ["9223372037", "9999999999", "32536799999", "1773306907000"])
+def test_a_period_that_ends_far_ahead_ends_with_what_there_is(to: str) -> None:
+    bars = call("GET", "/md/v2/history", symbol="S", exchange="M", tf="D", to=to, since="1")
+    trades = call("GET", "/md/v2/Securities/MOEX/SBER/alltrades", to=to)
+
+    assert bars.until == trades.until == 9_223_372_036 * SECOND
+
+
+@pytest.mark.parametrize("to", ["-1", "1.5", "now", "1e400"])
+def test_a_period_needs_an_end_that_is_a_time(to: str) -> None:
+    bad = call("GET", "/md/v2/history", symbol="S", exchange="M", tf="D", to=to, since="1")
+
+    assert isinstance(bad, BadRequest)
+    assert bad.message.startswith("to must be")
+
+
 @pytest.mark.parametrize(
     "path",
     [
