@@ -18,7 +18,7 @@ import trio
 
 from strategykit.model.instruments import Instrument
 from strategykit.sim.alor_config import AlorVenueConfig
-from strategykit.sim.server import open_simulated_alor
+from strategykit.sim.server_alor import open_simulated_alor
 
 __all__ = ["open_market", "symbols"]
 

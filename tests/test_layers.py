@@ -46,10 +46,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
 
 PURE: Final = frozenset({"model", "venues", "sim", "report"})
 
-SERVERS: Final = frozenset(
-    {"alor_config.py", "server.py", "server_faults.py", "server_http.py", "server_websocket.py", "server_wire.py"}
-)
-"""Modules of `sim` that do I/O: they put the simulated venue on a socket. Everything else there computes."""
+SERVERS: Final = frozenset({"alor_config.py", *(path.name for path in (PACKAGE / "sim").glob("server*.py"))})
+"""Modules of `sim` that do I/O: they put simulated venues on a socket. Everything else there computes."""
 
 IMPURE: Final = frozenset(
     {

@@ -121,7 +121,7 @@ def _recorded(path: Path) -> Iterator[tuple[int, Event]]:
 
 async def _serve(config: AlorVenueConfig, port: int, seconds: float | None, *, json: bool) -> None:
     # Imported here: the server is not needed for `--help`.
-    from strategykit.sim.server import open_simulated_alor
+    from strategykit.sim.server_alor import open_simulated_alor
 
     async with open_simulated_alor(config, port=port) as venue:
         facts = {

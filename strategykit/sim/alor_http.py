@@ -82,8 +82,6 @@ class HttpDesk:
 
     def answer(self, call: HttpCall, now: int) -> HttpAnswer:
         """Answer one request; whatever it is, there is an answer."""
-        if call.path == "/sim/orders" and call.method == "GET":
-            return self._report()
         value = decode_http(call.method, call.path, call.query, call.headers, call.body)
         if isinstance(value, BadRequest):
             return _refuse(value.code, value.message)
@@ -279,14 +277,14 @@ class HttpDesk:
             "isUnitedPortfolio": False,
         }
 
-    def _report(self) -> HttpAnswer:
+    def report(self) -> dict[str, object]:
         """Say what the venue knows of orders, as plain values, for checkers."""
         market = self._market
         names = self._config.portfolios
         rows = [_plain(row) for name in names for row in (*market.orders(name), *market.stop_orders(name))]
         fills = [_plain(fill) for name in names for fill in market.fills(name)]
         held = [_plain(row) for name in names for row in market.positions(name)]
-        return json_answer(200, {"orders": rows, "fills": fills, "positions": held, "commands": self._desk.report()})
+        return {"orders": rows, "fills": fills, "positions": held, "commands": self._desk.report()}
 
 
 def _plain(event: Any) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final
@@ -18,9 +18,10 @@ from strategykit.sim.alor_market import VenueMarket
 from strategykit.sim.alor_publisher import Publisher
 from strategykit.sim.alor_session import Session
 from strategykit.sim.exchange import SimulatedExchange
-from strategykit.sim.faults import AnswerPlan, Mishap
-from strategykit.sim.http_calls import HttpAnswer, HttpCall
+from strategykit.sim.faults import AnswerFault, AnswerPlan, FaultCommand, Mishap
+from strategykit.sim.http_calls import HttpAnswer, HttpCall, json_answer
 from strategykit.sim.recorded_venue import RecordedVenueMarket
+from strategykit.sim.served import Outlet
 from strategykit.venues.alor.server import (
     HANDLED,
     INITIALIZED,
@@ -43,9 +44,17 @@ _NUMBERS_AN_ERA: Final = 10_000_000
 
 _EXCHANGES = frozenset({"MOEX", "SPBX", "UNITED"})
 
+_PATHS: Final = frozenset({"/ws", "/cws"})
+
+_MISHAPS: Final = {
+    f"{mishap.value}_{answer}": (mishap, answer) for mishap in Mishap for answer in ("acknowledgement", "reply")
+}
+
+_OWN_FAULTS: Final = frozenset({*_MISHAPS, "duplicate_fill", "revoke_tokens", "halt", "resume"})
+
 
 class AlorVenue:
-    """One venue.
+    """One venue, as a server takes it.
 
     Args:
         config: What it is like.
@@ -53,6 +62,7 @@ class AlorVenue:
     """
 
     def __init__(self, config: AlorVenueConfig, *, now: int) -> None:
+        self.name = "alor"
         self.config = config
         self.access = Access(
             login=config.login,
@@ -87,25 +97,36 @@ class AlorVenue:
             "repeated_commands": self._desk.repeated,
         }
 
-    def open_session(
-        self, path: str, send: Callable[[bytes], None], send_block: Callable[[list[bytes]], None]
-    ) -> Session:
-        """Let a connection in.
+    @property
+    def orders(self) -> Mapping[str, object]:
+        return self._http.report()
 
-        Args:
-            path: ``"/ws"`` or ``"/cws"``.
-            send: Queues one text message for it; must not block.
-            send_block: Queues several as one.
-        """
-        session = Session(path=path, send=send, send_block=send_block)
+    @property
+    def own_faults(self) -> Collection[str]:
+        return _OWN_FAULTS
+
+    def admit(self, call: HttpCall, now: int) -> HttpAnswer | None:  # noqa: ARG002 - as served
+        if call.path.lower() not in _PATHS:
+            return json_answer(404, {"message": "WebSockets are at /ws and /cws"})
+        return None
+
+    def open_session(self, call: HttpCall, outlet: Outlet, now: int) -> Session:  # noqa: ARG002 - as served
+        """Let a connection in, to ``/ws`` or ``/cws``."""
+        session = Session(path=call.path.lower(), send=outlet.send_encoded, send_block=outlet.send_encoded_block)
         self._sessions[session] = None
         return session
 
-    def close_session(self, session: Session) -> None:
+    def close_session(self, session: Session, now: int) -> None:  # noqa: ARG002 - as served
         """A connection has ended: its subscriptions end with it."""
         session.closed = True
         self._sessions.pop(session, None)
         self.publisher.leave(session)
+
+    def lane(self, session: Session) -> str:
+        return session.lane
+
+    def subscriptions(self, session: Session) -> int:
+        return len(session.subscriptions)
 
     def receive(self, session: Session, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is."""
@@ -152,8 +173,24 @@ class AlorVenue:
     def forget_orders(self, now: int) -> None:
         """Begin again with untouched accounts, as after a restart that lost them. The log goes on."""
         for session in list(self._sessions):
-            self.close_session(session)
+            self.close_session(session, now)
         self._open_market(now, log=self._desk.log)
+
+    def fault(self, command: FaultCommand, now: int) -> int:
+        """Do one of its own faults; they hit no connections, but what comes next."""
+        count = command.count
+        match command.fault:
+            case "duplicate_fill":
+                self.publisher.duplicate_fills += count
+            case "revoke_tokens":
+                self.access.revoke()
+            case "halt" | "resume":
+                self.set_trading(command.instrument, now, trading=command.fault == "resume")
+            case _:
+                mishap, answer = _MISHAPS[command.fault]
+                plan = self.replies if answer == "reply" else self.acknowledgements
+                plan.add(AnswerFault(mishap, command.seconds), count)
+        return 0
 
     def _open_market(self, now: int, *, log: deque[LogEntry]) -> None:
         self.market = _make_market(self.config, now, numbered_from=_NUMBERS_AN_ERA * next(self._eras))

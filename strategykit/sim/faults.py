@@ -1,21 +1,24 @@
-"""What the simulated venue can do wrong on command, as values. `server_faults` carries them out."""
+"""What a simulated venue can do wrong on command, as values. `server_faults` and the venues carry them out."""
 
 from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import Literal
+from typing import Any, Final, Literal
 
 import attrs
 import msgspec
 
 from strategykit.errors import RemoteProtocolError
 
-__all__ = ["AnswerFault", "AnswerPlan", "FaultCommand", "Lane", "Mishap", "decode_fault"]
+__all__ = ["WIRE_FAULTS", "AnswerFault", "AnswerPlan", "FaultCommand", "Lane", "Mishap", "decode_fault"]
 
 Lane = Literal["market", "orders", "ws", "commands", "cws", "all"]
-"""Which connections. A connection of /ws that carries a private subscription is one of ``"orders"``, else of
-``"market"``; ``"ws"`` is both; ``"commands"`` and ``"cws"`` are the same."""
+"""Which connections. One that carries a private subscription is of ``"orders"``, one for order commands alone of
+``"commands"``, else of ``"market"``; ``"ws"`` is market and orders, ``"cws"`` is commands."""
+
+WIRE_FAULTS: Final = frozenset({"drop", "reset", "stall", "half_open", "garbage", "restart", "refuse_upgrades"})
+"""What can go wrong on any wire; a venue has faults of its own beside them."""
 
 
 class Mishap(enum.Enum):
@@ -47,44 +50,29 @@ class AnswerPlan:
         return self.waiting.popleft() if self.waiting else None
 
 
-FaultName = Literal[
-    "drop",
-    "reset",
-    "stall",
-    "half_open",
-    "garbage",
-    "late_acknowledgement",
-    "missing_acknowledgement",
-    "duplicate_acknowledgement",
-    "late_reply",
-    "missing_reply",
-    "duplicate_reply",
-    "duplicate_fill",
-    "restart",
-    "refuse_upgrades",
-    "revoke_tokens",
-    "halt",
-    "resume",
-]
-
-
 class FaultCommand(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /sim/faults``."""
 
-    fault: FaultName
+    fault: str
+    """One of `WIRE_FAULTS` or of the venue's own."""
     lane: Lane = "all"
     seconds: float = 5.0
     """How long it lasts; of a late answer: by how much."""
     count: int = 1
-    """How many answers or fills."""
+    """How many answers, updates or fills."""
     code: int = 1001
     """Close code of a drop."""
     status: int = 0
     """For refused upgrades: the HTTP status; 0: silence."""
     frame: str | None = None
     """For garbage: the text to send; without it, one that is no JSON."""
+    binary: str | None = None
+    """For garbage: a binary message instead, in hexadecimal digits."""
     forget_orders: bool = False
     instrument: str = ""
+    """Which one, for the faults of an instrument; empty: whichever is next."""
+    arguments: dict[str, Any] = {}
+    """Whatever else one of the venue's own faults takes."""
 
 
 _DECODER = msgspec.json.Decoder(FaultCommand)
@@ -98,7 +86,8 @@ def decode_fault(body: bytes) -> FaultCommand:
     """
     try:
         command = _DECODER.decode(body)
-    except msgspec.DecodeError as exc:
+        bytes.fromhex(command.binary or "")
+    except ValueError as exc:  # msgspec's errors are such, too.
         raise RemoteProtocolError(f"no such fault: {exc}") from exc
     if not 0 <= command.seconds <= 86_400 or not 0 <= command.count <= 100_000:
         raise RemoteProtocolError("seconds must be 0 to 86400 and count 0 to 100000")

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from strategykit.sim.faults import FaultCommand
-from strategykit.sim.http_calls import HttpAnswer, HttpCall
+import attrs
 
-__all__ = ["Outlet", "ServedVenue"]
+from strategykit.sim.faults import FaultCommand
+from strategykit.sim.http_calls import HttpAnswer, HttpCall, HttpLimits
+
+__all__ = ["Outlet", "ServedVenue", "ServerLimits"]
 
 S = TypeVar("S")
+
+
+@attrs.frozen(kw_only=True)
+class ServerLimits:
+    """What clients may use up, whatever the venue."""
+
+    max_connections: int = 1_000
+    """WebSockets open at a time; beyond, an upgrade is answered with 429."""
+    max_unread: int = 5_000
+    """Messages waiting for one client; beyond, it is hung up on with 1008."""
+    max_message: int = 1_048_576
+    """Bytes of a client's message."""
+    http: HttpLimits = attrs.field(factory=HttpLimits)
 
 
 class Outlet(Protocol):
@@ -24,6 +39,18 @@ class Outlet(Protocol):
         """Queue several that count as one: a snapshot mustn't fill a fresh client's buffer."""
         ...
 
+    def send_encoded(self, text: bytes) -> None:
+        """Queue one text message that is UTF-8 already, as a message for many clients is."""
+        ...
+
+    def send_encoded_block(self, texts: Sequence[bytes]) -> None:
+        """Queue several such that count as one."""
+        ...
+
+    def ping(self, payload: bytes) -> None:
+        """Queue a ping of at most 125 bytes; the answer shows in `pong`."""
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """Close after what is queued, with a closing handshake."""
         ...
@@ -33,11 +60,21 @@ class Outlet(Protocol):
         """Messages not yet handed to the socket."""
         ...
 
+    @property
+    def received(self) -> int:
+        """What the client has sent so far: messages, pings and pongs."""
+        ...
+
+    @property
+    def pong(self) -> bytes | None:
+        """Payload of its latest pong; None before the first."""
+        ...
+
 
 class ServedVenue(Protocol[S]):
     """A venue without its socket. Pure: every call is told the time, nanoseconds UTC, which never goes back.
 
-    `S` is what the venue keeps of one connection.
+    `S` is what the venue keeps of one connection; it is hashable, by identity.
     """
 
     @property
@@ -46,6 +83,18 @@ class ServedVenue(Protocol[S]):
     @property
     def statistics(self) -> Mapping[str, Any]:
         """Counts so far, for ``GET /sim/statistics``."""
+        ...
+
+    @property
+    def orders(self) -> Mapping[str, object]:
+        """What it knows of orders, for ``GET /sim/orders``: lists of rows under ``orders``, ``fills``, ``positions``
+        and ``commands``; nothing where there are no orders.
+        """
+        ...
+
+    @property
+    def own_faults(self) -> Collection[str]:
+        """Names of the faults that `fault` knows."""
         ...
 
     def admit(self, call: HttpCall, now: int) -> HttpAnswer | None:
@@ -64,6 +113,10 @@ class ServedVenue(Protocol[S]):
         """Name what the session is used for, as faults choose it: ``"market"``, ``"orders"`` or ``"commands"``."""
         ...
 
+    def subscriptions(self, session: S) -> int:
+        """Count what it is subscribed to."""
+        ...
+
     def receive(self, session: S, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is."""
         ...
@@ -76,8 +129,12 @@ class ServedVenue(Protocol[S]):
         """Answer one HTTP request."""
         ...
 
-    def fault(self, command: FaultCommand, now: int) -> int | None:
-        """Do a fault that only this venue has; give how many it hit, None if it has no such fault.
+    def forget_orders(self, now: int) -> None:
+        """Begin again with untouched accounts, as after a restart that lost them; its sessions are gone, too."""
+        ...
+
+    def fault(self, command: FaultCommand, now: int) -> int:
+        """Do one of `own_faults`; give how many connections or streams it hit.
 
         Raises:
             ConfigError: It can't be done as asked; the message says why.

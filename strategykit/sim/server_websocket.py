@@ -7,17 +7,17 @@ while pings are under way, write many frames at a time, and send bytes that no l
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError
 
 from strategykit.sim.server_wire import Wire
 
-__all__ = ["WebSocketPeer", "text_frame"]
+__all__ = ["WebSocketPeer", "binary_frame", "text_frame"]
 
 _BATCH: Final = 131_072
 """Bytes handed to the socket at a time: few system calls, and a stall or reset bites soon."""
@@ -25,18 +25,24 @@ _BATCH: Final = 131_072
 _HARD_LIMIT: Final = 8
 """Times the unread limit: where a burst between two checks is cut off, to bound memory."""
 
-_NO_CODE: Final = 1005
-"""What wsproto reports for a close frame without a code."""
-
 
 def text_frame(payload: bytes) -> bytes:
     """Wrap a text in a frame as servers send it: whole and unmasked."""
+    return _frame(0x81, payload)
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Wrap a binary message in a frame, likewise."""
+    return _frame(0x82, payload)
+
+
+def _frame(first: int, payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
-        return bytes((0x81, size)) + payload
+        return bytes((first, size)) + payload
     if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
 class WebSocketPeer:
@@ -54,6 +60,11 @@ class WebSocketPeer:
         self.sent = 0
         """Messages handed to the socket."""
         self.received = 0
+        """Messages taken from it."""
+        self.controls = 0
+        """Pings and pongs taken from it."""
+        self.pong: bytes | None = None
+        """Payload of its latest pong."""
         self.ending = ""
         """Why it is being closed; empty while it isn't."""
         self._unread = unread
@@ -75,7 +86,7 @@ class WebSocketPeer:
         """Queue one text message."""
         self.send_raw_nowait(text_frame(payload))
 
-    def send_block_nowait(self, payloads: list[bytes]) -> None:
+    def send_block_nowait(self, payloads: Sequence[bytes]) -> None:
         """Queue several text messages that count as one: replayed history mustn't fill a fresh client's buffer."""
         if payloads:
             self.send_raw_nowait(b"".join(map(text_frame, payloads)))
@@ -88,6 +99,11 @@ class WebSocketPeer:
         self._more.set()
         if len(self._waiting) > self._unread * _HARD_LIMIT:
             self._overflow()
+
+    def ping_nowait(self, payload: bytes) -> None:
+        """Queue a ping, ahead of messages; `pong` shows the answer."""
+        if not self.ending and not self.wire.muted:
+            self._send_control(self._protocol.send(Ping(payload)))
 
     def check_unread(self) -> None:
         """Hang up if too much waits. Call it between bursts, when the writer has had its turn."""
@@ -135,6 +151,9 @@ class WebSocketPeer:
                         on_message(message)
                 elif isinstance(event, Ping):
                     self._answer_ping(event)
+                elif isinstance(event, Pong):
+                    self.controls += 1
+                    self.pong = bytes(event.payload)
                 elif isinstance(event, CloseConnection):
                     self._on_close(event)
             if self._protocol.state is ConnectionState.CLOSED:
@@ -162,11 +181,15 @@ class WebSocketPeer:
         return "".join(part for part in parts if isinstance(part, str))
 
     def _answer_ping(self, event: Ping) -> None:
+        self.controls += 1
         if not self.ending:
-            # Pongs go first: a client that is slow with its data isn't dead.
-            self._waiting.appendleft(self._protocol.send(event.response()))
-            self.sent -= 1  # It travels with the messages, but isn't one.
-            self._more.set()
+            self._send_control(self._protocol.send(event.response()))
+
+    def _send_control(self, frame: bytes) -> None:
+        # They go first: a client that is slow with its data isn't dead.
+        self._waiting.appendleft(frame)
+        self.sent -= 1  # It travels with the messages, but isn't one.
+        self._more.set()
 
     def _on_close(self, event: CloseConnection) -> None:
         """The peer closes, answers our close, or broke the protocol (wsproto then names the code to close with)."""

@@ -20,7 +20,7 @@ from strategykit.doctor.findings import Finding, Verdict
 from strategykit.doctor.network import knock
 from strategykit.errors import RemoteProtocolError
 from strategykit.sim.alor_config import AlorVenueConfig
-from strategykit.sim.server import open_simulated_alor
+from strategykit.sim.server_alor import open_simulated_alor
 from strategykit.venues.dialect import HttpRequest
 
 CONFIG = AlorVenueConfig(actions_per_second=1.0)

@@ -26,7 +26,7 @@ from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import run_session
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.instruments import default_instruments
-from strategykit.sim.server import open_simulated_alor
+from strategykit.sim.server_alor import open_simulated_alor
 
 FEW = {symbol: each for symbol, each in default_instruments().items() if symbol in ("SBER", "GAZP")}
 

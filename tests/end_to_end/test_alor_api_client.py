@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from strategykit.sim.server import open_simulated_alor
+from strategykit.sim.server_alor import open_simulated_alor
 
 SCRIPT = Path(__file__).with_name("alor_api_client.js")
 MODULES = os.environ.get("ALOR_API_MODULES", "")

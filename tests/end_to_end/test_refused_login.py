@@ -15,7 +15,7 @@ from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.run import rerun_tape, run_session
 from strategykit.secret import Secret
 from strategykit.sim.alor_config import AlorVenueConfig
-from strategykit.sim.server import SimulatedAlor, open_simulated_alor
+from strategykit.sim.server_alor import SimulatedAlor, open_simulated_alor
 
 RESTING = """
 import trio

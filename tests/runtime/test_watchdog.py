@@ -18,6 +18,7 @@ from strategykit.cli import main
 from strategykit.config import SIMULATED_ACCOUNT
 from strategykit.errors import StrategyBlocked
 from strategykit.net.endpoints import Endpoints
+from strategykit.net.http import token_fetcher
 from strategykit.net.venue import connect_venue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.live import LivePlan, run_live
@@ -26,7 +27,7 @@ from strategykit.runtime.watchdog import Watchdog, watched
 from strategykit.secret import Secret
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.instruments import default_instruments
-from strategykit.sim.server import open_simulated_alor
+from strategykit.sim.server_alor import open_simulated_alor
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.alor.tokens import read_refresh, refresh_request
 
@@ -156,8 +157,9 @@ def play(
         return connect_venue(
             dialect,
             Endpoints.at(url),
-            token_request=lambda: refresh_request(Secret(CONFIG.refresh_token)),
-            parse_token=read_refresh,
+            fetch_token=token_fetcher(
+                url, request=lambda: refresh_request(Secret(CONFIG.refresh_token)), parse=read_refresh
+            ),
             inbox=inbox,
             recorder=recorder,
             rng=rng,

@@ -17,7 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.instruments import default_instruments
-from strategykit.sim.server import SimulatedAlor, open_simulated_alor
+from strategykit.sim.server_alor import SimulatedAlor, open_simulated_alor
 
 REFRESH = "simulated-refresh-token"
 
