@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from heapq import heappop, heappush
 from itertools import count
@@ -20,6 +20,7 @@ from strategykit.model.events import (
     OrderUpdate,
     PositionUpdate,
     Quote,
+    Side,
     Trade,
 )
 from strategykit.model.instruments import Instrument
@@ -59,6 +60,7 @@ class SimulatedExchange:
         currency: Of the cash.
         margin_rate: Share of positions that equity must cover; 1 is no leverage.
         self_trade: Whether an account's orders may meet each other.
+        witness: Told of each trade as it happens: the trade's number, and who met whom.
         numbered_from: Added to every number of an order or trade: a venue that forgot its orders never gives a number
             again.
 
@@ -79,6 +81,7 @@ class SimulatedExchange:
         currency: str = "RUB",
         margin_rate: Decimal = Decimal(1),
         self_trade: SelfTrade = SelfTrade.ALLOWED,
+        witness: Callable[[int, Match], None] | None = None,
         numbered_from: int = 0,
     ) -> None:
         if not isfinite(actions_per_second) or actions_per_second < 0:
@@ -96,6 +99,7 @@ class SimulatedExchange:
             fees=fees,
             margin_rate=margin_rate,
         )
+        self._witness = witness
         self._expiries: list[tuple[int, int]] = []
         self._due: list[tuple[int, int, Listing]] = []
         self._listings: dict[str, Listing] = {}
@@ -171,6 +175,15 @@ class SimulatedExchange:
 
     def quote(self, symbol: str) -> Quote:
         return self._listing(symbol).quote(self.now)
+
+    def order_counts(self, symbol: str, depth: int = DEPTH) -> tuple[list[int], list[int]]:
+        """Give how many orders stand at each bid and at each offer, parallel to `book`."""
+        engine = self._listing(symbol).engine
+        return engine.counts(Side.BUY, depth), engine.counts(Side.SELL, depth)
+
+    def resting(self, symbol: str, side: Side) -> list[Order]:
+        """Give the orders in the book as they would be served."""
+        return list(self._listing(symbol).engine.resting(side))
 
     def instrument_update(self, symbol: str) -> InstrumentUpdate:
         """Give the trading status and the price limits."""
@@ -257,6 +270,8 @@ class SimulatedExchange:
         for outcome in outcomes:
             if isinstance(outcome, Match):
                 number = self._trade_number()
+                if self._witness is not None:
+                    self._witness(number, outcome)
                 told.append(listing.print_trade(outcome, number, time, self.now))
                 for order in (outcome.maker, outcome.taker):
                     if order.owner:

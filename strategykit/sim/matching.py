@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from bisect import bisect_left, insort
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -171,6 +171,17 @@ class MatchingEngine:
     def levels(self, side: Side) -> int:
         """Count the prices that have orders."""
         return len(self._halves[side].keys)
+
+    def counts(self, side: Side, levels: int) -> list[int]:
+        """Give how many orders stand at each of the best `levels` prices, as `depth` gives their lots."""
+        half = self._halves[side]
+        return [len(half.levels[key].orders) for key in half.keys[: -levels - 1 : -1]]
+
+    def resting(self, side: Side) -> Iterator[Order]:
+        """Yield the orders in the book as they would be served: by price, then by time."""
+        half = self._halves[side]
+        for key in reversed(half.keys):
+            yield from half.levels[key].orders.values()
 
     def find(self, number: int) -> Order | None:
         """Give the order if it rests or waits for its trigger."""
