@@ -8,6 +8,7 @@ from strategykit.config import VenuePlan
 from strategykit.doctor.network import Doors
 from strategykit.errors import RemoteProtocolError
 from strategykit.runtime.run import make_dialect
+from strategykit.tape.redact import Redactor
 from strategykit.venues.alor.tokens import read_refresh, refresh_request
 from strategykit.venues.dialect import HttpRequest
 
@@ -21,6 +22,8 @@ def alor_doors(venue: VenuePlan) -> Doors:
         ConfigError: The refresh token isn't where the session says.
     """
     secret = venue.secret()
+    redactor = Redactor()
+    redactor.protect(secret.reveal())
     return Doors(
         dialect=make_dialect(venue.name, exchange=venue.exchange, format=venue.format),
         endpoints=venue.endpoints,
@@ -29,6 +32,7 @@ def alor_doors(venue: VenuePlan) -> Doors:
         time_request=HttpRequest(method="GET", path="/md/v2/time"),
         parse_time=parse_time,
         now=time.time_ns,
+        redactor=redactor,
     )
 
 

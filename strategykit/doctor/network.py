@@ -17,6 +17,7 @@ from strategykit.net.http import HttpClient, token_fetcher
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.net.wire import open_wire
+from strategykit.tape.redact import Redactor
 from strategykit.venues.dialect import Dialect, HttpRequest
 
 __all__ = ["Doors", "knock"]
@@ -47,10 +48,17 @@ class Doors:
     """Reads the venue's time, nanoseconds UTC."""
     now: Callable[[], int]
     """Our time, nanoseconds UTC."""
+    redactor: Redactor = attrs.field(factory=Redactor)
+    """Knows the credential: what is found quotes what the venue said."""
 
 
 async def knock(doors: Doors) -> list[Finding]:
     """Try everything that a run will need, and give what was found. Nothing is ordered or subscribed."""
+    with doors.redactor.errors():
+        return [doors.redactor.report(finding) for finding in await _knock(doors)]
+
+
+async def _knock(doors: Doors) -> list[Finding]:
     found: list[Finding] = []
     reachable = True
     for target in _targets(doors.endpoints):
@@ -111,6 +119,7 @@ async def _fetch(doors: Doors, tls: ssl.SSLContext) -> tuple[TokenFacts | None, 
         return None, Finding("token", Verdict.FAIL, str(exc), "get a new refresh token from the broker; they expire")
     except StrategykitError as exc:
         return None, Finding("token", Verdict.FAIL, str(exc), "check venue.oauth; try again in a minute")
+    doors.redactor.protect(token.text, passing=True)
     return token, Finding("token", Verdict.OK, f"a token that lives {(token.expires - token.issued) / 60e9:.0f} min")
 
 
