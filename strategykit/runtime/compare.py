@@ -67,7 +67,7 @@ def loose_ends(run: Run) -> list[str]:
         for row in run.engine.table
         if row.state is SubscriptionState.REFUSED and ACCOUNT in row.owners
     ]
-    left = [order for order in run.gateway.orders.values() if order.is_open]
+    left = run.gateway.open_orders()
     # What is kept on purpose is accounted for, if it is known how it stands.
     kept = run.supervisor.keep_orders
     return refused + [f"{order!r} is still open or in doubt" for order in left if order.uncertain or not kept]

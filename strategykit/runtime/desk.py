@@ -190,7 +190,7 @@ class Desk:
                 self.failed(exc)
 
     def open_orders(self) -> Iterable[Order]:
-        return [order for order in self.orders if order.is_open]
+        return [order for order in self.gateway.open_orders() if order.strategy == self.name]
 
     # Scopes. Those that can end their own block say so to type checkers: the code after them is reached.
 

@@ -17,16 +17,17 @@ from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import (
     AmendOrder,
-    CancelOrder,
     CreateOrder,
     Evidence,
     OrderRequest,
     OrderState,
     TimeInForce,
 )
+from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.fill_memory import FillMemory
 from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened
-from strategykit.runtime.order import Order
+from strategykit.runtime.order import Amendment, Order
+from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import OrderEar, OrderPort
 from strategykit.runtime.requests import make_amend, make_request
 from strategykit.runtime.waking import Signal, Wakes
@@ -37,14 +38,8 @@ __all__ = ["Gateway"]
 FILLS_WITHIN: Final = 1.0
 """Seconds: fills, and the ends of orders, usually follow within milliseconds. Asked if they don't."""
 
-_TRIES: Final = 50
-"""Cancels of one order; more means that it and the venue disagree."""
-
-_CANT_GO: Final = (OrderState.INTENT, OrderState.SENT, OrderState.CANCEL_SENT)
-"""Not accepted yet as far as anybody told, or asked to go already."""
-
 _REMEMBERED: Final = 1_000
-"""Other people's orders that are shown, and contradictions that are kept."""
+"""Contradictions that are kept."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -62,10 +57,7 @@ class Gateway:
     """A nursery's ``start_soon``, for the tasks that watch over answers."""
     doubt: Callable[[float], None]
     """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
-    orders: dict[str, Order] = attrs.field(factory=dict, init=False)
-    """By client order id, in the order in which they were placed."""
-    foreign: dict[str, OrderUpdate] = attrs.field(factory=dict, init=False)
-    """Orders of the account that aren't ours, by number: shown, never touched."""
+    _table: OrderTable = attrs.field(factory=OrderTable, init=False)
     contradictions: list[str] = attrs.field(factory=list, init=False)
     """What the venue said that can't be; a line each."""
     _ears: dict[str, OrderEar] = attrs.field(factory=dict, init=False)
@@ -73,11 +65,27 @@ class Gateway:
     commands: InFlight = attrs.field(
         init=False, default=attrs.Factory(lambda self: InFlight(self.port, self.start, self._lost), takes_self=True)
     )
-    _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
+    _cancels: Cancels = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: Cancels(commands=self.commands, lane_up=lambda: self.lane_up, contradict=self.contradict),
+            takes_self=True,
+        ),
+    )
     _fills: FillMemory = attrs.field(factory=FillMemory, init=False)
     lane_up: bool = attrs.field(default=False, init=False)
     lane: Signal = attrs.field(init=False, default=attrs.Factory(lambda self: Signal(self.wakes), takes_self=True))
     """Notified when the command lane opens or ends."""
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """By client order id, in the order in which they were placed."""
+        return self._table.orders
+
+    @property
+    def foreign(self) -> Mapping[str, OrderUpdate]:
+        """Orders of the account that aren't ours, by number: shown, never touched."""
+        return self._table.foreign
 
     def listen(self, strategy: str, ear: OrderEar) -> None:
         """Tell `ear` of everything that happens to the orders of `strategy`."""
@@ -117,7 +125,7 @@ class Gateway:
         )
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._tell, self.now())
-        self.orders[request.client_order_id] = order
+        self._table.add(order)
         try:
             left = self.commands.send(order, CreateOrder(guid=request.client_order_id, request=request))
         except LocalProtocolError as exc:
@@ -131,10 +139,7 @@ class Gateway:
 
     def cancel_nowait(self, order: Order) -> None:
         """Withdraw `order`; while the lane is down or its number unknown, as soon as that changes."""
-        if not order.is_open or order.state is OrderState.CANCEL_SENT:
-            return
-        order.cancel_wanted = True
-        self._cancel_if_wanted(order)
+        self._cancels.ask(order)
 
     def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None:
         """Replace limit, or the lots that are still to be filled.
@@ -142,11 +147,11 @@ class Gateway:
         Raises:
             OrderRefused: It can't be amended now: ended, in doubt, or another amend is on its way.
         """
-        known, guid = self.instrument(order.instrument), self._guid(order, "a")
-        amend = make_amend(order, guid, known, limit=limit, quantity=quantity)
+        known = self.instrument(order.instrument)
+        amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity)
         if not self.commands.send(order, amend):
             raise OrderRefused(f"{order.client_order_id}: the command lane is down; the amend wasn't sent")
-        order.amending = amend.request
+        order.amending = Amendment(amend.request, sets_quantity=quantity is not None)
 
     # What the wires say
 
@@ -159,10 +164,10 @@ class Gateway:
             for order in self.doubtful():
                 order.wire_ended(self.now())
             return
-        if any(order.is_open for order in self.orders.values()):
+        if standing := self.open_orders():
             self.doubt(0.0)
-        for order in list(self.orders.values()):  # Handlers may place more.
-            self._cancel_if_wanted(order)
+        for order in standing:
+            self._cancels.if_wanted(order)
 
     def replied(self, reply: Reply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
@@ -190,23 +195,23 @@ class Gateway:
 
     def updated(self, update: OrderUpdate) -> bool:
         """Fold in what the venue says of one order; False if it isn't ours."""
-        order = self._find(update.client_order_id, update.venue_order_id)
+        order = self._table.find(update.client_order_id, update.venue_order_id)
         if order is None:
             # It may yet turn out to be ours, once a reply names its number.
-            self.foreign[update.venue_order_id] = update
-            if len(self.foreign) > _REMEMBERED:
-                del self.foreign[next(iter(self.foreign))]
+            self._table.keep_foreign(update)
             return False
         number = update.venue_order_id
-        self._by_number[number] = order
+        self._table.number(order, number)
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
         if not tells_of_stop:
             order.note_count(update)  # A stop itself has no fills: what it turned into has them.
+            self._table.follow(order)
         elif not is_stop:
             order.leave_behind(number)  # The stop that it was is told of after it has fired.
         if number in order.past:
             # From before an amend, or of the stop that it was: that end is a change.
             self._await_fills(order)
+            self._cancels.excess(order)
         elif is_stop and tells_of_stop and update.status is OrderStatus.FILLED:
             # It fired: what became of it is told under the number of the order it turned into.
             self._learn(order, Evidence.ACCEPTED)
@@ -218,7 +223,7 @@ class Gateway:
         """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
         if self._fills.counted(fill):
             return True
-        order = self._find(fill.client_order_id, fill.venue_order_id)
+        order = self._table.find(fill.client_order_id, fill.venue_order_id)
         if order is None:
             self._fills.keep(fill)
             return False
@@ -227,15 +232,17 @@ class Gateway:
         if self._fills.counted(fill):  # It had been kept until somebody knew the number.
             return True
         order.add(fill)
+        self._table.follow(order)
         ear = self._ears.get(order.strategy)
         if ear is not None:
             ear.order_filled(order, fill)
         self._fills.count(fill)
-        if order.state is OrderState.REJECTED or order.filled_quantity > order.quantity:
+        if order.state is OrderState.REJECTED or order.remaining < 0:
             self.contradict(f"{order!r}: that is too much")
-        self._learn(order, Evidence.ALL_FILLED if order.remaining <= 0 else Evidence.PART_FILLED)
+        self._learn(order, Evidence.ALL_FILLED if order.all_filled else Evidence.PART_FILLED)
         self._settle_ending(order)
-        self._cancel_if_wanted(order)
+        self._cancels.excess(order)
+        self._cancels.if_wanted(order)
         return True
 
     def _follow(self, order: Order, number: str, *, plain: bool) -> bool:
@@ -255,9 +262,14 @@ class Gateway:
 
     def doubtful(self) -> list[Order]:
         """Give the orders that the venue has to be asked about."""
-        return [order for order in self.orders.values() if order.uncertain]
+        return self._table.doubtful()
+
+    def open_orders(self) -> list[Order]:
+        """Give the orders that can still be filled, as far as is known."""
+        return self._table.open()
 
     def _tell(self, order: Order) -> None:
+        self._table.follow(order)
         ear = self._ears.get(order.strategy)
         if ear is not None:
             ear.order_changed(order)
@@ -270,7 +282,7 @@ class Gateway:
     def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order
         order.lost_at = self.now()
-        if order.amending is not None and order.amending is pending.command.request:
+        if order.amending is not None and order.amending.request is pending.command.request:
             order.amend_lost_at = self.now()
         if order.is_open:
             order.learn(Evidence.ANSWER_LOST, reason)
@@ -285,7 +297,7 @@ class Gateway:
                 order.leave_behind(number)  # A stop that had fired before this reply came.
             if order.state in (OrderState.SENT, OrderState.UNKNOWN):
                 order.learn(Evidence.ACCEPTED)
-            self._cancel_if_wanted(order)
+            self._cancels.if_wanted(order)
         elif order.state in (OrderState.SENT, OrderState.UNKNOWN):
             order.learn(Evidence.REFUSED, words)
         else:
@@ -294,7 +306,7 @@ class Gateway:
 
     def _amended(self, order: Order, wanted: OrderRequest, reply: Reply, words: str) -> None:
         # The order's stream may have told before the reply, and the next amend may be on its way by now.
-        current = order.amending is wanted
+        current = order.amending is not None and order.amending.request is wanted
         words = f"{order.client_order_id}: {words}"
         if reply.ok and current:
             self._renumber(order, reply.venue_order_id or order.venue_order_id or "")
@@ -307,27 +319,25 @@ class Gateway:
         """The order stands as it was; if it ended meanwhile, that wasn't the amend's doing."""
         order.stop_amending(refusal)
         self._settle_ending(order)
-        self._cancel_if_wanted(order)
+        self._cancels.excess(order)
+        self._cancels.if_wanted(order)
 
     def _renumber(self, order: Order, number: str) -> None:
         order.renumber(number)
         self._number(order, number)
+        self._cancels.excess(order)
         self._tell(order)
         order.changed.notify()
-        self._cancel_if_wanted(order)
+        self._cancels.if_wanted(order)
 
     def _number(self, order: Order, number: str) -> None:
         order.take_number(number)
-        self._by_number[number] = order
+        self._table.number(order, number)
         for fill in self._fills.take(number):
             self.filled(fill)
-        told = self.foreign.pop(number, None)
+        told = self._table.foreign.pop(number, None)
         if told is not None:
             self.updated(told)
-
-    def _find(self, client_order_id: str | None, number: str) -> Order | None:
-        order = None if client_order_id is None else self.orders.get(client_order_id)
-        return order or self._by_number.get(number)
 
     def _fold(self, order: Order, update: OrderUpdate) -> None:
         order.reason = update.reason or order.reason
@@ -341,12 +351,12 @@ class Gateway:
             self.contradict(
                 f"{order.client_order_id}: works as {update.venue_order_id}, though the venue didn't have it"
             )
-            self._cancel(order, update.venue_order_id)
+            self._cancels.send(order, update.venue_order_id)
             return
         self._learn(order, Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED)
         self._await_fills(order)
         order.shown_working()
-        self._cancel_if_wanted(order)
+        self._cancels.if_wanted(order)
 
     def _settle_ending(self, order: Order) -> None:
         """End the order once every fill that the venue counts has been told; until then it waits for them."""
@@ -356,7 +366,7 @@ class Gateway:
         if evidence is None:
             self._await_fills(order)
         elif order.is_open:
-            if evidence is Evidence.ALL_FILLED and order.remaining > 0:
+            if evidence is Evidence.ALL_FILLED and not order.all_filled:
                 self.contradict(
                     f"{order.client_order_id}: filled, with {order.filled_quantity} of {order.quantity} lots"
                 )
@@ -376,23 +386,3 @@ class Gateway:
     def contradict(self, line: str) -> None:
         self.contradictions.append(line)
         del self.contradictions[:-_REMEMBERED]
-
-    def _cancel_if_wanted(self, order: Order) -> None:
-        """Withdraw it if it is to go, and if that can be asked for now."""
-        busy = order.state in _CANT_GO or order.amending is not None or order.ending is not None or not self.lane_up
-        if order.cancel_wanted and order.is_open and order.venue_order_id is not None and not busy:
-            self._cancel(order, order.venue_order_id)
-
-    def _cancel(self, order: Order, number: str) -> None:
-        if order.cancels == _TRIES:
-            order.cancel_wanted = False
-            self.contradict(f"{order.client_order_id}: gave up cancelling after {_TRIES} tries")
-            return
-        guid = self._guid(order, "c")
-        if self.commands.send(order, CancelOrder(guid=guid, venue_order_id=number, request=order.request)):
-            order.cancels += 1
-            order.learn(Evidence.CANCEL_LEFT)
-
-    def _guid(self, order: Order, verb: str) -> str:
-        self._counts[order.client_order_id] = number = self._counts.get(order.client_order_id, 0) + 1
-        return f"{order.client_order_id}-{verb}{number}"

@@ -13,7 +13,7 @@ from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import Evidence, OrderRequest, OrderState, OrderType, next_state
 from strategykit.runtime.waking import Signal
 
-__all__ = ["Order", "OrderKeeper"]
+__all__ = ["Amendment", "Order", "OrderKeeper"]
 
 
 _ENDS: Final = {
@@ -29,6 +29,15 @@ class OrderKeeper(Protocol):
 
     def cancel_nowait(self, order: Order) -> None: ...
     def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None: ...
+
+
+@attrs.frozen(eq=False)
+class Amendment:
+    """A change that is on its way to the venue."""
+
+    request: OrderRequest
+    sets_quantity: bool
+    """Whether the strategy named the lots that are to be open from then on."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -48,6 +57,8 @@ class Order:
     venue_order_id: str | None = attrs.field(default=None, init=False)
     """The number it has now; an amend may change it."""
     fills_seen: list[Fill] = attrs.field(factory=list, init=False)
+    filled_quantity: Decimal = attrs.field(default=Decimal(0), init=False)
+    """Lots filled so far, under all its numbers."""
     filled_by_number: dict[str, Decimal] = attrs.field(factory=dict, init=False)
     """Lots filled under each number that the order has had."""
     reason: str = attrs.field(default="", init=False)
@@ -57,11 +68,13 @@ class Order:
     cancel_wanted: bool = attrs.field(default=False, init=False)
     cancels: int = attrs.field(default=0, init=False)
     """Cancels that were sent."""
-    amending: OrderRequest | None = attrs.field(default=None, init=False)
+    amending: Amendment | None = attrs.field(default=None, init=False)
     """What it is being amended to."""
     amend_lost_at: int | None = attrs.field(default=None, init=False)
     """When the answer to the amend was lost: it took effect or it didn't, and the venue's list tells."""
     amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
+    _commands: int = attrs.field(default=0, init=False)
+    """Commands that were named after it."""
     ending: Evidence | None = attrs.field(default=None, init=False)
     """The venue says that it ended so; fills are still to come."""
     counted: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -70,6 +83,18 @@ class Order:
     """Whether it ended because the venue didn't have it."""
     past: dict[str, None] = attrs.field(factory=dict, init=False)
     """Numbers that it had before an amend, or as a stop: what the venue says of their ends ends nothing."""
+    _asked: Decimal = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.request.quantity, takes_self=True)
+    )
+    """Lots that the strategy asked for when it last named a quantity."""
+    _before: Decimal = attrs.field(default=Decimal(0), init=False)
+    """Lots that don't count towards these: filled under numbers from before."""
+    _towards: set[str] = attrs.field(factory=set, init=False)
+    """Numbers, from before amends of the limit alone, whose fills count towards them."""
+    _known: Decimal = attrs.field(default=Decimal(0), init=False)
+    """Lots filled under `_towards`: told as fills or counted by the venue, whichever is more."""
+    _untold: set[str] = attrs.field(factory=set, init=False)
+    """Numbers under which the venue counts more fills than it has told."""
 
     def __repr__(self) -> str:
         r = self.request
@@ -92,23 +117,32 @@ class Order:
         return self.request.instrument
 
     @property
-    def carried(self) -> Decimal:
-        """Lots that were filled under numbers from before the last amend, however late that was told."""
-        return sum((self.filled_by_number[number] for number in self.past), Decimal(0))
-
-    @property
     def quantity(self) -> Decimal:
-        """Lots in all, those filled before an amend included."""
-        return self.carried + self.request.quantity
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """Lots filled so far, under all its numbers."""
-        return sum(self.filled_by_number.values(), Decimal(0))
+        """Lots that were asked for in all, those filled before an amend that named a quantity included."""
+        return self._before + self._asked
 
     @property
     def remaining(self) -> Decimal:
+        """Lots that are still to be filled. Below 0: more was filled than asked for."""
         return self.quantity - self.filled_quantity
+
+    @property
+    def working_quantity(self) -> Decimal:
+        """Lots that the venue can still fill under its present number, by the fills told or counted."""
+        return self.request.quantity - self._filled_under(self.venue_order_id or "")
+
+    @property
+    def all_filled(self) -> bool:
+        """Whether nothing is left under its present number, by the fills told."""
+        return self.filled_by_number.get(self.venue_order_id or "", Decimal(0)) >= self.request.quantity
+
+    @property
+    def excess(self) -> Decimal:
+        """Lots by which what was filled and what works are together more than what was asked for.
+
+        An amend of the limit asks the venue for the lots that remained; fills on their way then come on top.
+        """
+        return max(Decimal(0), self._known + self.request.quantity - self._asked)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -126,7 +160,7 @@ class Order:
     @property
     def fills_missing(self) -> bool:
         """Whether the venue counts more fills than it has told."""
-        return any(self.filled_by_number.get(number, Decimal(0)) < lots for number, lots in self.counted.items())
+        return bool(self._untold)
 
     @property
     def uncertain(self) -> bool:
@@ -134,6 +168,11 @@ class Order:
         open_ends = (self.ending, self.lost_at, self.amend_lost_at)
         doubtful = self.state.doubtful or any(end is not None for end in open_ends)
         return self.fills_missing or (self.is_open and doubtful)
+
+    def next_guid(self, verb: str) -> str:
+        """Name the next command about it. For the gateway."""
+        self._commands += 1
+        return f"{self.client_order_id}-{verb}{self._commands}"
 
     def learn(self, evidence: Evidence, reason: str = "") -> None:
         """Fold what happened into the state. For the gateway.
@@ -166,9 +205,20 @@ class Order:
 
     def add(self, fill: Fill) -> None:
         """Count a fill. For the gateway, which sees to it that none counts twice."""
-        number = fill.venue_order_id
+        number, known = fill.venue_order_id, self._filled_under(fill.venue_order_id)
         self.filled_by_number[number] = self.filled_by_number.get(number, Decimal(0)) + fill.quantity
+        self.filled_quantity += fill.quantity
         self.fills_seen.append(fill)
+        if number in self._towards:
+            self._known += self._filled_under(number) - known
+        elif number in self.past:
+            self._before += fill.quantity
+        if self.filled_by_number[number] >= self.counted.get(number, Decimal(0)):
+            self._untold.discard(number)
+
+    def _filled_under(self, number: str) -> Decimal:
+        """Lots filled under `number`: told as fills, or counted by the venue if that is more."""
+        return max(self.filled_by_number.get(number, Decimal(0)), self.counted.get(number, Decimal(0)))
 
     def renumber(self, number: str) -> None:
         """An amend took effect: it goes on under `number`, with what was filled before carried over. For the gateway.
@@ -178,8 +228,16 @@ class Order:
         """
         if self.amending is None:
             raise LocalProtocolError(f"{self.client_order_id} isn't being amended")
-        self.request, self.amending, self.amend_lost_at, self.ending = self.amending, None, None, None
+        amendment, self.amending, self.amend_lost_at, self.ending = self.amending, None, None, None
+        self.request, old = amendment.request, self.venue_order_id
         self._leave_number(number)
+        if amendment.sets_quantity:
+            self._asked, self._known = self.request.quantity, Decimal(0)
+            self._before = self.filled_quantity - self.filled_by_number[number]
+            self._towards.clear()
+        elif old is not None and old != number:
+            self._towards.add(old)
+            self._known += self._filled_under(old)
 
     def stop_amending(self, refusal: OrderRefused) -> None:
         """The amend didn't take effect. For the gateway."""
@@ -205,8 +263,12 @@ class Order:
 
     def note_count(self, update: OrderUpdate) -> None:
         """The venue says how much of it was filled; it doesn't become less. For the gateway."""
-        number = update.venue_order_id
+        number, known = update.venue_order_id, self._filled_under(update.venue_order_id)
         self.counted[number] = max(self.counted.get(number, Decimal(0)), update.filled)
+        if number in self._towards:
+            self._known += self._filled_under(number) - known
+        if self.filled_by_number.get(number, Decimal(0)) < self.counted[number]:
+            self._untold.add(number)
 
     def note_end(self, update: OrderUpdate) -> None:
         """The venue says that it ended; `take_end` tells when that may be believed. For the gateway."""
@@ -238,7 +300,8 @@ class Order:
             OrderEnded: It ended with less.
         """
         await self.changed.until(lambda: self.state.terminal)
-        if self.state is not OrderState.FILLED:
+        # Cancelled for its `excess`, it may have got all that was asked for.
+        if self.state is not OrderState.FILLED and self.remaining > 0:
             raise OrderEnded(
                 f"{self.client_order_id} ended {self.state.value} with {self.filled_quantity} "
                 f"of {self.quantity} lots filled" + (f": {self.reason}" if self.reason else "")
@@ -269,6 +332,11 @@ class Order:
 
     async def amend(self, *, limit: Decimal | float | None = None, quantity: Decimal | int | None = None) -> OrderState:
         """Change limit or remaining quantity and wait for the answer; gives the state, which may be FILLED.
+
+        Args:
+            limit: The new limit. With it alone, what was asked for in all stays: if fills that were on their way
+                would make it more, the rest of the order is cancelled.
+            quantity: Lots that are to be open from then on, besides all that was filled until it took effect.
 
         Raises:
             OrderRefused: The venue said no; the order stands as it was.

@@ -94,9 +94,11 @@ def make_amend(
         raise OrderRefused(f"{order.client_order_id} can't be amended while {doing}")
     request = order.request
     price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
-    lots = order.remaining if quantity is None else quantity
+    lots = order.working_quantity - order.excess if quantity is None else quantity
     if not lots.is_finite() or lots != lots.to_integral_value():
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; give a whole number")
+    if lots <= 0 and quantity is None:
+        raise OrderRefused(f"{order.client_order_id} can't be amended: the venue counts all of it as filled")
     if lots <= 0:
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
     wanted = attrs.evolve(request, price=price, quantity=lots)

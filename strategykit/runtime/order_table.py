@@ -1,0 +1,62 @@
+"""All orders of a run: which is meant, and which of them still need looking after."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from strategykit.model.events import OrderUpdate
+from strategykit.runtime.order import Order
+
+__all__ = ["OrderTable"]
+
+_FOREIGN: Final = 1_000
+"""Other people's orders that are shown; the oldest are forgotten first."""
+
+
+@attrs.define(eq=False)
+class OrderTable:
+    """Orders by every name that they have. What is done at each event costs nothing for those that are over."""
+
+    orders: dict[str, Order] = attrs.field(factory=dict, init=False)
+    """By client order id, in the order in which they were placed; those that have ended stay, as late news of them may
+    come, and the report tells of them."""
+    foreign: dict[str, OrderUpdate] = attrs.field(factory=dict, init=False)
+    """Orders of the account that aren't ours, by number."""
+    _unsettled: dict[str, Order] = attrs.field(factory=dict, init=False)
+    """Those of `orders` that are open, or that the venue counts more fills for than it has told."""
+    _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
+
+    def add(self, order: Order) -> None:
+        self.orders[order.client_order_id] = order
+        self.follow(order)
+
+    def follow(self, order: Order) -> None:
+        """Something happened to `order`: see whether it still needs looking after."""
+        if order.is_open or order.fills_missing:
+            self._unsettled[order.client_order_id] = order
+        else:
+            self._unsettled.pop(order.client_order_id, None)
+
+    def number(self, order: Order, number: str) -> None:
+        """Know `order` by a number of the venue's, too."""
+        self._by_number[number] = order
+
+    def find(self, client_order_id: str | None, number: str) -> Order | None:
+        order = None if client_order_id is None else self.orders.get(client_order_id)
+        return order or self._by_number.get(number)
+
+    def open(self) -> list[Order]:
+        """Give those that can still be filled, as far as is known."""
+        return [order for order in self._unsettled.values() if order.is_open]
+
+    def doubtful(self) -> list[Order]:
+        """Give those that the venue has to be asked about."""
+        return [order for order in self._unsettled.values() if order.uncertain]
+
+    def keep_foreign(self, update: OrderUpdate) -> None:
+        """Keep what is told of an order that isn't ours, or not known to be."""
+        self.foreign[update.venue_order_id] = update
+        if len(self.foreign) > _FOREIGN:
+            del self.foreign[next(iter(self.foreign))]
