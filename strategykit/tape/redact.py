@@ -129,6 +129,8 @@ class Redactor:
                 self._error(inner, seen)
         else:
             error.args = tuple(self.words(arg) if isinstance(arg, str) else arg for arg in error.args)
+        if isinstance(error, OSError) and error.strerror:  # It shows this and not its arguments.
+            error.strerror = self.words(error.strerror)
         if notes := getattr(error, "__notes__", None):
             notes[:] = map(self.words, notes)
         self._error(error.__cause__, seen)

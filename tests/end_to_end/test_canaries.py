@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -40,8 +41,17 @@ class Places:
         body = {"fault": "garbage", "lane": "all", "frame": frame}
         httpx.post(f"{self.venue}/sim/faults", json=body, timeout=5).raise_for_status()
 
-    def orders(self) -> int:
-        return len(httpx.get(f"{self.venue}/sim/orders", timeout=5).json()["orders"])
+    def commands(self) -> Counter[str]:
+        """Say how many order commands came of each run."""
+        told = httpx.get(f"{self.venue}/sim/orders", timeout=5).json()["commands"]
+        return Counter(row["client_order_id"][:8] for row in told)
+
+
+def wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < deadline, "not within 20 s"
+        time.sleep(0.05)
 
 
 class Quiet(BaseHTTPRequestHandler):
@@ -65,14 +75,16 @@ class Parrot(Quiet):
 
 
 class Clerk(Quiet):
-    """A token service that asks the venue's own, and remembers what it gives out."""
+    """A token service that asks the venue's own, once: all get the same token, because all hear what is repeated."""
 
     server: ClerkServer
 
     def do_POST(self) -> None:
-        body = httpx.post(f"{self.server.venue}/refresh", content=self.asked(), timeout=5).content
-        self.server.tokens.append(json.loads(body)["AccessToken"])
-        self.answer(200, body)
+        tokens, body = self.server.tokens, self.asked()
+        if not tokens:
+            got = httpx.post(f"{self.server.venue}/refresh", content=body, timeout=5)
+            tokens.append(got.json()["AccessToken"])
+        self.answer(200, json.dumps({"AccessToken": tokens[0]}).encode())
 
 
 class ClerkServer(HTTPServer):
@@ -164,22 +176,24 @@ def test_a_run_shows_no_secret_that_its_venue_repeats(places: Places, start: Any
         "--instrument",
         "SBER",
     ]
-    run += ["--refresh", "0.2", "--for", "4s", "--debug"]
+    run += ["--refresh", "0.2", "--debug"]
     programs = [
         start(*run, "--tape", "json", "--json"),
         start(*run, "--tape", "table", "--orders"),
         start(*run, "--no-tape", "--json"),
     ]
-    deadline = time.monotonic() + 20
-    while places.orders() < 3:
-        assert time.monotonic() < deadline, "no orders within 20 s"
-        time.sleep(0.05)
-    for secret in [CANARY, *dict.fromkeys(places.tokens)]:
+    wait(lambda: len(places.commands()) == len(programs))
+    for secret in [CANARY, *places.tokens]:
         places.echo(f"what is this? {secret}")
         places.echo("-" * (200 - len(secret) // 2) + secret)  # Messages quote the first 200 characters.
         places.echo(json.dumps({"requestGuid": "unasked", "httpCode": 400, "message": f"{secret} is wrong"}))
         places.echo(json.dumps({"data": {"comment": secret, "price": "high"}, "guid": "unasked"}))
 
+    before = places.commands()
+    # Answers to commands come behind what was repeated on their wire, and the next command behind an answer.
+    wait(lambda: all(count >= before[run] + 3 for run, count in places.commands().items()))
+    for program in programs:
+        program.signal()
     for program in programs:
         program.wait(30)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -111,3 +112,61 @@ def test_a_secret_of_digits_leaves_numbers_alone_and_json_whole(make: Make, tmp_
 def test_an_empty_secret_is_a_mistake() -> None:
     with pytest.raises(LocalProtocolError, match="empty"):
         Redactor().protect("")
+
+
+def test_words_show_no_beginning_of_a_secret_either() -> None:
+    """Messages quote the first characters of a frame, and a secret may be cut by that."""
+    redactor = Redactor()
+    redactor.protect(PLAIN)
+    redactor.protect("short")
+    assert redactor.words(f"a {PLAIN} b {PLAIN[:15]}… and {PLAIN[:13]}') short") == "a *** b ***… and ***') ***"
+    assert redactor.words(f"{PLAIN[:11]} {PLAIN[:-1]}") == f"{PLAIN[:11]} ***"
+    assert redactor.words(repr(f"it's {PLAIN[:14]}")) == '"it\'s ***"'
+
+
+def test_quoted_secrets_are_found() -> None:
+    redactor = Redactor()
+    redactor.protect(ODD)
+    assert redactor.words(f"sent {ODD!r}") == "sent '***'"
+    assert redactor.words(f"sent {json.dumps(ODD)!r}") == "sent '\"***\"'"
+
+
+@attrs.frozen
+class Report:
+    words: str
+    rows: tuple[object, ...]
+    names: dict[str, list[str]]
+    number: int = 7
+
+
+def test_reports_are_redacted_however_deep() -> None:
+    redactor = Redactor()
+    redactor.protect(PLAIN)
+    inner = Report(PLAIN, (), {})
+    assert redactor.report(Report("fine", (inner, PLAIN, None), {PLAIN: [f"x{PLAIN}"]})) == Report(
+        "fine", (Report("***", (), {}), "***", None), {"***": ["x***"]}
+    )
+
+
+def fail() -> None:
+    try:
+        raise KeyError(PLAIN, 5)
+    except KeyError as exc:
+        cause = ValueError(f"no {PLAIN}")
+        cause.add_note(f"on {PLAIN}")
+        cause.__cause__ = exc
+        cause.__context__ = cause
+        raise ExceptionGroup("all", [cause, OSError(2, f"none {PLAIN[:14]}")]) from exc
+
+
+def test_no_traceback_shows_a_secret() -> None:
+    redactor = Redactor()
+    redactor.protect(PLAIN)
+    with pytest.raises(ExceptionGroup) as caught, redactor.errors():
+        fail()
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "KeyError: ('***', 5)" in shown
+    assert "no ***" in shown
+    assert "on ***" in shown
+    assert "canary-" not in shown
