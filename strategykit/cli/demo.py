@@ -11,6 +11,7 @@ from strategykit.cli._launch import launch_demo
 from strategykit.cli._report import run_as_json, show_run
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
 from strategykit.cli._session import check_seed
+from strategykit.cli.replay import rerun_in_words
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 
@@ -57,13 +58,19 @@ def _demo(
                 "problems": list(report.problems),
                 "venue_orders": report.venue_orders,
                 "run": run_as_json(report.run),
-                "rerun": {"ok": report.rerun.ok, "equal": report.rerun.equal, "recorded": report.rerun.recorded},
+                "rerun": {
+                    "ok": report.rerun.ok,
+                    "equal": report.rerun.equal,
+                    "recorded": report.rerun.recorded,
+                    "digest_equal": report.rerun.digest_equal,
+                },
             }
         )
     else:
         show_run(report.run, orders=orders)
         print_line(f"orders in the venue's own log: {report.venue_orders}")
-        print_line(f"re-run: {report.rerun.equal} of {report.rerun.recorded} outgoing order commands equal")
+        for line in rerun_in_words(report.rerun):
+            print_line(line)
     for line in report.problems:
         tell(line)
     return OK if report.ok else FAILURE

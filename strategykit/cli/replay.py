@@ -21,7 +21,7 @@ from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 from strategykit.runtime.rerun import CommandDifference, RerunReport
 
-__all__ = ["print_rerun", "register"]
+__all__ = ["print_rerun", "register", "rerun_in_words"]
 
 _EXAMPLES: Final = """\
 Examples:
@@ -107,7 +107,8 @@ def _money(flag: str, text: str) -> Decimal:
 def print_rerun(report: RerunReport, *, json: bool, orders: bool = False) -> int:
     """Print how a re-run compares, and give the exit code."""
     if json:
-        print_json({**attrs.asdict(report, recurse=True), "ok": report.ok, "run": run_as_json(report.run)})
+        facts = {"ok": report.ok, "digest_equal": report.digest_equal, "run": run_as_json(report.run)}
+        print_json({**attrs.asdict(report, recurse=True), **facts})
         return OK if report.ok else FAILURE
     show_run(report.run, orders=orders)
     print_table(
@@ -117,8 +118,24 @@ def print_rerun(report: RerunReport, *, json: bool, orders: bool = False) -> int
     )
     if report.cut:
         print_line("the tape ends before its run did; what the strategies do beyond its end isn't compared")
-    print_line(f"re-run: {report.equal} of {report.recorded} outgoing order commands equal")
+    for line in rerun_in_words(report):
+        print_line(line)
     return OK if report.ok else FAILURE
+
+
+def rerun_in_words(report: RerunReport) -> list[str]:
+    """Say how a re-run compares, in two lines."""
+    commands = f"re-run: {report.equal} of {report.recorded} outgoing order commands equal"
+    match report.digest_equal:
+        case True:
+            digest = "re-run: digest equal"
+        case False:
+            digest = (
+                f"re-run: digest differs, events, orders or fills came out otherwise: recorded {report.recorded_digest}"
+            )
+        case None:
+            digest = "re-run: no digest of this version on the tape to compare with"
+    return [digest, commands]
 
 
 def _row(difference: CommandDifference) -> tuple[object, ...]:

@@ -193,4 +193,6 @@ def _check(result: RunReport, again: RerunReport) -> list[str]:
         problems.append("no order was placed")
     if again.differences:
         problems.append(f"the re-run differs in {len(again.differences)} of {again.recorded} order commands")
+    if again.digest_equal is not True:
+        problems.append("the re-run's events, orders and fills have another digest than the run's")
     return problems

@@ -46,6 +46,8 @@ class Contents:
     """The last record of any kind."""
     ended: bool
     """Whether the run came to its end; False for one that was killed, or whose recording stopped."""
+    digest: str | None = None
+    """Over its events, orders and fills, as it said at its end."""
 
 
 def scan(tape: Tape) -> Contents:
@@ -59,7 +61,7 @@ def scan(tape: Tape) -> Contents:
     answers: list[tuple[Ask, int, bytes]] = []
     commands: list[Mapping[str, Any]] = []
     first: int | None = None
-    ended = False
+    ended, digest = False, None
     last = tape.header.clock_origin
     for record in tape:
         last = max(last, record.time)
@@ -76,9 +78,10 @@ def scan(tape: Tape) -> Contents:
         elif record.kind is Kind.COMMAND:
             commands.append(record.facts())
         elif record.kind is Kind.SUMMARY:
-            ended = True
+            ended, said = True, record.facts().get("digest")
+            digest = said if isinstance(said, str) else None
     first = tape.header.clock_origin if first is None else first
-    return Contents(tuple(rows), tuple(answers), tuple(commands), first, last, ended)
+    return Contents(tuple(rows), tuple(answers), tuple(commands), first, last, ended, digest)
 
 
 def _structure(converter: Any, value: object, kind: Any, record: Record) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import attrs
@@ -69,10 +70,18 @@ class RerunReport:
     run: RunReport
     cut: bool = False
     """Whether the tape ends before its run did; what the strategies do beyond its end isn't compared."""
+    recorded_digest: str | None = None
+    """Of the recorded run, as `RunReport.digest`; None where the tape has none to compare with: its run didn't come to
+    its end, or another version of strategykit wrote it, whose events may have had other fields."""
+
+    @property
+    def digest_equal(self) -> bool | None:
+        """Whether events, orders and fills were the same, all of them; None if that can't be said."""
+        return None if self.recorded_digest is None else self.recorded_digest == self.run.digest
 
     @property
     def ok(self) -> bool:
-        return not self.differences
+        return not self.differences and self.digest_equal is not False
 
 
 class _Comparison:
@@ -218,4 +227,5 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
         differences=tuple(comparison.differences),
         run=result,
         cut=not contents.ended,
+        recorded_digest=contents.digest if header.strategykit_version == version("strategykit") else None,
     )

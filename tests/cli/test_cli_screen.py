@@ -273,6 +273,26 @@ def test_a_rerun_says_how_many_commands_were_equal(capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out)["equal"] == 0
 
 
+def test_a_rerun_says_whether_all_else_was_equal_too(capsys: pytest.CaptureFixture[str]) -> None:
+    run = report(strategy())
+    equal = RerunReport(recorded=3, equal=3, differences=(), run=run, recorded_digest=run.digest)
+    differs = attrs.evolve(equal, recorded_digest="another")
+    unknown = attrs.evolve(equal, recorded_digest=None)
+
+    assert print_rerun(equal, json=False) == 0
+    assert "re-run: digest equal\n" in capsys.readouterr().out
+    assert print_rerun(differs, json=False) == 1
+    assert "re-run: digest differs, events, orders or fills came out otherwise: recorded another\n" in (
+        capsys.readouterr().out
+    )
+    assert print_rerun(unknown, json=False) == 0
+    assert "re-run: no digest of this version on the tape to compare with\n" in capsys.readouterr().out
+    for rerun, same in ((equal, True), (differs, False), (unknown, None)):
+        assert print_rerun(rerun, json=True) == (1 if same is False else 0)
+        facts = json.loads(capsys.readouterr().out)
+        assert (facts["digest_equal"], facts["recorded_digest"]) == (same, rerun.recorded_digest)
+
+
 def test_differences_say_what_each_command_was_and_where_they_part(capsys: pytest.CaptureFixture[str]) -> None:
     request = {"side": "buy", "quantity": "1", "instrument": "SBER", "price": "304.5", "type": "limit", "board": "TQBR"}
     one = {"command": {"type": "CreateOrder", "guid": "g-1", "request": request}}
