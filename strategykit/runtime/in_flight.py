@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -36,35 +37,52 @@ class Pending:
 
     order: Order
     command: Command
-    answered: trio.Event = attrs.field(factory=trio.Event)
+    within: float
+    """Seconds that its answer may take."""
+    deadline: float | None = None
+    """By Trio's clock; None until the watcher has begun."""
 
 
 @attrs.define(eq=False)
 class InFlight:
-    """Sees to it that every command is answered, or known to be unanswered."""
+    """Sees to it that every command is answered, or known to be unanswered.
+
+    One task watches over all of them: it sleeps until the earliest deadline, and until for ever while nothing waits, so
+    that an answer wakes nobody.
+    """
 
     port: OrderPort
     start: Callable[..., None]
-    """A nursery's ``start_soon``, for the tasks that watch over answers."""
+    """A nursery's ``start_soon``, for the task that watches over answers; it ends by cancellation alone."""
     lost: Callable[[Pending, str], None]
     """Called with a command whose answer won't come, and the reason."""
     reply_within: float = REPLY_WITHIN
     """Seconds for an answer to what is sent from now on."""
     _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
+    """By guid, in the order in which they were sent."""
+    _watching: bool = attrs.field(default=False, init=False)
+    _sleep: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """What the watcher sleeps in, until the earliest deadline at the latest; None before it has begun."""
 
     def send(self, order: Order, command: Command) -> bool:
         """Send at once; False if nothing can have left."""
         if not self.port.command(order.strategy, command):
             return False
-        pending = self._pending[command.guid] = Pending(order, command)
-        self.start(self._watch, pending)
+        pending = self._pending[command.guid] = Pending(order, command, self.reply_within)
+        if self._sleep is not None:
+            pending.deadline = trio.current_time() + pending.within
+            self._sleep.deadline = min(self._sleep.deadline, pending.deadline)
+        elif not self._watching:
+            self._watching = True
+            self.start(self._watch)
         return True
 
     def take(self, guid: str) -> Pending | None:
         """The answer to `guid` has come: give what it answers, once; None if nothing waits for it."""
         pending = self._pending.pop(guid, None)
-        if pending is not None:
-            pending.answered.set()
+        if pending is not None and not self._pending and self._sleep is not None:
+            # While others wait, the watcher may wake too early and look again: cheaper than a search at each answer.
+            self._sleep.deadline = math.inf
         return pending
 
     def lose_all(self, reason: str) -> None:
@@ -77,11 +95,17 @@ class InFlight:
         if pending is not None:
             self.lost(pending, reason)
 
-    async def _watch(self, pending: Pending) -> None:
-        within = self.reply_within
-        with trio.move_on_after(within) as scope:
-            await pending.answered.wait()
-        if scope.cancelled_caught and not pending.answered.is_set():
-            reason = f"no answer within {within:g} s"
-            self._lose(pending.command.guid, reason)
-            self.port.suspect(reason)
+    async def _watch(self) -> None:
+        while True:
+            now = trio.current_time()
+            for pending in list(self._pending.values()):
+                # What was sent before the first look was sent just now: the clock of a run stands still meanwhile.
+                if pending.deadline is None:
+                    pending.deadline = now + pending.within
+                if pending.deadline <= now and pending.command.guid in self._pending:
+                    reason = f"no answer within {pending.within:g} s"
+                    self._lose(pending.command.guid, reason)
+                    self.port.suspect(reason)
+            waiting = [item.deadline for item in self._pending.values() if item.deadline is not None]
+            with trio.CancelScope(deadline=min(waiting, default=math.inf)) as self._sleep:
+                await trio.sleep_forever()
