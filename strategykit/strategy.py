@@ -209,7 +209,7 @@ class Strategy:
             OrderRefused: The venue, or the lane to it, said no.
             RiskLimit: We said no; nothing was sent.
         """
-        order = self.desk.submit(
+        return await self._place(
             Side.BUY,
             quantity,
             limit=limit,
@@ -218,8 +218,6 @@ class Strategy:
             time_in_force=time_in_force,
             display_quantity=display_quantity,
         )
-        await order.accepted()
-        return order
 
     async def sell(
         self,
@@ -232,7 +230,7 @@ class Strategy:
         display_quantity: Decimal | None = None,
     ) -> Order:
         """Sell `quantity` lots; return when the venue has accepted. See `buy`."""
-        order = self.desk.submit(
+        return await self._place(
             Side.SELL,
             quantity,
             limit=limit,
@@ -241,6 +239,9 @@ class Strategy:
             time_in_force=time_in_force,
             display_quantity=display_quantity,
         )
+
+    async def _place(self, side: Side, quantity: Decimal | int, **how: Any) -> Order:
+        order = self.desk.submit(side, quantity, **how)
         await order.accepted()
         return order
 
