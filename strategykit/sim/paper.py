@@ -54,7 +54,7 @@ class PaperExchange:
     Takers get the opposite side of the latest quote or book, whichever is newer: a book is walked level by level. A
     plain market order for more lots than are known to be there gets the rest one tick beyond the last known level.
     Where there are only trades or bars, takers get the last price or close. A market order that comes before any data
-    waits for the first.
+    waits for the first, and is rejected then if it can't be afforded: those placed first have the first claim.
 
     Resting orders fill whole, at their own price, as maker. A stop fires by the last trade and then is a new order with
     a number of its own, as at ALOR; a bar that jumps over a stop fills it at the bar's open.
@@ -100,6 +100,7 @@ class PaperExchange:
         )
         self._markets = {symbol: RecordedMarket(instrument) for symbol, instrument in self.instruments.items()}
         self._live: dict[str, dict[str, OrderRecord]] = {symbol: {} for symbol in self.instruments}
+        self._unpriced: set[str] = set()
         self._pending: deque[tuple[int, Command]] = deque()
         self._expiries: list[tuple[int, int]] = []
         self._next = _NEVER
@@ -127,6 +128,8 @@ class PaperExchange:
         if not live:
             return told
         found = list(told)
+        if market.instrument.symbol in self._unpriced:
+            self._price_waiting(market, now, found)
         probe = market.probe(event)
         for record in list(live.values()):
             self._meet(record, market, probe, now, found)
@@ -235,6 +238,22 @@ class PaperExchange:
         self._mark()
         return find_shortage(self._ledger.of(self.name), market.instrument, request, price)
 
+    def _price_waiting(self, market: RecordedMarket, now: int, told: list[Reply | Event]) -> None:
+        """The first data have come: reject those market orders that waited for them and can't be afforded."""
+        symbol, account = market.instrument.symbol, self._ledger.of(self.name)
+        self._unpriced.discard(symbol)
+        waiting = [one for one in self._live[symbol].values() if one.request.price is None and not one.is_stop]
+        for record in waiting:
+            self._ledger.tie(record, -record.left)
+        self._mark()
+        for record in waiting:
+            offers = market.offers(record.request.side)
+            price = offers[0][0] if offers else market.mark
+            short = None if price is None else find_shortage(account, market.instrument, record.request, price)
+            self._ledger.tie(record, record.left)
+            if short is not None:
+                self._end(record, OrderStatus.REJECTED, now, told, short)
+
     def _place(self, request: OrderRequest, now: int, told: list[Reply | Event]) -> str:
         stop = request.stop_price is not None
         number = self._stop_number() if stop else self._number()
@@ -245,6 +264,8 @@ class PaperExchange:
         if not stop:
             if market.known:
                 self._arrive(record, market, market.offers(request.side), now, told)
+            elif request.price is None:
+                self._unpriced.add(request.instrument)
             return record.venue_order_id
         if request.expire_time is not None:
             heappush(self._expiries, (request.expire_time, number))
@@ -320,11 +341,11 @@ class PaperExchange:
             ]
             if force is TimeInForce.POST_ONLY:
                 if offers:
-                    self._end(record, OrderStatus.CANCELLED, now, told, Why.WOULD_TAKE)
+                    self._end(record, OrderStatus.CANCELLED, now, told, Why.WOULD_TAKE.value)
                 return
         there = sum((size if size is not None else record.left for _, size in offers), Decimal(0))
         if force in _WHOLE and there < record.left:
-            self._end(record, OrderStatus.CANCELLED, now, told, Why.NOT_WHOLE)
+            self._end(record, OrderStatus.CANCELLED, now, told, Why.NOT_WHOLE.value)
             return
         for level, size in offers:
             taken = record.left if size is None else min(size, record.left)
@@ -336,7 +357,7 @@ class PaperExchange:
             beyond = offers[-1][0] + market.instrument.tick * sign
             self._fill(record, beyond, record.left, now, told, maker=False)
         elif price is None or force in _AT_ONCE:
-            self._end(record, OrderStatus.CANCELLED, now, told, Why.NO_LIQUIDITY)
+            self._end(record, OrderStatus.CANCELLED, now, told, Why.NO_LIQUIDITY.value)
 
     def _fill(
         self,
@@ -359,10 +380,10 @@ class PaperExchange:
         status: OrderStatus,
         now: int,
         told: list[Reply | Event],
-        why: Why | None = None,
+        reason: str | None = None,
     ) -> None:
         del self._live[record.request.instrument][record.venue_order_id]
-        told.append(self._ledger.end(record.venue_order_id, status, now, reason=why and why.value))
+        told.append(self._ledger.end(record.venue_order_id, status, now, reason=reason))
 
     def _expire(self, number: str, now: int, told: list[Reply | Event]) -> None:
         record = self._ledger.working(number, self.name)

@@ -215,6 +215,32 @@ def test_a_market_order_before_any_data_waits_for_the_first(desk: Desk) -> None:
     assert prices(desk.bar((100, 110, 90, 105), since=0)) == [(105, 1)]
 
 
+def test_a_market_order_that_waited_is_rejected_if_it_cant_be_afforded(desk: Desk) -> None:
+    """What it costs isn't known before the first data; a backtest mustn't spend money that isn't there."""
+    assert states(desk.send(BUY, 1_001)) == [(OrderStatus.WORKING, 0)]
+    told = desk.trade(100)
+
+    assert states(told) == [(OrderStatus.REJECTED, 0)]
+    assert reason_of(told) == "Insufficient limits: the order needs 100100 RUB, 100000 are free"
+    assert prices(desk.send(BUY, 1_000)) == [(100, 1_000)]
+
+
+def test_of_market_orders_that_waited_those_placed_first_have_the_first_claim(desk: Desk) -> None:
+    for lots in (600, 500, 400):
+        desk.send(BUY, lots)
+    told = desk.quote(99, 100, 1_000)
+
+    assert prices(told) == [(100, 600), (100, 400)]
+    assert (OrderStatus.REJECTED, 0) in states(told)
+    assert not desk.trade(100)
+
+
+def test_a_market_order_that_waited_finds_nobody_on_an_empty_side(desk: Desk) -> None:
+    desk.send(BUY)
+
+    assert states(desk.quote(100, None)) == [(OrderStatus.CANCELLED, 0)]
+
+
 def test_a_market_order_finds_nobody_on_an_empty_side(desk: Desk) -> None:
     desk.quote(100, None)
 
