@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -243,7 +242,7 @@ def listens(port: int) -> bool:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # SIGINT is ignored by children of a suite that was started in the background.
         try:
             process.wait(5)
         except subprocess.TimeoutExpired:

@@ -124,20 +124,35 @@ class Bench:
         strategies: Sequence[StrategySpec],
         *,
         meanwhile: Callable[[Run], Any] | None = None,
+        enough: Callable[[Run], bool] | None = None,
         within: float = 20.0,
-        handle_signals: bool = False,
         **plan: Any,
     ) -> RunReport:
-        """Run strategies live, recorded in `tape`; everything must be over in time."""
+        """Run strategies live, recorded in `tape`; everything must be over in time.
+
+        Args:
+            url: The venue's.
+            strategies: Which.
+            meanwhile: Runs beside; where `enough` is asked, before it.
+            enough: Asked until it holds; then Ctrl-C ends the run. None: the run lasts as long as its plan says.
+            within: Seconds.
+            plan: What the session's plan says besides.
+        """
 
         async def under_deadline(run: Run) -> None:
             with trio.fail_after(within):
                 if meanwhile is not None:
                     await meanwhile(run)
+                if enough is not None:
+                    while not enough(run):  # noqa: ASYNC110 - a run tells nobody of its insides
+                        await trio.sleep(0.005)
+                    os.kill(os.getpid(), signal.SIGINT)
                 await trio.sleep_forever()
 
+        if enough is not None:
+            plan["duration"] = None
         session = self.session(url, strategies, **plan)
-        return run_session(session, tape=self.tape, meanwhile=under_deadline, handle_signals=handle_signals)
+        return run_session(session, tape=self.tape, meanwhile=under_deadline, handle_signals=enough is not None)
 
     @property
     def tape(self) -> Path:

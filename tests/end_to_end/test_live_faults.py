@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,8 +120,9 @@ def test_orders_go_through_again_after_tokens_were_revoked(venue: Any, bench: An
         await trio.sleep(0.3)
         venue.fault("revoke_tokens")
         revoked.append(len(run.gateway.orders))
+        await until(lambda: len(run.gateway.orders) > revoked[0] + 10)
 
-    result = bench.run(venue.url, [bench.strategy(KEEP_TRYING)], meanwhile=revoke, duration=2_500_000_000)
+    result = bench.run(venue.url, [bench.strategy(KEEP_TRYING)], meanwhile=revoke, enough=lambda _: True)
 
     later = [order.state for order in result.orders[revoked[0] + 3 :]]
     assert len(later) > 5
@@ -197,11 +196,10 @@ def test_a_venue_that_forgets_its_orders_ends_in_words_not_in_guesses(venue: Any
         await trio.sleep(0.5)
         await settled(run)
         await trio.sleep(2.5)
-        os.kill(os.getpid(), signal.SIGINT)
 
     strategy = bench.strategy("", name="churn")
     spec = type(strategy)(name="churn", file=CHURN, params={"instrument": "SBER", "pace": 0.02})
-    result = bench.run(venue.url, [spec], meanwhile=forget, duration=None, handle_signals=True)
+    result = bench.run(venue.url, [spec], meanwhile=forget, enough=lambda _: True)
 
     told = venue.told()
     forgotten = {order.client_order_id for order in result.orders} - {row["client_order_id"] for row in told["orders"]}
@@ -216,7 +214,11 @@ def test_what_no_dialect_can_read_on_the_order_lane_is_no_obstacle_to_a_re_run(v
         venue.fault("garbage", lane="commands")
         venue.fault("garbage", lane="commands", frame='{"requestGuid":1}')
 
-    result = bench.run(venue.url, [bench.strategy(KEEP_TRYING)], meanwhile=mumble)
+        await until(lambda: run.engine.unreadable == 2)
+        traded = len(run.gateway.orders)
+        await until(lambda: len(run.gateway.orders) > traded + 3)
+
+    result = bench.run(venue.url, [bench.strategy(KEEP_TRYING)], meanwhile=mumble, enough=lambda _: True)
 
     assert result.unreadable == 2
     assert not wrong(result, venue.told(), bench.tape)

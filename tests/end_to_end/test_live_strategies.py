@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from strategykit.model.orders import OrderState
+from strategykit.runtime.assembly import Run
 from strategykit.runtime.run import rerun_tape
 
 HEALTHY = """
@@ -57,13 +59,18 @@ BAD = """
 """
 
 
+def one_failed_and_the_other_traded(run: Run) -> bool:
+    bad, good = run.supervisor.seats
+    return bad.state == "failed" and len(good.desk.orders) >= 8
+
+
 @pytest.mark.parametrize("way", FAILING)
 def test_only_who_fails_is_stopped(venue: Any, bench: Any, way: str) -> None:
     in_run, in_handler, words = FAILING[way]
     bad = bench.strategy(BAD % (in_run, in_handler or "pass"), name="bad")
     good = bench.strategy(HEALTHY, name="good", instrument="GAZP")
 
-    result = bench.run(venue.url, [bad, good], duration=3_200_000_000)
+    result = bench.run(venue.url, [bad, good], enough=one_failed_and_the_other_traded)
 
     failed, healthy = result.strategies
     assert failed.state == "failed"
@@ -74,6 +81,12 @@ def test_only_who_fails_is_stopped(venue: Any, bench: Any, way: str) -> None:
     assert not result.ok, "the exit code is red"
     assert result.unaccounted == []
     assert {row["status"] for row in venue.told()["orders"]} <= {"cancelled", "rejected"}
+
+
+def flooded(run: Run) -> bool:
+    flood, good = [seat.desk.orders for seat in run.supervisor.seats]
+    answered = [order for order in flood if order.state in (OrderState.WORKING, OrderState.REJECTED)]
+    return len(answered) == 500 and len(good) >= 5
 
 
 def test_a_flood_of_orders_is_answered_and_the_others_trade_on(venue: Any, bench: Any) -> None:
@@ -92,7 +105,7 @@ def test_a_flood_of_orders_is_answered_and_the_others_trade_on(venue: Any, bench
     )
     good = bench.strategy(HEALTHY, name="good", instrument="GAZP")
 
-    result = bench.run(venue.url, [flood, good], duration=2_500_000_000)
+    result = bench.run(venue.url, [flood, good], enough=flooded)
 
     assert result.ok, result.unaccounted
     assert result.strategies[0].orders == 500
