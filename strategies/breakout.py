@@ -7,10 +7,10 @@ from strategykit import Bars, OrderEnded, Strategy, define, highest, lowest, par
 
 @define
 class Breakout(Strategy):
-    """Trade in the direction of a new extreme; out at the stop, at the target, or when the time is over."""
+    """Trade in the direction of a close beyond those before it; out at the stop, the target, or when time is over."""
 
     instrument: str
-    window: int = param(20, low=2, high=200, help="bars whose highest and lowest close have to be broken")
+    window: int = param(20, low=2, high=200, help="bars before, whose highest and lowest close have to be broken")
     hold: float = param(900.0, low=1.0, help="seconds after which the trade is over, whatever it made")
     stop: float = param(0.01, low=0.0005, high=0.2, help="loss that ends the trade, as a part of the entry price")
     target: float = param(0.02, low=0.0005, high=0.5, help="gain that ends the trade, as a part of the entry price")
@@ -22,12 +22,17 @@ class Breakout(Strategy):
     async def run(self) -> None:
         top, bottom = highest(self.bars, self.window, of="close"), lowest(self.bars, self.window, of="close")
         while True:
-            # A new loop each time: bars that came while a trade was on are no news any more.
+            # A new loop each time: bars that came while a trade was on are no news any more. The extremes take each bar
+            # in before the loop gets it, so what a close has to break is what they were one bar earlier.
+            high, low = top.value, bottom.value
             async for bar in self.bars:
-                # The extremes take the newest bar in, so a close at one of them is a break of those before.
-                if top.ready and top.value != bottom.value and bar.close in (top.value, bottom.value):
+                if high is not None and bar.close > high:
+                    enter = self.long
                     break
-            enter = self.long if bar.close == top.value else self.short
+                if low is not None and bar.close < low:
+                    enter = self.short
+                    break
+                high, low = top.value, bottom.value
             try:
                 async with enter(self.quantity, stop=self.stop, target=self.target) as holding:
                     await trio.sleep(self.hold)

@@ -123,6 +123,18 @@ def test_breakout_takes_no_bar_for_news_that_came_while_it_was_trading() -> None
     assert deals(outcome) == [("X", BUY, 10.4, 4), ("X", SELL, 10.55, 7)]
 
 
+def test_breakout_doesnt_trade_a_close_that_only_equals_an_extreme() -> None:
+    outcome = breakout([10, 11, 10.5, 11, 10.5, 10.5, 11, 10.5, 10.5, 10.5])
+
+    assert deals(outcome) == []
+
+
+def test_breakout_compares_with_as_many_bars_before_as_its_window_has() -> None:
+    """The 12 has left the window when 11.5 comes, and is in it, as the oldest bar, when 11.2 does."""
+    assert deals(breakout([12, 11, 11, 11.2, 11.1], hold=60.0)) == []
+    assert deals(breakout([12, 11, 11, 11.2, 11.5, 11.3], hold=60.0))[0] == ("X", BUY, 11.5, 5)
+
+
 def test_breakout_says_why_it_could_not_enter() -> None:
     outcome = play("breakout", make_bars("X", [10, 10, 10, 11]), {"cash": D(5)}, instrument="X", window=3)
 
