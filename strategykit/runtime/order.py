@@ -229,13 +229,16 @@ class Order:
         if self.amending is None:
             raise LocalProtocolError(f"{self.client_order_id} isn't being amended")
         amendment, self.amending, self.amend_lost_at, self.ending = self.amending, None, None, None
-        self.request, old = amendment.request, self.venue_order_id
+        lots, old = amendment.request.quantity, self.venue_order_id
+        if number == old:  # A venue that amends in place counts what was filled before as part of the whole.
+            lots = lots + self._filled_under(number) if amendment.sets_quantity else self.request.quantity
+        self.request = attrs.evolve(amendment.request, quantity=lots)
         self._leave_number(number)
         if amendment.sets_quantity:
             self._asked, self._known = self.request.quantity, Decimal(0)
             self._before = self.filled_quantity - self.filled_by_number[number]
             self._towards.clear()
-        elif old is not None and old != number:
+        elif old is not None and number != old:
             self._towards.add(old)
             self._known += self._filled_under(old)
 

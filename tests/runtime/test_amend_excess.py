@@ -8,6 +8,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from strategykit.errors import OrderRefused
 from strategykit.model.events import OrderStatus
 from strategykit.model.orders import AmendOrder, CancelOrder, OrderState
 from strategykit.runtime.order import Order
+from strategykit.venues.dialect import Reply
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Stage, Truth
@@ -225,6 +227,25 @@ async def test_if_that_amend_is_refused_the_excess_is_withdrawn_after_all(
     await stage.reply()
     await stage.tell()
     assert stage.standing(order) == ("cancelled", 2, 3)
+
+
+@pytest.mark.parametrize(("lots", "in_all"), [(None, 5), (4, 6)])
+async def test_an_order_that_keeps_its_number_is_filled_when_all_of_it_is(
+    stage: Stage, autojump_clock: MockClock, lots: int | None, in_all: int
+) -> None:
+    order, truth = await stage.working()
+    stage.hear(stage.venue.fill(truth, 2))
+    quantity = None if lots is None else Decimal(lots)
+    stage.gateway.amend_nowait(order, limit=Decimal(101), quantity=quantity)
+    stage.gateway.replied(Reply(stage.sent.pop().guid, 200, "done", True, truth.number))
+    assert stage.standing(order) == ("partial", 2, in_all - 2)
+    truth.request = attrs.evolve(truth.request, quantity=Decimal(in_all))
+    stage.hear(stage.venue.fill(truth, in_all - 3))
+    assert stage.standing(order) == ("partial", in_all - 1, 1)
+    stage.hear(stage.venue.fill(truth))
+
+    assert stage.standing(order) == ("filled", in_all, 0)
+    assert not stage.gateway.contradictions
 
 
 ASKED = 5
