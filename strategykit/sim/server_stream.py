@@ -1,0 +1,51 @@
+"""The simulated venues of the stream family on one loopback port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import trio
+
+from strategykit.model.events import Event
+from strategykit.sim.server import SimulatedServer, serve_venue, steady_clock
+from strategykit.sim.server_recording import play
+from strategykit.sim.stream_config import StreamVenueConfig
+from strategykit.sim.stream_session import StreamSession
+from strategykit.sim.stream_venue import StreamVenue
+from strategykit.venues.stream.server_variants import find_server_variant
+
+__all__ = ["open_simulated_stream"]
+
+
+@asynccontextmanager
+async def open_simulated_stream(
+    variant: str, config: StreamVenueConfig | None = None, *, port: int = 0, host: str = "127.0.0.1"
+) -> AsyncGenerator[SimulatedServer[StreamSession]]:
+    """Start a venue and yield its handle; leaving stops it. Checkpoints on entry and exit.
+
+    Args:
+        variant: ``"seed"``, ``"backpack"``, ``"binance"`` or ``"binance_usdm"``.
+        config: Default: a generated market under the real venue's limits.
+        port: 0: any free one.
+        host: To listen on. The venue asks nobody who may break it, so keep to loopback.
+
+    Raises:
+        ConfigError: There's no such variant.
+    """
+    found, config = find_server_variant(variant), config or StreamVenueConfig()
+    clock = config.clock or steady_clock()
+    venue = StreamVenue(found, config, now=clock())
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    server = SimulatedServer(venue, host=host, listeners=listeners, limits=config.limits, clock=clock)
+
+    def feed(event: Event, now: int, shift: int) -> None:
+        venue.feed(event, now, shift=shift)
+
+    async def play_recording() -> None:
+        if config.source is not None:
+            await play(config.source, feed, now=server.now, speed=config.source_speed)
+
+    async with serve_venue(server, advances_per_second=config.advances_per_second) as nursery:
+        nursery.start_soon(play_recording)
+        yield server

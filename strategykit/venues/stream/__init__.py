@@ -1,0 +1,1 @@
+"""Venues that stream JSON under SUBSCRIBE and UNSUBSCRIBE: the seed's server, Backpack, Binance."""
