@@ -12,7 +12,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import cattrs
@@ -20,6 +20,7 @@ import msgspec
 
 from benchmarks.figures import Figure, figure
 from strategykit.venues.alor.dialect import Alor
+from strategykit.venues.alor.parsing import FrameCursor
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscriptions
 
@@ -143,7 +144,7 @@ def run_plainly(decode: Callable[[str], object], texts: Sequence[str]) -> None:
 
 def run_cursor(kind: Kind, texts: Sequence[str]) -> None:
     _, table = subscribed(kind)
-    decode = table.by_guid[GUID].cursor.decode
+    decode = cast("FrameCursor", table.by_guid[GUID].cursor).decode
     for text in texts:
         decode(text, NOW)
 
@@ -152,7 +153,7 @@ def run_dialect(kind: Kind, texts: Sequence[str]) -> None:
     dialect, table = subscribed(kind)
     decode = dialect.decode
     for text in texts:
-        decode(text, table, receive_time=NOW)
+        decode(text, table, connection="market-0", receive_time=NOW)
 
 
 def measure(kind: Kind, *, scale: float = 1.0, rounds: int = ROUNDS) -> dict[str, float]:

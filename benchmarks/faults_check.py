@@ -17,7 +17,6 @@ from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.recorded import slices
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunReport
-from strategykit.runtime.run import make_dialect
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.tape.verify import verify_tape
@@ -127,8 +126,7 @@ def _gaps_due(tape: Tape, carrier: Mapping[str, str]) -> Counter[str]:
     begun: set[str] = set()
     lost: set[str] = set()
     up: set[str] = set()
-    dialect = make_dialect("alor", exchange="MOEX", format="Slim")
-    for item in (item for _, items in slices(tape, dialect) for item in items):
+    for item in (item for _, items in slices(tape) for item in items):
         if item.kind is InputKind.OPENED:
             up.add(item.connection)
         elif item.kind is InputKind.CLOSED and item.connection in up:

@@ -9,6 +9,7 @@ from typing import Any
 
 from strategykit.config import SIMULATED_ACCOUNT, SIMULATED_TOKEN
 from strategykit.net.endpoints import Endpoints
+from strategykit.net.http import token_fetcher
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
@@ -56,8 +57,7 @@ def run_strategies(
         venue = connect_venue(
             dialect,
             Endpoints.at(url),
-            token_request=lambda: refresh_request(secret),
-            parse_token=read_refresh,
+            fetch_token=token_fetcher(url, request=lambda: refresh_request(secret), parse=read_refresh),
             inbox=inbox,
             recorder=recorder,
             rng=rng,

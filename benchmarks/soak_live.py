@@ -38,6 +38,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.desk import Desk
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import open_tape
+from strategykit.venues.streams import usual_lane
 from strategykit.venues.subscriptions import SubscriptionState
 
 __all__ = ["Soaked", "main", "soak"]
@@ -235,7 +236,7 @@ class _Watcher:
 
     def _dispatched(self, run: Run) -> int:
         """Count data, and the one confirmation of each subscription that is active."""
-        rows = [row for row in run.engine.table if row.stream.lane == "market"]
+        rows = [row for row in run.engine.table if usual_lane(row.stream) == "market"]
         return sum(row.data for row in rows) + sum(row.state is SubscriptionState.ACTIVE for row in rows)
 
     def _events(self) -> int:

@@ -135,7 +135,13 @@ async def _compare_time(doors: Doors, tls: ssl.SSLContext, token: TokenFacts) ->
     try:
         with trio.fail_after(WITHIN):
             async with HttpClient(
-                doors.endpoints.http, tokens=tokens, classify=doors.dialect.classify, tls=tls, rng=rng, timing=timing
+                doors.endpoints.http,
+                tokens=tokens,
+                headers=lambda token: doors.dialect.http_headers(token=token),
+                classify=doors.dialect.classify,
+                tls=tls,
+                rng=rng,
+                timing=timing,
             ) as client:
                 before = doors.now()
                 answer = await client.call(doors.time_request)

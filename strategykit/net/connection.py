@@ -6,26 +6,24 @@ socket and its pings are answered.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
 import trio
 
-from strategykit.errors import ConnectionLost, LoginRefused, RemoteProtocolError, StrategykitError
+from strategykit.errors import ConnectionLost, LoginRefused, StrategykitError
 from strategykit.net.inbox import Input, InputKind
 from strategykit.net.link import Job, Link, Wiring
 from strategykit.net.wire import Wire
-from strategykit.venues.dialect import ErrorClass, Reply
+from strategykit.venues.dialect import LOGIN, ErrorClass, Frame, Reply
 
-__all__ = ["CLOSED_BY_US", "LOGIN", "MAX_UNSENT", "Connection", "in_words", "leaves", "open_connection"]
+__all__ = ["CLOSED_BY_US", "MAX_UNSENT", "Connection", "in_words", "leaves", "open_connection"]
 
 MAX_UNSENT: Final = 10_000
 """Frames that wait to be sent. A full set of 5,000 subscriptions is asked for at once after a reconnect; a wire that
 has twice as many before it doesn't carry anything any more."""
-
-LOGIN: Final = "login-"
-"""How the guids of logins and renewals begin. Their replies are consumed here: recorded, but not put in the inbox."""
 
 CLOSED_BY_US: Final = "closed by us"
 """Reason of a CLOSED that ends a run: nothing was lost."""
@@ -52,6 +50,8 @@ class Connection:
         self._wire = wire
         self._counts = link.statistics
         self._put, self._jobs = trio.open_memory_channel[Job](MAX_UNSENT)
+        self._sent_at: deque[float] = deque()
+        """When the last messages left, on Trio's clock, where the lane has a rate."""
         self._dropped = trio.Event()
         self._drop_reason = ""
         self._last: int | None = None
@@ -108,25 +108,44 @@ class Connection:
         while True:
             for _ in range(_BREATH):
                 frame = await self._wire.receive()
-                now = self._took(frame)
-                if not (self._awaited and self._is_reply(frame, self._awaited)):
-                    self._hand_on(frame, now)
+                self._hand_on(frame, self._took(frame))
+                if self._awaited:
+                    self._find_reply(frame, self._awaited)
             await trio.lowlevel.checkpoint()
 
     async def write(self) -> None:
         """Send what was put in the line, in its order, each with the token that is newest when its turn comes."""
         async for job in self._jobs:
-            await self._send(job if isinstance(job, str) else job(await self._wiring.tokens.get()))
+            frames = (job,) if isinstance(job, str | bytes) else job(await self._wiring.tokens.get())
+            for frame in frames:
+                await self._wait_turn()
+                await self._send(frame)
 
-    async def beat(self) -> NoReturn:
+    async def ping(self) -> None:
         """Find a wire that takes everything and brings nothing."""
         lane = self._link.lane
-        while True:
+        while lane.ping_every is not None:
             await trio.sleep(lane.ping_every)
             with trio.move_on_after(lane.pong_within) as waiting:
                 await self._wire.ping()
             if waiting.cancelled_caught:
                 raise ConnectionLost(f"no pong within {lane.pong_within:g} s: the wire is dead")
+
+    async def beat(self) -> None:
+        """Send the heartbeats that the venue wants."""
+        every = self._link.lane.beat_every
+        while every is not None:
+            await trio.sleep(every)
+            await self._send(self._wiring.dialect.beat(self._wiring.stamp()))
+
+    async def listen_for_silence(self) -> None:
+        """Find a venue that should say something every so often, and doesn't."""
+        within = self._link.lane.silence_within
+        while within is not None and self._last is not None:
+            quiet = (self._wiring.stamp() - self._last) * 1e-9
+            if quiet >= within:
+                raise ConnectionLost(f"no message within {within:g} s: the wire is dead")
+            await trio.sleep(within - quiet)
 
     async def renew(self) -> None:
         """Log in again whenever the token was renewed, for a session that would die with its token."""
@@ -151,7 +170,7 @@ class Connection:
 
     # Frames
 
-    def _took(self, frame: str | bytes) -> int:
+    def _took(self, frame: Frame) -> int:
         now = self._wiring.stamp()
         self._wiring.recorder.frame_in(self._link.name, now, frame)
         counts = self._counts
@@ -163,10 +182,20 @@ class Connection:
             self._last = now
         return now
 
-    def _hand_on(self, frame: str | bytes, now: int) -> None:
+    def _hand_on(self, frame: Frame, now: int) -> None:
         self._wiring.inbox.put_nowait(Input(InputKind.FRAME, self._link.name, now, frame))
 
-    async def _send(self, frame: str) -> None:
+    async def _wait_turn(self) -> None:
+        """Wait until one more message is within the lane's rate."""
+        rate = self._link.lane.messages
+        if rate is None:
+            return
+        most, seconds = rate
+        if len(self._sent_at) >= most:
+            await trio.sleep_until(self._sent_at.popleft() + seconds)
+        self._sent_at.append(trio.current_time())
+
+    async def _send(self, frame: Frame) -> None:
         # Recorded first, with no checkpoint between: whatever may have left is on record.
         self._wiring.recorder.frame_out(self._link.name, self._wiring.stamp(), frame)
         self._counts.frames_out += 1
@@ -205,11 +234,10 @@ class Connection:
     async def _read_reply(self, guid: str) -> Reply:
         while True:
             frame = await self._wire.receive()
-            now = self._took(frame)
-            if self._is_reply(frame, guid):
+            self._hand_on(frame, self._took(frame))
+            if self._find_reply(frame, guid):
                 assert self._reply is not None
                 return self._reply
-            self._hand_on(frame, now)
 
     async def _wait_reply(self, guid: str) -> Reply:
         within = self._wiring.timing.open_within
@@ -219,12 +247,9 @@ class Connection:
             raise ConnectionLost(f"the renewal of the login ({guid}) had no reply within {within:g} s")
         return self._reply
 
-    def _is_reply(self, frame: str | bytes, guid: str) -> bool:
-        try:
-            reply = self._wiring.dialect.decode_reply(frame)
-        except RemoteProtocolError:
-            return False  # It is handed on, and told where frames are decoded.
-        if reply is None or reply.guid != guid:
+    def _find_reply(self, frame: Frame, guid: str) -> bool:
+        reply = self._wiring.dialect.login_reply(frame, guid)
+        if reply is None:
             return False
         self._reply = reply
         self._replied.set()
@@ -249,7 +274,7 @@ def in_words(error: BaseException) -> str:
 async def open_connection(link: Link, wiring: Wiring) -> AsyncGenerator[Connection]:
     """Connect and log in, tell it, and yield the session while its tasks run. Checkpoints on entry and exit.
 
-    Name, TCP, TLS, upgrade and login together have `Timing.open_within`. What comes during a login and isn't its reply
+    Name, TCP, TLS, upgrade and login together have `Timing.open_within`. What comes during a login, its reply included,
     is recorded and put in the inbox as it comes, so before the OPENED. Once OPENED was told, CLOSED is told, after the
     session's last frame and whatever ended it.
 
@@ -264,7 +289,8 @@ async def open_connection(link: Link, wiring: Wiring) -> AsyncGenerator[Connecti
     """
     opening = trio.CancelScope(relative_deadline=wiring.timing.open_within)
     with opening:
-        async with wiring.dial(link.url) as wire:
+        headers = wiring.dialect.upgrade_headers(link.lane.name, token=await wiring.tokens.get())
+        async with wiring.dial(link.url, headers) as wire:
             connection = Connection(link, wiring, wire)
             await connection.log_in()
             if opening.cancel_called:  # The last moment: from here on this scope must not cancel any more.
@@ -276,7 +302,9 @@ async def open_connection(link: Link, wiring: Wiring) -> AsyncGenerator[Connecti
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(connection.read)
                     nursery.start_soon(connection.write)
+                    nursery.start_soon(connection.ping)
                     nursery.start_soon(connection.beat)
+                    nursery.start_soon(connection.listen_for_silence)
                     nursery.start_soon(connection.renew)
                     nursery.start_soon(connection.end_when_dropped)
                     yield connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,7 +13,7 @@ import httpx
 import trio
 
 from strategykit.errors import ConfigError, ConnectionLost, LocalProtocolError, LoginRefused, RemoteProtocolError
-from strategykit.net.endpoints import split_url
+from strategykit.net.endpoints import client_tls, split_url
 from strategykit.net.timing import Timing, TryLater, full_jitter, read_retry_after
 from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.venues.dialect import ErrorClass, HttpRequest
@@ -70,11 +70,11 @@ def _why(exc: httpx.HTTPError) -> ConnectionLost | ConfigError:
     return ConnectionLost(f"broke off: {type(exc).__name__}")
 
 
-async def _exchange(client: httpx.AsyncClient, request: HttpRequest, token: str | None, max_body: int) -> HttpAnswer:
+async def _exchange(
+    client: httpx.AsyncClient, request: HttpRequest, authority: Mapping[str, str], max_body: int
+) -> HttpAnswer:
     """Do one call. Raises `ConnectionLost`, `ConfigError`, `RemoteProtocolError`; any status is an answer."""
-    headers = dict(request.headers)
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+    headers = {**request.headers, **authority}
     what = f"{request.method} {request.path}"
     why: ConnectionLost | ConfigError | LocalProtocolError
     try:
@@ -117,6 +117,7 @@ class HttpClient:
     Args:
         base: Its address, such as ``https://api.example.org``.
         tokens: Whose token goes along with every call.
+        headers: Gives the headers that carry a token.
         classify: The dialect's: what a status asks of us.
         tls: As `client_tls` makes it.
         rng: For the jitter between tries.
@@ -129,6 +130,7 @@ class HttpClient:
         base: str,
         *,
         tokens: TokenSource,
+        headers: Callable[[str], Mapping[str, str]],
         classify: Callable[[int], ErrorClass],
         tls: ssl.SSLContext,
         rng: random.Random,
@@ -137,6 +139,7 @@ class HttpClient:
     ) -> None:
         self._client = _client(base, tls, transport)
         self._tokens = tokens
+        self._headers = headers
         self._classify = classify
         self._rng = rng
         self._timing = timing
@@ -169,7 +172,7 @@ class HttpClient:
             last = request.method != "GET" or failures + 1 >= MAX_TRIES
             wait = 0.0
             try:
-                answer = await _exchange(self._client, request, token, MAX_BODY)
+                answer = await _exchange(self._client, request, self._headers(token), MAX_BODY)
             except ConnectionLost:
                 if last:
                     raise
@@ -191,8 +194,8 @@ def token_fetcher(
     *,
     request: Callable[[], HttpRequest],
     parse: Callable[[bytes], TokenFacts],
-    tls: ssl.SSLContext,
-    timing: Timing,
+    tls: ssl.SSLContext | None = None,
+    timing: Timing | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Callable[[], Awaitable[TokenFacts]]:
     """Make the `fetch` of a `TokenSource` that asks a token service by HTTP.
@@ -201,20 +204,21 @@ def token_fetcher(
         base: The service's address.
         request: Builds the call; the credential is revealed in there, as late as can be.
         parse: Reads the body of a successful answer; raises `RemoteProtocolError` where it can't.
-        tls: As `client_tls` makes it.
+        tls: None: as `client_tls` makes it.
         timing: For the deadline of one try.
         transport: For tests: carries the calls in place of sockets.
     """
     split_url(base)
+    tls, within = tls or client_tls(), (timing or Timing()).fetch_within
 
     async def fetch() -> TokenFacts:
         answer = None
         # The client is made anew: the next call is most of a token's life away.
-        with trio.move_on_after(timing.fetch_within):
+        with trio.move_on_after(within):
             async with _client(base, tls, transport) as client:
-                answer = await _exchange(client, request(), None, MAX_TOKEN_BODY)
+                answer = await _exchange(client, request(), {}, MAX_TOKEN_BODY)
         if answer is None:
-            raise ConnectionLost(f"the token service didn't answer within {timing.fetch_within:g} s")
+            raise ConnectionLost(f"the token service didn't answer within {within:g} s")
         if answer.ok:
             return parse(answer.body)
         # The body of a refusal may repeat what it refuses: it isn't shown.

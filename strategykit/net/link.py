@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 import attrs
+import trio
 
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenSource
 from strategykit.net.wire import Dial
-from strategykit.venues.dialect import Dialect, LaneSpec
+from strategykit.venues.dialect import Dialect, Frame, LaneSpec
 
 __all__ = ["ConnectionStatistics", "Job", "Link", "Session", "Wiring"]
 
-Job = str | Callable[[str], str]
-"""A frame to send, or what makes it from the newest token when its turn comes."""
+Job = Frame | Callable[[str], Sequence[Frame]]
+"""A frame to send, or what makes frames from the newest token when its turn comes."""
 
 
 class Session(Protocol):
@@ -79,6 +80,7 @@ class Wiring:
     inbox: Inbox
     recorder: Recorder
     dial: Dial
+    """Opens a wire: to an address, with HTTP headers."""
     rng: random.Random
     """For the jitter of reconnects."""
     stamp: Callable[[], int]
@@ -96,6 +98,8 @@ class Link:
     statistics: ConnectionStatistics = attrs.field(init=False)
     session: Session | None = attrs.field(default=None, init=False)
     """None while it isn't open."""
+    kept: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    """Around everything that keeps it open: cancelled, it is closed for good."""
 
     @statistics.default
     def _fresh(self) -> ConnectionStatistics:

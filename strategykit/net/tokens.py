@@ -12,14 +12,19 @@ import trio
 
 from strategykit.errors import ConfigError, ConnectionLost, LoginRefused, RemoteProtocolError
 from strategykit.net.timing import Timing, TryLater, full_jitter
+from strategykit.secret import Secret
 
-__all__ = ["RENEW_AT", "Token", "TokenFacts", "TokenSource"]
+__all__ = ["RENEW_AT", "Token", "TokenFacts", "TokenSource", "fixed_token"]
 
 RENEW_AT: Final = 0.8
 """Part of a token's life after which the next one is fetched. The rest is for a token service that is down."""
 
 _SHORTEST: Final = 1.0
 """Seconds. A service whose tokens live shorter than this would be asked without a pause."""
+
+
+_FOR_EVER: Final = 10**18
+"""Nanoseconds, some thirty years: the life of a key that nobody renews."""
 
 
 class TokenFacts(Protocol):
@@ -200,8 +205,19 @@ class TokenSource:
             if isinstance(exc, TryLater):
                 await trio.sleep(exc.delay)
         else:
-            self._protect(token.text)
+            if token.text:
+                self._protect(token.text)
             self._failures = 0
             self.last_failure = ""
             self._held = _Held(token.text, renew_at=asked_at + RENEW_AT * life, dies_at=asked_at + life)
             self._tell()
+
+
+def fixed_token(secret: Secret | None) -> Callable[[], Awaitable[TokenFacts]]:
+    """Make the `fetch` of a `TokenSource` for a venue without a token service: its key, for ever; None: no key."""
+
+    async def fetch() -> TokenFacts:
+        await trio.lowlevel.checkpoint()
+        return Token("" if secret is None else secret.reveal(), 0, _FOR_EVER)
+
+    return fetch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ import trio
 from strategykit.errors import ConfigError, LimitReached, StrategykitError
 from strategykit.model.orders import Command
 from strategykit.net.endpoints import Endpoints, client_tls
-from strategykit.net.http import HttpClient, token_fetcher
+from strategykit.net.http import HttpClient
 from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.link import ConnectionStatistics, Link, Wiring
 from strategykit.net.reconnect import keep_connected
@@ -22,12 +22,9 @@ from strategykit.net.recorder import Recorder
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.net.wire import open_wire
-from strategykit.venues.dialect import Ask, Dialect, HttpRequest
+from strategykit.venues.dialect import Ask, Dialect, Frame
 
-__all__ = ["COMMANDS", "HTTP", "LiveVenue", "connect_venue"]
-
-COMMANDS: Final = "commands"
-"""The lane that order commands travel on."""
+__all__ = ["HTTP", "LiveVenue", "connect_venue"]
 
 HTTP: Final = "http"
 """The connection's name on answers to asks."""
@@ -57,6 +54,8 @@ class LiveVenue:
         self._new_links, self._links_to_keep = trio.open_memory_channel[Link](limits.connections)
         self._new_asks, self._asks = trio.open_memory_channel[Ask](_MAX_ASKS)
         self._ended = False
+        self._refused = trio.Event()
+        self._refusal = ""
 
     async def run(
         self,
@@ -83,7 +82,7 @@ class LiveVenue:
                     nursery.start_soon(self._answer_asks)
                 async with trio.open_nursery() as opening:
                     for link in first:
-                        opening.start_soon(nursery.start, keep_connected, link, self._wiring)
+                        opening.start_soon(nursery.start, _keep, link, self._wiring)
                 task_status.started()
         finally:
             self._end()
@@ -99,32 +98,31 @@ class LiveVenue:
         if not self._ended:
             self._new_links.send_nowait(link)
 
-    def send(self, connection: str, session: int, make_frame: Callable[[str], str]) -> bool:
-        """Send the frame that `make_frame` gives for the newest token.
+    def send(self, connection: str, session: int, make_frames: Callable[[str], Sequence[Frame]]) -> bool:
+        """Send the frames that `make_frames` gives for the newest token.
 
         Args:
             connection: Its name.
             session: As its OPENED said. A later session doesn't get what was meant for this one.
-            make_frame: Called when the frame's turn comes.
+            make_frames: Called when their turn comes.
 
         Returns:
             False if that session isn't open: then nothing of it leaves. True doesn't mean that it has left.
         """
         link = self._links.get(connection)
         current = None if link is None else link.session
-        return current is not None and current.number == session and current.send_nowait(make_frame)
+        return current is not None and current.number == session and current.send_nowait(make_frames)
 
-    def command(self, command: Command, *, session: int) -> bool:
-        """Send an order command on the commands lane; as `send`, but it waits for no token.
+    def command(self, command: Command, connection: str, session: int) -> bool:
+        """Send an order command; as `send`, but it waits for no token.
 
         Raises:
             LocalProtocolError: The venue has no such order; nothing leaves.
         """
         frame = self._wiring.dialect.command(command)
-        for link in self._links.values():
-            if link.lane.name == COMMANDS and link.session is not None and link.session.number == session:
-                return link.session.send_nowait(frame)
-        return False
+        link = self._links.get(connection)
+        current = None if link is None else link.session
+        return current is not None and current.number == session and current.send_nowait(frame)
 
     def ask(self, ask: Ask) -> None:
         """Ask by HTTP. Exactly one ANSWER comes by the inbox, with status 0 and the reason where there was none."""
@@ -141,6 +139,18 @@ class LiveVenue:
         link = self._links.get(connection)
         if link is not None and link.session is not None:
             link.session.drop(reason)
+
+    def close(self, connection: str) -> None:
+        """End that connection for good, in good order. No-op if there is none."""
+        link = self._links.get(connection)
+        if link is not None:
+            link.kept.cancel()
+
+    def refuse(self, reason: str) -> None:
+        """Note that the venue won't have us any more: `wait_refused` tells whoever runs this."""
+        if not self._refused.is_set():
+            self._refusal = reason
+            self._refused.set()
 
     def refuse_token(self, token: str) -> None:
         """Note that the venue refused `token`: the next frame waits for a newer one."""
@@ -160,11 +170,15 @@ class LiveVenue:
         return link is not None and link.session is not None
 
     async def wait_refused(self) -> str:
-        """Wait until the token service has refused us for good, and say how; what is open goes on until its token dies.
+        """Wait until the token service or the venue has refused us for good, and say how.
 
-        A venue that has never had a token doesn't go on: `run` raises then.
+        What is open goes on until its token dies. A venue that has never had a token doesn't go on: `run` raises then.
         """
-        return str(await self._wiring.tokens.wait_refused())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._wait_token_refused)
+            await self._refused.wait()
+            nursery.cancel_scope.cancel()
+        return self._refusal
 
     def trouble(self) -> str:
         """Say why nothing has been open so far; empty if something was, or nothing has failed yet."""
@@ -177,6 +191,9 @@ class LiveVenue:
         """Give a copy of every connection's counters, in the order in which they were asked for."""
         return [attrs.evolve(link.statistics) for link in self._links.values()]
 
+    async def _wait_token_refused(self) -> None:
+        self.refuse(str(await self._wiring.tokens.wait_refused()))
+
     def _add(self, name: str, lane: str) -> Link:
         dialect = self._wiring.dialect
         spec = dialect.lanes.get(lane)
@@ -184,16 +201,19 @@ class LiveVenue:
             raise ConfigError(f"{dialect.name} has no lane {lane!r}; it has {', '.join(dialect.lanes)}")
         if name in self._links:
             raise ConfigError(f"there is a connection {name!r} already")
-        if len(self._links) >= dialect.limits.connections:
+        kept = [link for link in self._links.values() if not link.kept.cancel_called]
+        if len(kept) >= dialect.limits.connections:
             raise LimitReached(f"{dialect.name} allows {dialect.limits.connections} connections; {name!r} is one more")
-        if sum(link.lane is spec for link in self._links.values()) >= spec.max_connections:
+        # One that replaces another, as ``market-0~2`` does ``market-0``, takes its place, though both are open a while.
+        places = {link.name.partition("~")[0] for link in kept if link.lane == spec}
+        if len(places | {name.partition("~")[0]}) > spec.max_connections:
             raise LimitReached(f"{dialect.name} gets {spec.max_connections} {lane} connections; {name!r} is one more")
         link = self._links[name] = Link(name, spec, self._endpoints.ws + spec.path)
         return link
 
     async def _keep_more(self, nursery: trio.Nursery) -> None:
         async for link in self._links_to_keep:
-            nursery.start_soon(keep_connected, link, self._wiring)
+            nursery.start_soon(_keep, link, self._wiring)
 
     async def _answer_asks(self) -> None:
         async for ask in self._asks:
@@ -228,12 +248,17 @@ class LiveVenue:
             self._tell(ask, 0, b"the venue has been left")
 
 
+async def _keep(link: Link, wiring: Wiring, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Keep a connection until it is closed for good."""
+    with link.kept:
+        await keep_connected(link, wiring, task_status=task_status)
+
+
 def connect_venue(
     dialect: Dialect,
     endpoints: Endpoints,
     *,
-    token_request: Callable[[], HttpRequest],
-    parse_token: Callable[[bytes], TokenFacts],
+    fetch_token: Callable[[], Awaitable[TokenFacts]],
     inbox: Inbox,
     recorder: Recorder,
     rng: random.Random,
@@ -244,8 +269,7 @@ def connect_venue(
     """Put a venue on real sockets together; nothing is opened before its `run`.
 
     Args:
-        token_request: Builds the call that gets a token; it alone reveals the credential.
-        parse_token: Reads the token out of that call's answer.
+        fetch_token: Fetches a token, as what `token_fetcher` or `fixed_token` make does.
         ca_file: Certificates to trust instead of the system's.
 
     Raises:
@@ -253,19 +277,26 @@ def connect_venue(
     """
     timing = timing or Timing()
     tls = client_tls(ca_file)
-    fetch = token_fetcher(endpoints.oauth, request=token_request, parse=parse_token, tls=tls, timing=timing)
-    tokens = TokenSource(fetch, protect=partial(recorder.protect, passing=True), rng=rng, timing=timing)
+    tokens = TokenSource(fetch_token, protect=partial(recorder.protect, passing=True), rng=rng, timing=timing)
     wiring = Wiring(
         dialect=dialect,
         tokens=tokens,
         inbox=inbox,
         recorder=recorder,
-        dial=lambda url: open_wire(
-            url, frame_bytes=dialect.limits.frame_bytes, tls=tls, close_within=timing.close_within
+        dial=lambda url, headers: open_wire(
+            url, frame_bytes=dialect.limits.frame_bytes, tls=tls, close_within=timing.close_within, headers=headers
         ),
         rng=rng,
         stamp=stamp,
         timing=timing,
     )
-    http = HttpClient(endpoints.http, tokens=tokens, classify=dialect.classify, tls=tls, rng=rng, timing=timing)
+    http = HttpClient(
+        endpoints.http,
+        tokens=tokens,
+        headers=lambda token: dialect.http_headers(token=token),
+        classify=dialect.classify,
+        tls=tls,
+        rng=rng,
+        timing=timing,
+    )
     return LiveVenue(endpoints=endpoints, wiring=wiring, http=http)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final, Protocol, cast
 
@@ -90,8 +90,8 @@ class Wire(Protocol):
         ...
 
 
-Dial = Callable[[str], AbstractAsyncContextManager[Wire]]
-"""Opens a wire to an address. Tests pass one that leads to a fake venue."""
+Dial = Callable[[str, Mapping[str, str]], AbstractAsyncContextManager[Wire]]
+"""Opens a wire to an address, with HTTP headers. Tests pass one that leads to a fake venue."""
 
 
 class _Reader:
@@ -214,7 +214,12 @@ def _why_not_open(crash: Exception | None) -> StrategykitError:
 
 @asynccontextmanager
 async def wrap_wire(
-    stream: trio.abc.Stream, target: Target, *, frame_bytes: int, close_within: float = 2.0
+    stream: trio.abc.Stream,
+    target: Target,
+    *,
+    frame_bytes: int,
+    close_within: float = 2.0,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Wire]:
     """Make a WebSocket of an open stream, and yield it. Checkpoints on entry and exit; errors come in a group.
 
@@ -225,6 +230,7 @@ async def wrap_wire(
         target: Whose path and host the upgrade asks for.
         frame_bytes: The largest message accepted, in bytes of its text; a larger one closes the wire.
         close_within: Seconds for the closing handshake, where no error ends the wire.
+        headers: Of the upgrade, besides those that every one has.
 
     Raises:
         ConnectionLost: The upgrade failed in a way that may pass; as a `TryLater` if the venue said when.
@@ -242,6 +248,7 @@ async def wrap_wire(
                 target.path,
                 max_message_size=frame_bytes,
                 receive_buffer_size=_READ,
+                extra_headers=[(name.encode(), value.encode()) for name, value in (headers or {}).items()],
             )
         if reader.opening.cancelled_caught:
             raise _why_not_open(reader.crash)
@@ -284,7 +291,12 @@ async def _secure(tcp: trio.SocketStream, target: Target, tls: ssl.SSLContext) -
 
 @asynccontextmanager
 async def open_wire(
-    url: str, *, frame_bytes: int, tls: ssl.SSLContext, close_within: float = 2.0
+    url: str,
+    *,
+    frame_bytes: int,
+    tls: ssl.SSLContext,
+    close_within: float = 2.0,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Wire]:
     """Connect a WebSocket and yield it. Checkpoints on entry and exit; errors come in a group.
 
@@ -295,6 +307,7 @@ async def open_wire(
         frame_bytes: The largest message accepted.
         tls: As `client_tls` makes it.
         close_within: Seconds for the closing handshake.
+        headers: Of the upgrade, besides those that every one has.
 
     Raises:
         ConnectionLost: The venue can't be reached, or the upgrade failed in a way that may pass.
@@ -304,7 +317,9 @@ async def open_wire(
     target = split_url(url)
     async with await _connect(target) as tcp:
         stream = await _secure(tcp, target, tls) if target.secure else tcp
-        async with wrap_wire(stream, target, frame_bytes=frame_bytes, close_within=close_within) as wire:
+        async with wrap_wire(
+            stream, target, frame_bytes=frame_bytes, close_within=close_within, headers=headers
+        ) as wire:
             try:
                 yield wire
             except Exception:

@@ -18,9 +18,10 @@ from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.driver import Driver
-from strategykit.runtime.engine import Engine, Watcher, Wires
+from strategykit.runtime.engine import Engine
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.housekeeping import keep_fresh, keep_house
+from strategykit.runtime.outside import Watcher, Wires
 from strategykit.runtime.ports import OrderPort
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
@@ -113,9 +114,12 @@ class Run:
             for declaration in seat.strategy.declarations()
         ):
             self.clock.turns.start(self.nursery, keep_fresh, self.engine, self.clock)
-        if self.trades_at_venue:
-            self.engine.connect("commands-0", "commands")
+        lane = self.engine.dialect.commands
+        if self.trades_at_venue and lane is not None:
+            self.engine.connect(self.engine.command_connection, lane)
             for kind in _PRIVATE:
+                if kind not in self.engine.dialect.offers.streams:
+                    continue
                 stream = Stream(kind=kind, account=self.gateway.account, exchange=self.exchange)
                 self.engine.want(stream, ACCOUNT, None)
         with self.supervisor.opening, trio.move_on_after(READY_WITHIN) as scope:
@@ -177,7 +181,7 @@ def assemble(
     clock: RunClock,
     wakes: Wakes,
     dialect: Dialect,
-    connections: Mapping[str, int],
+    market_connections: int,
     wires: Wires,
     port: OrderPort,
     ledger: NullLedger,
@@ -198,9 +202,11 @@ def assemble(
     guids = identity.random("guids")
     table = Subscriptions(
         dialect.limits,
-        dict(connections),
+        {name: min(spec.max_connections, market_connections) for name, spec in dialect.lanes.items()},
         lambda: str(uuid.UUID(int=guids.getrandbits(128), version=4)),
         dialect.cursor,
+        dialect.lane,
+        dialect.key,
     )
 
     def now() -> int:

@@ -28,7 +28,7 @@ from strategykit.sim.fees import FeeModel
 from strategykit.sim.paper import FillRule, PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape
-from strategykit.venues.dialect import Dialect
+from strategykit.venues.dialect import AskBook, Dialect
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 
 __all__ = ["BacktestPlan", "backtest"]
@@ -89,7 +89,7 @@ async def _backtest(plan: BacktestPlan, contents: Contents, clock: ReplayClock) 
                 clock=clock,
                 wakes=Wakes(clock.poke),
                 dialect=plan.dialect,
-                connections={"market": 1, "orders": 1},
+                market_connections=1,
                 wires=wires,
                 port=port,
                 ledger=ledger,
@@ -128,7 +128,7 @@ async def _backtest(plan: BacktestPlan, contents: Contents, clock: ReplayClock) 
             lag_p99=None,
         )
         for name, lane in engine.lanes.items()
-        if lane == "market"
+        if name in available.opened
     ]
     return report(
         run,
@@ -208,21 +208,25 @@ class _Bars:
 
 def _frames(plan: BacktestPlan, contents: Contents, wires: TapeWires, available: _Available) -> Iterator[Input]:
     """Yield market inputs of the tape, and between them the answers that the strategies asked for."""
+    carrying = {plan.dialect.lane(row.stream) for row in contents.rows if row.stream.kind not in PRIVATE}
     lanes: set[str] = set()
     span = max(contents.last - contents.first, 1)
     count = 0
-    for item in inputs(plan.tape, plan.dialect):
+    for item in inputs(plan.tape):
         while wires.early:
             yield wires.early.popleft()
         if not isinstance(item, Input):
             continue
         kind, name = item.kind, item.connection
         if kind is InputKind.OPENED:
-            if item.payload != "market":
+            if item.payload not in carrying:
                 continue
             lanes.add(name)
             available.opened[name] = available.opened.get(name, 0) + 1
-        elif name not in lanes or kind is InputKind.ANSWER or kind is InputKind.CONTROL:
+        elif kind is InputKind.ANSWER:
+            if not isinstance(item.ask, AskBook):
+                continue  # Strategies that run on the tape ask for themselves.
+        elif name not in lanes or kind is InputKind.CONTROL:
             continue
         elif kind is InputKind.CLOSED and item.payload == CLOSED_BY_US:
             continue  # The recording ended there; the market didn't.

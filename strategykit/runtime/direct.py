@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -16,13 +16,15 @@ from strategykit.venues.dialect import (
     Cursor,
     Decoded,
     ErrorClass,
+    Frame,
     HttpRequest,
     LaneSpec,
     Limits,
+    Offers,
     Reply,
 )
-from strategykit.venues.streams import Stream
-from strategykit.venues.subscriptions import Subscriptions
+from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.subscriptions import Subscription, Subscriptions
 
 __all__ = ["Direct"]
 
@@ -31,9 +33,6 @@ _LIMITS: Final = Limits(connections=1, subscriptions=100_000, unread=0, frame_by
 
 class _Still:
     """The cursor of a stream whose events are made already."""
-
-    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
-        raise LocalProtocolError("a simulation has no frames")
 
     def reconnected(self) -> None:
         """Nothing is ever lost."""
@@ -51,26 +50,47 @@ class Direct:
         default=Limits(connections=1, subscriptions=100_000, unread=0, frame_bytes=0), init=False
     )
 
-    def login(self, lane: str, *, guid: str, token: str) -> str | None:
+    offers = Offers(streams=frozenset(StreamKind))
+    commands = None
+    acknowledges = True
+
+    def lane(self, stream: Stream) -> str:
+        return "market"
+
+    def key(self, stream: Stream) -> None:
+        """Events carry guids."""
+
+    def upgrade_headers(self, lane: str, *, token: str) -> Mapping[str, str]:
+        return {}
+
+    def login(self, lane: str, *, guid: str, token: str) -> Frame | None:
         return None
 
-    def subscribe(self, guid: str, stream: Stream, cursor: Cursor, *, token: str) -> str:
-        raise LocalProtocolError("a simulation has no wire")
+    def login_reply(self, frame: Frame, guid: str) -> Reply | None:
+        return None
 
-    def unsubscribe(self, guid: str, *, token: str) -> str:
-        raise LocalProtocolError("a simulation has no wire")
-
-    def command(self, command: object) -> str:
+    def beat(self, now: int) -> Frame:
         raise LocalProtocolError("a simulation has no wire")
 
     def cursor(self, guid: str, stream: Stream) -> Cursor:
         return _Still()
 
-    def decode(self, frame: str | bytes, table: Subscriptions, *, receive_time: int) -> Sequence[Decoded]:
+    def subscribe(self, new: Sequence[Subscription], held: Collection[Subscription], *, token: str) -> Sequence[Frame]:
+        raise LocalProtocolError("a simulation has no wire")
+
+    def unsubscribe(
+        self, old: Sequence[Subscription], held: Collection[Subscription], *, token: str
+    ) -> Sequence[Frame]:
+        raise LocalProtocolError("a simulation has no wire")
+
+    def decode(self, frame: Frame, table: Subscriptions, *, connection: str, receive_time: int) -> Sequence[Decoded]:
         raise LocalProtocolError("a simulation has no frames")
 
-    def decode_reply(self, frame: str | bytes) -> Reply | None:
-        return None
+    def command(self, command: object) -> Frame:
+        raise LocalProtocolError("a simulation has no wire")
+
+    def http_headers(self, *, token: str) -> Mapping[str, str]:
+        return {}
 
     def request(self, ask: Ask) -> HttpRequest:
         raise LocalProtocolError("a simulation has no HTTP")

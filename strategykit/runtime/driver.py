@@ -41,7 +41,7 @@ class Driver:
         await clock.settle()
         while True:
             if engine.local:
-                engine.take(engine.local.popleft(), clock.reading)
+                engine.take(engine.local.popleft(), clock.reading, "")
             elif wakes:
                 wakes.wake_next()
             elif not clock.woken:

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import MethodType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import attrs
 
@@ -32,81 +32,37 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
+from strategykit.runtime.asks import Asks
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.handover import Handover
+from strategykit.runtime.outside import Answered, Finder, Ledger, Strategies, Watcher, Wires
 from strategykit.runtime.watchdog import Watchdog, watched
 from strategykit.sim.paper import PaperExchange
-from strategykit.venues.dialect import Ask, Confirmed, Decoded, Dialect, ErrorClass, Refusal, Reply
+from strategykit.venues.dialect import (
+    LOGIN,
+    Ask,
+    Confirmed,
+    Decoded,
+    Dialect,
+    ErrorClass,
+    Leaving,
+    Need,
+    Refusal,
+    Reply,
+    Resubscribe,
+    SessionOver,
+)
 from strategykit.venues.streams import Stream
-from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
+from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions, SubscriptionState
 
-__all__ = ["MARKET", "Answered", "Engine", "Ledger", "Wires"]
+__all__ = ["MARKET", "Engine"]
 
 _PAUSES: Final = (500_000_000, 2_000_000_000, 8_000_000_000)
 """Nanoseconds before a subscription is asked for again when the venue says "not now"; after that it is refused."""
 
 MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
 """Events that nobody but their subscribers gets."""
-
-Answered = Callable[[Sequence[Event | Instrument] | None, str], None]
-"""Takes the rows of an answer, or None and the reason why there is none."""
-
-
-Finder = Callable[[Stream, Callable[[Event], None] | None], tuple[Stream, Callable[[Event], None] | None]]
-"""Takes a wanted stream and who is to get its events; gives the stream that serves it, and who gets those."""
-
-
-class Wires(Protocol):
-    """What the engine asks of the outside. Nothing here blocks."""
-
-    def open(self, connection: str, lane: str) -> None:
-        """Open one more connection, and keep it open."""
-        ...
-
-    def subscribe(self, row: Subscription, session: int) -> None: ...
-    def unsubscribe(self, row: Subscription, session: int) -> None: ...
-    def ask(self, ask: Ask) -> None: ...
-    def drop(self, connection: str, reason: str) -> None:
-        """Take a connection for dead: close it and open a new one."""
-        ...
-
-    def refresh_token(self) -> None:
-        """The venue refused the token: have a new one fetched."""
-        ...
-
-    def refresh_login(self) -> None:
-        """The venue refused a command for its login: have the order lane log in again, with a new token."""
-        ...
-
-
-class Ledger(Protocol):
-    """What the run writes down about itself."""
-
-    def subscription(self, row: Subscription) -> None: ...
-    def gap(self, gap: Gap, row: Subscription | None) -> None: ...
-    def note(self, source: str, text: str) -> None: ...
-
-
-class Strategies(Protocol):
-    """What the engine tells whoever runs the strategies."""
-
-    def refused(self, owner: str, words: str) -> None:
-        """A stream that `owner` needs can't be had."""
-        ...
-
-    def raised(self, receive: object, error: BaseException) -> None:
-        """A route's receiver raised: whatever a strategy raises stops it alone."""
-        ...
-
-    def controlled(self, word: str) -> None:
-        """A word came from outside the run."""
-        ...
-
-
-class Watcher(Protocol):
-    """Sees every event of the run before anyone else: a digest, or a count."""
-
-    def __call__(self, event: Event) -> None: ...
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -128,12 +84,16 @@ class Engine:
     local: deque[Decoded] = attrs.field(factory=deque, init=False)
     """What the paper exchange said, to be taken after the input that made it say so."""
     routes: dict[str, tuple[Callable[[Event], None], ...]] = attrs.field(factory=dict, init=False)
-    """Who gets the events of a subscription, in the order in which they asked for it."""
+    """Who gets the events of a subscription, in the order of their asking."""
     poke: Callable[[], None]
     """Has the driver look, before the next input."""
     _quick: dict[str, tuple[tuple[Feed[Any], Callable[[Any], None]], ...]] = attrs.field(factory=dict, init=False)
     sessions: dict[str, int] = attrs.field(factory=dict, init=False)
     """Open connections, and which session each is in."""
+    opened_at: dict[str, int] = attrs.field(factory=dict, init=False)
+    """When the open connections' sessions began, nanoseconds UTC."""
+    handover: Handover = attrs.field(init=False)
+    """Looks after connections that are being replaced."""
     unreadable: int = attrs.field(default=0, init=False)
     """Frames that the dialect couldn't read."""
     errors: deque[VenueError] = attrs.field(factory=lambda: deque(maxlen=1_000), init=False)
@@ -143,11 +103,25 @@ class Engine:
     """The venue's last word on the account, by the kind of message."""
     lanes: dict[str, str] = attrs.field(factory=dict, init=False)
     """Lane of each connection."""
-    _asks: dict[Ask, deque[Answered]] = attrs.field(factory=dict, init=False)
+    asks: Asks = attrs.field(init=False)
     _find: Finder | None = attrs.field(default=None, init=False)
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
     paused: dict[str, int] = attrs.field(factory=dict, init=False)
     """When subscriptions that were refused for now are asked for again, nanoseconds UTC, by guid."""
+
+    @asks.default
+    def _make_asks(self) -> Asks:
+        return Asks(self.dialect)
+
+    @handover.default
+    def _make_handover(self) -> Handover:
+        return Handover(self)
+
+    @property
+    def command_connection(self) -> str:
+        """Name of the connection that carries order commands; empty where the venue takes none."""
+        lane = self.dialect.commands
+        return "" if lane is None else f"{lane}-0"
 
     # What the run asks
 
@@ -185,7 +159,7 @@ class Engine:
             self._forget_quick(row.guid)
         if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
             self.ledger.subscription(row)
-            self.connect(row.connection, stream.lane)
+            self.connect(row.connection, self.dialect.lane(row.stream))
             self.ask_for(row)
         return row
 
@@ -198,16 +172,19 @@ class Engine:
         self._forget_quick(row.guid)
         if row.guid not in self.table.by_guid:
             return
-        was_live = row.state in (SubscriptionState.ASKED, SubscriptionState.ACTIVE, SubscriptionState.STALE)
+        was_live = row.state in LIVE
         if self.table.release(row.guid, owner) is not None:
             del self.routes[row.guid]
             session = self.sessions.get(row.connection)
             if session is not None and was_live:
-                self.wires.unsubscribe(row, session)
+                self.wires.unsubscribe(row, row.connection, session)
+            taking = None if row.successor is None else self.sessions.get(row.successor)
+            if row.successor is not None and taking is not None:
+                self.wires.unsubscribe(row, row.successor, taking)
 
     def ask(self, ask: Ask, answered: Answered) -> None:
         """Ask over HTTP; `answered` is called when the answer is dispatched."""
-        self._asks.setdefault(ask, deque()).append(answered)
+        self.asks.ask(ask, answered)
         self.wires.ask(ask)
 
     # What the driver hands over
@@ -217,7 +194,9 @@ class Engine:
         kind = item.kind
         if kind is InputKind.FRAME:
             try:
-                decoded = self.dialect.decode(item.payload, self.table, receive_time=item.receive_time)
+                decoded = self.dialect.decode(
+                    item.payload, self.table, connection=item.connection, receive_time=item.receive_time
+                )
             except RemoteProtocolError as exc:
                 self.unreadable += 1
                 self.ledger.note(item.connection, f"unreadable frame: {exc}")
@@ -225,31 +204,37 @@ class Engine:
                 self.errors.append(VenueError(None, 0, words, None, item.receive_time, ""))
                 return
             for thing in decoded:
-                self.take(thing, item.receive_time)
+                self.take(thing, item.receive_time, item.connection)
         elif kind is InputKind.OPENED:
             self._opened(item)
         elif kind is InputKind.CLOSED:
             self._closed(item)
         elif kind is InputKind.ANSWER:
-            self._answer(item)
+            with watched(self.watchdog, item.ask):
+                self.unreadable += not self.asks.answered(item)
         else:
             self.supervisor().controlled(str(item.payload))
 
-    def take(self, thing: Decoded, now: int) -> None:
-        """Take one thing that a frame, or the paper exchange, said."""
+    def take(self, thing: Decoded, now: int, connection: str) -> None:
+        """Take one thing that a frame of `connection`, an answer or the paper exchange said."""
         match thing:
             case Confirmed(guid):
-                row = self.table.by_guid.get(guid)
-                if row is not None and row.state is not SubscriptionState.REFUSED:
-                    gap = self.table.confirmed(guid, now)
-                    self._tries.pop(guid, None)
-                    if gap is not None:
-                        self.route(gap)
+                self._confirmed(guid, now, connection)
             case Refusal():
                 self._refusal(thing, now)
+            case Reply(guid) if guid.startswith(LOGIN):
+                """Its connection has seen it."""
+            case Leaving(reason):
+                self.handover.begin(connection, reason)
+            case SessionOver():
+                self._session_over(thing, now, connection)
+            case Resubscribe(guid, reason):
+                self._resubscribe(guid, reason, now)
+            case Need(_, ask, _):
+                self.ask(ask, partial(self._answered_need, thing))
             case Reply():
                 if not thing.ok and self.dialect.classify(thing.code) is ErrorClass.REFRESH:
-                    self.wires.refresh_login()
+                    self.wires.refresh_login(connection)
                 with watched(self.watchdog, thing):
                     found = self.gateway.replied(thing)
                 if not found and not thing.ok:
@@ -315,7 +300,7 @@ class Engine:
     def _check_can_be_asked(self, row: Subscription, owner: str) -> None:
         # Worded now, for whoever wants it: where requests are sent, an error would end the run of everybody.
         try:
-            self.dialect.subscribe(row.guid, row.stream, row.cursor, token="")
+            self.dialect.subscribe((row,), (), token="")
         except LocalProtocolError:
             self.table.release(row.guid, owner)
             raise
@@ -326,16 +311,53 @@ class Engine:
         session = self.sessions.get(row.connection)
         if session is not None:
             self.table.asked(row.guid)
-            self.wires.subscribe(row, session)
+            self.wires.subscribe(row, row.connection, session)
+
+    def _confirmed(self, guid: str, now: int, connection: str) -> None:
+        row = self.table.by_guid.get(guid)
+        if row is None or row.state is SubscriptionState.REFUSED:
+            return
+        if row.successor is not None and connection == row.successor:
+            self.handover.complete(row)
+        gap = self.table.confirmed(guid, now)
+        self._tries.pop(guid, None)
+        if gap is not None:
+            self.route(gap)
+
+    def _session_over(self, over: SessionOver, now: int, connection: str) -> None:
+        words = f"the venue ended the session: {over.message} ({over.code})"
+        self._error(over.code, f"{connection}: {words}", now, "")
+        if self.dialect.classify(over.code) is ErrorClass.STOP:
+            self.wires.refuse(words)
+            self.wires.close(connection)
+        else:
+            self.wires.drop(connection, words)
+
+    def _resubscribe(self, guid: str, reason: str, now: int) -> None:
+        row = self.table.by_guid.get(guid)
+        session = None if row is None else self.sessions.get(row.connection)
+        if row is None or session is None or row.state not in LIVE:
+            return
+        self.table.missed(row, now, reason)
+        self.wires.unsubscribe(row, row.connection, session)
+        self.ask_for(row)
+
+    def _answered_need(self, need: Need, rows: Sequence[Event | Instrument] | None, reason: str) -> None:
+        row, now = self.table.by_guid.get(need.guid), self.asks.now
+        if row is not None:
+            for thing in need.asker.answered(rows, reason, now):
+                self.take(thing, now, row.connection)
 
     def _opened(self, item: Input) -> None:
         name, lane = item.connection, str(item.payload)
         self.sessions[name] = item.status
+        self.opened_at[name] = item.receive_time
         self.lanes[name] = lane
         self.route(ConnectionUp(None, name, lane, None, item.receive_time))
         for row in self.table.on(name):
             self.ask_for(row)
-        if lane == "commands":
+        self.handover.opened(name)
+        if name == self.command_connection:
             with watched(self.watchdog, item):
                 self.gateway.lane_changed(up=True, reason="")
         elif lane == "orders" and item.status > 1:
@@ -346,33 +368,13 @@ class Engine:
         if self.sessions.pop(name, None) is None:
             return
         lane = self.lanes[name]
-        self.table.lost(name, item.receive_time, reason)
+        del self.opened_at[name]
+        lost = self.table.lost(name, item.receive_time, reason)
         self.route(ConnectionDown(None, name, lane, reason, None, item.receive_time))
-        if lane == "commands":
+        self.handover.closed(name, lost)
+        if name == self.command_connection:
             with watched(self.watchdog, item):
                 self.gateway.lane_changed(up=False, reason=reason)
-
-    def _answer(self, item: Input) -> None:
-        ask = item.ask
-        waiting = None if ask is None else self._asks.get(ask)
-        if ask is None or not waiting:
-            return
-        answered = waiting.popleft()
-        if not waiting:
-            del self._asks[ask]
-        body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
-        rows: Sequence[Event | Instrument] | None = None
-        reason = ""
-        if not 200 <= item.status < 300:
-            reason = f"{item.status}: {body[:200].decode('utf-8', 'replace')}"
-        else:
-            try:
-                rows = self.dialect.decode_answer(ask, body, receive_time=item.receive_time)
-            except RemoteProtocolError as exc:
-                self.unreadable += 1
-                reason = str(exc)
-        with watched(self.watchdog, ask):
-            answered(rows, reason)
 
     def _refusal(self, refusal: Refusal, now: int) -> None:
         row = self.table.by_guid.get(refusal.guid)

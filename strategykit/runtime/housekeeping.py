@@ -1,4 +1,4 @@
-"""Looking after subscriptions: unconfirmed ones are asked for again, silent ones are told."""
+"""Looking after a run's wires: unconfirmed subscriptions are asked for again, silent ones told, old wires replaced."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Final
 
 import trio
 
+from strategykit.model.events import Stale
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
-from strategykit.venues.subscriptions import SubscriptionState
+from strategykit.venues.subscriptions import Subscription, SubscriptionState
 
 __all__ = ["keep_fresh", "keep_house"]
 
@@ -17,6 +18,9 @@ CONFIRM_WITHIN: Final = 10.0
 
 ASKS: Final = 3
 """Times that one connection is asked; then the connection counts as dead and a new one is opened."""
+
+REPLACE_AT: Final = 0.98
+"""Part of the life that a venue gives a connection after which another takes over."""
 
 LOOK_EVERY: Final = 0.25
 """Seconds between two looks."""
@@ -48,7 +52,11 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
                     engine.ask_for(row)
                 continue
             since, tries = asked.get((row.guid, session), (now, 1))
-            if now - since >= CONFIRM_WITHIN:
+            if now - since >= CONFIRM_WITHIN and not engine.dialect.acknowledges:
+                if tries == 1:
+                    _tell_unseen(engine, row, clock.reading)
+                tries = 2
+            elif now - since >= CONFIRM_WITHIN:
                 if tries >= ASKS:
                     engine.wires.drop(row.connection, f"{row.stream.label} unconfirmed after {tries} requests")
                     continue
@@ -61,4 +69,23 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
         asked = overdue
         for stale in engine.table.silent(clock.reading):
             engine.route(stale)
+        _replace_old(engine, clock.reading)
         await trio.sleep(LOOK_EVERY)
+
+
+def _tell_unseen(engine: Engine, row: Subscription, now: int) -> None:
+    """Tell that nothing has come: a venue that answers no subscription doesn't tell a quiet stream from a wrong one."""
+    silent = int(CONFIRM_WITHIN * 1e9)
+    engine.ledger.note(
+        "venue",
+        f"{row.stream.label}: nothing within {CONFIRM_WITHIN:g} s of asking; the venue answers no subscriptions, so "
+        "either nothing has happened there, or it has no such stream",
+    )
+    engine.route(Stale(row.stream.instrument, silent, None, now, row.guid))
+
+
+def _replace_old(engine: Engine, now: int) -> None:
+    for name, opened in list(engine.opened_at.items()):
+        life = engine.dialect.lanes[engine.lanes[name]].life
+        if life is not None and now - opened >= REPLACE_AT * life * 1e9:
+            engine.handover.begin(name, f"the venue ends connections after {life:g} s")

@@ -269,7 +269,7 @@ class _Session:
                     clock=self.clock,
                     wakes=wakes,
                     dialect=plan.dialect,
-                    connections={"market": plan.market_connections, "orders": 1},
+                    market_connections=plan.market_connections,
                     wires=LiveWires(self.venue, plan.dialect),
                     port=port,
                     ledger=self.ledger,

@@ -9,15 +9,14 @@ from typing import Any
 import attrs
 import cattrs
 
-from strategykit.errors import RemoteProtocolError, TapeError
+from strategykit.errors import TapeError
 from strategykit.model.codec import make_converter
-from strategykit.net.connection import LOGIN
 from strategykit.net.inbox import Input, InputKind
+from strategykit.runtime.outside import NoWires
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Record, Tape
-from strategykit.venues.dialect import Ask, AskBars, AskInstrument, Dialect
+from strategykit.venues.dialect import Ask, AskBars, AskBook, AskInstrument
 from strategykit.venues.streams import Stream
-from strategykit.venues.subscriptions import Subscription
 
 __all__ = ["Contents", "RecordedRow", "TapeWires", "inputs", "scan", "slices"]
 
@@ -91,17 +90,13 @@ def _structure(converter: Any, value: object, kind: Any, record: Record) -> Any:
         raise TapeError(f"record {record.seq} ({record.kind.name}) can't be read: {exc}") from exc
 
 
-def inputs(tape: Tape, dialect: Dialect) -> Iterator[Input | tuple[int, int]]:
+def inputs(tape: Tape) -> Iterator[Input | tuple[int, int]]:
     """Yield what the recorded run's inbox got, and between it the marks: pairs of reading and count."""
     converter = make_converter()
-    commands = {"commands-0"}
     for record in tape:
         kind, name, time = record.kind, record.connection, record.time
         if kind is Kind.IN or kind is Kind.IN_BINARY:
-            frame = record.frame
-            if name in commands and _is_login(dialect, frame):
-                continue  # Its connection kept it: logins never reach the inbox.
-            yield Input(InputKind.FRAME, name, time, frame)
+            yield Input(InputKind.FRAME, name, time, record.frame)
         elif kind is Kind.OPENED:
             facts = record.facts()
             yield Input(InputKind.OPENED, name, time, str(facts["lane"]), status=int(facts["session"]))
@@ -119,22 +114,14 @@ def inputs(tape: Tape, dialect: Dialect) -> Iterator[Input | tuple[int, int]]:
             yield record.mark()
 
 
-def _is_login(dialect: Dialect, frame: str | bytes) -> bool:
-    try:
-        reply = dialect.decode_reply(frame)
-    except RemoteProtocolError:
-        return False  # As its connection saw it: it is told where frames are decoded.
-    return reply is not None and reply.guid.startswith(LOGIN)
-
-
-def slices(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, list[Input]]]:
+def slices(tape: Tape) -> Iterator[tuple[int, list[Input]]]:
     """Yield the slices in which the recorded run dispatched its inputs, each with the clock's reading.
 
     Raises:
         TapeError: A mark tells of more inputs than the tape has.
     """
     waiting: deque[Input] = deque()
-    for item in inputs(tape, dialect):
+    for item in inputs(tape):
         if isinstance(item, Input):
             waiting.append(item)
             continue
@@ -144,7 +131,7 @@ def slices(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, list[Input]]]:
         yield reading, [waiting.popleft() for _ in range(count)]
 
 
-class TapeWires:
+class TapeWires(NoWires):
     """The engine's requests, answered from what the tape has."""
 
     def __init__(self, contents: Contents) -> None:
@@ -153,25 +140,9 @@ class TapeWires:
         """Answers to be dispatched before the next frame."""
         self.now = contents.first
 
-    def open(self, connection: str, lane: str) -> None:
-        """The tape tells when its connections open."""
-
-    def subscribe(self, row: Subscription, session: int) -> None:
-        """The tape has the answer, or it hasn't."""
-
-    def unsubscribe(self, row: Subscription, session: int) -> None:
-        """Its data go on being on the tape."""
-
-    def drop(self, connection: str, reason: str) -> None:
-        """Nothing to drop."""
-
-    def refresh_token(self) -> None:
-        """Nothing to refresh."""
-
-    def refresh_login(self) -> None:
-        """Nothing to refresh."""
-
     def ask(self, ask: Ask) -> None:
+        if isinstance(ask, AskBook):
+            return  # A book begins where it began: the tape has the answer in its place among the frames.
         for asked, status, body in self.contents.answers:
             if _alike(asked, ask):
                 self.early.append(Input(InputKind.ANSWER, "http", self.now, body, ask=ask, status=status))

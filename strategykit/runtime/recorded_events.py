@@ -25,11 +25,11 @@ def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
     Raises:
         TapeError: The tape is damaged.
     """
-    table = Subscriptions(dialect.limits, {}, lambda: "", dialect.cursor)
+    table = Subscriptions(dialect.limits, {}, lambda: "", dialect.cursor, dialect.lane, dialect.key)
     for row in scan(tape).rows:
         if row.stream.kind not in PRIVATE and row.guid not in table.by_guid:
             table.restore(row.guid, row.stream, row.connection)
-    for item in inputs(tape, dialect):
+    for item in inputs(tape):
         if not isinstance(item, Input):
             continue
         if item.kind is InputKind.OPENED:
@@ -43,7 +43,7 @@ def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
 
 def _market_data(item: Input, table: Subscriptions, dialect: Dialect) -> Iterator[tuple[int, Event]]:
     try:
-        decoded = dialect.decode(item.payload, table, receive_time=item.receive_time)
+        decoded = dialect.decode(item.payload, table, connection=item.connection, receive_time=item.receive_time)
     except RemoteProtocolError:
         return
     for thing in decoded:

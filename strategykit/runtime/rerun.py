@@ -177,7 +177,7 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
                 clock=clock,
                 wakes=Wakes(clock.poke),
                 dialect=plan.dialect,
-                connections={"market": plan.market_connections, "orders": 1},
+                market_connections=plan.market_connections,
                 wires=_Silence(contents),
                 port=comparison,
                 ledger=ledger,
@@ -195,7 +195,7 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
             )
             for stream in plan.record:
                 run.engine.want(stream, ACCOUNT, None)
-            recorded = slices(plan.tape, plan.dialect)
+            recorded = slices(plan.tape)
             begin = next(recorded, None)
             if begin is not None:
                 clock.reading = begin[0]

@@ -15,6 +15,7 @@ from strategykit.config import Session, StrategySpec, VenuePlan
 from strategykit.errors import ConfigError, StrategyError, TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
+from strategykit.net.http import token_fetcher
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
@@ -208,8 +209,9 @@ def _connector(
         return connect_venue(
             dialect,
             venue.endpoints,
-            token_request=lambda: refresh_request(secret),
-            parse_token=read_refresh,
+            fetch_token=token_fetcher(
+                venue.endpoints.oauth, request=lambda: refresh_request(secret), parse=read_refresh
+            ),
             inbox=inbox,
             recorder=recorder,
             rng=rng,

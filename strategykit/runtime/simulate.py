@@ -18,6 +18,7 @@ from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.direct import Direct
+from strategykit.runtime.outside import NoWires
 from strategykit.runtime.recording import Notes, NullLedger
 from strategykit.runtime.waking import Wakes
 from strategykit.runtime.wires import PaperPort
@@ -26,7 +27,7 @@ from strategykit.sim.paper import FillRule, PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import Ask, AskBars
 from strategykit.venues.streams import Stream, StreamKind
-from strategykit.venues.subscriptions import Subscription, Subscriptions
+from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["Simulation", "kind_of", "simulate", "stream_guid"]
 
@@ -44,29 +45,11 @@ def stream_guid(kind: StreamKind, instrument: str, interval: int | None = None) 
     return f"{kind.value}:{instrument}" if interval is None else f"{kind.value}:{instrument}:{interval}"
 
 
-class _Wires:
+class _Wires(NoWires):
     """The engine's requests: history is given at once, the rest comes of itself."""
 
     def __init__(self) -> None:
         self.early: list[Input] = []
-
-    def open(self, connection: str, lane: str) -> None:
-        """Everything is open."""
-
-    def subscribe(self, row: Subscription, session: int) -> None:
-        """Everything comes of itself."""
-
-    def unsubscribe(self, row: Subscription, session: int) -> None:
-        """It goes on coming, to nobody."""
-
-    def drop(self, connection: str, reason: str) -> None:
-        """Nothing to drop."""
-
-    def refresh_token(self) -> None:
-        """Nothing to refresh."""
-
-    def refresh_login(self) -> None:
-        """Nothing to refresh."""
 
     def ask(self, ask: Ask) -> None:
         self.early.append(Input(InputKind.ANSWER, "http", ask.until if isinstance(ask, AskBars) else 0, b"", ask, 200))
@@ -160,7 +143,7 @@ async def _main(
                 clock=clock,
                 wakes=Wakes(clock.poke),
                 dialect=Direct(tuple(history)),
-                connections={"market": 1, "orders": 1},
+                market_connections=1,
                 wires=wires,
                 port=PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke),
                 ledger=ledger,

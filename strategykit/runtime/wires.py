@@ -3,44 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from strategykit.model.orders import Command
-from strategykit.net.venue import COMMANDS, LiveVenue
+from strategykit.net.venue import LiveVenue
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.recording import NullLedger, command_facts
-from strategykit.venues.dialect import Ask, Dialect
+from strategykit.venues.dialect import Ask, Dialect, Frame
 from strategykit.venues.subscriptions import Subscription
 
 __all__ = ["LivePort", "LiveWires", "PaperPort"]
 
-_COMMANDS_CONNECTION: Final = f"{COMMANDS}-0"
+
+@attrs.define
+class _Carried:
+    """What one session carries, and what is to change about it when its turn comes."""
+
+    session: int
+    held: dict[str, Subscription] = attrs.field(factory=dict)
+    new: dict[str, Subscription] = attrs.field(factory=dict)
+    old: dict[str, Subscription] = attrs.field(factory=dict)
 
 
 class LiveWires:
-    """What the engine asks, sent over a venue's connections."""
+    """What the engine asks, sent over a venue's connections.
+
+    Changes to what a connection carries are gathered until they can be sent: a venue with a limit on messages gets few.
+    """
 
     def __init__(self, venue: LiveVenue, dialect: Dialect) -> None:
         self._venue = venue
         self._dialect = dialect
+        self._carried: dict[str, _Carried] = {}
         self._token = ""
         """The one that went out last: if a request is refused for its token, this is the one to replace."""
 
     def open(self, connection: str, lane: str) -> None:
         self._venue.open_more(connection, lane)
 
-    def subscribe(self, row: Subscription, session: int) -> None:
-        def frame(token: str) -> str:
-            self._token = token
-            return self._dialect.subscribe(row.guid, row.stream, row.cursor, token=token)
+    def close(self, connection: str) -> None:
+        self._venue.close(connection)
 
-        self._venue.send(row.connection, session, frame)
+    def subscribe(self, row: Subscription, connection: str, session: int) -> None:
+        carried = self._carrying(connection, session)
+        carried.new[row.guid] = row
+        self._venue.send(connection, session, lambda token: self._change(carried, token))
 
-    def unsubscribe(self, row: Subscription, session: int) -> None:
-        self._venue.send(row.connection, session, lambda token: self._dialect.unsubscribe(row.guid, token=token))
+    def unsubscribe(self, row: Subscription, connection: str, session: int) -> None:
+        carried = self._carrying(connection, session)
+        carried.new.pop(row.guid, None)
+        if carried.held.pop(row.guid, None) is not None:
+            carried.old[row.guid] = row
+            self._venue.send(connection, session, lambda token: self._change(carried, token))
 
     def ask(self, ask: Ask) -> None:
         self._venue.ask(ask)
@@ -48,11 +65,35 @@ class LiveWires:
     def drop(self, connection: str, reason: str) -> None:
         self._venue.drop(connection, reason)
 
+    def refuse(self, reason: str) -> None:
+        self._venue.refuse(reason)
+
     def refresh_token(self) -> None:
         self._venue.refuse_token(self._token)
 
-    def refresh_login(self) -> None:
-        self._venue.refuse_login(_COMMANDS_CONNECTION)
+    def refresh_login(self, connection: str) -> None:
+        self._venue.refuse_login(connection)
+
+    def _carrying(self, connection: str, session: int) -> _Carried:
+        carried = self._carried.get(connection)
+        if carried is None or carried.session != session:
+            carried = self._carried[connection] = _Carried(session)
+        return carried
+
+    def _change(self, carried: _Carried, token: str) -> list[Frame]:
+        """Give the frames for all that has gathered; an earlier job may have taken it along already."""
+        self._token = token
+        frames: list[Frame] = []
+        if carried.old:
+            old, carried.old = list(carried.old.values()), {}
+            frames.extend(self._dialect.unsubscribe(old, carried.held.values(), token=token))
+        if carried.new:
+            new, carried.new = carried.new, {}
+            for guid in new:  # What is asked for once more isn't carried as far as we know.
+                carried.held.pop(guid, None)
+            frames.extend(self._dialect.subscribe(list(new.values()), carried.held.values(), token=token))
+            carried.held.update(new)
+        return frames
 
 
 @attrs.define(eq=False)
@@ -67,17 +108,18 @@ class LivePort:
 
     def command(self, strategy: str, command: Command) -> bool:
         self.dialect.command(command)  # What the venue can't be told raises here, before anything is on the tape.
-        session = self.engine().sessions.get(_COMMANDS_CONNECTION)
+        connection = self.engine().command_connection
+        session = self.engine().sessions.get(connection)
         # Whether the lane is up is what the run has been told, not what the socket knows by now: a re-run is told
         # the same. What is sent into a wire that has just broken ends unanswered, and that is dealt with.
         up = session is not None
         self.ledger.command(command_facts(strategy, command, self.converter), sent=up)
         if session is not None:
-            self.venue.command(command, session=session)
+            self.venue.command(command, connection, session)
         return up
 
     def suspect(self, reason: str) -> None:
-        self.venue.drop(_COMMANDS_CONNECTION, reason)
+        self.venue.drop(self.engine().command_connection, reason)
 
 
 @attrs.define(eq=False)

@@ -3,39 +3,68 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command
-from strategykit.venues.streams import Stream
+from strategykit.model.orders import Command, OrderType
+from strategykit.venues.asks import (
+    Ask,
+    AskAccount,
+    AskBars,
+    AskBook,
+    AskInstrument,
+    AskOrders,
+    AskPastTrades,
+    AskPositions,
+    AskStopOrders,
+    AskTrades,
+    HttpRequest,
+)
+from strategykit.venues.streams import Stream, StreamKind
 
 if TYPE_CHECKING:
-    from strategykit.venues.subscriptions import Subscriptions
+    from strategykit.venues.subscriptions import Subscription, Subscriptions
 
 __all__ = [
+    "LOGIN",
     "Ask",
     "AskAccount",
     "AskBars",
+    "AskBook",
     "AskInstrument",
     "AskOrders",
+    "AskPastTrades",
     "AskPositions",
     "AskStopOrders",
     "AskTrades",
+    "Asking",
     "Confirmed",
     "Cursor",
     "Decoded",
     "Dialect",
     "ErrorClass",
+    "Frame",
     "HttpRequest",
     "LaneSpec",
+    "Leaving",
     "Limits",
+    "Need",
+    "Offers",
     "Refusal",
     "Reply",
+    "Resubscribe",
+    "SessionOver",
 ]
+
+LOGIN = "login-"
+"""How the guids of logins and renewals begin: no order command or subscription has one like it."""
+
+Frame = str | bytes
+"""One WebSocket message: a text, or bytes for a binary one."""
 
 
 class ErrorClass(enum.Enum):
@@ -54,15 +83,23 @@ class LaneSpec:
     """One kind of connection that the venue offers."""
 
     name: str
-    """``"market"``, ``"orders"`` or ``"commands"``."""
+    """Such as ``"market"``, ``"orders"`` or ``"commands"``."""
     path: str
     """Path of the WebSocket endpoint, such as ``"/ws"``."""
     max_connections: int
-    """How many of this lane we open at the most."""
-    ping_every: float
-    """Seconds between our WebSocket pings."""
-    pong_within: float
+    """How many of this lane we open at the most; one that replaces another doesn't count."""
+    ping_every: float | None
+    """Seconds between our WebSocket pings; None: the venue isn't pinged."""
+    pong_within: float = 5.0
     """Seconds until an unanswered ping means that the wire is dead."""
+    beat_every: float | None = None
+    """Seconds between heartbeat messages of ours; None: the venue wants none."""
+    silence_within: float | None = None
+    """Seconds without any message of the venue after which the wire is dead; None: it may be silent."""
+    messages: tuple[int, float] | None = None
+    """At most so many messages from us in so many seconds; more wait for their turn. None: no such limit."""
+    life: float | None = None
+    """Seconds after which the venue ends a connection; it is replaced before that. None: it may live on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,100 +143,68 @@ class Reply:
     venue_order_id: str | None = None
 
 
-Decoded = Event | Confirmed | Refusal | Reply
+@attrs.frozen(slots=True)
+class Leaving:
+    """The venue will soon end this connection: another takes over first, so that nothing is lost."""
+
+    reason: str
+
+
+@attrs.frozen(slots=True)
+class SessionOver:
+    """The venue ends this session; `Dialect.classify` of `code` says whether another may be opened."""
+
+    code: int
+    message: str
+
+
+@attrs.frozen(slots=True)
+class Resubscribe:
+    """Something of the subscription `guid` was missed: it has to be asked for anew, and its gap told."""
+
+    guid: str
+    reason: str
+
+
+@attrs.frozen(slots=True)
+class Need:
+    """The cursor of `guid` can't go on without an answer over HTTP; `asker` gets it, in its place among the frames."""
+
+    guid: str
+    ask: Ask
+    asker: Asking
+
+
+Decoded = Event | Confirmed | Refusal | Reply | Leaving | SessionOver | Resubscribe | Need
 
 
 class Cursor(Protocol):
-    """Where one subscription stands: what decoding its frames needs to know of the frames before.
+    """Where one subscription stands: what its dialect needs to know of the frames before.
 
     Kept in the guid table, made by `Dialect.cursor`, and alive across reconnects: that is how replayed rows
-    are told from new ones.
+    are told from new ones. How frames get into it is its dialect's own business.
     """
-
-    def decode(self, frame: str | bytes, receive_time: int) -> Sequence[Event]:
-        """Give the events of one data frame, oldest first.
-
-        Raises:
-            RemoteProtocolError: The frame can't be read.
-        """
-        ...
 
     def reconnected(self) -> None:
         """A new connection will replay state: forget what must be rebuilt, keep what tells repeats apart."""
         ...
 
 
-@attrs.frozen(kw_only=True)
-class AskBars:
-    """History bars: at least `count` of them that began before `until`."""
+class Asking(Protocol):
+    """A cursor that asks over HTTP, such as one that builds a book from a snapshot and changes."""
 
-    instrument: str
-    interval: int
-    count: int
-    until: int
-    exchange: str | None = None
-    board: str | None = None
+    def answered(self, rows: Sequence[Event | Instrument] | None, reason: str, now: int) -> Sequence[Decoded]:
+        """Take the rows of the answer, or None and why there is none; give what can be told now, oldest first."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
-class AskOrders:
-    """All orders of the account that the venue still shows."""
+class Offers:
+    """What a venue has, as far as its dialect speaks it."""
 
-    account: str
-    exchange: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class AskStopOrders:
-    """All stop orders of the account; a venue that keeps them among the others answers with an empty list."""
-
-    account: str
-    exchange: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class AskTrades:
-    """The account's fills of this session."""
-
-    account: str
-    exchange: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class AskPositions:
-    account: str
-    exchange: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class AskAccount:
-    """Money and margin."""
-
-    account: str
-    exchange: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class AskInstrument:
-    """Reference data: tick, lot, currency."""
-
-    instrument: str
-    exchange: str | None = None
-
-
-Ask = AskBars | AskOrders | AskStopOrders | AskTrades | AskPositions | AskAccount | AskInstrument
-
-
-@attrs.frozen(kw_only=True)
-class HttpRequest:
-    """One HTTP call, without its authorisation: that is added where the bytes leave."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = attrs.field(factory=dict)
-    body: str | None = attrs.field(default=None, repr=False)
-    """Not shown: that of a call to a token service holds the credential."""
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    streams: frozenset[StreamKind]
+    orders: frozenset[OrderType] = frozenset()
+    """Empty: it takes no orders; strategies trade on paper there."""
 
 
 class Dialect(Protocol):
@@ -211,35 +216,70 @@ class Dialect(Protocol):
     def lanes(self) -> Mapping[str, LaneSpec]: ...
     @property
     def limits(self) -> Limits: ...
+    @property
+    def offers(self) -> Offers: ...
 
-    def login(self, lane: str, *, guid: str, token: str) -> str | None:
+    @property
+    def commands(self) -> str | None:
+        """The lane that order commands travel on; None where the venue takes no orders."""
+        ...
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether the venue answers subscriptions. If not, the first datum confirms, and silence says nothing."""
+        ...
+
+    def lane(self, stream: Stream) -> str:
+        """Name the lane that carries `stream`."""
+        ...
+
+    def key(self, stream: Stream) -> Hashable | None:
+        """Give what the venue's data names `stream` by; several streams may share it. None: they carry our guid."""
+        ...
+
+    # Words that open a session
+
+    def upgrade_headers(self, lane: str, *, token: str) -> Mapping[str, str]:
+        """Give the HTTP headers with which a connection of `lane` is opened."""
+        ...
+
+    def login(self, lane: str, *, guid: str, token: str) -> Frame | None:
         """Give the frame that opens a session on `lane`, or None where the lane needs none.
 
-        Its answer is a `Reply` with the same guid. The same frame renews a session before its token dies.
+        Its answer is found by `login_reply`. The same frame renews a session before its token dies.
         """
         ...
 
-    def subscribe(self, guid: str, stream: Stream, cursor: Cursor, *, token: str) -> str:
-        """Give the frame that asks for `stream`; `cursor` says from where on history is still wanted.
+    def login_reply(self, frame: Frame, guid: str) -> Reply | None:
+        """Give the answer to the login `guid` if that is what `frame` is; None if it is anything else, or noise."""
+        ...
+
+    def beat(self, now: int) -> Frame:
+        """Give our heartbeat, for lanes with `LaneSpec.beat_every`."""
+        ...
+
+    # Subscriptions
+
+    def cursor(self, guid: str, stream: Stream) -> Cursor: ...
+
+    def subscribe(self, new: Sequence[Subscription], held: Collection[Subscription], *, token: str) -> Sequence[Frame]:
+        """Give the least frames that add `new` to what a connection carries already, `held`.
+
+        Right after a connection has opened, `held` is empty and `new` is everything that it shall carry.
+        The cursors in the rows say from where on history is still wanted.
 
         Raises:
             LocalProtocolError: The venue can't do this; the message says what it could.
         """
         ...
 
-    def unsubscribe(self, guid: str, *, token: str) -> str: ...
-
-    def command(self, command: Command) -> str:
-        """Give the frame of an order command.
-
-        Raises:
-            LocalProtocolError: The venue has no such order.
-        """
+    def unsubscribe(
+        self, old: Sequence[Subscription], held: Collection[Subscription], *, token: str
+    ) -> Sequence[Frame]:
+        """Give the least frames that take `old` away from a connection that goes on to carry `held`."""
         ...
 
-    def cursor(self, guid: str, stream: Stream) -> Cursor: ...
-
-    def decode(self, frame: str | bytes, table: Subscriptions, *, receive_time: int) -> Sequence[Decoded]:
+    def decode(self, frame: Frame, table: Subscriptions, *, connection: str, receive_time: int) -> Sequence[Decoded]:
         """Give what one frame says, oldest first; data for a guid that is no longer wanted is counted and dropped.
 
         Raises:
@@ -247,12 +287,28 @@ class Dialect(Protocol):
         """
         ...
 
-    def decode_reply(self, frame: str | bytes) -> Reply | None:
-        """Read a service reply; None if the frame is data. For logins, before any table exists."""
+    # Orders
+
+    def command(self, command: Command) -> Frame:
+        """Give the frame of an order command.
+
+        Raises:
+            LocalProtocolError: The venue has no such order.
+        """
+        ...
+
+    # HTTP
+
+    def http_headers(self, *, token: str) -> Mapping[str, str]:
+        """Give the headers that authorise a call."""
         ...
 
     def request(self, ask: Ask) -> HttpRequest:
-        """Give the HTTP call for `ask`."""
+        """Give the HTTP call for `ask`.
+
+        Raises:
+            LocalProtocolError: The venue can't be asked this.
+        """
         ...
 
     def decode_answer(self, ask: Ask, body: bytes, *, receive_time: int) -> Sequence[Event | Instrument]:
@@ -264,5 +320,5 @@ class Dialect(Protocol):
         ...
 
     def classify(self, code: int) -> ErrorClass:
-        """Say what a refusal or HTTP status code asks of us. Unknown codes stop and tell."""
+        """Say what a refusal, an ended session or an HTTP status asks of us. Unknown codes stop and tell."""
         ...

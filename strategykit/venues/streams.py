@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["PRIVATE", "Stream", "StreamKind", "stream_label"]
+__all__ = ["PRIVATE", "Stream", "StreamKind", "stream_label", "usual_lane"]
 
 
 class StreamKind(enum.Enum):
@@ -37,7 +37,7 @@ PRIVATE: Final = frozenset(
         StreamKind.SPECTRA_RISK,
     }
 )
-"""Streams of an account. They travel on the orders lane, away from market data."""
+"""Streams of an account. They travel away from market data, where the venue allows it."""
 
 
 _UNITS: Final = ((86_400 * 10**9, "d"), (3_600 * 10**9, "h"), (60 * 10**9, "m"))
@@ -67,11 +67,6 @@ class Stream:
     """True: only what happens from now on."""
 
     @property
-    def lane(self) -> str:
-        """``"orders"`` for the streams of an account, else ``"market"``."""
-        return "orders" if self.kind in PRIVATE else "market"
-
-    @property
     def label(self) -> str:
         """For people: ``"bars SBER 1m"``."""
         return stream_label(self.kind.value, self.instrument or self.account, self.interval)
@@ -87,3 +82,8 @@ def stream_label(kind: str, of: str | None, interval: int | None) -> str:
         unit, name = next((item for item in _UNITS if interval % item[0] == 0), (10**9, "s"))
         parts.append(f"{interval / unit:g}{name}")
     return " ".join(part for part in parts if part)
+
+
+def usual_lane(stream: Stream) -> str:
+    """Give ``"orders"`` for the streams of an account, else ``"market"``: what most venues do."""
+    return "orders" if stream.kind in PRIVATE else "market"

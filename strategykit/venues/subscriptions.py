@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 import attrs
@@ -12,9 +12,9 @@ import attrs
 from strategykit.errors import LimitReached, LocalProtocolError
 from strategykit.model.events import Gap, Stale
 from strategykit.venues.dialect import Cursor, Limits
-from strategykit.venues.streams import Stream
+from strategykit.venues.streams import Stream, usual_lane
 
-__all__ = ["MOST_GAPS", "TRANSITIONS", "Happening", "Subscription", "SubscriptionState", "Subscriptions"]
+__all__ = ["LIVE", "MOST_GAPS", "TRANSITIONS", "Happening", "Subscription", "SubscriptionState", "Subscriptions"]
 
 
 class SubscriptionState(enum.Enum):
@@ -81,11 +81,18 @@ _REMEMBERED: Final = 10_000
 MOST_GAPS: Final = 100
 """Gaps that a row keeps: a wire that breaks every minute for days mustn't fill the memory."""
 
+LIVE: Final = frozenset({SubscriptionState.ASKED, SubscriptionState.ACTIVE, SubscriptionState.STALE})
+"""States in which a venue has been asked for the row and may send its data."""
+
 _UNASKED: Final = frozenset({SubscriptionState.WANTED, SubscriptionState.LOST, SubscriptionState.REFUSED})
 """States in which the venue owes us nothing about the row."""
 
 _CROWDED: Final = 40
 """Busy subscriptions a connection carries before the next one of its lane is opened."""
+
+
+def _by_guid(_: Stream) -> None:
+    """The key where data carry our guids."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -111,6 +118,10 @@ class Subscription:
     """The newest that were told; at most `MOST_GAPS`."""
     data: int = 0
     """Frames with data, counted by the dialect."""
+    key: Hashable | None = None
+    """What the venue's data names it by; None: by its guid."""
+    successor: str | None = None
+    """The connection that is taking it over, until data or an acknowledgement has come by it."""
 
 
 @attrs.define(eq=False)
@@ -122,13 +133,19 @@ class Subscriptions:
         connections: How many connections each lane may open: ``{"market": 4, "orders": 1}``.
         make_guid: Gives unique texts; seeded, so that a run repeats.
         make_cursor: The dialect's `cursor`.
+        lane: The dialect's `lane`.
+        key: The dialect's `key`.
     """
 
     limits: Limits
     connections: dict[str, int]
     make_guid: Callable[[], str]
     make_cursor: Callable[[str, Stream], Cursor]
+    lane: Callable[[Stream], str] = usual_lane
+    key: Callable[[Stream], Hashable | None] = _by_guid
     by_guid: dict[str, Subscription] = attrs.field(factory=dict, init=False)
+    by_key: dict[Hashable, list[Subscription]] = attrs.field(factory=dict, init=False)
+    """The rows that data of a key belongs to, for venues that know no guids."""
     late: int = attrs.field(default=0, init=False)
     """Data frames for guids that were ours and have ended."""
     foreign: int = attrs.field(default=0, init=False)
@@ -136,6 +153,8 @@ class Subscriptions:
     _by_stream: dict[Stream, Subscription] = attrs.field(factory=dict, init=False)
     _load: dict[str, int] = attrs.field(factory=dict, init=False)
     _dead: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
+    _replaced: dict[str, str] = attrs.field(factory=dict, init=False)
+    """Connections that have been replaced, and by which."""
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self.by_guid.values())
@@ -155,11 +174,7 @@ class Subscriptions:
         if row is None or row.state is SubscriptionState.REFUSED:
             if row is not None:
                 self._forget(row)
-            connection = self._place(stream.lane)
-            guid = self.make_guid()
-            row = Subscription(guid=guid, stream=stream, connection=connection, cursor=self.make_cursor(guid, stream))
-            self.by_guid[guid] = self._by_stream[stream] = row
-            self._load[connection] = self._load.get(connection, 0) + 1
+            row = self._add(self.make_guid(), stream, self._place(self.lane(stream)))
         row.owners.append(owner)
         if fresh_within is not None:
             row.fresh_within = fresh_within if row.fresh_within is None else min(row.fresh_within, fresh_within)
@@ -167,10 +182,7 @@ class Subscriptions:
 
     def restore(self, guid: str, stream: Stream, connection: str) -> Subscription:
         """Put a row back as a recording has it."""
-        row = Subscription(guid=guid, stream=stream, connection=connection, cursor=self.make_cursor(guid, stream))
-        self.by_guid[guid] = self._by_stream[stream] = row
-        self._load[connection] = self._load.get(connection, 0) + 1
-        return row
+        return self._add(guid, stream, connection)
 
     def release(self, guid: str, owner: str) -> Subscription | None:
         """Note that `owner` no longer wants `guid`; give the row if nobody does, so that the venue can be told.
@@ -236,6 +248,13 @@ class Subscriptions:
             row.cursor.reconnected()
         return rows
 
+    def missed(self, row: Subscription, now: int, reason: str) -> None:
+        """Something of a row was missed while its connection lived: open a gap, until it is confirmed anew."""
+        if row.last_time is not None and row.gap_since is None:
+            row.gap_since = min(row.last_time, now)
+            row.gap_reason = reason
+        row.cursor.reconnected()
+
     def on(self, connection: str) -> list[Subscription]:
         """Give the rows to ask for when `connection` has opened, in the order in which they were wanted."""
         return [
@@ -243,6 +262,21 @@ class Subscriptions:
             for row in self.by_guid.values()
             if row.connection == connection and row.state is not SubscriptionState.REFUSED
         ]
+
+    def replace(self, old: str, new: str) -> list[Subscription]:
+        """Have the connection `new` take over all rows of `old`; give them. Each stays with `old` until `moved`."""
+        self._replaced[old] = new
+        rows = self.on(old)
+        for row in rows:
+            row.successor = new
+        return rows
+
+    def moved(self, row: Subscription) -> None:
+        """The connection that takes `row` over carries it now."""
+        if row.successor is not None:
+            self._load[row.connection] -= 1
+            self._load[row.successor] = self._load.get(row.successor, 0) + 1
+            row.connection, row.successor = row.successor, None
 
     def silent(self, now: int) -> list[Stale]:
         """Give one `Stale` for every active row that has just outlived its freshness limit."""
@@ -297,8 +331,26 @@ class Subscriptions:
         del row.gaps[:-MOST_GAPS]
         return gap
 
+    def _add(self, guid: str, stream: Stream, connection: str) -> Subscription:
+        row = Subscription(
+            guid=guid,
+            stream=stream,
+            connection=connection,
+            cursor=self.make_cursor(guid, stream),
+            key=self.key(stream),
+        )
+        self.by_guid[guid] = self._by_stream[stream] = row
+        if row.key is not None:
+            self.by_key.setdefault(row.key, []).append(row)
+        self._load[connection] = self._load.get(connection, 0) + 1
+        return row
+
     def _forget(self, row: Subscription) -> None:
         del self.by_guid[row.guid]
+        if row.key is not None:
+            self.by_key[row.key].remove(row)
+            if not self.by_key[row.key]:
+                del self.by_key[row.key]
         if self._by_stream.get(row.stream) is row:
             del self._by_stream[row.stream]
         self._load[row.connection] -= 1
@@ -309,7 +361,7 @@ class Subscriptions:
     def _place(self, lane: str) -> str:
         """Choose the least loaded connection; open another one of the lane when all are crowded."""
         most = self.connections.get(lane, 0)
-        names = [f"{lane}-{number}" for number in range(most)]
+        names = [self._newest(f"{lane}-{number}") for number in range(most)]
         used = [name for name in names if self._load.get(name, 0)]
         free = [name for name in names if not self._load.get(name, 0)]
         crowded = min(_CROWDED, self.limits.subscriptions)
@@ -325,3 +377,8 @@ class Subscriptions:
                 f"{self.limits.subscriptions} a connection and {most} connections are in use; nothing was sent"
             )
         return best
+
+    def _newest(self, connection: str) -> str:
+        while connection in self._replaced:
+            connection = self._replaced[connection]
+        return connection

@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -18,7 +18,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection
 
-from strategykit.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
+from strategykit.errors import ConnectionLost, LocalProtocolError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Command
@@ -34,13 +34,15 @@ from strategykit.venues.dialect import (
     Cursor,
     Decoded,
     ErrorClass,
+    Frame,
     HttpRequest,
     LaneSpec,
     Limits,
+    Offers,
     Reply,
 )
-from strategykit.venues.streams import Stream
-from strategykit.venues.subscriptions import Subscriptions
+from strategykit.venues.streams import Stream, StreamKind, usual_lane
+from strategykit.venues.subscriptions import Subscription, Subscriptions
 
 URL = "ws://127.0.0.1:8900"
 NOON = 1_773_000_000_000_000_000
@@ -58,14 +60,34 @@ class ToyDialect:
     }
     limits = Limits(connections=10, subscriptions=5000, unread=5000, frame_bytes=100_000)
 
+    offers = Offers(streams=frozenset(StreamKind))
+    commands = "commands"
+    acknowledges = True
+
+    def lane(self, stream: Stream) -> str:
+        return usual_lane(stream)
+
+    def key(self, stream: Stream) -> None: ...
+
+    def upgrade_headers(self, lane: str, *, token: str) -> Mapping[str, str]:
+        return {}
+
+    def http_headers(self, *, token: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {token}"}
+
+    def beat(self, now: int) -> Frame:
+        return json.dumps({"beat": now})
+
     def login(self, lane: str, *, guid: str, token: str) -> str | None:
         return json.dumps({"login": guid, "token": token}) if lane == "commands" else None
 
-    def subscribe(self, guid: str, stream: Stream, cursor: Cursor, *, token: str) -> str:
-        return json.dumps({"subscribe": guid, "token": token})
+    def subscribe(self, new: Sequence[Subscription], held: Collection[Subscription], *, token: str) -> Sequence[Frame]:
+        return [json.dumps({"subscribe": row.guid, "token": token}) for row in new]
 
-    def unsubscribe(self, guid: str, *, token: str) -> str:
-        return json.dumps({"unsubscribe": guid, "token": token})
+    def unsubscribe(
+        self, old: Sequence[Subscription], held: Collection[Subscription], *, token: str
+    ) -> Sequence[Frame]:
+        return [json.dumps({"unsubscribe": row.guid, "token": token}) for row in old]
 
     def command(self, command: Command) -> str:
         if command.request.instrument == "NONE":
@@ -75,15 +97,15 @@ class ToyDialect:
     def cursor(self, guid: str, stream: Stream) -> Cursor:
         raise NotImplementedError
 
-    def decode(self, frame: str | bytes, table: Subscriptions, *, receive_time: int) -> Sequence[Decoded]:
+    def decode(self, frame: Frame, table: Subscriptions, *, connection: str, receive_time: int) -> Sequence[Decoded]:
         raise NotImplementedError
 
-    def decode_reply(self, frame: str | bytes) -> Reply | None:
+    def login_reply(self, frame: Frame, guid: str) -> Reply | None:
         try:
             message = json.loads(frame)
-        except ValueError as exc:
-            raise RemoteProtocolError("not JSON", frame=frame) from exc
-        if "reply" not in message:
+        except ValueError:
+            return None
+        if message.get("reply") != guid:
             return None
         code = message["code"]
         return Reply(guid=message["reply"], code=code, message=message.get("words", ""), ok=code == 200)
@@ -172,7 +194,7 @@ class Venue:
         self.upgrade = staticmethod(upgrade)
 
     @asynccontextmanager
-    async def dial(self, url: str) -> AsyncGenerator[Wire]:
+    async def dial(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncGenerator[Wire]:
         self.dialled.append(url)
         if self.refuse is not None:
             await trio.lowlevel.checkpoint()
@@ -181,7 +203,7 @@ class Venue:
         self._ring.send_nowait(far)
         self.open += 1
         try:
-            async with near, wrap_wire(near, split_url(url), frame_bytes=100_000) as wire:
+            async with near, wrap_wire(near, split_url(url), frame_bytes=100_000, headers=headers) as wire:
                 yield wire
         finally:
             self.open -= 1
@@ -264,7 +286,10 @@ class Rig:
         return Link(name or f"{lane}-0", spec, URL + spec.path)
 
     def came(self) -> list[tuple[str, str | bytes]]:
-        """What the inbox has, as pairs of kind and payload."""
+        """What the inbox has, as pairs of kind and payload; replies to logins left out."""
+        return [(kind, payload) for kind, payload in self.all_that_came() if '{"reply": "login-' not in str(payload)]
+
+    def all_that_came(self) -> list[tuple[str, str | bytes]]:
         return [(item.kind.value, item.payload) for item in self.inbox.waiting]
 
 

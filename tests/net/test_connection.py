@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -172,10 +172,10 @@ async def test_a_frame_is_made_with_the_token_that_is_newest_when_its_turn_comes
 
     nursery.start_soon(far_end)
     async with open_connection(rig.link(), rig.wiring) as connection:
-        assert connection.send_nowait(lambda token: f"first {token}")
+        assert connection.send_nowait(lambda token: [f"first {token}"])
         await trio.testing.wait_all_tasks_blocked()
         rig.tokens.invalidate("token-1")
-        assert connection.send_nowait(lambda token: f"second {token}")
+        assert connection.send_nowait(lambda token: [f"second {token}"])
         assert connection.send_nowait("as it is")
         assert far is not None
         got = [await far.get_message() for _ in range(3)]
@@ -280,7 +280,7 @@ async def test_a_venue_that_stops_reading_is_found_too(rig: Rig, autojump_clock:
         async with trio.open_nursery() as tasks:
             tasks.start_soon(connection.write)
             tasks.start_soon(connection.read)
-            tasks.start_soon(connection.beat)
+            tasks.start_soon(connection.ping)
     assert trio.current_time() == pytest.approx(30)
 
 
@@ -355,7 +355,7 @@ async def test_a_deadline_that_passes_with_the_last_byte_of_the_login_counts(
             await trio.lowlevel.checkpoint()
 
     @asynccontextmanager
-    async def dial(url: str) -> AsyncGenerator[Late]:
+    async def dial(url: str, headers: Mapping[str, str]) -> AsyncGenerator[Late]:
         yield Late()
 
     with pytest.raises(ConnectionLost, match="within 10 s"):
@@ -417,6 +417,17 @@ async def test_a_dead_token_is_renewed_once_at_login(
     async with open_connection(rig.link("commands"), rig.wiring):
         assert tokens == ["token-1", "token-2"]
     assert rig.service.asked == 2
+
+
+async def test_the_reply_to_a_login_is_handed_on_like_any_other_frame(
+    rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    """A venue may say more in it than yes."""
+    nursery.start_soon(venue.serve)
+    async with open_connection(rig.link("commands"), rig.wiring):
+        pass
+    assert [kind for kind, _ in rig.all_that_came()] == ["frame", "opened", "closed"]
+    assert '"login-commands-0-1-1"' in str(rig.all_that_came()[0][1])
 
 
 async def test_a_fresh_token_that_is_refused_too_means_that_we_are(

@@ -84,6 +84,7 @@ def _client(rig: Rig, far: httpx.AsyncBaseTransport) -> HttpClient:
     return HttpClient(
         BASE,
         tokens=rig.tokens,
+        headers=lambda token: rig.dialect.http_headers(token=token),
         classify=rig.dialect.classify,
         tls=client_tls(),
         rng=random.Random(1),
@@ -226,6 +227,7 @@ async def test_an_address_without_tls_is_refused(rig: Rig) -> None:
         HttpClient(
             "http://api.example.org",
             tokens=rig.tokens,
+            headers=lambda token: rig.dialect.http_headers(token=token),
             classify=rig.dialect.classify,
             tls=client_tls(),
             rng=random.Random(1),

@@ -68,6 +68,7 @@ def _live(rig: Rig, calls: Calls | None = None) -> LiveVenue:
     http = HttpClient(
         "http://127.0.0.1:8900",
         tokens=rig.tokens,
+        headers=lambda token: rig.dialect.http_headers(token=token),
         classify=rig.dialect.classify,
         tls=client_tls(),
         rng=random.Random(2),
@@ -179,12 +180,12 @@ async def test_a_frame_goes_to_the_session_it_was_meant_for_or_nowhere(
     nursery.start_soon(far_end)
     assert not live.send("market-0", 1, lambda token: token)
     async with _running(live, ("market-0", "market")):
-        assert live.send("market-0", 1, lambda token: f"one {token}")
+        assert live.send("market-0", 1, lambda token: [f"one {token}"])
         assert not live.send("market-0", 2, lambda token: token)
         assert not live.send("market-1", 1, lambda token: token)
         await trio.sleep(10)
-        assert not live.send("market-0", 1, lambda token: f"late {token}")
-        assert live.send("market-0", 2, lambda token: f"two {token}")
+        assert not live.send("market-0", 1, lambda token: [f"late {token}"])
+        assert live.send("market-0", 2, lambda token: [f"two {token}"])
         await trio.testing.wait_all_tasks_blocked()
     assert got == ["one token-1", "two token-1"]
 
@@ -200,12 +201,12 @@ async def test_a_command_goes_to_the_commands_lane_of_its_session_or_nowhere(
         got.append(await ws.get_message())
 
     nursery.start_soon(far_end)
-    assert not live.command(_order("a"), session=1)
+    assert not live.command(_order("a"), "commands-0", 1)
     async with _running(live, ("commands-0", "commands")):
-        assert not live.command(_order("b"), session=2)
-        assert live.command(_order("c"), session=1)
+        assert not live.command(_order("b"), "commands-0", 2)
+        assert live.command(_order("c"), "commands-0", 1)
         with pytest.raises(LocalProtocolError, match="no such order"):
-            live.command(_order("d", instrument="NONE"), session=1)
+            live.command(_order("d", instrument="NONE"), "commands-0", 1)
         await trio.testing.wait_all_tasks_blocked()
     assert got == ['{"command": "c"}']
 
@@ -238,7 +239,7 @@ async def test_a_token_that_a_request_was_refused_for_is_replaced(
     async with _running(live, ("market-0", "market")):
         live.refuse_token("token-1")
         live.refuse_token("")
-        live.send("market-0", 1, lambda token: f"with {token}")
+        live.send("market-0", 1, lambda token: [f"with {token}"])
         await trio.testing.wait_all_tasks_blocked()
     assert "with token-2" in [entry[-1] for entry in rig.memory.told]
 

@@ -18,6 +18,7 @@ from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 from strategykit.errors import ConfigError, ConnectionLost
 from strategykit.net.endpoints import Endpoints, client_tls
+from strategykit.net.http import token_fetcher
 from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import Token
@@ -100,8 +101,11 @@ async def test_a_venue_is_connected_asked_and_left(rig: Rig) -> None:
             live = connect_venue(
                 rig.dialect,
                 Endpoints(http=http, ws=f"ws://127.0.0.1:{port}", oauth=http),
-                token_request=lambda: HttpRequest(method="POST", path="/refresh", body="canary-secret"),
-                parse_token=lambda body: Token(body.decode(), 0, 10**12),
+                fetch_token=token_fetcher(
+                    http,
+                    request=lambda: HttpRequest(method="POST", path="/refresh", body="canary-secret"),
+                    parse=lambda body: Token(body.decode(), 0, 10**12),
+                ),
                 inbox=inbox,
                 recorder=rig.memory,
                 rng=random.Random(1),
@@ -109,7 +113,7 @@ async def test_a_venue_is_connected_asked_and_left(rig: Rig) -> None:
                 timing=Timing(retry_base=0.01),
             )
             await nursery.start(live.run, [("market-0", "market"), ("commands-0", "commands")])
-            assert live.send("market-0", 1, lambda token: f"hello {token}")
+            assert live.send("market-0", 1, lambda token: [f"hello {token}"])
             live.ask(AskInstrument(instrument="SBER"))
             await inbox.wait_kinds("opened", "opened", "frame", "answer")
             assert live.send("market-0", 1, lambda _: "hang up")

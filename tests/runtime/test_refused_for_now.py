@@ -40,14 +40,16 @@ class Wires:
     tokens: int = 0
 
     def open(self, connection: str, lane: str) -> None: ...
-    def unsubscribe(self, row: Subscription, session: int) -> None: ...
-    def refresh_login(self) -> None: ...
+    def close(self, connection: str) -> None: ...
+    def refuse(self, reason: str) -> None: ...
+    def unsubscribe(self, row: Subscription, connection: str, session: int) -> None: ...
+    def refresh_login(self, connection: str) -> None: ...
     def command(self, strategy: str, command: object) -> bool:
         return False
 
     def suspect(self, reason: str) -> None: ...
 
-    def subscribe(self, row: Subscription, session: int) -> None:
+    def subscribe(self, row: Subscription, connection: str, session: int) -> None:
         self.asked_at.append((self.clock.reading - START) / SECOND)
 
     def drop(self, connection: str, reason: str) -> None:
@@ -73,7 +75,7 @@ def play(script: Callable[[Run, Wires, Callable[[int], Awaitable[None]]], Awaita
                 clock=clock,
                 wakes=Wakes(clock.poke),
                 dialect=Alor(),
-                connections={"market": 1, "orders": 1},
+                market_connections=1,
                 wires=wires,
                 port=wires,
                 ledger=NullLedger(Notes(), lambda: clock.reading),

@@ -46,7 +46,7 @@ class Sink:
         self.signals[item.status % 3].notify()
         self.on_input(item)
 
-    def take(self, thing: object, now: int) -> None:
+    def take(self, thing: object, now: int, connection: str) -> None:
         self.log.append((now, "local", thing))
         self.signals[0].notify()
 

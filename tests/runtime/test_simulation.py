@@ -269,18 +269,21 @@ def test_a_simulation_has_no_wire_to_speak_on() -> None:
     cursor = direct.cursor("g", stream)
     cursor.reconnected()
     for call in (
-        lambda: direct.subscribe("g", stream, cursor, token=""),
-        lambda: direct.unsubscribe("g", token=""),
+        lambda: direct.subscribe((), (), token=""),
+        lambda: direct.unsubscribe((), (), token=""),
         lambda: direct.command(object()),
-        lambda: direct.decode("frame", None, receive_time=0),  # type: ignore[arg-type]  # it isn't looked at
+        lambda: direct.decode("frame", None, connection="", receive_time=0),  # type: ignore[arg-type]  # it isn't looked at
         lambda: direct.request(AskOrders(account="a")),
-        lambda: cursor.decode("frame", 0),
+        lambda: direct.beat(0),
     ):
         with pytest.raises(LocalProtocolError, match="a simulation has no"):
             call()
 
     assert direct.login("market", guid="g", token="") is None
-    assert direct.decode_reply("frame") is None
+    assert direct.login_reply("frame", "g") is None
+    assert direct.lane(stream) == "market"
+    assert not direct.upgrade_headers("market", token="")
+    assert not direct.http_headers(token="")
     assert direct.classify(500) is ErrorClass.STOP
     bars = direct.decode_answer(AskBars(instrument="X", interval=60 * SECOND, count=5, until=0), b"", receive_time=0)
     assert len(bars) == 2

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from strategykit.venues.streams import PRIVATE, Stream, StreamKind, stream_label
+from strategykit.venues.streams import PRIVATE, Stream, StreamKind, stream_label, usual_lane
 
 
 def test_equal_streams_are_one() -> None:
@@ -12,7 +12,7 @@ def test_equal_streams_are_one() -> None:
 
 @pytest.mark.parametrize("kind", StreamKind)
 def test_streams_of_an_account_travel_apart_from_market_data(kind: StreamKind) -> None:
-    assert Stream(kind=kind).lane == ("orders" if kind in PRIVATE else "market")
+    assert usual_lane(Stream(kind=kind)) == ("orders" if kind in PRIVATE else "market")
 
 
 @pytest.mark.parametrize(

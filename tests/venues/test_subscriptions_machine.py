@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from strategykit.errors import LimitReached
 from strategykit.model.events import Event, Gap
 from strategykit.venues.dialect import Limits
-from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.streams import Stream, StreamKind, usual_lane
 from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
 
 State = SubscriptionState
@@ -115,7 +115,7 @@ class GuidTable(RuleBasedStateMachine):
         try:
             row = self.table.want(stream, owner, fresh_within=fresh)
         except LimitReached:
-            names = [name for name in NAMES if name.startswith(stream.lane)]
+            names = [name for name in NAMES if name.startswith(usual_lane(stream))]
             counts = Counter(known.row.connection for known in self.known.values() if known.row.stream != stream)
             assert not shared
             assert all(counts[name] == PER_CONNECTION for name in names)
@@ -290,7 +290,7 @@ class GuidTable(RuleBasedStateMachine):
     def connections_carry_only_their_lane_and_no_more_than_allowed(self) -> None:
         carried = Counter(row.connection for row in self.table)
         assert all(number <= PER_CONNECTION for number in carried.values())
-        assert all(row.connection.startswith(row.stream.lane) for row in self.table)
+        assert all(row.connection.startswith(usual_lane(row.stream)) for row in self.table)
 
     @invariant()
     def only_rows_on_open_connections_are_live(self) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, cast
 
 import attrs
 import msgspec
 
-from strategykit.errors import ConfigError, RemoteProtocolError
+from strategykit.errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command
+from strategykit.model.orders import Command, OrderType
 from strategykit.venues.alor.bars import BarCursor
 from strategykit.venues.alor.commands import encode_command
 from strategykit.venues.alor.holdings import AccountCursor, PositionCursor
@@ -19,7 +19,7 @@ from strategykit.venues.alor.http import ask_request, read_answer
 from strategykit.venues.alor.market import BookCursor, QuoteCursor, TradeCursor
 from strategykit.venues.alor.names import MIN_FREQUENCY
 from strategykit.venues.alor.orders import FillCursor, OrderCursor
-from strategykit.venues.alor.parsing import UNREADABLE, unreadable
+from strategykit.venues.alor.parsing import UNREADABLE, FrameCursor, unreadable
 from strategykit.venues.alor.status import ClusterCursor, InstrumentCursor
 from strategykit.venues.alor.subscribing import (
     encode_authorize,
@@ -30,24 +30,24 @@ from strategykit.venues.alor.subscribing import (
 from strategykit.venues.dialect import (
     Ask,
     Confirmed,
-    Cursor,
     Decoded,
     ErrorClass,
+    Frame,
     HttpRequest,
     LaneSpec,
     Limits,
+    Offers,
     Refusal,
     Reply,
 )
-from strategykit.venues.streams import Stream, StreamKind
-from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
+from strategykit.venues.streams import Stream, StreamKind, usual_lane
+from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions, SubscriptionState
 
 __all__ = ["Alor"]
 
 _ACTIVE: Final = SubscriptionState.ACTIVE
-_ASKED_FOR: Final = frozenset({SubscriptionState.ASKED, SubscriptionState.ACTIVE, SubscriptionState.STALE})
 
-_CURSORS: Final[Mapping[StreamKind, Callable[[str, Stream, str], Cursor]]] = {
+_CURSORS: Final[Mapping[StreamKind, Callable[[str, Stream, str], FrameCursor]]] = {
     StreamKind.TRADES: TradeCursor,
     StreamKind.QUOTES: QuoteCursor,
     StreamKind.BOOK: BookCursor,
@@ -125,17 +125,71 @@ class Alor:
         """Source: section 6.1; the size of a frame is ours."""
         return Limits(connections=10, subscriptions=5_000, unread=5_000, frame_bytes=1_048_576)
 
+    @property
+    def offers(self) -> Offers:
+        return Offers(streams=frozenset(StreamKind), orders=frozenset(OrderType))
+
+    @property
+    def commands(self) -> str:
+        return "commands"
+
+    @property
+    def acknowledges(self) -> bool:
+        return True
+
+    def lane(self, stream: Stream) -> str:
+        return usual_lane(stream)
+
+    def key(self, _: Stream) -> None:
+        """Data carry our guids."""
+
+    def upgrade_headers(self, _: str, *, token: str) -> Mapping[str, str]:  # noqa: ARG002 - tokens travel in requests
+        return {}
+
     def login(self, lane: str, *, guid: str, token: str) -> str | None:
         """Give the frame that authorises a command socket; the others take a token with every request."""
         return encode_authorize(guid, token=token) if lane == "commands" else None
 
-    def subscribe(self, guid: str, stream: Stream, cursor: Cursor, *, token: str) -> str:
-        return encode_subscribe(
-            guid, stream, cursor, token=token, style=self.format, exchange=self.exchange, board=self.board
-        )
+    def login_reply(self, frame: Frame, guid: str) -> Reply | None:
+        try:
+            found = _open(frame)
+            reply = None if found is None or found.request_guid != guid else _reply(frame, found)
+        except RemoteProtocolError:
+            return None  # It is told where frames are decoded.
+        return reply
 
-    def unsubscribe(self, guid: str, *, token: str) -> str:
-        return encode_unsubscribe(guid, token=token)
+    def beat(self, _: int) -> Frame:
+        """There are no heartbeats; the optional ping is `ping`."""
+        raise LocalProtocolError("ALOR has no heartbeat message")
+
+    def subscribe(
+        self,
+        new: Sequence[Subscription],
+        held: Collection[Subscription],  # noqa: ARG002 - each stream is asked for by itself
+        *,
+        token: str,
+    ) -> Sequence[str]:
+        return [
+            encode_subscribe(
+                row.guid,
+                row.stream,
+                row.cursor,
+                token=token,
+                style=self.format,
+                exchange=self.exchange,
+                board=self.board,
+            )
+            for row in new
+        ]
+
+    def unsubscribe(
+        self,
+        old: Sequence[Subscription],
+        held: Collection[Subscription],  # noqa: ARG002 - each stream ends by itself
+        *,
+        token: str,
+    ) -> Sequence[str]:
+        return [encode_unsubscribe(row.guid, token=token) for row in old]
 
     def ping(self, guid: str, *, token: str) -> str:
         """Give the application's ping; its answer is a `Reply`. Off unless somebody asks: it isn't documented."""
@@ -144,16 +198,23 @@ class Alor:
     def command(self, command: Command) -> str:
         return encode_command(command, exchange=self.exchange, board=self.board)
 
-    def cursor(self, guid: str, stream: Stream) -> Cursor:
+    def cursor(self, guid: str, stream: Stream) -> FrameCursor:
         return _CURSORS[stream.kind](guid, stream, self.format)
 
-    def decode(self, frame: str | bytes, table: Subscriptions, *, receive_time: int) -> Sequence[Decoded]:
+    def decode(
+        self,
+        frame: Frame,
+        table: Subscriptions,
+        *,
+        connection: str,  # noqa: ARG002 - a guid says enough
+        receive_time: int,
+    ) -> Sequence[Decoded]:
         # Data frames end in ``"guid":"…"}``. Our guids have 36 characters; whatever isn't found so is looked at by key.
         # What ends like this and is no data frame fails to decode, and then is looked at by key too.
         row = table.by_guid.get(frame[-38:-2])  # type: ignore[arg-type]  # bytes just aren't found
         if row is not None and row.state is _ACTIVE and row.gap_since is None:
             try:
-                events: Sequence[Decoded] = row.cursor.decode(frame, receive_time)
+                events: Sequence[Decoded] = row.cursor.decode(frame, receive_time)  # type: ignore[attr-defined]  # ours
             except RemoteProtocolError:
                 return self._decode_by_key(frame, table, receive_time)
             row.last_time = receive_time
@@ -161,14 +222,8 @@ class Alor:
             return events
         return self._decode_by_key(frame, table, receive_time)
 
-    def decode_reply(self, frame: str | bytes) -> Reply | None:
-        """Read a service reply; None if the frame is something else.
-
-        Raises:
-            RemoteProtocolError: It isn't a JSON object, or a reply that lacks its code.
-        """
-        found = _open(frame)
-        return None if found is None or found.request_guid is None else _reply(frame, found)
+    def http_headers(self, *, token: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {token}"}
 
     def request(self, ask: Ask) -> HttpRequest:
         return ask_request(ask, exchange=self.exchange, board=self.board, style=self.format)
@@ -224,18 +279,18 @@ def _answered(reply: Reply, table: Subscriptions) -> Sequence[Decoded]:
     row = table.by_guid.get(reply.guid)
     if row is None:
         return (reply,)
-    if row.state not in _ASKED_FOR:
+    if row.state not in LIVE:
         table.late += 1  # An answer to a request of a connection that has gone, or a second refusal.
         return ()
     return (Confirmed(reply.guid) if reply.ok else Refusal(reply.guid, reply.code, reply.message),)
 
 
 def _data(frame: str | bytes, row: Subscription, table: Subscriptions, now: int) -> Sequence[Decoded]:
-    if row.state not in _ASKED_FOR:
+    if row.state not in LIVE:
         table.late += 1
         return ()
     # Data may come before the acknowledgement (section 8, point 2).
-    events = row.cursor.decode(frame, now)
+    events = cast("FrameCursor", row.cursor).decode(frame, now)
     row.data += 1
     gap = table.datum(row, now)
     return events if gap is None else (gap, *events)

@@ -21,19 +21,20 @@ from strategykit.venues.alor.holdings import AccountCursor, PositionCursor
 from strategykit.venues.alor.market import BookCursor, TradeCursor
 from strategykit.venues.alor.names import MAX_BOOK_DEPTH, MIN_FREQUENCY, NANOS
 from strategykit.venues.alor.orders import FillCursor, OrderCursor
-from strategykit.venues.alor.parsing import UNREADABLE, Seconds, money, renamed
+from strategykit.venues.alor.parsing import UNREADABLE, FrameCursor, Seconds, money, renamed
 from strategykit.venues.alor.subscribing import exchange_of
 from strategykit.venues.alor.times import MAX_SECONDS, write_timeframe
 from strategykit.venues.dialect import (
     Ask,
     AskAccount,
     AskBars,
+    AskBook,
     AskInstrument,
     AskOrders,
+    AskPastTrades,
     AskPositions,
     AskStopOrders,
     AskTrades,
-    Cursor,
     HttpRequest,
 )
 from strategykit.venues.streams import Stream, StreamKind
@@ -66,7 +67,7 @@ _PARTS: Final[Mapping[type, str]] = {
     AskAccount: "summary",
 }
 
-_ROWS: Final[Mapping[type, tuple[StreamKind, Callable[[str, Stream, str], Cursor]]]] = {
+_ROWS: Final[Mapping[type, tuple[StreamKind, Callable[[str, Stream, str], FrameCursor]]]] = {
     AskOrders: (StreamKind.ORDERS, OrderCursor),
     AskStopOrders: (StreamKind.STOP_ORDERS, OrderCursor),
     AskTrades: (StreamKind.FILLS, FillCursor),
@@ -117,6 +118,10 @@ def ask_request(ask: Ask, *, exchange: str, board: str | None, style: str) -> Ht
         return HttpRequest(
             method="GET", path=path, query=query if board is None else query | {"instrumentGroup": board}
         )
+    if isinstance(ask, AskPastTrades | AskBook):
+        raise LocalProtocolError(
+            f"{type(ask).__name__} isn't asked over ALOR's HTTP: streams begin with what they need"
+        )
     where = quoted(exchange_of(ask.account, ask.exchange, exchange))
     return HttpRequest(
         method="GET", path=f"/md/v2/Clients/{where}/{quoted(ask.account)}/{_PARTS[type(ask)]}", query=query
@@ -133,6 +138,8 @@ def read_answer(ask: Ask, body: bytes, *, receive_time: int, style: str) -> Sequ
         return _read_bars(ask, body, receive_time=receive_time, style=style)
     if isinstance(ask, AskInstrument):
         return [_security(body, style)]
+    if isinstance(ask, AskPastTrades | AskBook):
+        raise LocalProtocolError("ALOR is never asked for past trades or a book")
     kind, cursor = _ROWS[type(ask)]
     rows = [body] if isinstance(ask, AskAccount) else _split(body)
     return _read_rows(rows, Stream(kind=kind, account=ask.account), cursor, receive_time=receive_time, style=style)
@@ -260,7 +267,7 @@ def _split(body: bytes) -> list[bytes]:
 def _read_rows(
     rows: list[bytes],
     stream: Stream,
-    make: Callable[[str, Stream, str], Cursor],
+    make: Callable[[str, Stream, str], FrameCursor],
     *,
     receive_time: int,
     style: str,

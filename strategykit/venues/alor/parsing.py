@@ -5,19 +5,22 @@ msgspec's typed decoding refuses wrong types, missing fields, NaN and what isn't
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from strategykit.errors import RemoteProtocolError
+from strategykit.model.events import Event
 from strategykit.venues.alor.fields import Names
 from strategykit.venues.alor.times import MAX_MILLISECONDS, MAX_SECONDS, read_iso
+from strategykit.venues.dialect import Cursor, Frame
 
 __all__ = [
     "UNREADABLE",
+    "FrameCursor",
     "Framed",
     "Millis",
     "Reader",
@@ -116,3 +119,15 @@ def iso_time(text: str | None) -> int | None:
     if time is None:
         raise ValueError(f"{text[:40]!r} isn't a time")
     return time
+
+
+class FrameCursor(Cursor, Protocol):
+    """A cursor of any of ALOR's streams."""
+
+    def decode(self, frame: Frame, receive_time: int) -> Sequence[Event]:
+        """Give the events of one data frame, oldest first.
+
+        Raises:
+            RemoteProtocolError: The frame can't be read.
+        """
+        ...

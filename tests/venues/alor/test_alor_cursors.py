@@ -16,7 +16,7 @@ from strategykit.model.events import Bar, Fill, InstrumentUpdate, OrderStatus, O
 from strategykit.venues.alor.bars import BarCursor
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.alor.memory import REMEMBERED, LastTold, TradeMemory
-from strategykit.venues.dialect import Cursor
+from strategykit.venues.alor.parsing import FrameCursor
 from strategykit.venues.streams import Stream, StreamKind
 
 SECOND = 1_000_000_000
@@ -27,12 +27,12 @@ SIMPLE = Alor(format="Simple")
 SLIM = Alor(format="Slim")
 
 
-def cursor_of(kind: StreamKind, dialect: Alor = SIMPLE) -> Cursor:
+def cursor_of(kind: StreamKind, dialect: Alor = SIMPLE) -> FrameCursor:
     interval = MINUTE if kind is StreamKind.BARS else None
     return dialect.cursor("g", Stream(kind=kind, instrument="GAZP", account="D12345", interval=interval))
 
 
-def feed(cursor: Cursor, data: dict[str, Any], now: int = TEN * SECOND) -> Sequence[Any]:
+def feed(cursor: FrameCursor, data: dict[str, Any], now: int = TEN * SECOND) -> Sequence[Any]:
     return cursor.decode(json.dumps({"data": data, "guid": "g"}), now)
 
 

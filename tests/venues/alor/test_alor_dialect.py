@@ -13,7 +13,7 @@ from strategykit.model.events import Gap, Trade
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.dialect import Confirmed, Dialect, ErrorClass, LaneSpec, Refusal, Reply
 from strategykit.venues.streams import Stream, StreamKind
-from strategykit.venues.subscriptions import Subscriptions, SubscriptionState
+from strategykit.venues.subscriptions import Subscription, Subscriptions, SubscriptionState
 
 GUID = "3f6c3a52-7b1e-4c59-9a56-0f1d2b3c4d5e"
 TRADES = Stream(kind=StreamKind.TRADES, instrument="GAZP")
@@ -62,7 +62,7 @@ def test_data_find_their_subscription_whatever_its_guid(guid: str) -> None:
     table = active(guid)
     texts: list[str | bytes] = [trade(1, guid), trade(2, guid).encode(), trade(3, guid, more=1)]
     for number, text in enumerate(texts):
-        (event,) = DIALECT.decode(text, table, receive_time=10 + number)
+        (event,) = DIALECT.decode(text, table, connection="market-0", receive_time=10 + number)
         assert isinstance(event, Trade)
         row = table.by_guid[guid]
         assert (event.guid, event.trade_id, row.last_time, row.data) == (guid, number + 1, 10 + number, number + 1)
@@ -70,34 +70,34 @@ def test_data_find_their_subscription_whatever_its_guid(guid: str) -> None:
 
 def test_a_reply_that_ends_in_its_guid_is_a_reply() -> None:
     text = f'{{"httpCode":200,"message":"words","requestGuid":"{GUID}"}}'
-    assert DIALECT.decode(text, active(), receive_time=5) == (Confirmed(GUID),)
+    assert DIALECT.decode(text, active(), connection="market-0", receive_time=5) == (Confirmed(GUID),)
 
 
 def test_data_for_nobody_are_counted() -> None:
     table = active()
-    assert DIALECT.decode(trade(1, "other"), table, receive_time=5) == ()
+    assert DIALECT.decode(trade(1, "other"), table, connection="market-0", receive_time=5) == ()
     assert (table.foreign, table.late) == (1, 0)
     table.release(GUID, "test")
-    assert DIALECT.decode(trade(1), table, receive_time=5) == ()
+    assert DIALECT.decode(trade(1), table, connection="market-0", receive_time=5) == ()
     assert (table.foreign, table.late) == (1, 1)
 
 
 def test_data_may_come_before_the_confirmation() -> None:
     table = table_of()
     table.asked(GUID)
-    assert len(DIALECT.decode(trade(1), table, receive_time=5)) == 1
+    assert len(DIALECT.decode(trade(1), table, connection="market-0", receive_time=5)) == 1
     assert table.by_guid[GUID].state is SubscriptionState.ASKED
-    assert DIALECT.decode(reply(200), table, receive_time=6) == (Confirmed(GUID),)
+    assert DIALECT.decode(reply(200), table, connection="market-0", receive_time=6) == (Confirmed(GUID),)
 
 
 def test_a_gap_is_told_before_the_next_datum_and_once() -> None:
     table = active()
-    DIALECT.decode(trade(1), table, receive_time=5)
+    DIALECT.decode(trade(1), table, connection="market-0", receive_time=5)
     table.lost("market-0", 9, "gone")
     table.asked(GUID)
 
-    gap, event = DIALECT.decode(trade(2), table, receive_time=20)
-    after = DIALECT.decode(trade(3), table, receive_time=21)
+    gap, event = DIALECT.decode(trade(2), table, connection="market-0", receive_time=20)
+    after = DIALECT.decode(trade(3), table, connection="market-0", receive_time=21)
 
     assert isinstance(gap, Gap)
     assert (gap.since, gap.until, gap.reason) == (5, 20, "gone")
@@ -107,10 +107,10 @@ def test_a_gap_is_told_before_the_next_datum_and_once() -> None:
 
 def test_a_gap_is_told_even_if_the_datum_is_an_old_one() -> None:
     table = active()
-    DIALECT.decode(trade(1), table, receive_time=5)
+    DIALECT.decode(trade(1), table, connection="market-0", receive_time=5)
     table.lost("market-0", 9, "gone")
     table.asked(GUID)
-    (gap,) = DIALECT.decode(trade(1), table, receive_time=20)
+    (gap,) = DIALECT.decode(trade(1), table, connection="market-0", receive_time=20)
     assert isinstance(gap, Gap)
 
 
@@ -119,7 +119,7 @@ def test_an_unreadable_datum_closes_no_gap() -> None:
     table.lost("market-0", 9, "gone")
     table.asked(GUID)
     with pytest.raises(RemoteProtocolError):
-        DIALECT.decode(trade(1).replace("5.5", "0"), table, receive_time=20)
+        DIALECT.decode(trade(1).replace("5.5", "0"), table, connection="market-0", receive_time=20)
     assert table.by_guid[GUID].gap_since == 1
 
 
@@ -127,32 +127,38 @@ def test_an_unreadable_datum_closes_no_gap() -> None:
 def test_what_comes_after_a_loss_or_refusal_is_counted_and_dropped(text: str) -> None:
     table = active()
     table.lost("market-0", 9, "gone")
-    assert DIALECT.decode(text, table, receive_time=20) == ()
+    assert DIALECT.decode(text, table, connection="market-0", receive_time=20) == ()
     table.asked(GUID)
     table.refused(GUID, "no")
-    assert DIALECT.decode(text, table, receive_time=20) == ()
+    assert DIALECT.decode(text, table, connection="market-0", receive_time=20) == ()
     assert table.late == 2
 
 
 def test_replies_are_told_by_whom_they_answer() -> None:
     table = active()
-    assert DIALECT.decode(reply(403), table, receive_time=5) == (Refusal(GUID, 403, "words"),)
+    assert DIALECT.decode(reply(403), table, connection="market-0", receive_time=5) == (Refusal(GUID, 403, "words"),)
     expected = Reply("cmd", 200, "words", True, "58")
-    assert DIALECT.decode(reply(200, "cmd", orderNumber="58"), table, receive_time=5) == (expected,)
-    assert DIALECT.decode(reply(200, "cmd", orderNumber=58), table, receive_time=5) == (expected,)
-    assert DIALECT.decode_reply(reply(400, "cmd")) == Reply("cmd", 400, "words", False)
-    assert DIALECT.decode_reply(trade(1)) is None
-    assert DIALECT.decode_reply("pong") is None
+    assert DIALECT.decode(reply(200, "cmd", orderNumber="58"), table, connection="market-0", receive_time=5) == (
+        expected,
+    )
+    assert DIALECT.decode(reply(200, "cmd", orderNumber=58), table, connection="market-0", receive_time=5) == (
+        expected,
+    )
+    assert DIALECT.login_reply(reply(400, "cmd"), "cmd") == Reply("cmd", 400, "words", False)
+    assert DIALECT.login_reply(reply(400, "cmd"), "other") is None
+    assert DIALECT.login_reply(trade(1), "cmd") is None
+    assert DIALECT.login_reply("pong", "cmd") is None
+    assert DIALECT.login_reply('{"requestGuid":"cmd"}', "cmd") is None
 
 
 def test_a_bare_pong_says_nothing() -> None:
-    assert DIALECT.decode("pong", active(), receive_time=5) == ()
+    assert DIALECT.decode("pong", active(), connection="market-0", receive_time=5) == ()
 
 
 @pytest.mark.parametrize("text", ["{}", '{"requestGuid":"x"}', '{"data":{}}', '{"guid":"x"}', "[]", "x"])
 def test_what_is_neither_reply_nor_data_is_an_error_with_its_frame(text: str) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
-        DIALECT.decode(text, active(), receive_time=5)
+        DIALECT.decode(text, active(), connection="market-0", receive_time=5)
     assert caught.value.frame == text
 
 
@@ -170,8 +176,12 @@ def test_codes_have_classes(code: int, asks: ErrorClass) -> None:
 # Requests
 
 
+def row(guid: str, stream: Stream, dialect: Alor = DIALECT) -> Subscription:
+    return Subscription(guid=guid, stream=stream, connection="market-0", cursor=dialect.cursor(guid, stream))
+
+
 def asked(stream: Stream, dialect: Alor = DIALECT) -> dict[str, Any]:
-    text = dialect.subscribe("g", stream, dialect.cursor("g", stream), token="JWT")
+    (text,) = dialect.subscribe([row("g", stream, dialect)], (), token="JWT")
     request: dict[str, Any] = json.loads(text)
     return request
 
@@ -180,7 +190,8 @@ def test_only_the_command_lane_logs_in() -> None:
     login = DIALECT.login("commands", guid="a", token="JWT")
     assert login == '{"opcode":"authorize","guid":"a","token":"JWT"}'
     assert DIALECT.login("market", guid="a", token="JWT") is None
-    assert DIALECT.unsubscribe("g", token="JWT") == '{"opcode":"unsubscribe","guid":"g","token":"JWT"}'
+    old = [row("g", TRADES)]
+    assert DIALECT.unsubscribe(old, (), token="JWT") == ['{"opcode":"unsubscribe","guid":"g","token":"JWT"}']
     assert json.loads(DIALECT.ping("g", token="JWT"))["confirm"] is True
 
 
@@ -216,7 +227,8 @@ def test_bars_go_on_from_the_last_one_held() -> None:
         bar = {"time": start + 120, "open": 5, "high": 6, "low": 4, "close": 5, "volume": 1}
         cursor.decode(json.dumps({"data": bar}), 0)
         cursor.reconnected()
-        request = json.loads(DIALECT.subscribe("g", each, cursor, token="JWT"))
+        again = Subscription(guid="g", stream=each, connection="market-0", cursor=cursor)
+        request = json.loads(DIALECT.subscribe([again], (), token="JWT")[0])
         assert (request["from"], request["skipHistory"]) == (start + 120, False)
 
 

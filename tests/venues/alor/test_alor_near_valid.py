@@ -121,9 +121,8 @@ def table_of(dialect: Alor, guid: str, stream: Stream, *, active: bool) -> Subsc
 
 def read(dialect: Alor, frame: str | bytes, table: Subscriptions) -> None:
     with suppress(RemoteProtocolError):
-        dialect.decode(frame, table, receive_time=NOW)
-    with suppress(RemoteProtocolError):
-        dialect.decode_reply(frame)
+        dialect.decode(frame, table, connection="market-0", receive_time=NOW)
+    dialect.login_reply(frame, "login-1")
 
 
 @given(data=st.data())

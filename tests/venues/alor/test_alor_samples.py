@@ -29,7 +29,7 @@ from strategykit.venues.alor.server_data import encode_bars, encode_data
 from strategykit.venues.alor.tokens import read_refresh
 from strategykit.venues.dialect import AskBars, Confirmed, Refusal, Reply
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
-from strategykit.venues.subscriptions import Subscriptions
+from strategykit.venues.subscriptions import Subscription, Subscriptions
 
 FRAMES = Path(__file__).parents[2] / "data" / "alor"
 NOW = 1_773_306_920_000_000_000
@@ -124,7 +124,7 @@ def test_the_first_sample_of_each_stream_says_what_its_event_says(kind: str) -> 
     line = next(line for line in DATA if line["kind"] == kind and line["frame"]["guid"] != "bars-1")
     dialect, table = subscribed(line["format"], line["frame"]["guid"], stream_of(line))
 
-    (event,) = dialect.decode(compact(line["frame"]), table, receive_time=NOW)
+    (event,) = dialect.decode(compact(line["frame"]), table, connection="market-0", receive_time=NOW)
 
     found = told(event)
     assert {name: found[name] for name in EXPECTED[kind]} == EXPECTED[kind]
@@ -139,7 +139,7 @@ def test_a_sample_reads_the_same_however_its_keys_stand(line: dict[str, Any]) ->
     read = []
     for text in (compact(frame), compact(turned), spaced, compact(frame).encode(), compact(frame | {"more": [1]})):
         dialect, table = subscribed(line["format"], guid, stream_of(line))
-        read.append([told(event) for event in dialect.decode(text, table, receive_time=NOW)])
+        read.append([told(event) for event in dialect.decode(text, table, connection="market-0", receive_time=NOW)])
 
     assert read[0]
     assert all(each == read[0] for each in read)
@@ -148,7 +148,7 @@ def test_a_sample_reads_the_same_however_its_keys_stand(line: dict[str, Any]) ->
 def worded(line: dict[str, Any]) -> tuple[Sequence[object], dict[str, Any]]:
     style, guid = line["format"], line["frame"]["guid"]
     dialect, table = subscribed(style, guid, stream_of(line))
-    events = dialect.decode(compact(line["frame"]), table, receive_time=NOW)
+    events = dialect.decode(compact(line["frame"]), table, connection="market-0", receive_time=NOW)
     assert len(events) == 1
     frame = encode_data(events[0], style, guid, LISTED)  # type: ignore[arg-type]  # data frames hold events only
     assert frame.endswith(f',"guid":"{guid}"}}')
@@ -172,7 +172,7 @@ def test_a_sample_survives_going_round(line: dict[str, Any]) -> None:
     guid = line["frame"]["guid"]
     dialect, table = subscribed(line["format"], guid, stream_of(line))
 
-    (again,) = dialect.decode(compact({"data": ours, "guid": guid}), table, receive_time=NOW)
+    (again,) = dialect.decode(compact({"data": ours, "guid": guid}), table, connection="market-0", receive_time=NOW)
 
     # The venue's quotes have no time of the book in them; ours do.
     ignored = {"event_time"} if line["kind"] == "quotes" else set()
@@ -187,8 +187,8 @@ def test_a_sample_reply_is_read_in_any_key_order_and_worded_guid_first(line: dic
     number = frame.get("orderNumber")
     reply = Reply(frame["requestGuid"], frame["httpCode"], frame["message"], frame["httpCode"] == 200, number)
 
-    assert Alor().decode_reply(compact(frame)) == reply
-    assert Alor().decode_reply(compact({name: frame[name] for name in reversed(frame)})) == reply
+    assert Alor().login_reply(compact(frame), reply.guid) == reply
+    assert Alor().login_reply(compact({name: frame[name] for name in reversed(frame)}), reply.guid) == reply
     ours = encode_reply(reply.guid, reply.code, reply.message, number)
     assert ours.startswith('{"requestGuid":"')
     assert json.loads(ours) == frame
@@ -198,8 +198,10 @@ def test_sample_replies_confirm_or_refuse_a_subscription() -> None:
     yes, no = (line["frame"] for line in lines("replies.jsonl")[:2])
     dialect, table = subscribed("Simple", "book-1", Stream(kind=StreamKind.BOOK, instrument="GAZP"))
 
-    assert dialect.decode(compact(yes), table, receive_time=NOW) == (Confirmed("book-1"),)
-    assert dialect.decode(compact(no), table, receive_time=NOW) == (Refusal("book-1", 401, "Invalid JWT token!"),)
+    assert dialect.decode(compact(yes), table, connection="market-0", receive_time=NOW) == (Confirmed("book-1"),)
+    assert dialect.decode(compact(no), table, connection="market-0", receive_time=NOW) == (
+        Refusal("book-1", 401, "Invalid JWT token!"),
+    )
 
 
 REQUESTS = [line["frame"] for line in lines("requests.jsonl")]
@@ -224,7 +226,9 @@ def test_the_client_asks_for_a_sample_stream_in_the_samples_words(frame: dict[st
     stream = request.stream if "frequency" in frame else attrs.evolve(request.stream, frequency=None)
     dialect = Alor(format=request.format)
 
-    text = dialect.subscribe(frame["guid"], stream, dialect.cursor(frame["guid"], stream), token="JWT")
+    guid = frame["guid"]
+    row = Subscription(guid=guid, stream=stream, connection="market-0", cursor=dialect.cursor(guid, stream))
+    (text,) = dialect.subscribe([row], (), token="JWT")
 
     # What the client never sends: it wants all statuses, and no doubtful trades.
     left_out = {"orderStatuses", "includeVirtualTrades", "splitAdjust"}
