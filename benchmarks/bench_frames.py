@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import cattrs
@@ -95,12 +95,8 @@ class PlainTrade:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
     names = {"symbol": "sym", "quantity": "q", "price": "px", "millis": "t", "side": "s", "existing": "h"}
-    hook = make_dict_structure_fn(
-        PlainTrade,
-        converter,
-        _cattrs_detailed_validation=False,
-        **{ours: override(rename=theirs) for ours, theirs in names.items()},  # type: ignore[arg-type]
-    )
+    overrides: dict[str, Any] = {ours: override(rename=theirs) for ours, theirs in names.items()}
+    hook = make_dict_structure_fn(PlainTrade, converter, _cattrs_detailed_validation=False, **overrides)
     converter.register_structure_hook(PlainTrade, hook)
     return converter
 

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -158,8 +159,8 @@ def measure_simulated(*, trades: int, rounds: int) -> tuple[dict[str, float], di
     told: dict[str, Filled] = {}
     for number in range(rounds + 1):
         for name, case in (("floor", floor), ("ours", ours)):
-            without, _ = _timed(lambda case=case: case(0))  # type: ignore[misc]  # mypy knows no defaults in lambdas
-            with_orders, told[name] = _timed(lambda case=case: case(EVERY))  # type: ignore[misc]
+            without, _ = _timed(partial(case, 0))
+            with_orders, told[name] = _timed(partial(case, EVERY))
             if number:
                 times[name].append((with_orders - without) / orders * 1e6)
     return {name: statistics.median(values) for name, values in times.items()}, told

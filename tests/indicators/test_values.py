@@ -389,7 +389,7 @@ def test_conditions_join_with_conditions_only() -> None:
     with pytest.raises(TypeError, match="joined with conditions, not with True"):
         _ = holds & True  # type: ignore[operator]  # that's the point
     with pytest.raises(TypeError, match="joined with conditions, not with 1"):
-        _ = holds | 1  # type: ignore[operator]
+        _ = holds | 1  # type: ignore[operator]  # as above
 
 
 def crossings(condition: Condition, stream: Tap, *prices: float | None) -> list[bool]:

@@ -243,7 +243,7 @@ async def test_a_caller_that_passes_nonsense_leaves_the_tape_whole(header: TapeH
     async with open_tape_writer(tmp_path / "t", header, now=lambda: 0) as writer:
         writer.frame_in("market-0", 1, "a")
         with pytest.raises(Exception, match="int"):
-            writer.frame_in("market-0", 1.5, "b")  # type: ignore[arg-type]
+            writer.frame_in("market-0", 1.5, "b")  # type: ignore[arg-type]  # that's the point
         writer.frame_in("market-0", 2, "c")
     assert [record.frame for record in open_tape(tmp_path / "t")] == ["a", "c"]
 
