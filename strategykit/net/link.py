@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import attrs
@@ -18,7 +18,7 @@ from strategykit.venues.dialect import Dialect, Frame, LaneSpec
 
 __all__ = ["ConnectionStatistics", "Job", "Link", "Session", "Wiring"]
 
-Job = Frame | Callable[[str], Sequence[Frame]]
+Job = Frame | Callable[[str], list[Frame]]
 """A frame to send, or what makes frames from the newest token when its turn comes."""
 
 

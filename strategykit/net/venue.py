@@ -98,7 +98,7 @@ class LiveVenue:
         if not self._ended:
             self._new_links.send_nowait(link)
 
-    def send(self, connection: str, session: int, make_frames: Callable[[str], Sequence[Frame]]) -> bool:
+    def send(self, connection: str, session: int, make_frames: Callable[[str], list[Frame]]) -> bool:
         """Send the frames that `make_frames` gives for the newest token.
 
         Args:
