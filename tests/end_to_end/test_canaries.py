@@ -20,7 +20,7 @@ from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 from benchmarks.faults_check import check_secrets
 from strategykit.sim.alor_config import AlorVenueConfig
-from strategykit.sim.server import open_simulated_alor
+from strategykit.sim.server_alor import open_simulated_alor
 
 CANARY = "canary-5e7a91c4-refresh-token-0b6d33f8"
 

@@ -227,7 +227,7 @@ async def test_a_dropped_session_is_followed_by_another(
         ("closed", 1),
         ("opened", 2),
     ]
-    assert rig.inbox.waiting[1].payload == "no reply to a command within 5 s"
+    assert rig.came()[1] == ("closed", "no reply to a command within 5 s")
     assert (live_now.reconnects, live_now.reason) == (1, "no reply to a command within 5 s")
 
 
