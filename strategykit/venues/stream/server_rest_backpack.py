@@ -24,7 +24,7 @@ _MS = 1_000_000
 
 def market_row(instrument: Instrument) -> Row:
     base, quote, *perpetual = instrument.symbol.split("_")
-    tick, lot = str(instrument.tick), str(instrument.lot)
+    tick, lot = f"{instrument.tick:f}", f"{instrument.lot:f}"
     return {
         "symbol": instrument.symbol,
         "baseSymbol": base,

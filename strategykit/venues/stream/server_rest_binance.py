@@ -118,7 +118,7 @@ def mark_row(mark: Mark, now: int) -> Row:
 def _symbol_row(instrument: Instrument, *, futures: bool) -> Row:
     symbol, quote = instrument.symbol, instrument.currency
     base = symbol.removesuffix(quote)
-    tick, lot = str(instrument.tick), str(instrument.lot)
+    tick, lot = f"{instrument.tick:f}", f"{instrument.lot:f}"
     row: Row = {
         "symbol": symbol,
         "status": "TRADING",
