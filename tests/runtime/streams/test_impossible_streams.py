@@ -1,0 +1,39 @@
+"""What one strategy can't have is that strategy's trouble alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strategykit import Books, Strategy, Trades, define
+from strategykit.errors import LocalProtocolError
+from strategykit.runtime.assembly import Run
+
+
+@define
+class Deep(Strategy):
+    """Wants a book that ALOR doesn't have."""
+
+    book = Books("SBER", depth=100)
+
+
+@define
+class Plain(Strategy):
+    """Wants what there is."""
+
+    trades = Trades("SBER")
+
+
+def test_a_stream_that_the_venue_does_not_have_fails_the_strategy_that_wants_it(play: Any) -> None:
+    """It used to fail where requests are sent, and took the connections of the whole run with it."""
+
+    async def script(run: Run, wires: Any) -> None:
+        assert [seat.state for seat in run.supervisor.seats] == ["failed", "running"]
+
+    run, wires = play([("deep", Deep()), ("plain", Plain())], script)
+
+    deep, plain = run.supervisor.seats
+    assert isinstance(deep.failure, LocalProtocolError)
+    assert "100 levels" in str(deep.failure)
+    assert plain.failure is None
+    assert len(wires.requests) == 1
+    assert [row.stream.kind.value for row in run.engine.table] == ["trades"]
