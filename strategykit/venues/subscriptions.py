@@ -76,7 +76,7 @@ TRANSITIONS: Final = _table()
 """``{(state, happening): state}``. What isn't in it is an error."""
 
 _REMEMBERED: Final = 10_000
-"""Dead guids kept, so that late data is known for what it is; older ones count as foreign."""
+"""Dead guids and keys kept, so that late data is known for what it is; older ones count as foreign."""
 
 MOST_GAPS: Final = 100
 """Gaps that a row keeps: a wire that breaks every minute for days mustn't fill the memory."""
@@ -147,12 +147,12 @@ class Subscriptions:
     by_key: dict[Hashable, list[Subscription]] = attrs.field(factory=dict, init=False)
     """The rows that data of a key belongs to, for venues that know no guids."""
     late: int = attrs.field(default=0, init=False)
-    """Data frames for guids that were ours and have ended."""
+    """Data frames for guids, or keys, that were ours and have ended."""
     foreign: int = attrs.field(default=0, init=False)
-    """Data frames for guids that never were ours."""
+    """Data frames for guids, or keys, that never were ours."""
     _by_stream: dict[Stream, Subscription] = attrs.field(factory=dict, init=False)
     _load: dict[str, int] = attrs.field(factory=dict, init=False)
-    _dead: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
+    _dead: OrderedDict[Hashable, None] = attrs.field(factory=OrderedDict, init=False)
     _replaced: dict[str, str] = attrs.field(factory=dict, init=False)
     """Connections that have been replaced, and by which."""
 
@@ -299,9 +299,9 @@ class Subscriptions:
         ]
         return min(due, default=None)
 
-    def note_unknown(self, guid: str) -> None:
-        """Count a data frame that no row owns."""
-        if guid in self._dead:
+    def note_unknown(self, name: Hashable) -> None:
+        """Count a data frame that no row owns, by the guid or key that it carries."""
+        if name in self._dead:
             self.late += 1
         else:
             self.foreign += 1
@@ -351,10 +351,14 @@ class Subscriptions:
             self.by_key[row.key].remove(row)
             if not self.by_key[row.key]:
                 del self.by_key[row.key]
+                self._bury(row.key)
         if self._by_stream.get(row.stream) is row:
             del self._by_stream[row.stream]
         self._load[row.connection] -= 1
-        self._dead[row.guid] = None
+        self._bury(row.guid)
+
+    def _bury(self, name: Hashable) -> None:
+        self._dead[name] = None
         if len(self._dead) > _REMEMBERED:
             self._dead.popitem(last=False)
 
