@@ -25,6 +25,9 @@ def print_run(report: RunReport, *, json: bool, orders: bool = False) -> int:
         report: What a run came to.
         json: Whether as JSON.
         orders: Whether the tables have one of orders.
+
+    Raises:
+        Exception: The error of the program's own that ended the run, after everything is printed.
     """
     if json:
         print_json(run_as_json(report))
@@ -32,11 +35,14 @@ def print_run(report: RunReport, *, json: bool, orders: bool = False) -> int:
         show_run(report, orders=orders)
     for line in complaints(report):
         tell(line)
+    if report.fault is not None:
+        raise report.fault  # As any other error: with --debug, it shows where it comes from.
     return OK if report.ok else FAILURE
 
 
 def run_as_json(report: RunReport) -> dict[str, object]:
-    return {"ok": report.ok, **attrs.asdict(report)}
+    plain = attrs.filters.exclude(attrs.fields(RunReport).fault)  # `unaccounted` says it in words.
+    return {"ok": report.ok, **attrs.asdict(report, filter=plain)}
 
 
 def show_run(report: RunReport, *, orders: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import ConfigError, ConnectionLost
+from strategykit.errors import STRATEGY_FAILURES, ConfigError, ConnectionLost
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.portfolio import Portfolio
@@ -190,6 +190,7 @@ def assemble(
     account: str,
     exchange: str | None,
     nursery: trio.Nursery,
+    home: trio.Nursery,
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None,
     trades_at_venue: bool,
     live: bool,
@@ -197,8 +198,9 @@ def assemble(
     keep_orders: bool,
     watchers: Sequence[Watcher] = (),
     watchdog: Watchdog | None = None,
+    failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
 ) -> Run:
-    """Make a run whose tasks live in `nursery`; `Run.play` runs it."""
+    """Make a run whose strategies live in `home`, and all its other tasks in `nursery`; `Run.play` runs it."""
     guids = identity.random("guids")
     table = Subscriptions(
         dialect.limits,
@@ -248,12 +250,13 @@ def assemble(
         note=ledger.note,
         certain=Signal(wakes),
     )
-    seats = [_seat(name, strategy, identity, clock, wakes, gateway, ledger) for name, strategy in strategies]
+    seats = [_seat(name, strategy, identity, clock, wakes, gateway, ledger, failures) for name, strategy in strategies]
     supervisor = Supervisor(
         engine=engine,
         seats=seats,
         now=now,
         note=ledger.note,
+        home=home,
         keep_orders=keep_orders,
         require_history=require_history,
     )
@@ -284,6 +287,7 @@ def _seat(
     wakes: Wakes,
     gateway: Gateway,
     ledger: NullLedger,
+    failures: tuple[type[BaseException], ...],
 ) -> Seat:
     def failed(error: BaseException) -> None:
         seat.fail(error)
@@ -298,6 +302,7 @@ def _seat(
         reactions=strategy,
         note=ledger.note,
         failed=failed,
+        failures=failures,
     )
     strategy.attach(desk)
     gateway.listen(name, desk)

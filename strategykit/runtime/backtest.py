@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 import trio
 
-from strategykit.errors import StrategyError, StrategykitError, only_error
+from strategykit.errors import StrategyError
 from strategykit.model.bars import BarBuilder
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Event, Gap, Trade
@@ -17,7 +17,9 @@ from strategykit.net.connection import CLOSED_BY_US
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, assemble
 from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.engine import Engine
+from strategykit.runtime.home import run_with_home
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recorded import Contents, TapeWires, inputs, scan
 from strategykit.runtime.recording import Notes, NullLedger
@@ -63,10 +65,10 @@ def backtest(plan: BacktestPlan) -> RunReport:
     """
     contents = scan(plan.tape)
     clock = ReplayClock(contents.first)
-    return trio.run(_backtest, plan, contents, clock, clock=clock, instruments=[clock], strict_exception_groups=True)
+    return run_with_home(clock, lambda home: _backtest(home, plan, contents, clock))
 
 
-async def _backtest(plan: BacktestPlan, contents: Contents, clock: ReplayClock) -> RunReport:
+async def _backtest(home: trio.Nursery, plan: BacktestPlan, contents: Contents, clock: ReplayClock) -> RunReport:
     notes, marks, digest = Notes(), LastPrices(), Digest()
     ledger = NullLedger(notes, lambda: clock.reading)
     seed = plan.tape.header.seed if plan.seed is None else plan.seed
@@ -81,41 +83,40 @@ async def _backtest(plan: BacktestPlan, contents: Contents, clock: ReplayClock) 
         )
 
     done = trio.Event()
-    try:
-        async with trio.open_nursery() as nursery:
-            port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
-            run = assemble(
-                identity=identity,
-                clock=clock,
-                wakes=Wakes(clock.poke),
-                dialect=plan.dialect,
-                market_connections=1,
-                wires=wires,
-                port=port,
-                ledger=ledger,
-                strategies=strategies,
-                instruments={},
-                account=plan.account,
-                exchange=None,
-                nursery=nursery,
-                paper=make_paper,
-                trades_at_venue=False,
-                live=False,
-                require_history=False,
-                keep_orders=False,
-                watchers=[digest, marks],
-            )
-            engine = run.engine
-            available = _Available(contents, engine)
-            available.restore({stream.instrument for stream in _wanted(strategies, clock.reading)})
-            run.engine.serve_from(available.find)
-            nursery.start_soon(run.play_and_tell, done)
-            await run.driver.replay(_frames(plan, contents, wires, available), clock)
-            run.supervisor.stop()
-            await run.driver.finish(done)
-            nursery.cancel_scope.cancel()
-    except* StrategykitError as group:
-        raise only_error(group) from None
+    async with trio.open_nursery() as nursery:
+        port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
+        run = assemble(
+            identity=identity,
+            clock=clock,
+            wakes=Wakes(clock.poke),
+            dialect=plan.dialect,
+            market_connections=1,
+            wires=wires,
+            port=port,
+            ledger=ledger,
+            strategies=strategies,
+            instruments={},
+            account=plan.account,
+            exchange=None,
+            nursery=nursery,
+            home=home,
+            paper=make_paper,
+            trades_at_venue=False,
+            live=False,
+            require_history=False,
+            keep_orders=False,
+            watchers=[digest, marks],
+        )
+        engine = run.engine
+        available = _Available(contents, engine)
+        available.restore({stream.instrument for stream in _wanted(strategies, clock.reading)})
+        run.engine.serve_from(available.find)
+        nursery.start_soon(run.play_and_tell, done)
+        await run.driver.replay(_frames(plan, contents, wires, available), clock)
+        run.supervisor.stop()
+        await run.driver.finish(done, within=LEAVE_WITHIN)
+        run.supervisor.abandon()
+        nursery.cancel_scope.cancel()
     lanes = [
         ConnectionReport(
             name=name,

@@ -17,6 +17,7 @@ from typing import Final
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
+from strategykit.errors import StrategyBlocked
 from strategykit.runtime.turns import Turns
 from strategykit.runtime.watchdog import Watchdog
 
@@ -36,7 +37,7 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
     """
 
     # Slots: the hot loop reads these a million times a second, and Trio's look at its instruments slows a dict down.
-    __slots__ = ("_driver", "_parked", "reading", "start", "turns", "woken")
+    __slots__ = ("_driver", "_parked", "reading", "start", "torn", "turns", "woken")
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -47,6 +48,8 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """Whether a task has become runnable since the driver last settled."""
         self.turns = Turns()
         """In which order tasks that were woken together go on."""
+        self.torn = False
+        """Whether the loop was made to end with tasks left in it."""
         self._driver: Task | None = None
         self._parked: Task | None = None
 
@@ -58,7 +61,19 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """Nothing to do: the reading is given."""
 
     def current_time(self) -> float:
+        if self.torn:
+            raise StrategyBlocked("this run was left")
         return (self.reading - self.start) * 1e-9
+
+    def adopt(self) -> None:
+        """Count the current task, and all that it will start, as tasks of the run: `settle` waits for them."""
+
+    def tear(self) -> None:
+        """Have Trio's loop end at its next pass, whatever tasks are left in it: `trio.run` raises `TrioInternalError`.
+
+        Trio has no way to leave without a task that can't be ended; it does ask the clock in each pass.
+        """
+        self.torn = True
 
     def time_at(self, time: int) -> float:
         """Give Trio's time for `time` nanoseconds UTC, for ``trio.sleep_until``."""
@@ -180,7 +195,6 @@ class WallClock(RunClock):
         return 0.0 if self._asking else super().current_time()
 
     def adopt(self) -> None:
-        """Count the current task, and all that it will start, as tasks of the run: `settle` waits for them."""
         self._members.add(current_task())
 
     def deadline_to_sleep_time(self, deadline: float) -> float:

@@ -51,6 +51,8 @@ class Desk:
     """Takes the strategy's name and a line for the run's record."""
     failed: Callable[[BaseException], None]
     """Called with what a handler raised; stops this strategy, and no other."""
+    failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES
+    """What the strategy may raise that stops it alone."""
     nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     feeds: dict[str, Feed[Any]] = attrs.field(factory=dict, init=False)
     orders: list[Order] = attrs.field(factory=list, init=False)
@@ -183,7 +185,7 @@ class Desk:
     def _call(self, handler: Callable[[Any], None], news: Order | Fill) -> None:
         try:
             handler(news)
-        except STRATEGY_FAILURES as exc:  # A strategy's boundary: whatever it raises stops it alone.
+        except self.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
             if self._closed and isinstance(exc, RiskLimit):
                 self.log(str(exc))  # It would have traded on; that is no failure.
             else:

@@ -15,10 +15,14 @@ from strategykit.runtime.clock import NEVER, ReplayClock, RunClock, WallClock
 from strategykit.runtime.engine import MARKET, Engine
 from strategykit.runtime.waking import Doorbell, Wakes
 
-__all__ = ["Driver", "Marks"]
+__all__ = ["LEAVE_WITHIN", "Driver", "Marks"]
 
 SLICE: Final = 256
 """Inputs dispatched before readers get their turn: about 5 ms of work with typical strategies."""
+
+
+LEAVE_WITHIN: Final = 600_000_000_000
+"""Nanoseconds for `finish`: what strategies get to leave after the last input; one that never does is left then."""
 
 
 class Marks(Protocol):
@@ -164,10 +168,11 @@ class Driver:
                 guid = None
                 await self.quiet()
 
-    async def finish(self, done: trio.Event) -> None:
-        """Let time run, with no more inputs, until `done`: for tasks that end by deadlines of their own."""
+    async def finish(self, done: trio.Event, *, within: int = NEVER) -> None:
+        """Let time run, with no more inputs, until `done`, or for `within` ns: tasks end by deadlines of their own."""
         await self.quiet()
-        while not done.is_set():
+        last = self.clock.reading + within
+        while not done.is_set() and self.clock.reading < last:
             due = self.clock.next_due()
             answer = None if self.engine.paper is None else self.engine.paper.due()
             if due == NEVER and answer is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import secrets
 import time
@@ -15,17 +14,21 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import ConnectionLost, StrategykitError, only_error
+from strategykit.errors import (
+    STRATEGY_FAILURES,
+    ConnectionLost,
+)
 from strategykit.model.codec import make_converter
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.clock import WallClock
-from strategykit.runtime.compare import compare_books, loose_ends
+from strategykit.runtime.ending import FOREIGN, LEAVE_WITHIN, Ending, Failure
+from strategykit.runtime.home import run_with_home
 from strategykit.runtime.lag import Lag
 from strategykit.runtime.prices import LastPrices
-from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, Unrecorded, stop_input
+from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, Unrecorded
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.waking import Doorbell, Wakes
@@ -43,15 +46,6 @@ __all__ = ["LivePlan", "Progress", "run_live"]
 
 REACH_WITHIN: Final = 5.0
 """Seconds for any of the venue's doors to open at the start. Later outages are waited for, however long."""
-
-STOP_WITHIN: Final = 3.5
-"""Seconds that an interrupted run gives its strategies to leave; then clean-up is cut short."""
-
-HURRY_WITHIN: Final = 0.4
-"""Seconds from there, or from the second signal, to the end of all tasks."""
-
-COMPARE_WITHIN: Final = 0.3
-"""Seconds that are left then to compare books."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,8 +87,11 @@ class LivePlan:
     """Makes an exchange that answers the orders instead of the venue."""
     on_progress: Callable[[Progress], None] = lambda _: None
     meanwhile: Callable[[Run], Any] | None = None
-    """An async function that runs beside, such as one that breaks wires in a demonstration."""
+    """An async function that runs beside, such as one that breaks wires in a demonstration. What it raises ends the run
+    and is raised."""
     handle_signals: bool = True
+    leave_within: float = LEAVE_WITHIN
+    """Seconds that strategies get to leave when the duration is over; the run goes on without those that don't."""
     hold_limit: float = LIMIT
     """Seconds that a strategy may hold the thread before it is interrupted."""
 
@@ -119,25 +116,28 @@ def run_live(plan: LivePlan) -> RunReport:
     clock = WallClock(wall, watchdog)
     redactor = Redactor()  # For all that leaves the run: tape, report and errors.
     with watchdog.watching(), redactor.errors():
-        return trio.run(_main, plan, clock, wall, watchdog, redactor, clock=clock, instruments=[clock])
+        return run_with_home(clock, lambda home: _main(home, plan, clock, wall, watchdog, redactor))
 
 
 async def _main(
-    plan: LivePlan, clock: WallClock, wall: Callable[[], int], watchdog: Watchdog, redactor: Redactor
+    home: trio.Nursery,
+    plan: LivePlan,
+    clock: WallClock,
+    wall: Callable[[], int],
+    watchdog: Watchdog,
+    redactor: Redactor,
 ) -> RunReport:
-    try:
-        with Stops() as stops:
-            async with trio.open_nursery() as listening:
-                if plan.handle_signals:
-                    await listening.start(stops.listen)
-                result = await _record_run(plan, clock, wall, watchdog, redactor, stops)
-                listening.cancel_scope.cancel()
-    except* StrategykitError as group:
-        raise only_error(group) from None
+    with Stops() as stops:
+        async with trio.open_nursery() as listening:
+            if plan.handle_signals:
+                await listening.start(stops.listen)
+            result = await _record_run(home, plan, clock, wall, watchdog, redactor, stops)
+            listening.cancel_scope.cancel()
     return result
 
 
 async def _record_run(
+    home: trio.Nursery,
     plan: LivePlan,
     clock: WallClock,
     wall: Callable[[], int],
@@ -151,8 +151,9 @@ async def _record_run(
         converter = make_converter()
         ledger = NullLedger(notes, wall) if writer is None else RunLedger(notes, wall, writer, converter)
         recorder: Recorder = Unrecorded(redactor) if writer is None else RunRecorder(writer, converter)
-        session = _Session(plan, clock, wall, watchdog, stops, identity, notes, ledger, recorder, converter)
+        session = _Session(home, plan, clock, wall, watchdog, stops, identity, notes, ledger, recorder, converter)
         result = redactor.report(await session.run())
+        redactor.error(result.fault)
         if writer is not None:
             writer.summary({"digest": result.digest, "events": result.events})
             failure = "" if writer.failed is None else str(writer.failed)
@@ -185,6 +186,7 @@ class _Session:
 
     def __init__(
         self,
+        home: trio.Nursery,
         plan: LivePlan,
         clock: WallClock,
         wall: Callable[[], int],
@@ -196,13 +198,12 @@ class _Session:
         recorder: Recorder,
         converter: Any,
     ) -> None:
+        self.home = home
         self.plan = plan
         self.clock = clock
         self.wall = wall
         self.watchdog = watchdog
         self.stops = stops
-        self.must_end = math.inf
-        """On Trio's clock: when a run that was told to stop has to be over."""
         self.identity = identity
         self.notes = notes
         self.ledger = ledger
@@ -213,30 +214,39 @@ class _Session:
         self.digest = Digest()
         self.prices = LastPrices()
         self.done = trio.Event()
-        self.refusal = ""
-        """Why the venue won't have us any more; empty while it does."""
+        # Where signals are taken care of, a KeyboardInterrupt is nobody's Ctrl-C: somebody has raised it by himself.
+        kinds = (*STRATEGY_FAILURES, KeyboardInterrupt) if plan.handle_signals else STRATEGY_FAILURES
+        self.failure = Failure(ledger.note, kinds)
 
     async def run(self) -> RunReport:
         """Run everything; the venue outlives the strategies, so that their clean-up gets its answers."""
         async with trio.open_nursery() as wires:
-            wires.start_soon(self.venue.run, ())
+            wires.start_soon(self.failure.guard, self.venue.run, ())
             async with trio.open_nursery() as outer:
                 run, lag = await outer.start(self._play)
-                outer.start_soon(self._watch, run)
-                outer.start_soon(self._obey_signals, run, outer.cancel_scope)
+                outer.start_soon(self.failure.guard, self._watch, run)
                 outer.start_soon(self._give_up)
-                outer.start_soon(self._stop_when_refused)
+                ending = Ending(
+                    run=run,
+                    everything=outer.cancel_scope,
+                    venue=self.venue,
+                    stops=self.stops,
+                    ledger=self.ledger,
+                    inbox=self.inbox,
+                    wall=self.wall,
+                    failure=self.failure,
+                    leave_within=self.plan.leave_within,
+                )
+                for way in (ending.when_signalled, ending.when_refused, ending.when_failed):
+                    outer.start_soon(way)
                 if self.plan.duration is not None:
-                    outer.start_soon(self._stop_after, self.plan.duration * 1e-9, run)
+                    outer.start_soon(ending.after, self.plan.duration * 1e-9)
                 if self.plan.meanwhile is not None:
                     outer.start_soon(self.plan.meanwhile, run)
-                # Not a moment longer than the run, and not in the midst of a slice: a re-run dispatches whole ones.
-                await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done)
+                await self._drive(run)
                 outer.cancel_scope.cancel()
             self.stops.stay()
-            unaccounted = await self._compare(run)
-            if self.refusal:
-                unaccounted = [self.refusal, *unaccounted]
+            unaccounted = [*ending.reasons(), *await ending.compare()]
             connections = self._connections(lag)
             wires.cancel_scope.cancel()
         return report(
@@ -248,59 +258,90 @@ class _Session:
             unaccounted=unaccounted,
             tape=None,
             tape_failure="",
+            fault=self.failure.error,
         )
+
+    async def _drive(self, run: Run) -> None:
+        """Dispatch what comes until the run is over.
+
+        Not a moment longer than the run, and not in the midst of a slice: a re-run dispatches whole ones. An input that
+        we fail over isn't the last one: the venue's words on what is withdrawn then count as before.
+        """
+        while not self.done.is_set():
+            try:
+                await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done)
+            except self.failure.kinds as exc:
+                run.supervisor.abort()
+                self.failure.note(exc)
 
     async def _play(self, *, task_status: trio.TaskStatus[tuple[Run, Lag]]) -> None:
         """Assemble the run and play it. This task and all below it are the run's own: the clock waits for them."""
         self.clock.adopt()
         # Time may have moved while the tape was opened: a re-run begins at this reading, too.
         self.ledger.mark(self.clock.reading, 0)
-        plan = self.plan
-        wakes = Wakes(self.bell.ring)
+        played: list[Run] = []
         try:
             async with trio.open_nursery() as nursery:
-                port: LivePort | PaperPort
-                if plan.paper is None:
-                    port = LivePort(self.venue, plan.dialect, self.ledger, self.converter, lambda: run.engine)
-                else:
-                    port = PaperPort(self.ledger, self.converter, lambda: run.engine, self.clock, self.bell.ring)
-                run = assemble(
-                    identity=self.identity,
-                    clock=self.clock,
-                    wakes=wakes,
-                    dialect=plan.dialect,
-                    market_connections=plan.market_connections,
-                    wires=LiveWires(self.venue, plan.dialect),
-                    port=port,
-                    ledger=self.ledger,
-                    strategies=plan.strategies,
-                    instruments={},
-                    account=plan.account,
-                    exchange=plan.exchange,
-                    nursery=nursery,
-                    paper=plan.paper,
-                    trades_at_venue=plan.paper is None and bool(plan.strategies),
-                    live=True,
-                    require_history=True,
-                    keep_orders=plan.keep_orders,
-                    watchers=[self.digest, self.prices],
-                    watchdog=self.watchdog,
-                )
+                run = self._assemble(nursery)
                 lag = Lag(run.engine.table)
                 run.engine.watchers.append(lag)
+                played.append(run)
                 task_status.started((run, lag))
-                for stream in plan.record:
+                for stream in self.plan.record:
                     run.engine.want(stream, ACCOUNT, None)
                 await run.play()
-                if not plan.strategies and not run.supervisor.stopping:
+                if not self.plan.strategies and not run.supervisor.stopping:
                     run.supervisor.opening = trio.CancelScope()  # `play` has used the one before.
                     with run.supervisor.opening:
                         await trio.sleep_forever()
                 self._finish()
                 # What is still dispatched may start tasks: the nursery goes after the driver.
                 await trio.sleep_forever()
+        except* FOREIGN:
+            raise
+        except* self.failure.kinds as group:
+            if not played:
+                raise
+            self.failure.note(group)
+            # Strategies are still leaving, and the venue is telling what becomes of their orders.
+            await played[0].supervisor.wait_gone()
         finally:
+            for run in played:
+                run.supervisor.abandon()
             self._finish()
+
+    def _assemble(self, nursery: trio.Nursery) -> Run:
+        plan = self.plan
+        port: LivePort | PaperPort
+        if plan.paper is None:
+            port = LivePort(self.venue, plan.dialect, self.ledger, self.converter, lambda: run.engine)
+        else:
+            port = PaperPort(self.ledger, self.converter, lambda: run.engine, self.clock, self.bell.ring)
+        run = assemble(
+            identity=self.identity,
+            clock=self.clock,
+            wakes=Wakes(self.bell.ring),
+            dialect=plan.dialect,
+            market_connections=plan.market_connections,
+            wires=LiveWires(self.venue, plan.dialect),
+            port=port,
+            ledger=self.ledger,
+            strategies=plan.strategies,
+            instruments={},
+            account=plan.account,
+            exchange=plan.exchange,
+            nursery=nursery,
+            home=self.home,
+            paper=plan.paper,
+            trades_at_venue=plan.paper is None and bool(plan.strategies),
+            live=True,
+            require_history=True,
+            keep_orders=plan.keep_orders,
+            watchers=[self.digest, self.prices],
+            watchdog=self.watchdog,
+            failures=self.failure.kinds,
+        )
+        return run
 
     def _finish(self) -> None:
         self.done.set()
@@ -330,52 +371,6 @@ class _Session:
             if trouble:
                 raise ConnectionLost(f"the venue isn't there: {trouble}")
             await trio.sleep(1.0)
-
-    async def _stop_when_refused(self) -> None:
-        """Stop while the last token lives: orders can still be cancelled, which they couldn't be later."""
-        self.refusal = f"the run was ended, because its login can't be renewed: {await self.venue.wait_refused()}"
-        self.ledger.note("venue", self.refusal)
-        stop_input(self.ledger, self.inbox, self.wall(), "stop")
-
-    async def _stop_after(self, seconds: float, run: Run) -> None:
-        await trio.sleep(seconds)
-        reason = self.venue.trouble()
-        if reason or (self.plan.strategies and not run.ready):
-            raise ConnectionLost(f"the venue wasn't ready within {seconds:g} s" + (f": {reason}" if reason else ""))
-        stop_input(self.ledger, self.inbox, self.wall(), "stop")
-
-    async def _obey_signals(self, run: Run, everything: trio.CancelScope) -> None:
-        """Stop on the first signal, with time to clean up; at once on the second."""
-
-        def why() -> str:
-            stuck, left = run.supervisor.stuck(), [order for order in run.gateway.orders.values() if order.is_open]
-            who = f"{', '.join(stuck)} didn't end when told to" if stuck else "the run didn't end when told to"
-            return f"{who}; left without it, with {len(left)} orders open or in doubt"
-
-        await self.stops.wait(1)
-        self.must_end = trio.current_time() + STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN
-        self.stops.abandon_in(STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN, why)
-        stop_input(self.ledger, self.inbox, self.wall(), "stop")
-        with trio.move_on_after(STOP_WITHIN):
-            await self.stops.wait(2)
-            self.stops.abandon_in(HURRY_WITHIN + COMPARE_WITHIN, why)
-        stop_input(self.ledger, self.inbox, self.wall(), "hurry")
-        await trio.sleep(HURRY_WITHIN)
-        everything.cancel()
-
-    async def _compare(self, run: Run) -> list[str]:
-        """Compare our books with the venue's, for as long as there is time."""
-        lines = [*loose_ends(run), "stopped before the venue's orders came"]
-        async with trio.open_nursery() as nursery:
-            nursery.cancel_scope.deadline = self.must_end
-            nursery.start_soon(self._cut_short, nursery.cancel_scope)
-            lines = await compare_books(run, self.venue, self.inbox)
-            nursery.cancel_scope.cancel()
-        return lines
-
-    async def _cut_short(self, scope: trio.CancelScope) -> None:
-        await self.stops.wait(2)
-        scope.deadline = min(scope.deadline, trio.current_time() + COMPARE_WITHIN)
 
     def _connections(self, lag: Lag) -> list[ConnectionReport]:
         return [

@@ -166,6 +166,8 @@ class RunReport:
     tape_failure: str = ""
     foreign: Sequence[ForeignOrderReport] = ()
     """Orders of the account that the venue showed and this run didn't place: never touched."""
+    fault: BaseException | None = None
+    """The error of the program's own that ended the run; `unaccounted` says so in words."""
 
     @property
     def ok(self) -> bool:
@@ -185,6 +187,7 @@ def report(
     unaccounted: Sequence[str],
     tape: str | None,
     tape_failure: str,
+    fault: BaseException | None = None,
 ) -> RunReport:
     """Gather a run's results.
 
@@ -225,6 +228,7 @@ def report(
         tape=tape,
         tape_failure=tape_failure,
         foreign=[_foreign(update) for update in run.gateway.foreign.values()],
+        fault=fault,
     )
 
 

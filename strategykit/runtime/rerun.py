@@ -10,13 +10,15 @@ from typing import Any
 import attrs
 import trio
 
-from strategykit.errors import StrategykitError, TapeError, only_error
+from strategykit.errors import TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Command
 from strategykit.runtime.assembly import ACCOUNT, Identity, assemble
 from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.engine import Engine
+from strategykit.runtime.home import run_with_home
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recorded import Contents, TapeWires, scan, slices
 from strategykit.runtime.recording import Notes, NullLedger, command_facts
@@ -157,10 +159,10 @@ def rerun(plan: RerunPlan) -> RerunReport:
     """
     contents = scan(plan.tape)
     clock = ReplayClock(plan.tape.header.clock_origin)
-    return trio.run(_rerun, plan, contents, clock, clock=clock, instruments=[clock], strict_exception_groups=True)
+    return run_with_home(clock, lambda home: _rerun(home, plan, contents, clock))
 
 
-async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> RerunReport:
+async def _rerun(home: trio.Nursery, plan: RerunPlan, contents: Contents, clock: ReplayClock) -> RerunReport:
     notes, digest, marks = Notes(), Digest(), LastPrices()
     ledger = NullLedger(notes, lambda: clock.reading)
     header = plan.tape.header
@@ -170,44 +172,45 @@ async def _rerun(plan: RerunPlan, contents: Contents, clock: ReplayClock) -> Rer
         else _PaperComparison(contents, plan.dialect, lambda: run.engine, clock)
     )
     done = trio.Event()
-    try:
-        async with trio.open_nursery() as nursery:
-            run = assemble(
-                identity=Identity(header.seed, header.clock_origin),
-                clock=clock,
-                wakes=Wakes(clock.poke),
-                dialect=plan.dialect,
-                market_connections=plan.market_connections,
-                wires=_Silence(contents),
-                port=comparison,
-                ledger=ledger,
-                strategies=plan.strategies,
-                instruments={},
-                account=plan.account,
-                exchange=plan.exchange,
-                nursery=nursery,
-                paper=plan.paper,
-                trades_at_venue=plan.paper is None and bool(plan.strategies),
-                live=True,
-                require_history=True,
-                keep_orders=plan.keep_orders,
-                watchers=[digest, marks],
-            )
-            for stream in plan.record:
-                run.engine.want(stream, ACCOUNT, None)
-            recorded = slices(plan.tape)
-            begin = next(recorded, None)
-            if begin is not None:
-                clock.reading = begin[0]
-            nursery.start_soon(run.play_and_tell, done)
-            await run.driver.rerun(recorded)
-            # The last clean-up may go by deadlines that came after the last input.
-            await run.driver.finish_by(done, contents.last)
-            # Of a run that was killed nobody knows how it would have left.
-            comparison.over = not contents.ended
-            nursery.cancel_scope.cancel()
-    except* StrategykitError as group:
-        raise only_error(group) from None
+    async with trio.open_nursery() as nursery:
+        run = assemble(
+            identity=Identity(header.seed, header.clock_origin),
+            clock=clock,
+            wakes=Wakes(clock.poke),
+            dialect=plan.dialect,
+            market_connections=plan.market_connections,
+            wires=_Silence(contents),
+            port=comparison,
+            ledger=ledger,
+            strategies=plan.strategies,
+            instruments={},
+            account=plan.account,
+            exchange=plan.exchange,
+            nursery=nursery,
+            home=home,
+            paper=plan.paper,
+            trades_at_venue=plan.paper is None and bool(plan.strategies),
+            live=True,
+            require_history=True,
+            keep_orders=plan.keep_orders,
+            watchers=[digest, marks],
+        )
+        for stream in plan.record:
+            run.engine.want(stream, ACCOUNT, None)
+        recorded = slices(plan.tape)
+        begin = next(recorded, None)
+        if begin is not None:
+            clock.reading = begin[0]
+        nursery.start_soon(run.play_and_tell, done)
+        await run.driver.rerun(recorded)
+        # The last clean-up may go by deadlines that came after the last input.
+        await run.driver.finish_by(done, contents.last)
+        # Of a run that was killed nobody knows how it would have left.
+        comparison.over = not contents.ended
+        run.supervisor.stop()
+        await run.driver.finish(done, within=LEAVE_WITHIN)
+        run.supervisor.abandon()
+        nursery.cancel_scope.cancel()
     comparison.finish()
     result = report(
         run,

@@ -10,7 +10,6 @@ from typing import Final
 import attrs
 import trio
 
-from strategykit.errors import StrategykitError, only_error
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Trade
 from strategykit.model.instruments import Instrument
@@ -18,6 +17,8 @@ from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.direct import Direct
+from strategykit.runtime.driver import LEAVE_WITHIN
+from strategykit.runtime.home import run_with_home
 from strategykit.runtime.outside import NoWires
 from strategykit.runtime.recording import Notes, NullLedger
 from strategykit.runtime.waking import Wakes
@@ -111,10 +112,11 @@ def simulate(
         account,
         ready,
     )
-    return trio.run(_main, clock, *plan, clock=clock, instruments=[clock], strict_exception_groups=True)
+    return run_with_home(clock, lambda home: _main(home, clock, *plan))
 
 
 async def _main(
+    home: trio.Nursery,
     clock: ReplayClock,
     strategies: Sequence[tuple[str, Strategy]],
     events: Iterable[Event],
@@ -136,43 +138,42 @@ async def _main(
         money = {item.currency: cash for item in known.values()}
         return PaperExchange(known, account=account, cash=money, fees=fees, rule=rule, latency=latency)
 
-    try:
-        async with trio.open_nursery() as nursery:
-            run = assemble(
-                identity=Identity(seed, clock.start),
-                clock=clock,
-                wakes=Wakes(clock.poke),
-                dialect=Direct(tuple(history)),
-                market_connections=1,
-                wires=wires,
-                port=PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke),
-                ledger=ledger,
-                strategies=strategies,
-                instruments=dict(instruments),
-                account=account,
-                exchange=None,
-                nursery=nursery,
-                paper=make_paper if paper else None,
-                trades_at_venue=False,
-                live=False,
-                require_history=False,
-                keep_orders=False,
-            )
-            _serve(run)
-            if any(item.fresh_within is not None for _, strategy in strategies for item in strategy.declarations()):
-                # Elsewhere the dialect notes what came; here nothing is decoded.
-                run.engine.watchers.append(partial(_note_datum, run.engine.table))
-            nursery.start_soon(run.play_and_tell, done)
-            await run.driver.quiet()
-            while wires.early:
-                await run.driver.dispatch(wires.early.pop(0))
-            ready(run)
-            await run.driver.replay_events(events, clock)
-            run.supervisor.stop()
-            await run.driver.finish(done)
-            nursery.cancel_scope.cancel()
-    except* StrategykitError as group:
-        raise only_error(group) from None
+    async with trio.open_nursery() as nursery:
+        run = assemble(
+            identity=Identity(seed, clock.start),
+            clock=clock,
+            wakes=Wakes(clock.poke),
+            dialect=Direct(tuple(history)),
+            market_connections=1,
+            wires=wires,
+            port=PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke),
+            ledger=ledger,
+            strategies=strategies,
+            instruments=dict(instruments),
+            account=account,
+            exchange=None,
+            nursery=nursery,
+            home=home,
+            paper=make_paper if paper else None,
+            trades_at_venue=False,
+            live=False,
+            require_history=False,
+            keep_orders=False,
+        )
+        _serve(run)
+        if any(item.fresh_within is not None for _, strategy in strategies for item in strategy.declarations()):
+            # Elsewhere the dialect notes what came; here nothing is decoded.
+            run.engine.watchers.append(partial(_note_datum, run.engine.table))
+        nursery.start_soon(run.play_and_tell, done)
+        await run.driver.quiet()
+        while wires.early:
+            await run.driver.dispatch(wires.early.pop(0))
+        ready(run)
+        await run.driver.replay_events(events, clock)
+        run.supervisor.stop()
+        await run.driver.finish(done, within=LEAVE_WITHIN)
+        run.supervisor.abandon()
+        nursery.cancel_scope.cancel()
     return Simulation(run=run, notes=notes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -15,6 +15,7 @@ from strategykit.runtime.desk import Desk
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import BarFeed, Feed
 from strategykit.runtime.in_flight import HURRIED_REPLY_WITHIN
+from strategykit.runtime.order import Order
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import AskBars
 from strategykit.venues.subscriptions import Subscription
@@ -44,6 +45,10 @@ class Seat:
     """The one that all its tasks descend from, while it runs."""
     left: list[str] = attrs.field(factory=list)
     """Orders that were still open, or in doubt, when it had gone."""
+    begun: bool = False
+    """Whether it has been started."""
+    gone: trio.Event = attrs.field(factory=trio.Event)
+    """Set when it has left, or the run goes on without it."""
 
     def fail(self, error: BaseException) -> None:
         """Stop this strategy for a reason; the first one stands."""
@@ -61,6 +66,8 @@ class Supervisor:
     seats: Sequence[Seat]
     now: Callable[[], int]
     note: Callable[[str, str], None]
+    home: trio.Nursery
+    """Where the strategies' tasks live; it outlives the run."""
     keep_orders: bool = False
     """True: working orders outlive their strategy."""
     require_history: bool = True
@@ -96,7 +103,28 @@ class Supervisor:
         for seat in self.seats:
             seat.desk.hurry()
             if seat.state == "running" and not self.keep_orders:
-                _ask_to_cancel(seat)
+                self._ask_to_cancel(seat.name, seat.desk.open_orders())
+
+    def abort(self) -> None:
+        """Stop after an error of the run itself: nothing of a strategy is called any more, and its orders go."""
+        self.keep_orders = False
+        for seat in self.seats:
+            seat.desk.deafen(to_orders=True)
+            seat.desk.close()
+        # Of all orders: who places one comes to own it a moment later, and the error may lie between.
+        self._ask_to_cancel("run", self.engine.gateway.orders.values())
+        self.stop()
+
+    def abandon(self) -> None:
+        """Go on without the strategies that run and haven't left."""
+        for seat in self.seats:
+            if not seat.begun or seat.gone.is_set():
+                continue
+            seat.fail(StrategyBlocked(f"{seat.name} didn't end when told to; the run was ended without it"))
+            seat.desk.close()
+            seat.desk.hurry()
+            self._settle(seat)
+            seat.gone.set()
 
     def stuck(self) -> list[str]:
         """Name the strategies that were told to stop and haven't begun to leave."""
@@ -126,23 +154,31 @@ class Supervisor:
         while above is not None:
             for seat in self.seats:
                 if seat.task is above:
-                    seat.fail(
-                        StrategyBlocked(f"{task.name} caught its own end, again and again; it gets no more turns")
-                    )
+                    why = f"{task.name} caught its own end, again and again; it gets no more turns"
+                    seat.fail(StrategyBlocked(f"{seat.name} didn't end when told to: {why}" if self.stopping else why))
                     self.note(seat.name, f"failed: {seat.failure}")
                     seat.desk.deafen(to_orders=True)
                     seat.desk.close()
-                    _ask_to_cancel(seat)
+                    self._ask_to_cancel(seat.name, seat.desk.open_orders())
                     return
             above = None if above.parent_nursery is None else above.parent_nursery.parent_task
 
     async def run(self) -> None:
         """Run all seats; returns when each has left."""
-        async with trio.open_nursery() as nursery:
-            for seat in self.seats:
-                self._declare(seat)
-            for seat in self.seats:
-                seat.desk.start_in(nursery, self._run_seat, seat)
+        await trio.lowlevel.checkpoint()
+        for seat in self.seats:
+            self._declare(seat)
+        for seat in self.seats:
+            seat.begun = True
+            seat.desk.start_in(self.home, self._run_seat, seat)
+        await self.wait_gone()
+
+    async def wait_gone(self) -> None:
+        """Return when all that have begun to run have left."""
+        await trio.lowlevel.checkpoint()
+        for seat in self.seats:
+            if seat.begun:
+                await seat.gone.wait()
 
     def _declare(self, seat: Seat) -> None:
         now = self.now()
@@ -169,14 +205,18 @@ class Supervisor:
                     await seat.strategy.run()
                     if _reacts(seat.strategy):
                         await trio.sleep_forever()
-        except* STRATEGY_FAILURES as group:  # A strategy's boundary: whatever it raises stops it alone.
+        except* seat.desk.failures as group:  # A strategy's boundary: whatever it raises stops it alone.
             seat.fail(_plain(group))
         finally:
-            seat.state = "leaving"
-            await self._leave(seat)
-            seat.state = "ended" if seat.failure is None else "failed"
-            if seat.failure is not None:
-                self.note(seat.name, f"failed: {type(seat.failure).__name__}: {seat.failure}")
+            if not seat.gone.is_set():  # Else it was left behind, and accounted for.
+                seat.state = "leaving"
+                try:
+                    await self._leave(seat)
+                except STRATEGY_FAILURES as exc:  # The others leave as they should, whatever goes wrong with one.
+                    seat.fail(exc)
+                finally:
+                    self._settle(seat)
+                    seat.gone.set()
 
     async def _warm(self, seat: Seat) -> None:
         """Have the history of every bar stream loaded, side by side."""
@@ -232,24 +272,35 @@ class Supervisor:
         """Cancel working orders by policy and end the strategy's subscriptions; shielded and bounded."""
         seat.desk.deafen(to_orders=False)
         seat.desk.close()
-        kept = self.keep_orders and seat.failure is None
-        if not kept:
+        if not self._keeps(seat):
             with seat.desk.leaving(CLEAN_WITHIN):
                 orders = list(seat.desk.open_orders())
                 for order in orders:
                     order.cancel_nowait()
                 for order in orders:
                     await order.ended()
-        seat.left = [repr(order) for order in seat.desk.open_orders() if order.uncertain or not kept]
         for row, feed in seat.rows:
             if not self.stopping:
                 self.engine.release(row, seat.name, feed.deliver)
 
+    def _keeps(self, seat: Seat) -> bool:
+        return self.keep_orders and seat.failure is None
 
-def _ask_to_cancel(seat: Seat) -> None:
-    """Ask for the end of the orders of a strategy that doesn't leave; nobody waits for it."""
-    for order in seat.desk.open_orders():
-        order.cancel_nowait()
+    def _settle(self, seat: Seat) -> None:
+        """Say how it went."""
+        kept = self._keeps(seat)
+        seat.left = [repr(order) for order in seat.desk.open_orders() if order.uncertain or not kept]
+        seat.state = "ended" if seat.failure is None else "failed"
+        if seat.failure is not None:
+            self.note(seat.name, f"failed: {type(seat.failure).__name__}: {seat.failure}")
+
+    def _ask_to_cancel(self, source: str, orders: Iterable[Order]) -> None:
+        """Ask for the end of orders whose strategy doesn't leave; nobody waits for it."""
+        for order in list(orders):
+            try:
+                order.cancel_nowait()
+            except STRATEGY_FAILURES as exc:  # One that can't be withdrawn is no reason to leave the others.
+                self.note(source, f"{order!r} can't be cancelled: {type(exc).__name__}: {exc}")
 
 
 def _reacts(strategy: Strategy) -> bool:

@@ -113,12 +113,16 @@ class Redactor:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Redact the words of whatever is raised inside, its causes and its notes: a traceback shows them all."""
+        """Redact the words of whatever is raised inside, as `error` does."""
         try:
             yield
         except (Exception, BaseExceptionGroup) as exc:
-            self._error(exc, set())
+            self.error(exc)
             raise
+
+    def error(self, error: BaseException | None) -> None:
+        """Redact the words of an error, its causes and its notes: a traceback shows them all."""
+        self._error(error, set())
 
     def _error(self, error: BaseException | None, seen: set[int]) -> None:
         if error is None or id(error) in seen:

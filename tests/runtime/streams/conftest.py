@@ -82,6 +82,7 @@ def play_quietly(strategies: Sequence[tuple[str, Strategy]], script: Script) -> 
                 account="D1",
                 exchange=None,
                 nursery=nursery,
+                home=nursery,
                 paper=None,
                 trades_at_venue=False,
                 live=True,
