@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 
 import attrs
 import trio
@@ -18,7 +19,7 @@ Recording = Iterable[tuple[int, Event]] | AsyncIterable[tuple[int, Event]]
 async def play(
     recording: Recording, feed: Callable[[Event, int, int], None], *, now: Callable[[], int], speed: float
 ) -> None:
-    """Feed a recording from now on; ends with it.
+    """Feed a recording from now on; ends with it. An async generator is closed, however this ends.
 
     Args:
         recording: What was seen, and when.
@@ -28,9 +29,12 @@ async def play(
     """
     pace = _Pace(trio.current_time(), now(), speed)
     if isinstance(recording, AsyncIterable):
-        async for when, event in recording:
-            await trio.sleep_until(pace.due(when))
-            feed(event, now(), pace.shift(when))
+        async with contextlib.AsyncExitStack() as stack:
+            if isinstance(recording, AsyncGenerator):
+                await stack.enter_async_context(contextlib.aclosing(recording))
+            async for when, event in recording:
+                await trio.sleep_until(pace.due(when))
+                feed(event, now(), pace.shift(when))
     else:
         for when, event in recording:
             await trio.sleep_until(pace.due(when))

@@ -66,12 +66,11 @@ class StreamSession:
 
     def _keep_alive(self, variant: ServerVariant, now: int) -> None:
         pong = self.outlet.pong
-        if pong in self._pings:
+        if pong is not None and pong in self._pings:
             # It answers the older ones, too.
-            for payload in list(self._pings):
+            sent = list(self._pings)
+            for payload in sent[: sent.index(pong) + 1]:
                 del self._pings[payload]
-                if payload == pong:
-                    break
         oldest = next(iter(self._pings.values()), now)
         if now - oldest >= variant.pong_within * _SECOND:
             self.end(_POLICY, f"no pong in {variant.pong_within:g} s")

@@ -27,8 +27,6 @@ class Count:
     """Lots."""
 
     def add(self, first: int, last: int, count: int, bought: float) -> None:
-        if not count:
-            return
         self.first = first if self.first < 0 else self.first
         self.last = last
         self.count += count

@@ -36,6 +36,8 @@ class _Topic:
     """Depth that waits for `next_time`."""
     shown: Candle | None = None
     """The bar that was sent last."""
+    since: int = 0
+    """Of bars: when the one began that was forming when the first client came."""
 
     def send(self, row: Row | list[Row]) -> None:
         payload, wrapped = encode_row(row), b""
@@ -94,7 +96,8 @@ class StreamPublisher:
         key = name, session.microseconds
         topic = self._topics.get(key)
         if topic is None:
-            topic = self._topics[key] = _Topic(name, channel, wording)
+            length = self._variant.intervals.get(channel.interval, 1)
+            topic = self._topics[key] = _Topic(name, channel, wording, since=now - now % length)
             self._by_symbol.setdefault(channel.symbol, {})[topic] = None
             if channel.every:
                 self._schedule(topic, now)
@@ -115,17 +118,16 @@ class StreamPublisher:
     def publish(self, changes: Mapping[str, Changes], now: int) -> None:
         """Tell what happened, then what is due by the clock."""
         silent = now < self.silent_until
-        for symbol, change in changes.items():
-            lost = silent or self._is_lost(symbol, change)
+        for symbol, change in () if silent else changes.items():
+            lost = self._is_lost(symbol, change)
             for topic in (*self._by_symbol.get(symbol, ()), *self._by_symbol.get("", ())):
-                if not silent:
-                    self._tell(topic, change, now, lost=lost)
+                self._tell(topic, change, now, lost=lost)
         while self._due and self._due[0][0] <= now:
             _, _, topic = heappop(self._due)
             if topic.sessions:
-                if not silent:
-                    self._tell_due(topic, now)
                 self._schedule(topic, now)
+            if topic.sessions and not silent:
+                self._tell_due(topic, now)
 
     def _schedule(self, topic: _Topic, now: int) -> None:
         every = topic.channel.every
@@ -162,7 +164,7 @@ class StreamPublisher:
         word = topic.wording.words[kind]
         if kind is ChannelKind.DEPTH:
             held, topic.held = topic.held, []
-            for update in held if self._single_ids else _merge(held):
+            for update in held if self._single_ids or not held else [_merge(held)]:
                 topic.send(word(update, now))
         elif kind is ChannelKind.KLINE:
             self._tell_bars(topic, now)
@@ -174,8 +176,7 @@ class StreamPublisher:
     def _tell_bars(self, topic: _Topic, now: int) -> None:
         channel, shown = topic.channel, topic.shown
         length = self._variant.intervals[channel.interval]
-        start = now - now % length
-        since = start if shown is None else shown.open_time
+        since = topic.since if shown is None else shown.open_time
         for candle in self._market.symbols[channel.symbol].candles(channel.interval, length, since, now + 1, now):
             if candle != shown:
                 topic.shown = candle
@@ -198,19 +199,15 @@ class StreamPublisher:
                 return state.day(now)
 
 
-def _merge(updates: list[BookUpdate]) -> list[BookUpdate]:
-    """Make one update of several that follow each other; none of none."""
-    if not updates:
-        return []
+def _merge(updates: list[BookUpdate]) -> BookUpdate:
+    """Make one update of several that follow each other."""
     bids: dict[str, str] = {}
     asks: dict[str, str] = {}
     for update in updates:
         bids.update(update.bids)
         asks.update(update.asks)
     first, last = updates[0], updates[-1]
-    return [
-        attrs.evolve(last, first=first.first, previous=first.previous, bids=_levels(bids), asks=_levels(asks)),
-    ]
+    return attrs.evolve(last, first=first.first, previous=first.previous, bids=_levels(bids), asks=_levels(asks))
 
 
 def _levels(sizes: dict[str, str]) -> tuple[Level, ...]:

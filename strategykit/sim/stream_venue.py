@@ -26,7 +26,6 @@ from strategykit.venues.stream.server_binance import BinanceWording
 from strategykit.venues.stream.server_requests import (
     INVALID_STREAM,
     BadRequest,
-    GetProperty,
     ListSubscriptions,
     Request,
     SetProperty,
@@ -235,6 +234,7 @@ class StreamVenue:
         return None
 
     def _carry_out(self, session: StreamSession, request: Request, now: int) -> None:
+        """Do what was asked, once it is known to be possible."""
         result: object = None
         match request:
             case Subscribe():
@@ -248,7 +248,7 @@ class StreamVenue:
                 result = list(session.names)
             case SetProperty():
                 session.combined = request.value
-            case GetProperty():
+            case _:
                 result = session.combined
         self._acknowledge(session, request, result)
 

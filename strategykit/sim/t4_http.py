@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from strategykit.errors import ConfigError
 from strategykit.model.events import Bar, Side, Trade
 from strategykit.sim.exchange import SimulatedExchange
 from strategykit.sim.http_calls import HttpAnswer, HttpCall, json_answer
@@ -25,6 +24,8 @@ __all__ = ["RestDesk"]
 
 _SECOND: Final = 1_000_000_000
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_FIRST_YEAR: Final = 1971
+_LAST_YEAR: Final = 2199
 _MOST_TRADES: Final = 5_000
 _FORMATS: Final = {
     "decimal": enums.PRICE_FORMAT_DECIMAL,
@@ -74,8 +75,6 @@ class RestDesk:
         try:
             return self._route(route, query, grant, now)
         except _BadCall as exc:
-            return _refuse(400, str(exc))
-        except ConfigError as exc:
             return _refuse(400, str(exc))
 
     def _route(self, route: str, query: Mapping[str, str], grant: Grant, now: int) -> HttpAnswer:
@@ -245,7 +244,7 @@ def _bar_row(bar: Bar, words: PriceWords) -> dict[str, Any]:
     return {
         "tradeDate": _date(trade_date(bar.open_time), local=False),
         "time": _wall(bar.open_time),
-        "closeTime": f"{_wall(bar.open_time + bar.interval - 100, part=True)}",
+        "closeTime": _wall(bar.open_time + bar.interval - 100, part=True),
         "marketID": bar.instrument,
         "openPrice": words.text(bar.open),
         "highPrice": words.text(bar.high),
@@ -293,9 +292,11 @@ def _time(text: str, name: str) -> int:
     """Read US Central wall-clock time."""
     try:
         read = dt.datetime.fromisoformat(text)
-        return int(read.replace(tzinfo=read.tzinfo or CENTRAL).timestamp()) * _SECOND
-    except (ValueError, OverflowError) as exc:
+    except ValueError as exc:
         raise _BadCall(f"{name} {text[:40]!r} isn't YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS") from exc
+    if not _FIRST_YEAR <= read.year <= _LAST_YEAR:
+        raise _BadCall(f"{name} {text[:40]!r} lies before {_FIRST_YEAR} or after {_LAST_YEAR}")
+    return int(read.replace(tzinfo=CENTRAL).timestamp()) * _SECOND
 
 
 def _wall(time: int, *, part: bool = False) -> str:

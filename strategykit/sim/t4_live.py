@@ -50,8 +50,8 @@ class LiveOrder:
     side: Side
     number: str = ""
     """The exchange's, which differs after every change; empty while the order is held here."""
-    replacing: bool = False
-    """A change is under way: that the old number ends says nothing."""
+    replaced: str = ""
+    """The exchange's number before the last change: that it ends says nothing."""
     activation: Activation | None = None
     group: LinkGroup | None = None
 

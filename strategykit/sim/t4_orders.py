@@ -185,16 +185,16 @@ class OrderDesk:
             self._finish(live)
         self._publish(events, now)
 
-    def revise(self, live: LiveOrder, now: int, *, detail: str = "") -> bool:
+    def revise(self, live: LiveOrder, now: int, *, detail: str = "") -> None:
         """Ask the exchange for the new values that the order holds; put the old ones back if it refuses."""
         told = live.told
         if not live.number:
             told.settle_new()
             told.working = 0 if live.held else live.left
             self._status(live, enums.ORDER_CHANGE_REVISION_SUCCESS, told.status, _NONE, now, detail=detail)
-            return True
+            return
         self._status(live, enums.ORDER_CHANGE_REVISION_SENT, _WORKING, enums.RESPONSE_PENDING_REVISION, now)
-        live.replacing = True
+        live.replaced = live.number
         command = AmendOrder(guid="", venue_order_id=live.number, request=live.request())
         result, events = self._command(live, command, now)
         if result.ok:
@@ -202,10 +202,9 @@ class OrderDesk:
             told.working = live.left
             self._status(live, enums.ORDER_CHANGE_REVISION_SUCCESS, _WORKING, _NONE, now, detail=detail)
         else:
+            live.replaced = ""
             self.refuse_revision(live, result.message, now)
         self._publish(events, now)
-        live.replacing = False
-        return result.ok
 
     def refuse_revision(self, live: LiveOrder, reason: str, now: int) -> None:
         """Leave an order as it is, and say why."""
@@ -261,7 +260,7 @@ class OrderDesk:
                 told.exchange_order_id = event.venue_order_id
                 told.working = live.left
                 self._status(live, enums.ORDER_CHANGE_SUBMISSION_SUCCESS, _WORKING, _NONE, now)
-        elif event.status is not OrderStatus.FILLED and event.venue_order_id == live.number and not live.replacing:
+        elif event.status is not OrderStatus.FILLED and event.venue_order_id != live.replaced:
             self._cancelled(live, event.reason or "", now)
 
     def _filled(self, live: LiveOrder, event: Fill, now: int) -> None:
