@@ -13,63 +13,18 @@ The house, from the bottom up; imports only point downwards:
 This module gives what the author of a strategy needs, and nothing else.
 """
 
-from strategykit.declarations import Bars, Books, Quotes, Trades
-from strategykit.errors import (
-    OrderEnded,
-    OrderRefused,
-    RiskLimit,
-    StrategykitError,
-)
-from strategykit.indicators import (
-    Condition,
-    Value,
-    atr,
-    crosses_above,
-    crosses_below,
-    ema,
-    highest,
-    lowest,
-    rsi,
-    sma,
-)
-from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Trade
-from strategykit.model.instruments import Instrument
-from strategykit.model.orders import OrderState, TimeInForce
-from strategykit.runtime.order import Order
-from strategykit.strategy import Strategy, define, param
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Bar",
-    "Bars",
-    "BookSnapshot",
-    "Books",
-    "Condition",
-    "Fill",
-    "Gap",
-    "Instrument",
-    "Order",
-    "OrderEnded",
-    "OrderRefused",
-    "OrderState",
-    "Quote",
-    "Quotes",
-    "RiskLimit",
-    "Side",
-    "Stale",
-    "Strategy",
-    "StrategykitError",
-    "TimeInForce",
-    "Trade",
-    "Trades",
-    "Value",
-    "atr",
-    "crosses_above",
-    "crosses_below",
-    "define",
-    "ema",
-    "highest",
-    "lowest",
-    "param",
-    "rsi",
-    "sma",
-]
+__all__: list[str]  # Those of `author`.
+
+if TYPE_CHECKING:
+    from strategykit.author import *  # noqa: F403 - the same names for type checkers
+else:
+
+    def __getattr__(name):
+        # Loaded when first asked for. The program's own entry comes before: Ctrl-C is quiet while all of it loads.
+        author = import_module("strategykit.author")
+        if name in author.__all__ or name == "__all__":
+            return getattr(author, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

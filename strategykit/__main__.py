@@ -1,10 +1,32 @@
-"""``python -m strategykit``: the same as the command ``strategykit``."""
+"""The entry of the program: ``strategykit``, and ``python -m strategykit``. It loads everything else by itself."""
 
+import signal
 import sys
 
-from strategykit.cli import main
+__all__ = ["main"]
 
-__all__: list[str] = []
+
+def main() -> int:
+    """Run the command line and give the exit code; Ctrl-C at any moment leaves no traceback.
+
+    While Python loads the program, and once there is nothing left to do, Ctrl-C ends the process as it ends any other.
+    Between, it is the commands' own.
+    """
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # A background job may have it ignored.
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from strategykit.cli import main as run_command
+
+    try:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run_command()
+    except KeyboardInterrupt:  # Just before or just after the command.
+        return 128 + signal.SIGINT
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -35,7 +35,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "indicators": PROGRAM,
     "strategy": PROGRAM,
     "declarations": PROGRAM,
-    "": PROGRAM,  # strategykit/__init__.py: it re-exports.
+    "author": PROGRAM,
+    "": frozenset({"author"}),  # strategykit/__init__.py: it re-exports.
     "report": PROGRAM,
     "testing": PROGRAM | {"report"},
     "doctor": PROGRAM,

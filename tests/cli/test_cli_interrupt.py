@@ -1,0 +1,82 @@
+"""Ctrl-C while the program starts: no traceback, whatever Python is loading at that moment."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import strategykit
+from strategykit import __main__ as entry
+
+LOADING = ["attr", "trio._core", "httpx", "cyclopts", "strategykit.model.events", "strategykit.cli.app"]
+"""Modules in the order in which the program loads them."""
+
+COMMAND = [sys.executable, "-X", "importtime", "-m", "strategykit", "demo"]
+
+
+def ends_quietly(process: subprocess.Popen[str]) -> int:
+    process.send_signal(signal.SIGINT)
+    try:
+        _, err = process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    assert "Traceback" not in err
+    assert "KeyboardInterrupt" not in err
+    return process.returncode
+
+
+@pytest.mark.parametrize("module", LOADING)
+def test_ctrl_c_while_a_module_is_loaded_leaves_no_traceback(tmp_path: Path, module: str) -> None:
+    """Python tells what it has loaded, so that the moment depends on no machine's speed."""
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.rpartition("|")[2].strip().startswith(module):
+                break
+        else:
+            pytest.fail(f"{module} was never loaded")
+
+        assert ends_quietly(process) in (-signal.SIGINT, 1, 128 + signal.SIGINT)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.7, 1.0])
+def test_ctrl_c_at_any_moment_of_the_start_ends_without_a_traceback(tmp_path: Path, seconds: float) -> None:
+    command = [sys.executable, "-m", "strategykit", "demo", "--for", "30s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        time.sleep(seconds)
+
+        assert ends_quietly(process) in (-signal.SIGINT, 0, 1, 128 + signal.SIGINT)
+
+
+def test_a_background_job_that_ignores_ctrl_c_goes_on_doing_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    argv, sys.argv = sys.argv, ["strategykit", "--version"]
+    try:
+        assert entry.main() == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        sys.argv = argv
+        signal.signal(signal.SIGINT, before)
+
+
+def test_nothing_heavy_is_loaded_before_the_entry() -> None:
+    script = "import sys, strategykit; print([name for name in ('trio', 'attrs', 'msgspec') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_gives_what_authors_need_and_nothing_else() -> None:
+    assert "Strategy" in strategykit.__all__
+    assert all(getattr(strategykit, name) is not None for name in strategykit.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'Strategie'"):
+        strategykit.Strategie  # type: ignore[attr-defined]  # noqa: B018 - the typo that is tested
