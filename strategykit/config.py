@@ -13,11 +13,16 @@ from typing import Final, Literal
 
 import attrs
 
-from strategykit.config_tables import Mistakes, RecordTable, StrategyTable, VenueTable, read_tables
-from strategykit.config_values import is_loopback
+from strategykit.config_tables import RecordTable, StrategyTable, read_tables
+from strategykit.config_values import Mistakes, is_loopback
+from strategykit.config_venue import VenueTable
 from strategykit.errors import ConfigError
 from strategykit.net.endpoints import Endpoints
+from strategykit.registry.alor import SIMULATED_ACCOUNT, SIMULATED_TOKEN
+from strategykit.registry.table import find_venue
+from strategykit.registry.venue import Venue
 from strategykit.secret import Secret, read_secret
+from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = [
@@ -31,17 +36,12 @@ __all__ = [
     "make_session",
 ]
 
-SIMULATED_TOKEN: Final = "simulated-refresh-token"  # noqa: S105 - no secret: the simulated venue is born with it
-"""Refresh token of the simulated venue on the loopback."""
+PAPER_ACCOUNT: Final = "PAPER"
+"""What the account of strategies is called where the venue has none."""
 
-SIMULATED_ACCOUNT: Final = "D12345"
-"""Share account of the simulated venue."""
 
-_TOKEN_SERVICES: Final = {
-    "https://api.alor.ru": "https://oauth.alor.ru",
-    "https://apidev.alor.ru": "https://oauthdev.alor.ru",
-}
-"""Token service of each known address. Source: ALOR protocol sheet, section 1.1."""
+def _default_options(plan: VenuePlan) -> Mapping[str, object]:
+    return find_venue(plan.name).settings({})
 
 
 @attrs.frozen(kw_only=True)
@@ -49,27 +49,44 @@ class VenuePlan:
     """Which venue, and as whom."""
 
     name: str
-    """Its dialect."""
+    """As the registry has it."""
     endpoints: Endpoints
-    account: str
-    exchange: str = "MOEX"
-    token: str | None = None
-    """Reference to the refresh token, ``env:NAME`` or ``file:PATH``; None: the simulated venue's own."""
+    account: str = PAPER_ACCOUNT
+    options: Mapping[str, object] = attrs.field(default=attrs.Factory(_default_options, takes_self=True))
+    """What its dialect is made from."""
+    credentials: Mapping[str, str] = attrs.field(factory=dict)
+    """References to what has to be shown, ``env:NAME`` or ``file:PATH``, by key; none: the simulated venue's own."""
     market_connections: int = 2
-    format: str = "Slim"
+
+    @property
+    def known(self) -> Venue:
+        """What is known of the venue."""
+        return find_venue(self.name)
+
+    def dialect(self) -> Dialect:
+        """Make the venue's language."""
+        return self.known.dialect(self.options)
+
+    @property
+    def exchange(self) -> str | None:
+        """Where streams and orders name none; None: the venue is but one."""
+        exchange = self.options.get("exchange")
+        return None if exchange is None else str(exchange)
 
     @property
     def loopback(self) -> bool:
         """Whether every address is on this machine, so that no order can cost money."""
         return _all_loopback(self.endpoints)
 
-    def secret(self) -> Secret:
-        """Fetch the refresh token.
+    def secrets(self) -> dict[str, Secret]:
+        """Fetch what has to be shown, by key.
 
         Raises:
-            ConfigError: The variable isn't set, or the file is missing, empty or open to others.
+            ConfigError: A variable isn't set, or a file is missing, empty or open to others.
         """
-        return Secret(SIMULATED_TOKEN) if self.token is None else read_secret(self.token)
+        if not self.credentials:
+            return self.known.simulated()
+        return {key: read_secret(place) for key, place in self.credentials.items()}
 
 
 @attrs.frozen(kw_only=True)
@@ -149,7 +166,7 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
     """
     try:
         tables = read_tables(document)
-        venue = _venue(tables.venue)
+        venue = _venue(tables.venue, live=tables.run.live)
         return Session(
             venue=venue,
             run=RunPlan(
@@ -166,45 +183,79 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
         raise ConfigError("\n".join(f"{source}: {line}" for line in exc.lines)) from None
 
 
-def _venue(table: VenueTable) -> VenuePlan:
+def _venue(table: VenueTable, *, live: bool) -> VenuePlan:
+    venue = table.venue
+    try:
+        options = venue.settings(table.options)
+        venue.make_dialect(**options)
+    except ConfigError as exc:
+        raise Mistakes(f"venue: {exc}") from None
     endpoints = _endpoints(table)
-    token, account = table.token, table.account
     wrong = []
-    if not _all_loopback(endpoints):
-        if token is None:
-            wrong.append("venue.token is missing; name where the refresh token is, as env:ALOR_REFRESH_TOKEN")
-        if account is None:
-            wrong.append("venue.account is missing; name the account to trade, such as D12345")
+    if table.credentials or not _all_loopback(endpoints):
+        wrong += _missing_credentials(table)
+    if not _all_loopback(endpoints) and venue.takes_orders and table.account is None:
+        wrong.append(f"venue.account is missing; name the account to trade, such as {venue.simulation.account}")
+    if live and not venue.takes_orders:
+        wrong.append(
+            f"run.live = true can't be: {venue.title} takes no orders, strategies trade on paper there; leave it out"
+        )
     if wrong:
         raise Mistakes(*wrong)
     return VenuePlan(
-        name=table.name,
+        name=venue.name,
         endpoints=endpoints,
-        account=account or SIMULATED_ACCOUNT,
-        exchange=table.exchange,
-        token=token,
-        market_connections=table.market_connections,
-        format=table.format,
+        account=table.account or venue.simulation.account or PAPER_ACCOUNT,
+        options=options,
+        credentials=table.credentials,
+        market_connections=table.market_connections or min(2, venue.market_connections),
     )
 
 
+def _missing_credentials(table: VenueTable) -> list[str]:
+    """Say what is missing to be let in; nothing if one way is whole, or there's no door."""
+    logins, given = table.venue.logins, table.credentials.keys()
+    if not logins or any(login.keys() <= given for login in logins):
+        return []
+    # The way that somebody has begun to go, if any.
+    meant = max(logins, key=lambda login: len(login.keys() & given))
+    lines = [
+        f"venue.{key} is missing; name where the {item.words} is, as {item.example}"
+        for key, item in meant.items()
+        if key not in given
+    ]
+    others = [" and ".join(login) for login in logins if login is not meant]
+    return [f"{line}; or give {' or '.join(others)}" if others else line for line in lines]
+
+
 def _endpoints(table: VenueTable) -> Endpoints:
-    given = {"http": table.http, "ws": table.ws, "oauth": table.oauth}
-    if table.url is None:
+    venue = table.venue
+    given = {"http": table.http, "ws": table.ws}
+    if venue.service is not None:
+        given["oauth"] = table.oauth
+    at = table.url
+    if at is None:
         missing = [key for key, value in given.items() if value is None]
-        if len(missing) == len(given):
-            raise Mistakes("venue.url is missing; for a simulated venue it is http://127.0.0.1:8900")
-        if missing:
-            raise Mistakes(*(f"venue.{key} is missing; give http, ws and oauth, or url alone" for key in missing))
-        return Endpoints(http=str(table.http), ws=str(table.ws), oauth=str(table.oauth))
-    try:
-        base = Endpoints.at(table.url)
-    except ConfigError as exc:
-        raise Mistakes(f"venue.url: {exc}") from None
-    oauth = table.oauth or (base.oauth if is_loopback(base.http) else _TOKEN_SERVICES.get(base.http))
-    if oauth is None:
+        if not missing:
+            return Endpoints(http=str(table.http), ws=str(table.ws), oauth=str(table.oauth or table.http))
+        if venue.home is None or len(missing) < len(given):
+            if len(missing) == len(given):
+                raise Mistakes("venue.url is missing; for a simulated venue it is http://127.0.0.1:8900")
+            every = f"{', '.join(list(given)[:-1])} and {list(given)[-1]}"
+            raise Mistakes(*(f"venue.{key} is missing; give {every}, or url alone" for key in missing))
+        at = venue.home
+    base = venue.places.get(at) or _derived(at)
+    oauth = table.oauth or base.oauth
+    if venue.service is not None and table.oauth is None and at not in venue.places and not is_loopback(base.http):
         raise Mistakes(f"venue.oauth is missing; the token service of {base.http} has an address of its own")
     return Endpoints(http=table.http or base.http, ws=table.ws or base.ws, oauth=oauth)
+
+
+def _derived(url: str) -> Endpoints:
+    try:
+        return Endpoints.at(url)
+    except ConfigError as exc:
+        raise Mistakes(f"venue.url: {exc}") from None
 
 
 def _all_loopback(endpoints: Endpoints) -> bool:
@@ -224,7 +275,7 @@ def _strategies(tables: tuple[StrategyTable, ...], folder: Path) -> tuple[Strate
     return tuple(specs.values())
 
 
-def _stream(table: RecordTable, exchange: str, key: str) -> Stream:
+def _stream(table: RecordTable, exchange: str | None, key: str) -> Stream:
     if table.kind is StreamKind.BARS and table.interval is None:
         raise Mistakes(f'{key}.interval is missing; bars need a length, such as "1m"')
     return Stream(

@@ -15,6 +15,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from strategykit.config_values import (
     Check,
+    Mistakes,
     WrongValue,
     between,
     duration,
@@ -23,57 +24,16 @@ from strategykit.config_values import (
     matching,
     one_of,
     public_kind,
-    reference,
+    symbol,
     table,
-    url,
 )
+from strategykit.config_venue import VenueTable, read_venue
 from strategykit.errors import ConfigError
 from strategykit.venues.streams import StreamKind
 
-__all__ = [
-    "VENUES",
-    "Mistakes",
-    "RecordTable",
-    "RunTable",
-    "SessionTable",
-    "StrategyTable",
-    "VenueTable",
-    "read_tables",
-]
-
-VENUES: Final = ("alor",)
-"""Dialects that a session may name."""
-
-FORMATS: Final = ("Simple", "Slim", "Heavy")
-"""Source: ALOR protocol sheet, section 2.2."""
-
-MARKET_CONNECTIONS: Final = 7
-"""At the most: ALOR allows ten; orders and commands take one each, one is left for a reconnect. Source: section 6.1."""
+__all__ = ["RecordTable", "RunTable", "SessionTable", "StrategyTable", "read_tables"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-
-
-class Mistakes(Exception):
-    """What is wrong with a session, one line a mistake, each with its key in front."""
-
-    def __init__(self, *lines: str) -> None:
-        self.lines = lines
-        super().__init__(*lines)
-
-
-@attrs.frozen(kw_only=True)
-class VenueTable:
-    name: str
-    url: str | None = None
-    """All three addresses in one, where they are."""
-    http: str | None = None
-    ws: str | None = None
-    oauth: str | None = None
-    exchange: str = "MOEX"
-    account: str | None = None
-    token: str | None = None
-    market_connections: int = 2
-    format: str = "Slim"
 
 
 @attrs.frozen(kw_only=True)
@@ -108,21 +68,7 @@ class SessionTable:
     record: tuple[RecordTable, ...] = ()
 
 
-_SYMBOL: Final = matching(re.compile(r"\S{1,64}"), "a symbol without spaces, such as 'SBER'")
-
 _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
-    VenueTable: {
-        "name": one_of(VENUES),
-        "url": url,
-        "http": url,
-        "ws": url,
-        "oauth": url,
-        "exchange": _SYMBOL,
-        "account": _SYMBOL,
-        "token": reference,
-        "market_connections": between(1, MARKET_CONNECTIONS),
-        "format": one_of(FORMATS),
-    },
     RunTable: {
         "live": exactly(bool),
         "duration": duration,
@@ -137,7 +83,7 @@ _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
     },
     RecordTable: {
         "kind": public_kind,
-        "instrument": _SYMBOL,
+        "instrument": symbol,
         "interval": duration,
         "depth": between(1, 5_000),
     },
@@ -147,7 +93,6 @@ _RENAMED: Final = {"duration": "for"}
 
 _WANTED: Final = {
     "venue": "a session needs a [venue] table",
-    "name": f"name the venue's dialect, one of {', '.join(VENUES)}",
     "file": 'name the strategy\'s file, such as "strategies/cross.py" or "sample:cross"',
     "kind": 'say what to record, such as "trades"',
     "instrument": 'name a symbol, such as "SBER"',
@@ -172,6 +117,7 @@ def _converter() -> cattrs.Converter:
     for cls, checks in _FIELDS.items():
         rules = {name: override(struct_hook=check, rename=_RENAMED.get(name)) for name, check in checks.items()}
         converter.register_structure_hook(cls, _after(table, _structure(cls, converter, rules)))
+    converter.register_structure_hook(VenueTable, read_venue)
     arrays = {name: override(struct_hook=_after(_array, converter.structure)) for name in ("strategy", "record")}
     converter.register_structure_hook(SessionTable, _structure(SessionTable, converter, arrays))
     return converter
@@ -202,6 +148,8 @@ def _explain(error: BaseException, key: str) -> Iterator[str]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
             yield f"{key}.{name} is no known key; {hint}".removeprefix(".")
+    elif isinstance(error, Mistakes):
+        yield from error.lines
     elif isinstance(error, KeyError):
         yield f"{key} is missing; {_WANTED[key.rpartition('.')[2]]}"
     elif isinstance(error, ConfigError):

@@ -18,6 +18,7 @@ from strategykit.venues.streams import PRIVATE, StreamKind
 
 __all__ = [
     "Check",
+    "Mistakes",
     "WrongValue",
     "between",
     "duration",
@@ -29,6 +30,7 @@ __all__ = [
     "parse_duration",
     "public_kind",
     "reference",
+    "symbol",
     "table",
     "url",
 ]
@@ -42,6 +44,14 @@ _SHOWN: Final = 80
 _UNITS: Final = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[smhd]))+")
 _VARIABLE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Mistakes(Exception):
+    """What is wrong with a session, one line a mistake, each with its key in front."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__(*lines)
 
 
 class WrongValue(Exception):
@@ -138,11 +148,19 @@ def url(value: Any, kind: Any) -> str:
     return text.rstrip("/")
 
 
-def reference(value: Any, _: Any) -> str:
-    # Whatever is wrong with it, it may be the secret itself: no message shows it.
-    if isinstance(value, str) and (_VARIABLE.fullmatch(value) or (value.startswith("file:") and len(value) > 5)):
-        return value
-    raise WrongValue("should name where the token is, as env:ALOR_REFRESH_TOKEN or file:PATH, never be the token")
+symbol: Final = matching(re.compile(r"\S{1,64}"), "a symbol without spaces, such as 'SBER'")
+
+
+def reference(what: str, example: str) -> Callable[[Any, Any], str]:
+    """Make the check of a secret's place; `what` it is, in words, and an `example` of where."""
+
+    def check(value: Any, _: Any) -> str:
+        # Whatever is wrong with it, it may be the secret itself: no message shows it.
+        if isinstance(value, str) and (_VARIABLE.fullmatch(value) or (value.startswith("file:") and len(value) > 5)):
+            return value
+        raise WrongValue(f"should name where the {what} is, as {example} or file:PATH, never be the {what}")
+
+    return check
 
 
 def duration(value: Any, _: Any) -> int:

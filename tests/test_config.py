@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategykit.config import SIMULATED_ACCOUNT, SIMULATED_TOKEN, Session, load_session, make_session
+from strategykit.config import Session, load_session, make_session
 from strategykit.config_values import is_loopback, parse_duration
 from strategykit.errors import ConfigError
+from strategykit.registry.alor import SIMULATED_ACCOUNT, SIMULATED_TOKEN
 from strategykit.venues.streams import Stream, StreamKind
 
 SECOND = 10**9
@@ -79,7 +80,8 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert read.venue.endpoints.ws == "wss://api.alor.ru"
     assert read.venue.endpoints.oauth == "https://oauth.alor.ru"
     assert not read.venue.loopback
-    assert (read.venue.account, read.venue.market_connections, read.venue.format) == ("D98765", 3, "Simple")
+    assert (read.venue.account, read.venue.market_connections) == ("D98765", 3)
+    assert read.venue.options == {"exchange": "MOEX", "format": "Simple"}
     assert (read.run.live, read.run.duration, read.run.seed, read.run.on_stop) == (True, 5_400 * SECOND, 7, "keep")
     assert read.run.tape == tmp_path / "recordings"
     first, second = read.strategies
@@ -97,7 +99,7 @@ def test_a_simulated_venue_needs_no_account_and_no_token(tmp_path: Path) -> None
 
     assert read.venue.loopback
     assert read.venue.account == SIMULATED_ACCOUNT
-    assert read.venue.secret().reveal() == SIMULATED_TOKEN
+    assert read.venue.secrets()["token"].reveal() == SIMULATED_TOKEN
     assert read.venue.endpoints.oauth == "http://127.0.0.1:8900"
     assert read.run.tape == tmp_path / "tapes"
     assert (read.run.live, read.run.duration, read.run.seed, read.run.on_stop) == (False, None, None, "cancel")
@@ -133,7 +135,7 @@ def test_recording_can_be_turned_off(tmp_path: Path) -> None:
 def test_the_token_is_fetched_by_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN_FOR_TESTS", "hush")
 
-    assert session(tmp_path, WHOLE).venue.secret().reveal() == "hush"
+    assert session(tmp_path, WHOLE).venue.secrets()["token"].reveal() == "hush"
 
 
 def test_a_token_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,7 @@ def test_a_token_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path, mon
     read = session(tmp_path, WHOLE)
 
     with pytest.raises(ConfigError, match="TOKEN_FOR_TESTS is not set"):
-        read.venue.secret()
+        read.venue.secrets()
 
 
 @pytest.mark.parametrize(

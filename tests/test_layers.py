@@ -18,7 +18,9 @@ PACKAGE: Final = ROOT / "strategykit"
 LINES: Final = 400
 
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
-PROGRAM: Final = SHELL | {"config", "tape", "sim", "net", "runtime", "indicators"} | {"strategy", "declarations"}
+PROGRAM: Final = (
+    SHELL | {"config", "registry", "tape", "sim", "net", "runtime", "indicators"} | {"strategy", "declarations"}
+)
 
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "errors": frozenset(),
@@ -29,8 +31,10 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "sim": SHELL,
     "net": SHELL,
     "config_values": SHELL | {"net"},
-    "config_tables": SHELL | {"config_values"},
-    "config": SHELL | {"net", "config_values", "config_tables"},
+    "registry": SHELL | {"net", "sim", "config_values"},
+    "config_venue": SHELL | {"config_values", "registry"},
+    "config_tables": SHELL | {"config_values", "config_venue"},
+    "config": SHELL | {"net", "registry", "config_values", "config_venue", "config_tables"},
     "runtime": PROGRAM,
     "indicators": PROGRAM,
     "strategy": PROGRAM,

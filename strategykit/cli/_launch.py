@@ -99,10 +99,10 @@ def launch_rerun(tape: Path) -> RerunReport:
 
 def launch_doctor(session: Session) -> list[Finding]:
     """Knock at the venue's doors."""
-    from strategykit.doctor.alor import alor_doors
+    from strategykit.doctor.doors import venue_doors
     from strategykit.doctor.network import knock
 
-    return trio.run(partial(knock, alor_doors(session.venue)), strict_exception_groups=True)
+    return trio.run(partial(knock, venue_doors(session.venue)), strict_exception_groups=True)
 
 
 def in_words(progress: Progress) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,19 +29,21 @@ def examine_file(path: Path) -> tuple[Session | None, list[Finding]]:
         advice = f"mend {path}" if path.is_file() else "name a session file"
         return None, [Finding("file", Verdict.FAIL, line, advice) for line in lines]
     count = len(session.strategies)
-    words = (
-        f"{count} {'strategy' if count == 1 else 'strategies'} on {session.venue.name}, account {session.venue.account}"
-    )
+    words = f"{count} {'strategy' if count == 1 else 'strategies'} on {session.venue.name}"
+    if session.venue.known.takes_orders:
+        words += f", account {session.venue.account}"
     return session, [Finding("file", Verdict.OK, words)]
 
 
 def examine_session(session: Session) -> list[Finding]:
     """Look at all that doesn't need the network."""
-    return [*_money(session), _token(session), *_strategies(session), *_tape(session)]
+    return [*_money(session), _key(session), *_strategies(session), *_tape(session)]
 
 
 def _money(session: Session) -> Iterator[Finding]:
-    if session.venue.loopback:
+    if not session.venue.known.takes_orders:
+        yield Finding("money", Verdict.OK, f"{session.venue.known.title} takes no orders: strategies trade on paper")
+    elif session.venue.loopback:
         yield Finding("money", Verdict.OK, "a venue on this machine: no order can cost anything")
     elif session.run.live:
         yield Finding("money", Verdict.WARN, "live = true: orders are real", "`run` asks for --live besides")
@@ -49,14 +51,22 @@ def _money(session: Session) -> Iterator[Finding]:
         yield Finding("money", Verdict.OK, "live = false: orders stay on paper")
 
 
-def _token(session: Session) -> Finding:
-    if session.venue.token is None:
-        return Finding("key", Verdict.OK, "the simulated venue's own")
+def _key(session: Session) -> Finding:
+    venue = session.venue
+    if not venue.credentials:
+        words = "the simulated venue's own" if venue.known.logins else f"{venue.known.title} asks for none"
+        return Finding("key", Verdict.OK, words)
     try:
-        session.venue.secret()
+        venue.secrets()
     except ConfigError as exc:
-        return Finding("key", Verdict.FAIL, str(exc), "put the refresh token where venue.token says")
-    return Finding("key", Verdict.OK, f"found in {session.venue.token}")
+        what = " and ".join(f"the {venue.known.credentials[key].words}" for key in venue.credentials)
+        where = " and ".join(f"venue.{key}" for key in venue.credentials)
+        return Finding("key", Verdict.FAIL, str(exc), f"put {what} where {where} {_says(venue.credentials)}")
+    return Finding("key", Verdict.OK, f"found in {', '.join(venue.credentials.values())}")
+
+
+def _says(keys: Collection[str]) -> str:
+    return "says" if len(keys) == 1 else "say"
 
 
 def _strategies(session: Session) -> Iterator[Finding]:

@@ -1,10 +1,10 @@
-"""Knocking at a venue's doors, one after the other: name, connection, token, time, WebSockets."""
+"""Knocking at a venue's doors, one after the other: name, connection, token, time, WebSockets, login."""
 
 from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -15,10 +15,12 @@ from strategykit.errors import ConnectionLost, LoginRefused, StrategykitError
 from strategykit.net.endpoints import Endpoints, Target, client_tls, split_url
 from strategykit.net.http import HttpClient, token_fetcher
 from strategykit.net.timing import Timing
-from strategykit.net.tokens import TokenFacts, TokenSource
-from strategykit.net.wire import open_wire
+from strategykit.net.tokens import TokenFacts, TokenSource, fixed_token
+from strategykit.net.wire import Wire, open_wire
+from strategykit.registry.venue import TimeQuestion, TokenService
+from strategykit.secret import Secret
 from strategykit.tape.redact import Redactor
-from strategykit.venues.dialect import Dialect, HttpRequest
+from strategykit.venues.dialect import LOGIN, Dialect
 
 __all__ = ["Doors", "knock"]
 
@@ -40,12 +42,14 @@ class Doors:
 
     dialect: Dialect
     endpoints: Endpoints
-    token_request: Callable[[], HttpRequest]
-    """Builds the call that gets a token; it alone reveals the credential."""
-    parse_token: Callable[[bytes], TokenFacts]
-    time_request: HttpRequest
-    parse_time: Callable[[bytes], int]
-    """Reads the venue's time, nanoseconds UTC."""
+    secrets: Mapping[str, Secret]
+    """Credentials, by key."""
+    service: TokenService | None
+    """None: the venue is shown `key` itself."""
+    key: Secret | None
+    """None: it asks for none, or the service gives one."""
+    time: TimeQuestion | None
+    """None: it can't be asked."""
     now: Callable[[], int]
     """Our time, nanoseconds UTC."""
     redactor: Redactor = attrs.field(factory=Redactor)
@@ -68,12 +72,18 @@ async def _knock(doors: Doors) -> list[Finding]:
     if not reachable:
         return found  # The rest would only say the same again.
     tls = client_tls()
-    token, finding = await _fetch(doors, tls)
-    found.append(finding)
-    if token is not None:
-        found.append(await _compare_time(doors, tls, token))
-    paths = dict.fromkeys(spec.path for spec in doors.dialect.lanes.values())
-    return found + [await _upgrade(doors, tls, path) for path in paths]
+    token: TokenFacts | None
+    if doors.service is None:
+        token = await fixed_token(doors.key)()
+    else:
+        token, finding = await _fetch(doors, doors.service, tls)
+        found.append(finding)
+    if token is not None and doors.time is not None:
+        found.append(await _compare_time(doors, doors.time, tls, token))
+    lanes = {spec.path: name for name, spec in reversed([*doors.dialect.lanes.items()])}
+    for path in dict.fromkeys(spec.path for spec in doors.dialect.lanes.values()):
+        found += await _upgrade(doors, tls, path, lanes[path], "" if token is None else token.text)
+    return found
 
 
 def _targets(endpoints: Endpoints) -> Iterator[Target]:
@@ -105,11 +115,11 @@ async def _reach(target: Target) -> Finding:
     return Finding(what, Verdict.OK, f"connected in {(trio.current_time() - began) * 1e3:.0f} ms")
 
 
-async def _fetch(doors: Doors, tls: ssl.SSLContext) -> tuple[TokenFacts | None, Finding]:
+async def _fetch(doors: Doors, service: TokenService, tls: ssl.SSLContext) -> tuple[TokenFacts | None, Finding]:
     fetch = token_fetcher(
         doors.endpoints.oauth,
-        request=doors.token_request,
-        parse=doors.parse_token,
+        request=lambda: service.request(doors.secrets),
+        parse=service.parse,
         tls=tls,
         timing=Timing(fetch_within=WITHIN),
     )
@@ -123,7 +133,7 @@ async def _fetch(doors: Doors, tls: ssl.SSLContext) -> tuple[TokenFacts | None, 
     return token, Finding("token", Verdict.OK, f"a token that lives {(token.expires - token.issued) / 60e9:.0f} min")
 
 
-async def _compare_time(doors: Doors, tls: ssl.SSLContext, token: TokenFacts) -> Finding:
+async def _compare_time(doors: Doors, question: TimeQuestion, tls: ssl.SSLContext, token: TokenFacts) -> Finding:
     async def known() -> TokenFacts:
         await trio.lowlevel.checkpoint()
         return token
@@ -144,11 +154,11 @@ async def _compare_time(doors: Doors, tls: ssl.SSLContext, token: TokenFacts) ->
                 timing=timing,
             ) as client:
                 before = doors.now()
-                answer = await client.call(doors.time_request)
+                answer = await client.call(question.request)
                 middle = (before + doors.now()) // 2
         if not answer.ok:
             raise ConnectionLost(f"the venue answered with HTTP {answer.status}")
-        offset = (doors.parse_time(answer.body) - middle) / 1e9
+        offset = (question.parse(answer.body) - middle) / 1e9
     except (StrategykitError, trio.TooSlowError) as exc:
         words = f"the venue's time can't be had: {str(exc) or _SILENCE}"
         return Finding("time", Verdict.WARN, words, "lags can't be measured; check venue.http")
@@ -160,20 +170,52 @@ async def _compare_time(doors: Doors, tls: ssl.SSLContext, token: TokenFacts) ->
     )
 
 
-async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str) -> Finding:
+async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, token: str) -> list[Finding]:
     what = f"websocket {path}"
     began = trio.current_time()
     failure = ""
+    found: list[Finding] = []
+    dialect = doors.dialect
     try:
         with trio.fail_after(WITHIN):
-            async with open_wire(doors.endpoints.ws + path, frame_bytes=doors.dialect.limits.frame_bytes, tls=tls):
-                took = trio.current_time() - began
+            async with open_wire(
+                doors.endpoints.ws + path,
+                frame_bytes=dialect.limits.frame_bytes,
+                tls=tls,
+                headers=dialect.upgrade_headers(lane, token=token),
+            ) as wire:
+                found = [Finding(what, Verdict.OK, f"open in {(trio.current_time() - began) * 1e3:.0f} ms")]
+                if doors.key is not None:
+                    found += await _log_in(doors, wire, lane, token)
     except* (StrategykitError, trio.TooSlowError) as group:
         failure = str(_first(group)) or _SILENCE
-    if failure:
+    if failure and not found:
         advice = "check venue.ws; a proxy in between may not let WebSockets through"
-        return Finding(what, Verdict.FAIL, f"the handshake failed: {failure}", advice)
-    return Finding(what, Verdict.OK, f"open in {took * 1e3:.0f} ms")
+        return [Finding(what, Verdict.FAIL, f"the handshake failed: {failure}", advice)]
+    if failure:
+        found.append(Finding(f"login {path}", Verdict.FAIL, failure, "try again in a minute"))
+    return found
+
+
+async def _log_in(doors: Doors, wire: Wire, lane: str, token: str) -> list[Finding]:
+    """Show the key where the venue wants it in a message of its own; where a token service looked at it, all is said.
+
+    Raises:
+        ConnectionLost: The venue hung up.
+    """
+    guid = f"{LOGIN}doctor"
+    frame = doors.dialect.login(lane, guid=guid, token=token)
+    if frame is None:
+        return []
+    await wire.send(frame)
+    reply = None
+    while reply is None:
+        reply = doors.dialect.login_reply(await wire.receive(), guid)
+    what = f"login {doors.dialect.lanes[lane].path}"
+    if reply.ok:
+        return [Finding(what, Verdict.OK, "the venue lets us in")]
+    words = f"refused: {reply.message} ({reply.code})"
+    return [Finding(what, Verdict.FAIL, words, "check the credentials that [venue] names")]
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

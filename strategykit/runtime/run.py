@@ -15,10 +15,10 @@ from strategykit.config import Session, StrategySpec, VenuePlan
 from strategykit.errors import ConfigError, StrategyError, TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
-from strategykit.net.http import token_fetcher
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
+from strategykit.registry.table import find_venue
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
@@ -28,28 +28,15 @@ from strategykit.sim.fees import FeeModel
 from strategykit.sim.paper import FillRule, PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape, open_tape
-from strategykit.venues.alor.dialect import Alor
-from strategykit.venues.alor.tokens import read_refresh, refresh_request
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
-__all__ = ["backtest_tape", "make_dialect", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
+__all__ = ["backtest_tape", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
 
 PAPER_CASH: Final = Decimal(1_000_000)
 """Of a paper account, in each currency."""
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
-
-
-def make_dialect(venue: str, *, exchange: str, format: str) -> Dialect:  # noqa: A002 - the venue's own word
-    """Give the dialect called `venue`.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if venue != "alor":
-        raise ConfigError(f"no venue is called {venue!r}; there is alor")
-    return Alor(exchange=exchange, format=format)
 
 
 def run_session(
@@ -67,7 +54,7 @@ def run_session(
     Args:
         session: What to run.
         live: Whether the command line allows real money; the session must, too, and the loopback needs neither.
-        paper: Whether orders stay here in any case, answered by a fill model.
+        paper: Whether orders stay here in any case, answered by a fill model, as they do where a venue takes none.
         tape: Where to record; None: a new folder in the session's tape folder, if it has one.
         on_progress: Told twice a second.
         meanwhile: An async function that runs beside it.
@@ -80,11 +67,11 @@ def run_session(
         ConnectionLost: The venue wasn't ready in time.
     """
     venue = session.venue
-    real = not paper and (venue.loopback or (live and session.run.live))
+    dialect = venue.dialect()
+    real = not paper and dialect.commands is not None and (venue.loopback or (live and session.run.live))
     if live and not session.run.live and not venue.loopback:
         raise ConfigError("--live was given, but the session doesn't say live = true; real money needs both")
     strategies = [_strategy(spec) for spec in session.strategies]
-    dialect = make_dialect(venue.name, exchange=venue.exchange, format=venue.format)
     if tape is None and session.run.tape is not None:
         tape = session.run.tape / tape_name([name for name, _ in strategies])
     plan = LivePlan(
@@ -202,16 +189,15 @@ def _strategy(spec: StrategySpec) -> tuple[str, Strategy]:
 def _connector(
     venue: VenuePlan, dialect: Dialect
 ) -> Callable[[Inbox, Recorder, Callable[[], int], random.Random], LiveVenue]:
-    secret = venue.secret()
+    secrets = venue.secrets()
 
     def connect(inbox: Inbox, recorder: Recorder, stamp: Callable[[], int], rng: random.Random) -> LiveVenue:
-        recorder.protect(secret.reveal())
+        for secret in secrets.values():
+            recorder.protect(secret.reveal())
         return connect_venue(
             dialect,
             venue.endpoints,
-            fetch_token=token_fetcher(
-                venue.endpoints.oauth, request=lambda: refresh_request(secret), parse=read_refresh
-            ),
+            fetch_token=venue.known.fetcher(secrets, venue.endpoints),
             inbox=inbox,
             recorder=recorder,
             rng=rng,
@@ -234,7 +220,7 @@ def _facts(session: Session, *, real: bool) -> dict[str, Any]:
     converter = make_converter()
     return {
         "venue": session.venue.name,
-        "format": session.venue.format,
+        "options": dict(session.venue.options),
         "account": session.venue.account,
         "exchange": session.venue.exchange,
         "market_connections": session.venue.market_connections,
@@ -260,9 +246,11 @@ def _digest(file: str) -> str:
 def _recorded_venue(tape: Tape) -> tuple[Dialect, Mapping[str, Any]]:
     facts = tape.header.session
     try:
-        dialect = make_dialect(
-            tape.header.venue, exchange=str(facts.get("exchange", "MOEX")), format=str(facts.get("format", "Slim"))
-        )
+        venue = find_venue(str(facts.get("venue", tape.header.venue)))
+        said = facts.get("options", facts)  # Tapes of before had them among the other facts.
+        if not isinstance(said, dict):
+            raise ConfigError("its header's options are no table")
+        dialect = venue.dialect({key: said[key] for key in venue.options if key in said})
     except ConfigError as exc:
         raise TapeError(f"{tape.path}: {exc}") from exc
     return dialect, facts

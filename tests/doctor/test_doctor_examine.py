@@ -142,7 +142,7 @@ def test_the_example_is_a_session_that_can_be_run(tmp_path: Path, capsys: pytest
         encoding="utf-8",
     )
     real = load_session(path)
-    assert (real.venue.token, real.run.seed, real.run.live) == ("env:ALOR_REFRESH_TOKEN", 7, True)
+    assert (real.venue.credentials["token"], real.run.seed, real.run.live) == ("env:ALOR_REFRESH_TOKEN", 7, True)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,18 @@ import trio
 from strategykit.cli import main
 from strategykit.config import VenuePlan, make_session
 from strategykit.doctor import network
-from strategykit.doctor.alor import alor_doors, parse_time
+from strategykit.doctor.doors import venue_doors
 from strategykit.doctor.findings import Finding, Verdict
 from strategykit.doctor.network import knock
 from strategykit.errors import RemoteProtocolError
+from strategykit.registry.alor import parse_time
+from strategykit.registry.venue import TimeQuestion, TokenService
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.server_alor import open_simulated_alor
+from strategykit.venues.alor.tokens import read_refresh
 from strategykit.venues.dialect import HttpRequest
 
+NOWHERE = HttpRequest(method="GET", path="/nothing/here")
 CONFIG = AlorVenueConfig(actions_per_second=1.0)
 
 
@@ -44,7 +48,7 @@ def of(findings: list[Finding], what: str) -> Finding:
 
 
 async def answers(url: str, **changes: object) -> list[Finding]:
-    doors = attrs.evolve(alor_doors(plan(url)), **changes)  # type: ignore[arg-type]  # whichever fields a test names
+    doors = attrs.evolve(venue_doors(plan(url)), **changes)  # type: ignore[arg-type]  # whichever fields a test names
     with trio.fail_after(30):
         return await knock(doors)
 
@@ -73,7 +77,7 @@ async def test_a_venue_that_is_not_there_is_said_once() -> None:
 
 async def test_a_name_that_nobody_has_is_said() -> None:
     table = {"account": "D1", "token": "env:PATH", "oauth": "https://nobody.invalid"}
-    doors = alor_doors(plan("https://nobody.invalid", **table))
+    doors = venue_doors(plan("https://nobody.invalid", **table))
 
     (finding,) = await knock(doors)
 
@@ -84,7 +88,7 @@ async def test_a_name_that_nobody_has_is_said() -> None:
 async def test_a_wrong_refresh_token_is_said_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WRONG_KEY_IN_TESTS", "abcdefgh")
     async with open_simulated_alor(CONFIG) as venue:
-        findings = await knock(alor_doors(plan(venue.url, token="env:WRONG_KEY_IN_TESTS")))
+        findings = await knock(venue_doors(plan(venue.url, token="env:WRONG_KEY_IN_TESTS")))
 
     token = of(findings, "token")
     assert token.verdict is Verdict.FAIL
@@ -95,7 +99,8 @@ async def test_a_wrong_refresh_token_is_said_and_not_shown(monkeypatch: pytest.M
 
 async def test_a_token_service_that_is_something_else_is_said() -> None:
     async with open_simulated_alor(CONFIG) as venue:
-        findings = await answers(venue.url, token_request=lambda: HttpRequest(method="GET", path="/nothing/here"))
+        service = TokenService(request=lambda _: NOWHERE, parse=read_refresh)
+        findings = await answers(venue.url, service=service)
 
     assert of(findings, "token").verdict is Verdict.FAIL
 
@@ -110,7 +115,7 @@ async def test_clocks_that_differ_are_said(seconds: int, verdict: Verdict) -> No
 
 async def test_a_time_that_cannot_be_had_is_said() -> None:
     async with open_simulated_alor(CONFIG) as venue:
-        findings = await answers(venue.url, time_request=HttpRequest(method="GET", path="/nothing/here"))
+        findings = await answers(venue.url, time=TimeQuestion(request=NOWHERE, parse=parse_time))
 
     assert of(findings, "time").verdict is Verdict.WARN
 
