@@ -241,10 +241,8 @@ class OrderIntake:
                 return "there's no price to join or to hit"
             told.new_limit = price_of(prices[0])
         elif told.trail is not None and told.new_stop is None:
-            last = board.quote.last
-            if last is None:
-                return "there's no last price to trail"
-            told.new_stop = price_of(last) + live.side.sign * told.trail
+            assert board.quote.last is not None  # Before its first trade it is where the generated past ended.
+            told.new_stop = price_of(board.quote.last) + live.side.sign * told.trail
         return ""
 
     def _find_faults(self, session: T4Session, submission: Submission) -> list[str]:

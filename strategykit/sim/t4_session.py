@@ -57,8 +57,7 @@ class T4Session:
 
     def end(self, frame: bytes | None, reason: str) -> None:
         """Say goodbye and close; nothing goes out after."""
-        if not self.closed:
-            if frame is not None:
-                self.outlet.send(frame)
-            self.closed = True
-            self.outlet.close(1000, reason)
+        if frame is not None:
+            self.outlet.send(frame)
+        self.closed = True
+        self.outlet.close(1000, reason)

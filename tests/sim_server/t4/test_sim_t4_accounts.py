@@ -107,11 +107,11 @@ def test_profits_are_pushed_to_those_who_asked(floor: Floor, ticket: MakeTicket)
     other.order(ticket("SELL", 1), account_id="SIM-2")
     floor.later(1)
     [moved] = trader.heard_of("account_profit")
-    bid, offer = floor.best()
     assert moved.upl < 0
     floor.later(1)
     assert trader.heard_of("account_profit") == [], "nothing has changed"
-    assert bid < offer
+    floor.venue.close_session(trader.session, floor.now)
+    assert floor.venue._accounts._profits == {}
 
 
 def test_a_later_snapshot_holds_positions_and_orders(floor: Floor, ticket: MakeTicket) -> None:

@@ -360,3 +360,23 @@ def test_a_condition_can_be_replaced(floor: Floor, ticket: MakeTicket) -> None:
     assert state(floor, order)[0] == "HELD"
     floor.later(3)
     assert state(floor, order)[0] == "FINISHED"
+
+
+def test_exits_never_cover_more_than_their_maximum(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    price, ahead = inside(floor)
+    entry, target, stop = bracket(trader, ticket, ticket("BUY", 3, limit_price=price), "2.50", "-5.00", max_volume=1)
+
+    take(floor, "SELL", ahead + 1, ticket)
+    take(floor, "SELL", 2, ticket)
+
+    assert [state(floor, each)[1] for each in (entry, target, stop)] == [3, 1, 1]
+
+
+def test_a_trailing_stop_stands_until_something_trades(floor: Floor, ticket: MakeTicket) -> None:
+    order = floor.trader().order(ticket("SELL", 1, "STOP_MARKET", trail_distance="2"))[-1]
+
+    floor.later()
+
+    assert state(floor, order.unique_id) == ("WORKING", 1, 0)
+    assert Decimal(order.current_stop_price.value) == Decimal(str(floor.venue.exchange.quote(ES).last)) - 2

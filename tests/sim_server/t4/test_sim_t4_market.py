@@ -373,6 +373,24 @@ def test_watching_what_is_not_there_is_refused(floor: Floor) -> None:
     assert (name, refusal.mode) == ("market_by_order_subscribe_reject", enums.MARKET_MODE_REJECTED)
 
 
+def test_several_viewers_are_told_the_same(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    viewers = [floor.enter(app_name=name) for name in ("one", "two", "three")]
+    for viewer in viewers:
+        viewer.watch()
+        viewer.subscribe(buffer="FAST_TRADE")
+        viewer.heard()
+    viewers.pop().watch(subscribe=False)
+
+    trader.order(ticket("BUY", 3))
+    floor.later(1)
+    trader.order(ticket("BUY", 3, limit_price="5900", time_type=3))  # It changes no book.
+
+    first, second = (viewer.tap.frames for viewer in viewers)
+    assert first == second
+    assert {"market_depth", "market_depth_trade", "market_by_order_update"} <= set(names(viewers[0].heard()))
+
+
 def test_sessions_with_different_formats_see_one_book(floor: Floor, ticket: MakeTicket) -> None:
     trader = floor.trader()
     real, raw = floor.enter(app_name="real"), floor.enter(app_name="raw", price_format=0)

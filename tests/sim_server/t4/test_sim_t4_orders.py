@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from strategykit.model.events import Side
+from strategykit.model.orders import CreateOrder, OrderRequest, OrderType
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.proto import orderrouting_pb2 as routing
 from strategykit.venues.t4.proto.price_pb2 import Price
@@ -269,9 +271,8 @@ def test_a_stop_that_finds_nobody_is_cancelled_even_if_it_was_revised(floor: Flo
     trader = floor.trader()
     trader.order(ticket("BUY", 1))
     order = trader.order(ticket("SELL", 1, stop_price="5900"))[0].unique_id
-    for listing in floor.venue.exchange._listings.values():
-        for resting in list(listing.engine.resting(next(iter(listing.engine._halves)))):
-            listing.engine.cancel(resting.number)
+    for resting in floor.venue.exchange.resting(ES, Side.BUY):
+        floor.venue.exchange._listings[ES].engine.cancel(resting.number)
 
     updates = trader.revise(order, stop_price="5990")
 
@@ -289,6 +290,71 @@ def test_prices_can_be_left_to_the_book(floor: Floor, ticket: MakeTicket, kind: 
     wanted = bid if (side == "BUY") is rests else offer
     assert Decimal(updates[0].new_limit_price.value) == wanted
     assert told(updates)[-1] == (DONE if rests else ("TRADE_COMPLETED", "FINISHED"))
+
+
+def test_a_stop_at_its_own_limit_goes_on_as_that(make_floor: Callable[..., Floor], ticket: MakeTicket) -> None:
+    floor = make_floor(cash=Decimal(100_000_000))
+    trader = floor.trader()
+    _, offer = floor.best()
+    trader.order(ticket("BUY", 1))
+    order = trader.order(ticket("BUY", 2, "STOP_SAME_LIMIT", stop_price=offer + TICK, max_show=1))[0].unique_id
+    lots = sum(floor.venue.exchange.book(ES).ask_sizes[:2])
+
+    trader.order(ticket("BUY", int(lots)))
+
+    done = trader.revise(order, limit_price=offer, max_show=2, max_volume=3)[-1]
+    assert (done.change, done.price_type) == (enums.ORDER_CHANGE_REVISION_SUCCESS, enums.PRICE_TYPE_LIMIT)
+    assert (done.current_max_show, done.max_volume) == (2, 3)
+    assert Decimal(done.current_limit_price.value) == offer
+
+
+def test_an_empty_book_has_no_price_to_join(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    exchange = floor.venue.exchange
+    for side in Side:
+        for resting in exchange.resting(ES, side):
+            exchange._listings[ES].engine.cancel(resting.number)
+    order = trader.order(ticket("BUY", 1, limit_price="5900"))[0].unique_id
+    trader.pull(order)
+
+    assert "no price" in trader.order(ticket("BUY", 1, "JOIN"))[0].status_detail
+
+
+def test_orders_go_on_when_nobody_listens_and_late_news_for_the_gone_is_dropped(
+    floor: Floor, ticket: MakeTicket
+) -> None:
+    trader = floor.trader()
+    floor.fault("late_update", seconds=1, count=3)
+    data = routing.OrderActivation(submit_delay_ms=500)
+    order = trader.order(ticket("BUY", 1, activation_type=3, activation_data=data))
+    assert order == []
+    frames = len(trader.tap.frames)
+
+    floor.venue.close_session(trader.session, floor.now)
+    floor.later(2)
+
+    assert len(trader.tap.frames) == frames
+    assert [entry.status for entry in floor.venue.log][-1] == "FINISHED"
+
+
+def test_orders_of_others_at_the_exchange_itself_disturb_nobody(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    bid, _ = floor.best()
+    order = trader.order(ticket("BUY", 1, limit_price=bid))[0].unique_id
+    lots = Decimal(floor.venue.exchange.book(ES).bid_sizes[0])
+    request = OrderRequest(
+        client_order_id="elsewhere",
+        account="SIM-2",
+        instrument=ES,
+        side=Side.SELL,
+        quantity=lots,
+        type=OrderType.MARKET,
+    )
+
+    _, events = floor.venue.exchange.command("SIM-2", CreateOrder(guid="", request=request), floor.now)
+    floor.venue._publish(events, floor.now)
+
+    assert [entry.status for entry in floor.venue.log if entry.unique_id == order][-1] == "FINISHED"
 
 
 def test_flatten_closes_whatever_is_held(floor: Floor, ticket: MakeTicket) -> None:

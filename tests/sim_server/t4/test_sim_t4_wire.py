@@ -72,6 +72,7 @@ async def test_a_plain_client_logs_in_trades_and_reads_the_venues_own_record() -
     assert [row["status"] for row in record["orders"]] == ["FINISHED"]
     assert len(record["fills"]) == len(venue.exchange.fills("SIM-1")) == 1
     assert [entry.change for entry in venue.log][-1] == "TRADE_COMPLETED"
+    assert venue.websocket_url == f"ws://127.0.0.1:{venue.port}/v1"
     assert (hit, wrong.status_code, gone.result, closed) == ({"hit": 1}, 400, 6, 1000)
 
 
