@@ -44,10 +44,10 @@ def _run(clock: RunClock, main: Callable[[trio.Nursery], Awaitable[T]], done: li
     try:
         trio.run(_main, clock, main, done, clock=clock, instruments=[clock], strict_exception_groups=True)
     except trio.TrioInternalError as exc:
-        if not clock.torn:
-            raise
         # Were they collected, Python would throw into each of them once more, and tell on stderr how it was ignored.
         threading.Thread(target=_keep, args=(exc,), name="left behind", daemon=True).start()
+        if not clock.torn:
+            raise
         if not done:
             raise StrategyBlocked("tasks of a strategy wouldn't end; the run was left without them") from None
 
@@ -78,7 +78,7 @@ async def _open_home(clock: RunClock, *, task_status: trio.TaskStatus[trio.Nurse
 def _tear(clock: RunClock, token: trio.lowlevel.TrioToken) -> None:
     """Have the loop end at its next pass. In another thread: a replay's own time doesn't move any more."""
     clock.tear()
-    with suppress(trio.RunFinishedError):
+    with suppress(trio.RunFinishedError, OSError):  # It may have ended just now, and closed what wakes it.
         token.run_sync_soon(int)  # Whatever: it makes the loop pass.
 
 

@@ -12,6 +12,7 @@ from strategykit.errors import OrderRefused
 from strategykit.model.events import Event, Fill, OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Evidence, OrderState
+from strategykit.net.timing import Timing
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
@@ -22,8 +23,9 @@ __all__ = ["Reconciler", "note_missing"]
 PROPAGATION: Final = 2_000_000_000
 """Nanoseconds that a venue may take until an order that reached it shows in its lists."""
 
-ANSWER_WITHIN: Final = 10.0
-"""Seconds for one round of questions."""
+ANSWER_WITHIN: Final = Timing().answer_within + 1.0
+"""Seconds for one question. A little more than the wires take to give it up: they say why, and a question that were
+given up here before would still be under way when it is asked again."""
 
 SHORTEST_PAUSE: Final = 0.25
 """Seconds between the first two rounds that a doubt costs."""
@@ -47,7 +49,6 @@ class Reconciler:
     note: Callable[[str, str], None]
     certain: Signal
     """Notified after every round."""
-    rounds: int = attrs.field(default=0, init=False)
     _running: bool = attrs.field(default=False, init=False)
     _again: bool = attrs.field(default=False, init=False)
     _waiting: bool = attrs.field(default=False, init=False)
@@ -101,7 +102,6 @@ class Reconciler:
 
         Fills come first: an order's end is believed when its fills are told.
         """
-        self.rounds += 1
         asked_at = self.now()
         shown: set[str] = set()
         whole = True

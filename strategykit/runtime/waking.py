@@ -78,10 +78,6 @@ class Signal:
     wakes: Wakes
     _waiters: list[_Waiter] = attrs.field(factory=list, init=False)
 
-    @property
-    def waited_for(self) -> bool:
-        return bool(self._waiters)
-
     def notify(self) -> None:
         """Have everyone who waits now woken, in the order in which they began to wait."""
         if self._waiters:

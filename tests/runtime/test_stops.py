@@ -1,0 +1,114 @@
+"""Signals that end a run, and the last resort where a run doesn't end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import trio
+import trio.testing
+
+from strategykit.runtime.stops import Stops
+
+SCRIPT = """
+import sys, time
+from strategykit.runtime.stops import Stops
+
+with Stops() as stops:
+    stops.abandon_in({first}, lambda: "the first reason")
+    {then}
+    time.sleep({seconds})
+print("it ended by itself")
+"""
+
+
+async def test_each_signal_counts_and_is_waited_for() -> None:
+    told: list[int] = []
+
+    async def wait(count: int) -> None:
+        await stops.wait(count)
+        told.append(count)
+
+    with Stops() as stops, trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stops.listen)
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(wait, 1)
+                waiting.start_soon(wait, 2)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+                signal.raise_signal(signal.SIGINT)
+                await stops.wait(1)
+                assert stops.count == 1
+                signal.raise_signal(signal.SIGTERM)
+            nursery.cancel_scope.cancel()
+
+    assert told == [1, 2]
+    assert stops.count == 2
+
+
+async def test_signals_that_have_come_already_arent_waited_for() -> None:
+    with Stops() as stops:
+        stops.count = 2
+        with trio.fail_after(1):
+            await stops.wait(1)
+            await stops.wait(2)
+
+
+def test_a_signal_before_anybody_listens_is_pythons_own() -> None:
+    with Stops() as stops, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+    assert stops.count == 0
+
+
+def test_when_nobody_listens_any_more_signals_are_pythons_own_again() -> None:
+    async def listen() -> None:
+        with Stops() as stops:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(stops.listen)
+                nursery.cancel_scope.cancel()
+
+    before = signal.getsignal(signal.SIGTERM)
+    trio.run(listen)
+
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def leave(first: float, then: str = "pass", *, seconds: float) -> tuple[int, str, str, float]:
+    script = SCRIPT.format(first=first, then=then, seconds=seconds)
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr, time.monotonic() - began
+
+
+def test_a_run_that_doesnt_end_is_left_with_the_reason_and_exit_code_1() -> None:
+    code, out, err, took = leave(0.05, seconds=20)
+
+    assert (code, out) == (1, "")
+    assert err == "strategykit: the first reason\n"
+    assert took < 15
+
+
+def test_a_later_last_resort_replaces_the_earlier_one() -> None:
+    code, _, err, _ = leave(20, "stops.abandon_in(0.05, lambda: 'the second reason')", seconds=15)
+
+    assert code == 1
+    assert err == "strategykit: the second reason\n"
+
+
+@pytest.mark.parametrize("then", ["stops.stay()", "pass"])
+def test_a_run_that_ends_in_time_calls_the_last_resort_off(then: str) -> None:
+    code, out, err, _ = leave(10 if then == "pass" else 0.3, then, seconds=0.0 if then == "pass" else 0.6)
+
+    assert (code, out, err) == (0, "it ended by itself\n", "")
+
+
+def test_a_reason_that_cant_be_had_doesnt_keep_the_process_alive() -> None:
+    code, _, _, took = leave(20, "stops.abandon_in(0.05, lambda: 1 / 0)", seconds=15)
+
+    assert code == 1
+    assert took < 12
