@@ -53,8 +53,7 @@ def test_an_unconfirmed_subscription_is_asked_for_again_and_then_its_connection_
     assert first == 0
     assert 10 <= second < 11
     assert 20 <= third < 22
-    assert wires.drops
-    assert set(wires.drops) == {"market-0"}
+    assert set(wires.drops) == {"quotes X unconfirmed after 3 requests"}
 
 
 def test_a_confirmed_subscription_is_left_alone(play: Any) -> None:
