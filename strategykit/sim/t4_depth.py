@@ -102,6 +102,18 @@ class DepthPublisher:
             if wish.buffer != enums.DEPTH_BUFFER_TRADE_ONLY:
                 self._send_book(session, market_id, wish, now)
 
+    def give_anew(self, market_id: str, now: int) -> None:
+        """Send every subscriber the state as if a feed had been away."""
+        for session, wish in list(self._wishes[market_id].items()):
+            whole = self._snapshot(session, market_id, wish, now, due_to_connection=True)
+            session.send(encode(market_snapshot=whole), now)
+
+    def begin_session(self, market_id: str, now: int) -> None:
+        """Count volume and trades from nothing again, as after a session's end."""
+        board = self._boards[market_id]
+        board.totals, board.turnover = wording.TradeTotals(), 0.0
+        self.set_mode(market_id, board.mode, now)
+
     def run(self, now: int) -> None:
         """Send what conflation held back until `now`."""
         for market_id, wishes in self._wishes.items():
@@ -182,7 +194,9 @@ class DepthPublisher:
         words = self._boards.words(market_id, session.format)
         return wording.high_low(self._boards[market_id].quote, words, trade_date=trade_date(now) // _DATE, time=now)
 
-    def _snapshot(self, session: T4Session, market_id: str, wish: DepthWish, now: int) -> pb.MarketSnapshot:
+    def _snapshot(
+        self, session: T4Session, market_id: str, wish: DepthWish, now: int, *, due_to_connection: bool = False
+    ) -> pb.MarketSnapshot:
         boards, board = self._boards, self._boards[market_id]
         words = boards.words(market_id, session.format)
         settled = trade_date(now) - _DATE // 12  # 17:00 Central, more or less, on the day before.
@@ -194,6 +208,7 @@ class DepthPublisher:
             self._high_low(session, market_id, now),
             wording.price_limits(boards.exchange.instrument_update(market_id), words, time=now),
             wording.settlement(board.quote, words, vwap=board.vwap, settled=settled),
+            due_to_connection=due_to_connection,
         )
 
 

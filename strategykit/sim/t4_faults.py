@@ -13,6 +13,7 @@ from strategykit.sim.t4_access import T4Access
 from strategykit.sim.t4_by_order import ByOrderPublisher
 from strategykit.sim.t4_depth import DepthPublisher
 from strategykit.sim.t4_doors import Doors
+from strategykit.sim.t4_orders import OrderDesk
 from strategykit.sim.t4_updates import UpdateTeller
 from strategykit.venues.t4.proto import enums_pb2 as enums
 
@@ -22,13 +23,15 @@ _MISHAPS: Final = {"lost_update": Mishap.MISSING, "late_update": Mishap.LATE, "d
 
 OWN_FAULTS: Final = frozenset(
     {"displace", "backlog", "silence", "reject_login", "revoke_tokens", "mbo_gap", "mbo_clear", "halt", "resume"}
-    | {"mode", *_MISHAPS}
+    | {"mode", "resnapshot", "new_session", "single_update", "fail_request", *_MISHAPS}
 )
 """``displace`` and ``backlog`` end sessions of a lane; ``silence`` keeps heartbeats from it for `seconds`;
 ``reject_login`` refuses the next `count` logins with ``arguments["result"]``; ``mbo_gap`` loses the next `count`
 updates by order of an instrument (or of each), ``mbo_clear`` sends the book by order anew after a clear; ``mode`` gives
-an instrument the market mode ``arguments["mode"]``; ``lost_update``, ``late_update`` (by `seconds`) and
-``duplicate_update`` befall the next `count` order updates."""
+an instrument the market mode ``arguments["mode"]``; ``resnapshot`` sends depth snapshots as when a feed is back;
+``new_session`` counts volume and trades from nothing again; ``lost_update``, ``late_update`` (by `seconds`) and
+``duplicate_update`` befall the next `count` order updates, which ``single_update`` sends outside a group;
+``fail_request`` fails the next `count` submissions, revisions or pulls inside T4."""
 
 _MODES: Final = {
     name.removeprefix("MARKET_MODE_"): cast("enums.MarketMode", number) for name, number in enums.MarketMode.items()
@@ -44,6 +47,7 @@ class VenueFaults:
         doors: Doors,
         access: T4Access,
         teller: UpdateTeller,
+        desk: OrderDesk,
         depth: DepthPublisher,
         by_order: ByOrderPublisher,
         exchange: SimulatedExchange,
@@ -52,6 +56,7 @@ class VenueFaults:
         self._doors = doors
         self._access = access
         self._teller = teller
+        self._desk = desk
         self._depth = depth
         self._by_order = by_order
         self._exchange = exchange
@@ -82,6 +87,12 @@ class VenueFaults:
             case "lost_update" | "late_update" | "duplicate_update":
                 self._teller.plan.add(AnswerFault(_MISHAPS[command.fault], command.seconds), command.count)
                 return 0
+            case "single_update":
+                self._teller.single += command.count
+                return 0
+            case "fail_request":
+                self._desk.failures += command.count
+                return 0
             case _:
                 return self._befall_markets(command, now)
 
@@ -93,6 +104,10 @@ class VenueFaults:
                     self._by_order.swallow(name, command.count)
                 case "mbo_clear":
                     self._by_order.clear(name, now)
+                case "resnapshot":
+                    self._depth.give_anew(name, now)
+                case "new_session":
+                    self._depth.begin_session(name, now)
                 case "mode":
                     self._set_mode(name, _market_mode(command), now)
                 case _:

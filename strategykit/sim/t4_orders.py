@@ -71,6 +71,8 @@ class OrderDesk:
         """By unique id, oldest first."""
         self.news: deque[tuple[LiveOrder, OrderTrade | None]] = deque()
         """Fills, and ends (None), that linked orders haven't been told of."""
+        self.failures = 0
+        """How many of the next requests fail inside T4."""
         self.touched: dict[tuple[str, str], None] = {}
         """Accounts and markets whose positions or working volumes have changed."""
         self._exchange = exchange
@@ -176,6 +178,9 @@ class OrderDesk:
         if live.held:
             told.activation_type = _TRIGGERED.get(told.activation_type, told.activation_type)
         pending = enums.RESPONSE_PENDING_SUBMISSION
+        if self._fails(live, enums.ORDER_CHANGE_SUBMISSION_FAILED, enums.ORDER_STATUS_REJECTED, now):
+            self._finish(live)
+            return
         self._status(live, enums.ORDER_CHANGE_SUBMISSION_SENT, told.status, pending, now)
         result, events = self._command(live, CreateOrder(guid="", request=live.request()), now)
         if not result.ok:
@@ -193,6 +198,9 @@ class OrderDesk:
             told.working = 0 if live.held else live.left
             self._status(live, enums.ORDER_CHANGE_REVISION_SUCCESS, told.status, _NONE, now, detail=detail)
             return
+        if self._fails(live, enums.ORDER_CHANGE_REVISION_FAILED, told.status, now):
+            self._restore(told)
+            return
         self._status(live, enums.ORDER_CHANGE_REVISION_SENT, _WORKING, enums.RESPONSE_PENDING_REVISION, now)
         live.replaced = live.number
         command = AmendOrder(guid="", venue_order_id=live.number, request=live.request())
@@ -209,8 +217,7 @@ class OrderDesk:
     def refuse_revision(self, live: LiveOrder, reason: str, now: int) -> None:
         """Leave an order as it is, and say why."""
         told = live.told
-        told.new_volume, told.new_limit, told.new_stop = told.current_volume, told.current_limit, told.current_stop
-        told.new_show = told.current_show
+        self._restore(told)
         self._status(live, enums.ORDER_CHANGE_REVISION_REJECTED, told.status, _NONE, now, detail=reason)
 
     def retag(self, live: LiveOrder, tag: str, now: int) -> None:
@@ -224,6 +231,8 @@ class OrderDesk:
         if live.finished:
             words = "nothing is left to cancel"
             self._status(live, enums.ORDER_CHANGE_PULL_REJECTED, told.status, _NONE, now, detail=words)
+            return
+        if self._fails(live, enums.ORDER_CHANGE_PULL_FAILED, told.status, now):
             return
         self._status(live, enums.ORDER_CHANGE_PULL_SENT, told.status, enums.RESPONSE_PENDING_PULL, now)
         if not live.number:
@@ -292,6 +301,20 @@ class OrderDesk:
         change = enums.ORDER_CHANGE_PULL_SUCCESS
         self._status(live, change, enums.ORDER_STATUS_FINISHED, _NONE, now, detail=reason)
         self._finish(live)
+
+    def _fails(self, live: LiveOrder, change: enums.OrderChange, status: enums.OrderStatus, now: int) -> bool:
+        """Fail a request on command."""
+        if not self.failures:
+            return False
+        self.failures -= 1
+        self._set(live, change, status, detail="failed on command")
+        self._teller.request_failed(live.told, now)
+        return True
+
+    def _restore(self, told: ServedOrder) -> None:
+        """What was asked for isn't any more."""
+        told.new_volume, told.new_limit, told.new_stop = told.current_volume, told.current_limit, told.current_stop
+        told.new_show = told.current_show
 
     def _command(self, live: LiveOrder, command: Command, now: int) -> tuple[CommandResult, Sequence[Event]]:
         return self._exchange.command(live.told.account_id, command, now)

@@ -80,6 +80,8 @@ class UpdateTeller:
         self.log = log
         self.plan = AnswerPlan()
         """What happens to the next updates."""
+        self.single = 0
+        """How many of the next updates travel alone, not in a group."""
         self.told = 0
         self._boards = boards
         self._sessions = sessions
@@ -100,6 +102,21 @@ class UpdateTeller:
         self._tell(
             order, lambda words: pb.OrderUpdateMultiMessage(order_update_trade=order_trade(order, trade, words)), now
         )
+
+    def request_failed(self, order: ServedOrder, now: int) -> None:
+        """Tell that the request that the order's state speaks of failed inside T4."""
+        self._note(order, now)
+        message = order_failed(
+            order.unique_id,
+            order.account_id,
+            order.market_id,
+            order.change,
+            order.detail,
+            now,
+            status=order.status,
+            sequence=order.sequence,
+        )
+        self._tell(order, lambda _: pb.OrderUpdateMultiMessage(order_update_failed=message), now)
 
     def failed(
         self,
@@ -152,13 +169,14 @@ class UpdateTeller:
         self.told += 1
         frames: dict[enums.PriceFormat, bytes] = {}
         sent: dict[T4Session, bytes] = {}
+        alone = self.single > 0
+        self.single -= alone
         listeners = [session for session in self._sessions() if order.account_id in session.accounts or session is to]
         for session in listeners:
             frame = frames.get(session.format)
             if frame is None:
                 update = build(self._words(order.market_id, session.format))
-                carrier = multi(order.account_id, order.market_id, [update])
-                frame = frames[session.format] = encode(order_update_multi=carrier)
+                frame = frames[session.format] = _encode(order, update, alone=alone)
             sent[session] = frame
         self._send(sent, now)
 
@@ -178,6 +196,14 @@ class UpdateTeller:
                 session.send(frame, now)
             if fault is not None and fault.mishap is Mishap.LATE:
                 heappush(self._late, (now + int(fault.seconds * 1e9), next(self._number), session, frame))
+
+
+def _encode(order: ServedOrder, update: pb.OrderUpdateMultiMessage, *, alone: bool) -> bytes:
+    if not alone:
+        return encode(order_update_multi=multi(order.account_id, order.market_id, [update]))
+    name = update.WhichOneof("payload")
+    assert name is not None
+    return encode(**{name: getattr(update, name)})  # The envelope has them under the same names.
 
 
 def _name(enum: str, number: int) -> str:

@@ -188,7 +188,7 @@ class T4Venue:
         self._accounts = AccountFeed(exchange, boards, self._desk, config, self._doors.inside)
         self._rest = RestDesk(self._access, boards, exchange)
         self._faults = VenueFaults(
-            self._doors, self._access, self._teller, self._depth, self._by_order, exchange, self._publish
+            self._doors, self._access, self._teller, self._desk, self._depth, self._by_order, exchange, self._publish
         )
 
     def _witness(self, number: int, match: Match) -> None:

@@ -190,8 +190,10 @@ def snapshot(
     figures: pb.MarketHighLow,
     limits: pb.MarketPriceLimits,
     settled: pb.MarketSettlement,
+    *,
+    due_to_connection: bool = False,
 ) -> pb.MarketSnapshot:
-    """Give a market's state as a subscription begins with it."""
+    """Give a market's state as a subscription begins with it, or as it is given anew when a feed is back."""
     parts = [pb.MarketSnapshotMessage(market_depth=book)]
     if trade is not None:
         parts.append(pb.MarketSnapshotMessage(market_depth_trade=trade))
@@ -200,7 +202,7 @@ def snapshot(
         pb.MarketSnapshotMessage(market_price_limits=limits),
         pb.MarketSnapshotMessage(market_settlement=settled),
     ]
-    return pb.MarketSnapshot(market_id=market_id, mode=mode, messages=parts)
+    return pb.MarketSnapshot(market_id=market_id, mode=mode, due_to_connection=due_to_connection, messages=parts)
 
 
 def depth_refusal(market_id: str, mode: enums.MarketMode, now: int) -> pb.MarketDepthSubscribeReject:

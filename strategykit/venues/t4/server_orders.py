@@ -228,18 +228,27 @@ def order_trade_leg(order: ServedOrder, trade: OrderTrade, words: PriceWords) ->
 
 
 def order_failed(
-    unique_id: str, account_id: str, market_id: str, change: enums.OrderChange, detail: str, now: int
+    unique_id: str,
+    account_id: str,
+    market_id: str,
+    change: enums.OrderChange,
+    detail: str,
+    now: int,
+    *,
+    status: enums.OrderStatus = enums.ORDER_STATUS_NO_CHANGE,
+    sequence: int = 0,
 ) -> pb.OrderUpdateFailed:
-    """Tell that a request failed inside T4; the order, if there is one, is as it was."""
+    """Tell that a request failed inside T4; unless a status is given, the order, if there is one, is as it was."""
     return pb.OrderUpdateFailed(
         unique_id=unique_id,
         account_id=account_id,
         market_id=market_id,
         time=write_time(now),
         change=change,
-        status=enums.ORDER_STATUS_NO_CHANGE,
+        status=status,
         status_detail=detail,
         response_pending=enums.RESPONSE_PENDING_NO_CHANGE,
+        sequence_order=sequence,
     )
 
 

@@ -250,6 +250,30 @@ def test_trade_only_is_told_no_books_even_when_the_mode_changes(floor: Floor) ->
     assert viewer.heard() == []
 
 
+def test_a_feed_that_is_back_gives_the_state_anew(floor: Floor) -> None:
+    viewer = floor.enter()
+    first = viewer.subscribe()[1][1]
+
+    floor.fault("resnapshot")
+
+    [again] = viewer.heard_of("market_snapshot")
+    assert (first.due_to_connection, again.due_to_connection) == (False, True)
+    assert part(again, "market_depth").bids == part(first, "market_depth").bids
+
+
+def test_a_new_session_counts_from_nothing(floor: Floor, ticket: MakeTicket) -> None:
+    trader, viewer = floor.trader(), floor.enter(app_name="viewer")
+    one_trade(floor, trader, ticket, 3)
+    viewer.subscribe(buffer="ALL")
+    viewer.heard()
+
+    floor.fault("new_session")
+    one_trade(floor, trader, ticket, 1)
+
+    volumes = [depth.trade_data.total_traded_volume for depth in viewer.heard_of("market_depth")]
+    assert volumes == [0, 1, 1]
+
+
 def test_faults_of_markets_need_markets_and_modes_that_exist(floor: Floor) -> None:
     with pytest.raises(ConfigError, match="no market 'NQ'"):
         floor.fault("halt", instrument="NQ")

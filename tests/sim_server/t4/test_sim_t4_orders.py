@@ -442,6 +442,30 @@ def test_updates_can_be_lost_late_or_double(floor: Floor, ticket: MakeTicket) ->
     assert changes == ["SUBMISSION_RISK_SUCCESS", "SUBMISSION_SENT", "SUBMISSION_SUCCESS"], "the log has it right"
 
 
+def test_requests_can_fail_inside_the_venue(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    floor.fault("fail_request")
+    never = trader.order(ticket("BUY", 1, limit_price="5900"))
+    order = trader.order(ticket("BUY", 1, limit_price="5900"))[0].unique_id
+    floor.fault("fail_request", count=2)
+    revised, pulled = trader.revise(order, volume=3), trader.pull(order)
+
+    assert told(never) == [RISK, ("SUBMISSION_FAILED", "REJECTED")]
+    assert isinstance(never[-1], routing.OrderUpdateFailed)
+    assert told([*revised, *pulled]) == [("REVISION_FAILED", "WORKING"), ("PULL_FAILED", "WORKING")]
+    assert trader.pull(order)[-1].new_volume == 1
+
+
+def test_updates_can_travel_alone(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    floor.fault("single_update", count=2)
+
+    heard = trader.say(order_submit=routing.OrderSubmit(account_id="SIM-1", market_id=ES, orders=[ticket("BUY", 1)]))
+
+    names = [name for name, _ in heard if name.startswith("order")]
+    assert names == ["order_update", "order_update_status", "order_update_multi", "order_update_multi"]
+
+
 def test_everyone_who_listens_to_the_account_is_told_in_their_own_format(floor: Floor, ticket: MakeTicket) -> None:
     trader, raw, other = floor.trader(), floor.enter(app_name="raw", price_format=0), floor.enter(app_name="o")
     raw.open_account("SIM-1")
