@@ -70,7 +70,7 @@ def read_secret(reference: str) -> Secret:
             mode = path.stat().st_mode
             content = path.read_bytes()
         except (OSError, ValueError) as exc:  # A path with a NUL in it is a ValueError.
-            raise ConfigError(f"secret file {name!r} can't be read: {exc}") from exc
+            raise ConfigError(f"secret file {name!r} can't be read: {_why(exc)}") from exc
         if stat.S_IMODE(mode) & 0o077:
             raise ConfigError(f"secret file {name} is open to others (mode {stat.S_IMODE(mode):04o}); chmod 600 it")
         text = _decoded(content)
@@ -80,6 +80,10 @@ def read_secret(reference: str) -> Secret:
             raise ConfigError(f"secret file {name} is empty")
         return Secret(text)
     raise ConfigError("a secret must be given by reference, as env:NAME or file:PATH, never as the value itself")
+
+
+def _why(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _decoded(content: bytes) -> str | None:

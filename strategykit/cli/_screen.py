@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-__all__ = ["FAILURE", "OK", "USAGE", "print_json", "print_line", "print_no_more", "tell"]
+__all__ = [
+    "FAILURE",
+    "OK",
+    "READER_GONE",
+    "USAGE",
+    "print_json",
+    "print_line",
+    "print_lines",
+    "print_no_more",
+    "tell",
+]
 
 OK: Final = 0
 FAILURE: Final = 1
 """It was tried, and something is wrong."""
 USAGE: Final = 2
 """The command line, a file or a parameter is wrong; nothing was tried."""
+READER_GONE: Final = 128 + signal.SIGPIPE
+"""Who read the lines left before their end: what a shell says of `cat` then."""
 
 
 def print_json(value: object) -> None:
@@ -32,6 +45,18 @@ def print_line(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         print_no_more()
+
+
+def print_lines(lines: Iterable[str]) -> bool:
+    """Print lines that may be many; False if their reader had enough, and the rest wasn't made."""
+    try:
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        print_no_more()
+        return False
+    return True
 
 
 def print_no_more() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import attrs
 from cyclopts import App, Parameter
 
-from strategykit.cli._screen import FAILURE, OK, print_json, print_line
+from strategykit.cli._screen import FAILURE, OK, READER_GONE, print_json, print_line, print_lines
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, short_id, when
 from strategykit.tape.info import TapeInfo, tape_info
@@ -116,9 +116,8 @@ def _verify(path: _Path, /, *, json: _Json = False) -> int:
 
 def _cat(path: _Path, /, *, json: _Json = False) -> int:  # noqa: ARG001 - the lines are JSON in any case
     """Print every record as one line of JSON."""
-    for line in tape_lines(path):
-        print_line(json_module.dumps(line, ensure_ascii=False, separators=(",", ":")))
-    return OK
+    lines = (json_module.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in tape_lines(path))
+    return OK if print_lines(lines) else READER_GONE
 
 
 def _recover(

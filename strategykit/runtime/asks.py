@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
@@ -14,7 +15,10 @@ from strategykit.net.inbox import Input
 from strategykit.runtime.outside import Answered
 from strategykit.venues.dialect import Ask, Dialect
 
-__all__ = ["Asks"]
+__all__ = ["Asks", "answer_in_words"]
+
+_SHOWN: Final = 200
+"""Bytes of an answer that are quoted."""
 
 
 @attrs.define(eq=False)
@@ -44,7 +48,7 @@ class Asks:
         rows: Sequence[Event | Instrument] | None = None
         reason, readable = "", True
         if not 200 <= item.status < 300:
-            reason = f"{item.status}: {body[:200].decode('utf-8', 'replace')}"
+            reason = answer_in_words(item.status, body)
         else:
             try:
                 rows = self.dialect.decode_answer(ask, body, receive_time=item.receive_time)
@@ -52,3 +56,9 @@ class Asks:
                 readable, reason = False, str(exc)
         take(rows, reason)
         return readable
+
+
+def answer_in_words(status: int, body: bytes) -> str:
+    """Say what an answer that isn't good says; with status 0 there was none, and the body is ours."""
+    words = body[:_SHOWN].decode("utf-8", "replace")
+    return f"{status}: {words}" if status else words

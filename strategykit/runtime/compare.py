@@ -14,6 +14,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState
 from strategykit.net.inbox import Inbox, InputKind
 from strategykit.net.venue import LiveVenue
+from strategykit.runtime.asks import answer_in_words
 from strategykit.runtime.assembly import ACCOUNT, Run
 from strategykit.runtime.gateway import Gateway
 from strategykit.venues.dialect import AskOrders
@@ -50,7 +51,7 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
                 if item.kind is InputKind.ANSWER and item.ask == ask:
                     body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
                     if item.status != 200:
-                        return [*lines, f"the venue's orders can't be had: {item.status} {body[:100]!r}"]
+                        return [*lines, f"the venue's orders can't be had: {answer_in_words(item.status, body)}"]
                     try:
                         rows = run.engine.dialect.decode_answer(ask, body, receive_time=item.receive_time)
                     except RemoteProtocolError as exc:

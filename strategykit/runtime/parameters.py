@@ -98,7 +98,8 @@ def make_strategy(cls: type[Strategy], params: Mapping[str, object]) -> Strategy
         try:
             values[name] = convert(params[name], parameter.type)
         except ValueError:
-            wrong.append(f"{cls.__name__}: parameter {name} = {_shown(params[name])} should be {parameter.wanted}")
+            wanted = f"{parameter.wanted}{' that is not empty' if parameter.type is str and not params[name] else ''}"
+            wrong.append(f"{cls.__name__}: parameter {name} = {_shown(params[name])} should be {wanted}")
     if wrong:
         raise ConfigError("\n".join(wrong))
     try:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from strategykit.errors import TapeError
 from strategykit.tape.format import shown
 
-__all__ = ["LOCK_NAME", "Disk", "RealDisk", "lock_tape", "sync_directory", "write_all"]
+__all__ = ["LOCK_NAME", "Disk", "RealDisk", "in_words", "lock_tape", "sync_directory", "write_all"]
 
 LOCK_NAME: Final = "lock"
 
@@ -52,6 +52,14 @@ class RealDisk:
 
     def truncate(self, path: Path, size: int) -> None:
         os.truncate(path, size)
+
+
+def in_words(error: OSError, *known: Path) -> str:
+    """Say what the system refused, and on which file, unless that is one of those `known` to who reads this."""
+    words = error.strerror or str(error)
+    if error.filename is None or Path(os.fsdecode(error.filename)) in known:
+        return words
+    return f"{shown(Path(os.fsdecode(error.filename)))}: {words}"
 
 
 def write_all(disk: Disk, fd: int, data: bytes) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import attrs
 
 from strategykit.errors import TapeError
-from strategykit.tape.disk import Disk, RealDisk, lock_tape, sync_directory, write_all
+from strategykit.tape.disk import Disk, RealDisk, in_words, lock_tape, sync_directory, write_all
 from strategykit.tape.format import Kind, SegmentHeader, encode_json, encode_record, segment_name, shown
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.tape.segment import SegmentReader
 from strategykit.tape.segment_file import SegmentFile
-from strategykit.tape.source import SegmentBytes
+from strategykit.tape.source import SegmentBytes, list_segments
 
 __all__ = ["Recovery", "recover_tape"]
 
@@ -46,6 +46,7 @@ def recover_tape(path: str | Path, *, disk: Disk | None = None) -> Recovery | No
     directory, disk = Path(path), disk or RealDisk()
     if not directory.is_dir():
         raise TapeError(f"{shown(directory)} is no tape's directory; only whole tapes can be recovered")
+    list_segments(directory)  # What is no tape is left as it is, without a lock in it.
     try:
         with lock_tape(directory, "recovery", disk):
             for left in directory.glob("*.tape.zst.tmp"):
@@ -54,7 +55,7 @@ def recover_tape(path: str | Path, *, disk: Disk | None = None) -> Recovery | No
             part = directory / f"{segment_name(tape.segments[-1])}.part"
             return _recover(tape, part, disk) if part.exists() else None
     except OSError as exc:
-        raise TapeError(f"{shown(directory)} can't be recovered: {exc}") from exc
+        raise TapeError(f"{shown(directory)} can't be recovered: {in_words(exc, directory)}") from exc
 
 
 def _recover(tape: Tape, part: Path, disk: Disk) -> Recovery:

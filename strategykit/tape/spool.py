@@ -19,7 +19,7 @@ import attrs
 
 from strategykit.errors import TapeError
 from strategykit.tape.compress import compress_segment
-from strategykit.tape.disk import Disk
+from strategykit.tape.disk import Disk, in_words
 from strategykit.tape.format import SegmentHeader, TapeHeader, shown
 from strategykit.tape.segment_file import SegmentFile, time_of
 
@@ -279,6 +279,6 @@ class Spool:
         self.waiting.clear()
         self.some.set()
         self.plenty.set()
-        error = TapeError(f"{shown(self._directory)}: the disk failed ({exc}); recording has stopped")
+        error = TapeError(f"{shown(self._directory)}: the disk failed ({in_words(exc)}); recording has stopped")
         error.__cause__ = exc
         self._fail(error)

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from strategykit.errors import TapeError
-from strategykit.tape.disk import Disk, RealDisk, lock_tape, sync_directory
+from strategykit.tape.disk import Disk, RealDisk, in_words, lock_tape, sync_directory
 from strategykit.tape.format import (
     BODY_AT,
     HEAD,
@@ -295,4 +295,4 @@ def _make_tape(
             directory, header, instance, writer.names, disk=disk, limits=limits, compress=compress, fail=writer.fail
         )
     except OSError as exc:
-        raise TapeError(f"{shown(directory)} can't be recorded to: {exc}") from exc
+        raise TapeError(f"{shown(directory)} can't be recorded to: {in_words(exc, directory)}") from exc

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,29 @@ def test_cat_prints_one_json_object_a_line(tape: Path, capsys: pytest.CaptureFix
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["kind"] for line in lines] == ["opened", *["subscription"] * 3, "out", "in", "gap", "mark"]
     assert lines[5]["frame"] == {"data": {"price": 101.5}, "guid": "g-1"}
+
+
+def test_cat_ends_quietly_with_its_reader(tmp_path: Path) -> None:
+    """It used to read a tape of gigabytes to its end for the first line."""
+
+    async def record() -> None:
+        async with open_tape_writer(tmp_path / "long", HEADER, now=lambda: NOON, compress=False) as writer:
+            for _ in range(20_000):
+                writer.frame_in("market-0", NOON, "x" * 100)
+
+    trio.run(record)
+
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m strategykit tape cat long | head -1; echo "${{PIPESTATUS[@]}}"'],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    line, codes = done.stdout.splitlines()
+    assert json.loads(line)["frame"] == "x" * 100
+    assert codes == "141 0"  # As of `cat`: 128 and the number of SIGPIPE.
+    assert done.stderr == ""
 
 
 def killed(tape: Path, *, cut: int) -> Path:

@@ -176,7 +176,7 @@ async def test_a_comparison_that_cant_be_made_is_told(stage: Stage, autojump_clo
     before = trio.current_time()
     [silent] = await compared(stage, lambda _: None, lambda _: [])
 
-    assert "the venue's orders can't be had: 503 b'busy'" in refused
+    assert "the venue's orders can't be had: 503: busy" in refused
     assert "the venue's orders can't be read: no list" in noise
     assert silent == "the venue's orders didn't come within 5 s"
     assert trio.current_time() - before == pytest.approx(5)

@@ -111,6 +111,7 @@ def test_values_and_texts_become_what_the_annotation_says(name: str, text: objec
 @pytest.mark.parametrize(
     ("name", "value", "line"),
     [
+        ("instrument", "", "Many: parameter instrument = '' should be text that is not empty"),
         ("fast", "fast", "Many: parameter fast = 'fast' should be a whole number from 2 to 50"),
         ("fast", "5.0", "Many: parameter fast = '5.0' should be a whole number from 2 to 50"),
         ("fast", True, "Many: parameter fast = True should be a whole number from 2 to 50"),

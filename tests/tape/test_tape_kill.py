@@ -131,6 +131,7 @@ async def test_two_processes_cant_write_one_tape(
 def test_the_lock_is_no_link_to_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("kept")
     (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "000001.tape.part").touch()
     (tmp_path / "t" / "lock").symlink_to(tmp_path / "precious")
     with pytest.raises(TapeError, match="can't be recovered"):
         recover_tape(tmp_path / "t")

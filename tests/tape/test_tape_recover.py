@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from strategykit.errors import TapeError
-from strategykit.tape.disk import RealDisk
+from strategykit.tape.disk import RealDisk, in_words
 from strategykit.tape.reader import Record, open_tape
 from strategykit.tape.recover import recover_tape
 from strategykit.tape.spool import TapeLimits
@@ -106,6 +106,7 @@ def test_what_is_damaged_or_no_tape_is_left_as_it_is(unsealed_bytes: bytes, ends
     (tmp_path / "empty").mkdir()
     with pytest.raises(TapeError, match="without segments"):
         recover_tape(tmp_path / "empty")
+    assert not list((tmp_path / "empty").iterdir())  # No lock either.
 
 
 class _Failing(RealDisk):
@@ -173,3 +174,11 @@ def test_recovery_that_fails_anywhere_can_be_done_again(
         assert open_tape(path).sealed
         assert verify_tape(path).ok
     assert failed > 10
+
+
+def test_what_the_system_refuses_is_said_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    known = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    assert in_words(known, path) == "No such file or directory"
+    assert in_words(known, tmp_path) == f"{path}: No such file or directory"
+    assert in_words(OSError("odd")) == "odd"
