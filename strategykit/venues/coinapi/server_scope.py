@@ -29,7 +29,7 @@ _APPLICABLE: Final[Mapping[DataType, frozenset[str]]] = {
 """Filters that say something about a type; the others are as if absent: rates have no symbol."""
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Subject:
     """What a message is about; None: it isn't about such a thing."""
 
