@@ -26,6 +26,11 @@ def url() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _begun(demonstration: object) -> None:
+    """Let the demonstration, which `test_wheel` is about, go on beside these tests: the suite needn't wait for it."""
+
+
 def json_of(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
     capsys.readouterr()
     assert main([*argv, "--json"]) == 0
@@ -120,15 +125,6 @@ def test_recording_takes_what_is_named_and_what_strategies_declare(
     assert [row["stream"] for row in report["subscriptions"]] == ["trades SBER", "book GAZP"]
     assert (report["strategies"], report["orders"]) == ([], [])
     assert main(["tape", "verify", report["tape"]]) == 0
-
-
-def test_the_demonstration_keeps_its_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--for", "4s", "--seed", "7", "--tapes", str(tmp_path)]) == 0
-
-    out, err = capsys.readouterr()
-    assert "Strategies" in out
-    assert "outgoing order commands equal" in out
-    assert "the venue cut the commands wire" in err
 
 
 def test_a_demonstration_needs_some_time(capsys: pytest.CaptureFixture[str]) -> None:
