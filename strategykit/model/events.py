@@ -141,6 +141,8 @@ class BookSnapshot:
     guid: str
     snapshot: bool = False
     """True for the first state after subscribing."""
+    sequence: int | None = None
+    """The venue's number of the last change in it, where it numbers them."""
 
 
 @event

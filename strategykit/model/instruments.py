@@ -37,6 +37,8 @@ class Instrument:
     board: str | None = None
     description: str = ""
     time_zone: str = "Europe/Moscow"
+    counts_units: bool = False
+    """Whether its market data count units, not lots, as venues of currencies do. Orders are in lots all the same."""
 
     def round_price(self, price: Decimal | float | str, *, side: Side | None = None) -> Decimal:
         """Round to the tick: to the nearest, or away from crossing (a buy down, a sell up) when `side` is given.
