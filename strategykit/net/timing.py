@@ -34,7 +34,7 @@ class Timing:
     """For the closing handshake; a venue that doesn't answer it is left."""
     fetch_within: float = attrs.field(default=10.0, validator=_positive)
     """For one try to get a token."""
-    answer_within: float = attrs.field(default=30.0, validator=_positive)
+    answer_within: float = attrs.field(default=10.0, validator=_positive)
     """For one HTTP ask with all its tries."""
     retry_base: float = attrs.field(default=0.5, validator=_positive)
     """The longest first delay."""

@@ -240,6 +240,7 @@ def assemble(
         poke=clock.poke,
         watchdog=watchdog,
         watchers=list(watchers),
+        failures=failures,
     )
     reconciler = Reconciler(
         ask=engine.ask,

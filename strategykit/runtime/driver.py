@@ -8,11 +8,11 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-from strategykit.errors import STRATEGY_FAILURES
 from strategykit.model.events import Event
 from strategykit.net.inbox import Inbox, Input
 from strategykit.runtime.clock import NEVER, ReplayClock, RunClock, WallClock
-from strategykit.runtime.engine import MARKET, Engine
+from strategykit.runtime.engine import Engine
+from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.waking import Doorbell, Wakes
 
 __all__ = ["LEAVE_WITHIN", "Driver", "Marks"]
@@ -148,7 +148,7 @@ class Driver:
                 try:
                     feed.last = event  # type: ignore[union-attr]  # with a guid comes its feed
                     call(event)  # type: ignore[misc]
-                except STRATEGY_FAILURES as exc:  # A strategy's boundary: whatever it raises stops it alone.
+                except engine.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
                     engine.supervisor().raised(feed, exc)
             elif type(event) in market:
                 ways = engine.quick(event.guid)
@@ -160,7 +160,7 @@ class Driver:
                         if not one.chooses:
                             one.last = event
                         way(event)
-                    except STRATEGY_FAILURES as exc:  # As above.
+                    except engine.failures as exc:  # As above.
                         engine.supervisor().raised(one, exc)
             else:
                 engine.route(event)

@@ -16,9 +16,6 @@ import attrs
 from strategykit.errors import STRATEGY_FAILURES, LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import (
     AccountUpdate,
-    Bar,
-    BookDelta,
-    BookSnapshot,
     ConnectionDown,
     ConnectionUp,
     Event,
@@ -26,14 +23,12 @@ from strategykit.model.events import (
     Gap,
     OrderUpdate,
     PositionUpdate,
-    Quote,
-    Trade,
     VenueError,
 )
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.asks import Asks
-from strategykit.runtime.feeds import Feed
+from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.handover import Handover
 from strategykit.runtime.outside import Answered, Finder, Ledger, Strategies, Watcher, Wires
@@ -56,13 +51,10 @@ from strategykit.venues.dialect import (
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions, SubscriptionState
 
-__all__ = ["MARKET", "Engine"]
+__all__ = ["Engine"]
 
 _PAUSES: Final = (500_000_000, 2_000_000_000, 8_000_000_000)
 """Nanoseconds before a subscription is asked for again when the venue says "not now"; after that it is refused."""
-
-MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
-"""Events that nobody but their subscribers gets."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -81,6 +73,7 @@ class Engine:
     watchdog: Watchdog | None = None
     """Told of every handler that is called; None where nothing is lost by one that blocks."""
     watchers: list[Watcher] = attrs.field(factory=list)
+    failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES  # What a handler may raise that stops it alone.
     local: deque[Decoded] = attrs.field(factory=deque, init=False)
     """What the paper exchange said, to be taken after the input that made it say so."""
     routes: dict[str, tuple[Callable[[Event], None], ...]] = attrs.field(factory=dict, init=False)
@@ -258,7 +251,7 @@ class Engine:
                 watchdog.enter(receive)
             try:
                 receive(event)
-            except STRATEGY_FAILURES as exc:  # A strategy's boundary: whatever it raises stops it alone.
+            except self.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
                 self.supervisor().raised(receive, exc)
         if watchdog is not None:
             watchdog.leave()
@@ -343,8 +336,8 @@ class Engine:
         self.ask_for(row)
 
     def _answered_need(self, need: Need, rows: Sequence[Event | Instrument] | None, reason: str) -> None:
-        row, now = self.table.by_guid.get(need.guid), self.asks.now
-        if row is not None:
+        now = self.asks.now
+        if (row := self.table.by_guid.get(need.guid)) is not None:
             for thing in need.asker.answered(rows, reason, now):
                 self.take(thing, now, row.connection)
 

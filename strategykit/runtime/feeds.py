@@ -13,14 +13,17 @@ import trio
 from strategykit.errors import StrategyError
 from strategykit.indicators import Condition, Latest
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookSnapshot, Event, Gap, Quote, Stale, Trade
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import MOST_GAPS
 
-__all__ = ["BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TradeFeed"]
+__all__ = ["MARKET", "BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TradeFeed"]
 
 E = TypeVar("E")
+
+MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
+"""Events that nobody but their subscribers gets."""
 
 MAILBOX: Final = 10_000
 """Events that one ``async for`` may lag behind before its strategy is stopped: at 1,000 events a second, 10 s."""

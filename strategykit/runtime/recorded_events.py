@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from strategykit.errors import RemoteProtocolError
 from strategykit.model.events import Event
 from strategykit.net.inbox import Input, InputKind
-from strategykit.runtime.engine import MARKET
+from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.recorded import inputs, scan
 from strategykit.tape.reader import Tape
 from strategykit.venues.dialect import Confirmed, Dialect
