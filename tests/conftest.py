@@ -1,18 +1,26 @@
-"""What takes long and serves tests of several folders: the wheel, and one whole demonstration from it."""
+"""What takes long: the wheel, one whole demonstration from it, and runs of venues that are dead."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
 import time
 import zipfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attrs
 import pytest
+
+from strategykit.sim.access import Access
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,10 +63,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 
 @attrs.define(eq=False)
-class Demonstration:
-    """``strategykit demo``, as long as users see it: over 20 s, in which it needs little of the machine."""
+class Beside:
+    """A program that takes its time, but little of the machine: it goes on beside other tests."""
 
     process: subprocess.Popen[str]
+    folder: Path
     began: float = attrs.field(factory=time.monotonic)
     seconds: float = 0.0
     out: str = ""
@@ -73,28 +82,95 @@ class Demonstration:
         self.out, self.err = self.process.communicate()
         self.seconds = time.monotonic() - self.began
 
-    def ended(self, within: float = 60.0) -> Demonstration:
+    def ended(self, within: float = 60.0) -> Beside:
         """Wait until it is over."""
-        self._thread.join(self.began + within - time.monotonic())
+        self._thread.join(max(0.0, self.began + within - time.monotonic()))
         assert not self._thread.is_alive(), f"no end within {within:g} s"
         return self
 
-    def stop(self) -> None:
-        self.process.kill()
-        self._thread.join(10)
 
-
-@pytest.fixture(scope="session")
-def demonstration(installed: Installed) -> Generator[Demonstration]:
-    """One for all tests. Ask for it early: it goes on beside them."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "strategykit", "demo"],
+@contextmanager
+def beside(*arguments: str, folder: Path, environment: Mapping[str, str] | None = None) -> Generator[Beside]:
+    """Start ``strategykit``; leaving kills it if it still runs."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "strategykit", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=installed.folder,
-        env=installed.environment,
-    )
-    demonstration = Demonstration(process)
-    yield demonstration
-    demonstration.stop()
+        cwd=folder,
+        env=environment,
+    ) as process:
+        try:
+            yield (program := Beside(process, folder))
+        finally:
+            process.kill()
+            program.ended()
+
+
+@pytest.fixture(scope="session")
+def demonstration(installed: Installed) -> Generator[Beside]:
+    """``strategykit demo``, once for all tests, from the wheel. Ask for it early."""
+    with beside("demo", folder=installed.folder, environment=installed.environment) as program:
+        yield program
+
+
+class DeadVenue:
+    """A host that takes connections and says nothing; or says only what lets one in.
+
+    Args:
+        token: What its token service gives; None: nothing ever comes from it, not even that.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._streams: list[socket.socket] = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for each in (self._listener, *self._streams):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # Closed.
+            while True:
+                stream, _ = self._listener.accept()
+                self._streams.append(stream)
+                if self._token is not None:
+                    threading.Thread(target=self._welcome, args=(stream, self._token), daemon=True).start()
+
+    def _welcome(self, stream: socket.socket, token: str) -> None:
+        with suppress(OSError):  # They hang up, as they should.
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += stream.recv(4096)
+            key = re.search(rb"^sec-websocket-key: *(\S+)", head, re.IGNORECASE | re.MULTILINE)
+            if head.startswith(b"POST /refresh"):
+                body = json.dumps({"AccessToken": token}).encode()
+                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            elif key:
+                digest = hashlib.sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+                stream.sendall(
+                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    b"Sec-WebSocket-Accept: %b\r\n\r\n" % base64.b64encode(digest)
+                )
+            while stream.recv(4096):
+                pass
+
+
+@pytest.fixture(scope="session")
+def run_of_a_dead_venue(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[[str], Beside]]:
+    """Runs without an end, of a host that is ``"silent"`` and of one that is ``"deaf"``. Ask for them early."""
+    access = Access(login="P1", agreements=("1",), portfolios=("D1",), refresh_token="any", life=1800)
+    token = access.issue("any", time.time_ns())
+    with ExitStack() as stack:
+        programs = {}
+        for name, given in (("silent", None), ("deaf", token)):
+            venue = DeadVenue(given)
+            stack.callback(venue.close)
+            run = ["run", "sample:maker", "--instrument", "SBER", "--url", venue.url, "--tape", name]
+            programs[name] = stack.enter_context(beside(*run, folder=tmp_path_factory.mktemp(name)))
+        yield programs.__getitem__

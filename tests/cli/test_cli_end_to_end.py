@@ -27,8 +27,8 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _begun(demonstration: object) -> None:
-    """Let the demonstration, which `test_wheel` is about, go on beside these tests: the suite needn't wait for it."""
+def _begun(demonstration: object, run_of_a_dead_venue: object) -> None:
+    """Let what later tests wait for go on beside these: the suite needn't stand still for it."""
 
 
 def json_of(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
