@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-import attrs
 import trio
 from cyclopts import App, Parameter
 
@@ -18,32 +18,67 @@ from strategykit.cli._table import Column, print_table
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 from strategykit.model.events import Event
-from strategykit.sim.alor_config import AlorVenueConfig
-from strategykit.sim.fees import FeeModel
-from strategykit.sim.instruments import default_instruments
+from strategykit.registry.simulation import SimPlan
+from strategykit.registry.table import VENUES
+from strategykit.registry.venue import Venue
 
 __all__ = ["register"]
 
-_EXAMPLES: Final = """\
-Examples:
-  strategykit sim alor --port 8900
-  strategykit sim alor --port 8900 --instruments SBER,GAZP --rate 50 --seed 7
-  strategykit sim alor --tape tapes/20260312-091507-123-cross
-  strategykit sim alor --for 10m --json"""
+_CHOICES: Final = {"cash": "cash", "fee_rate": "fee_rate", "tape": "source", "token_life": "token_life"}
+"""Flags that mean nothing to some venues, and the field of the plan that each is about."""
 
 
 def register(app: App) -> None:
-    """Add the command to the program."""
-    sim = App(name="sim", help="Serve a simulated venue on this machine.", help_epilogue=_EXAMPLES)
-    sim.command(_alor, name="alor", help_epilogue=_EXAMPLES)
+    """Add the command to the program, with one of its own for each venue."""
+    sim = App(name="sim", help="Serve a simulated venue on this machine.", help_epilogue=_examples(*VENUES.values()))
+    for venue in VENUES.values():
+        sim.command(_command(venue), name=venue.name, help=_about(venue), help_epilogue=_examples(venue))
     app.command(sim)
 
 
-def _alor(
+def _examples(*venues: Venue) -> str:
+    lines = [f"  strategykit sim {venue.name} --port 8900" for venue in venues]
+    if len(venues) == 1:
+        (venue,) = venues
+        symbols = ",".join(list(venue.simulation.symbols())[:2])
+        lines.append(f"  strategykit sim {venue.name} --port 8900 --instruments {symbols} --rate 50 --seed 7")
+        if "source" in venue.simulation.takes:
+            lines.append(f"  strategykit sim {venue.name} --tape tapes/20260312-091507-123-cross")
+        lines.append(f"  strategykit sim {venue.name} --for 10m --json")
+    return "\n".join(["Examples:", *lines])
+
+
+def _about(venue: Venue) -> str:
+    market = "a generated or a recorded market" if "source" in venue.simulation.takes else "a generated market"
+    orders = "" if venue.takes_orders else " It takes no orders."
+    what = f"Serve a simulated {venue.title}: HTTP and WebSockets on one port, with {market}.{orders}"
+    return f"{what}\n\nIt goes on until Ctrl-C."
+
+
+def _command(venue: Venue) -> Callable[..., int]:
+    """Give what serves `venue`, with the flags that mean something there."""
+    signature = inspect.signature(_sim, eval_str=True)
+    flags = []
+    for flag in signature.parameters.values():
+        if flag.name == "venue" or _CHOICES.get(flag.name, "port") not in venue.simulation.takes | {"port"}:
+            continue
+        flags.append(flag.replace(default=venue.simulation.rate) if flag.name == "rate" else flag)
+
+    def run(**options: Any) -> int:
+        return _sim(venue, **{"rate": venue.simulation.rate, **options})
+
+    # What cyclopts reads: the signature for the names, the annotations for the types.
+    vars(run)["__signature__"] = signature.replace(parameters=flags)
+    run.__annotations__ = {flag.name: flag.annotation for flag in flags}
+    return run
+
+
+def _sim(
+    venue: Venue,
     *,
     port: Annotated[int, Parameter(help="TCP port on 127.0.0.1; 0 takes any free one")] = 0,
     instruments: Annotated[str | None, Parameter(help="symbols, with commas between; default: all it knows")] = None,
-    rate: Annotated[float, Parameter(help="actions of the generated crowd a second, on each instrument")] = 200.0,
+    rate: Annotated[float, Parameter(help="actions of the generated crowd a second, on each instrument")] = 0.0,
     seed: Annotated[int, Parameter(help="of the generated market: the same seed gives the same orders")] = 1,
     cash: Annotated[str, Parameter(help="money of every account at the start", metavar="NUMBER")] = "1000000",
     fee_rate: Annotated[
@@ -56,20 +91,24 @@ def _alor(
     ] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="say where it is as JSON")] = False,
 ) -> int:
-    """Serve a simulated ALOR: token service, HTTP, /ws and /cws on one port, with a generated or a recorded market.
-
-    It goes on until Ctrl-C.
-    """
     check_seed(seed)
-    config = _config(instruments, rate, seed, cash, token_life)
-    config = attrs.evolve(config, fees=_fees(fee_rate))
-    if tape is not None:
-        config = attrs.evolve(config, source=_recorded(tape))
+    if not 0 < rate <= 100_000:
+        raise ConfigError(f"--rate {rate:g} should be above 0 and at most 100000 actions a second")
+    plan = SimPlan(
+        port=port,
+        instruments=None if instruments is None else [symbol.strip() for symbol in instruments.split(",")],
+        rate=rate,
+        seed=seed,
+        cash=_cash(cash),
+        fee_rate=_fee_rate(fee_rate),
+        source=None if tape is None else _recorded(tape),
+        token_life=token_life,
+    )
     if not 0 <= port <= 65_535:
         raise ConfigError(f"--port {port}: a port is 0 to 65535")
     seconds = None if for_ is None else parse_duration(for_) * 1e-9
     try:
-        trio.run(partial(_serve, config, port, seconds, json=json))
+        trio.run(partial(_serve, venue, plan, seconds, json=json))
     except* KeyboardInterrupt:  # How one ends it.
         pass
     except* OSError as group:
@@ -77,37 +116,25 @@ def _alor(
     return OK
 
 
-def _config(instruments: str | None, rate: float, seed: int, cash: str, token_life: float) -> AlorVenueConfig:
-    known = default_instruments()
-    symbols = list(known) if instruments is None else [symbol.strip() for symbol in instruments.split(",")]
-    for symbol in symbols:
-        if symbol not in known:
-            raise ConfigError(f"--instruments {symbol!r}: the simulated venue knows {', '.join(known)}")
-    try:
-        money = Decimal(cash)
-    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
-        money = Decimal("NaN")
+def _cash(text: str) -> Decimal:
+    money = _number(text)
     if not money.is_finite() or money < 0:
-        raise ConfigError(f"--cash {cash!r} should be a number, 0 or above")
-    if not 0 < rate <= 100_000:
-        raise ConfigError(f"--rate {rate:g} should be above 0 and at most 100000 actions a second")
-    return AlorVenueConfig(
-        instruments={symbol: known[symbol] for symbol in symbols},
-        seed=seed,
-        actions_per_second=rate,
-        cash=money,
-        token_life=token_life,
-    )
+        raise ConfigError(f"--cash {text!r} should be a number, 0 or above")
+    return money
 
 
-def _fees(rate: str) -> FeeModel:
-    try:
-        share = Decimal(rate)
-    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
-        share = Decimal("NaN")
+def _fee_rate(text: str) -> Decimal:
+    share = _number(text)
     if not share.is_finite():
-        raise ConfigError(f"--fee-rate {rate!r} should be a number, such as 0.0003")
-    return FeeModel(maker_rate=share, taker_rate=share)
+        raise ConfigError(f"--fee-rate {text!r} should be a number, such as 0.0003")
+    return share
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
+        return Decimal("NaN")
 
 
 def _recorded(path: Path) -> Iterator[tuple[int, Event]]:
@@ -119,23 +146,21 @@ def _recorded(path: Path) -> Iterator[tuple[int, Event]]:
     return market_events(tape, recorded_dialect(tape))
 
 
-async def _serve(config: AlorVenueConfig, port: int, seconds: float | None, *, json: bool) -> None:
-    # Imported here: the server is not needed for `--help`.
-    from strategykit.sim.server_alor import open_simulated_alor
-
-    async with open_simulated_alor(config, port=port) as venue:
+async def _serve(venue: Venue, plan: SimPlan, seconds: float | None, *, json: bool) -> None:
+    async with venue.simulation.open(plan) as server:
         facts = {
-            "url": venue.url,
-            "accounts": list(config.portfolios),
-            "refresh_token": config.refresh_token,
-            "instruments": list(config.instruments),
-            "seed": config.seed,
+            "url": server.url,
+            **venue.simulation.facts,
+            "instruments": list(plan.instruments or venue.simulation.symbols()),
+            "seed": plan.seed,
         }
         if json:
             print_json(facts)
         else:
             columns = [Column("what"), Column("value", words=True)]
-            print_table("A simulated ALOR", columns, [(name, _joined(value)) for name, value in facts.items()])
+            print_table(
+                f"A simulated {venue.title}", columns, [(name, _joined(value)) for name, value in facts.items()]
+            )
             print_line("Ctrl-C ends it.")
         with trio.move_on_after(float("inf") if seconds is None else seconds):
             await trio.sleep_forever()

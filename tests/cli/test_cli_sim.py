@@ -41,6 +41,7 @@ def test_it_serves_until_it_is_interrupted() -> None:
         assert process.stderr is not None
         lines = [process.stdout.readline()]
         while not lines[-1].startswith("}"):
+            assert lines[-1], "it has ended"
             lines.append(process.stdout.readline())
         url = json.loads("".join(lines))["url"]
         answer = httpx.get(f"{url}/md/v2/time", timeout=10)
