@@ -83,7 +83,7 @@ class Trade:
     price: float
     """Per unit, in the instrument's quote currency."""
     quantity: float
-    """Size in lots, above 0; the direction is `side`."""
+    """Size in lots, above 0; the direction is `side`. Sizes are in units where `Instrument.counts_units` says so."""
     side: Side | None
     """Who crossed the spread, where the venue says so."""
     trade_id: str | int | None
@@ -141,8 +141,7 @@ class BookSnapshot:
     guid: str
     snapshot: bool = False
     """True for the first state after subscribing."""
-    sequence: int | None = None
-    """The venue's number of the last change in it, where it numbers them."""
+    sequence: int | None = None  # The venue's number of the last change in it, where it numbers them.
 
 
 @event
@@ -162,13 +161,12 @@ class BookDelta:
 
 @event
 class Bar:
-    """Open, high, low, close and volume of one interval."""
+    """Open, high, low, close and volume of one interval, which is `interval` nanoseconds long."""
 
     instrument: str
     open_time: int
     """Start of the interval, nanoseconds UTC."""
     interval: int
-    """Length of the interval in nanoseconds."""
     open: float
     high: float
     low: float

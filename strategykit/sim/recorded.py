@@ -7,7 +7,8 @@ from typing import Final
 
 import attrs
 
-from strategykit.model.events import Bar, BookSnapshot, Event, Quote, Side, Trade
+from strategykit.model.book import Book
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Side, Trade
 from strategykit.model.instruments import Instrument
 
 __all__ = ["Offer", "Probe", "RecordedMarket", "exact"]
@@ -52,19 +53,32 @@ class RecordedMarket:
     instrument: Instrument
     last: float | None = None
     """Price of the last trade, or close of the last bar."""
-    top: Quote | BookSnapshot | None = None
+    top: Quote | Book | None = None
     """The newer of the last quote and the last book."""
+    book: Book = attrs.field(init=False)
     traded: bool = False
     """Whether trades or bars are among the data."""
     fine: bool = False
     """Whether trades, quotes or books are."""
 
+    @book.default
+    def _make_book(self) -> Book:
+        return Book(self.instrument.symbol)
+
     def note(self, event: Event) -> bool:
         """Take in one event of this instrument; say whether orders may have met it."""
         kind = type(event)
-        if kind is Quote or kind is BookSnapshot:
-            assert isinstance(event, Quote | BookSnapshot)
+        if kind is Quote:
+            assert isinstance(event, Quote)
             self.top = event
+            self.fine = True
+            return True
+        if kind is BookSnapshot or kind is BookDelta:
+            assert isinstance(event, BookSnapshot | BookDelta)
+            self.book.apply(event)
+            if self.book.invalid:
+                return False  # Changes to what isn't known.
+            self.top = self.book
             self.fine = True
             return True
         if kind is Trade:
@@ -93,7 +107,7 @@ class RecordedMarket:
         if isinstance(event, Bar):
             high, low = exact(event.high), exact(event.low)
             return Probe(low, high, high, low, exact(event.open), event.open_time)
-        ask, bid = (next(iter(self.offers(side)), (None, None))[0] for side in Side)
+        ask, bid = (next(iter(self.offers(side, most=1)), (None, None))[0] for side in Side)
         if self.traded:
             return Probe(ask, bid, None, None)
         said = event.last if isinstance(event, Quote) else None
@@ -101,18 +115,28 @@ class RecordedMarket:
             return Probe(ask, bid, exact(said), exact(said))
         return Probe(ask, bid, ask, bid)
 
-    def offers(self, side: Side) -> list[Offer]:
-        """Give what a taker on `side` would meet, best first; empty if nobody is there, or nothing is known."""
+    def offers(self, side: Side, *, most: int | None = None) -> list[Offer]:
+        """Give what a taker on `side` would meet, best first; empty if nobody is there, or nothing is known.
+
+        Args:
+            side: The taker's.
+            most: Levels; None: all of them.
+        """
         top = self.top
         if top is None:
             return [] if self.last is None else [(exact(self.last), None)]
-        if isinstance(top, BookSnapshot):
-            prices, sizes = (top.ask_prices, top.ask_sizes) if side is Side.BUY else (top.bid_prices, top.bid_sizes)
-            return [(exact(price), exact(size)) for price, size in zip(prices, sizes, strict=True)]
+        if isinstance(top, Book):
+            prices, sizes = top.side(side.opposite)
+            levels = zip(prices[:most], sizes[:most], strict=True)
+            return [(exact(price), self._lots(size)) for price, size in levels]
         price, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
         if price is None:
             return []
-        return [(exact(price), None if size is None else exact(size))]
+        return [(exact(price), None if size is None else self._lots(size))]
+
+    def _lots(self, size: float) -> Decimal:
+        """Give a size of the data in lots, as orders have it."""
+        return exact(size) / self.instrument.lot if self.instrument.counts_units else exact(size)
 
     @property
     def known(self) -> bool:
@@ -124,7 +148,7 @@ class RecordedMarket:
         """What positions are valued at: the last price, else the middle, else the one side that is there."""
         if self.last is not None:
             return exact(self.last)
-        best = [offers[0][0] for offers in (self.offers(side) for side in Side) if offers]
+        best = [offers[0][0] for offers in (self.offers(side, most=1) for side in Side) if offers]
         if not best:
             return None
         return sum(best) / _TWO if len(best) == 2 else best[0]
