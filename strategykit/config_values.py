@@ -9,6 +9,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,6 +31,7 @@ __all__ = [
     "parse_duration",
     "public_kind",
     "reference",
+    "step",
     "symbol",
     "table",
     "url",
@@ -149,6 +151,18 @@ def url(value: Any, kind: Any) -> str:
 
 
 symbol: Final = matching(re.compile(r"\S{1,64}"), "a symbol without spaces, such as 'SBER'")
+
+
+def step(value: Any, _: Any) -> str:
+    """Check a step of prices or sizes; it stays text, so that nothing of it is lost on the way."""
+    text = value if isinstance(value, str) else repr(value)
+    try:
+        number = Decimal("NaN") if isinstance(value, bool) else Decimal(text)
+    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
+        number = Decimal("NaN")
+    if not number.is_finite() or number <= 0:
+        raise WrongValue(f'= {_shown(value)} should be a number above 0, such as "0.01"')
+    return text
 
 
 def reference(what: str, example: str) -> Callable[[Any, Any], str]:
