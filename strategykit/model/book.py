@@ -103,6 +103,23 @@ class Book:
         prices, sizes = self.side(side)
         return tuple(zip(prices[:count], sizes[:count], strict=True))
 
+    def snapshot(self, event: BookSnapshot | BookDelta, depth: int | None = None) -> BookSnapshot:
+        """Give the best `depth` levels a side, or all, as they stand after `event`, which was applied last."""
+        bids, bid_sizes = self.side(Side.BUY)
+        asks, ask_sizes = self.side(Side.SELL)
+        return BookSnapshot(
+            self.instrument,
+            bids[:depth],
+            bid_sizes[:depth],
+            asks[:depth],
+            ask_sizes[:depth],
+            event.event_time,
+            event.receive_time,
+            event.guid,
+            isinstance(event, BookSnapshot) and event.snapshot,
+            event.sequence,
+        )
+
     @property
     def best_bid(self) -> float | None:
         prices, _ = self.side(Side.BUY)

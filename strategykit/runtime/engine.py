@@ -288,7 +288,7 @@ class Engine:
             case AccountUpdate():
                 self.account[event.source] = event
             case Gap():
-                self.ledger.gap(event, self.table.by_guid.get(event.guid))
+                self.ledger.gap(event, self.table.told(event))
 
     def _check_can_be_asked(self, row: Subscription, owner: str) -> None:
         # Worded now, for whoever wants it: where requests are sent, an error would end the run of everybody.

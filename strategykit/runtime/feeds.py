@@ -263,7 +263,7 @@ class QuoteFeed(Feed[Quote]):
 
 
 class BookFeed(Feed[BookSnapshot]):
-    """An order book, kept whole in `book`."""
+    """An order book, kept whole in `book`; what is told are its states, to the depth wanted, even of changes."""
 
     conflate = True
 
@@ -271,9 +271,17 @@ class BookFeed(Feed[BookSnapshot]):
         super().__init__(*args, **kwargs)
         self.book = Book(self.stream.instrument or "")
 
-    def take(self, event: BookSnapshot) -> None:
+    def take(self, event: BookSnapshot | BookDelta) -> None:
         self.book.apply(event)
-        super().take(event)
+        depth = self.stream.depth
+        if type(event) is BookSnapshot and (
+            depth is None or max(len(event.bid_prices), len(event.ask_prices)) <= depth
+        ):
+            super().take(event)
+        elif self.book.invalid:
+            self.last = None  # Changes to what isn't known.
+        else:
+            super().take(self.book.snapshot(event, depth))
 
     def gap(self, gap: Gap) -> None:
         self.book.apply(gap)

@@ -271,6 +271,14 @@ class Subscriptions:
             row.successor = new
         return rows
 
+    def told(self, gap: Gap) -> Subscription | None:
+        """Note a gap that is told, whoever found it; give its row."""
+        row = self.by_guid.get(gap.guid)
+        if row is not None and gap not in row.gaps:
+            row.gaps.append(gap)
+            del row.gaps[:-MOST_GAPS]
+        return row
+
     def moved(self, row: Subscription) -> None:
         """The connection that takes `row` over carries it now."""
         if row.successor is not None:
@@ -327,8 +335,7 @@ class Subscriptions:
         until = max(now, row.gap_since)
         gap = Gap(row.stream.instrument, row.gap_since, until, row.gap_reason, None, now, row.guid)
         row.gap_since = None
-        row.gaps.append(gap)
-        del row.gaps[:-MOST_GAPS]
+        self.told(gap)
         return gap
 
     def _add(self, guid: str, stream: Stream, connection: str) -> Subscription:

@@ -26,7 +26,7 @@ from strategykit import (
     sma,
 )
 from strategykit.errors import StrategyError
-from strategykit.model.events import Event, Stale
+from strategykit.model.events import BookDelta, Event, Side, Stale
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.feeds import MAILBOX, BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
 from strategykit.runtime.simulate import simulate
@@ -419,3 +419,47 @@ def test_a_bar_that_is_passed_over_isnt_the_last_one_either(paper: bool) -> None
     assert looker.seen == [(0, 0.0), (1, 1.0), (2, 2.0), (3, 3.0)]
     assert looker.bars.last is not None
     assert number_of(looker.bars.last) == 3
+
+
+def make_book_feed(depth: int | None, handler: Callable[[Any], None]) -> BookFeed:
+    stream = Stream(kind=StreamKind.BOOK, instrument="X", depth=depth)
+    return BookFeed("book", stream, wakes=Wakes(lambda: None), owner=Owner(), handler=handler)
+
+
+def book_snapshot() -> BookSnapshot:
+    return BookSnapshot("X", (10.0, 9.0), (1.0, 1.0), (11.0, 12.0), (1.0, 1.0), None, 1, "g", snapshot=True)
+
+
+def test_changes_of_a_book_are_told_as_the_states_that_they_make() -> None:
+    told: list[BookSnapshot] = []
+    feed = make_book_feed(None, told.append)
+    feed.deliver(book_snapshot())
+    feed.deliver(BookDelta("X", (10.0, 9.5), (0.0, 2.0), (), (), 5, 6, "g", 7))
+
+    state = told[-1]
+    assert (state.bid_prices, state.bid_sizes, state.ask_prices) == ((9.5, 9.0), (2.0, 1.0), (11.0, 12.0))
+    assert (state.event_time, state.receive_time, state.snapshot, state.sequence) == (5, 6, False, 7)
+    assert feed.last is state
+    assert feed.bid.value == 9.5
+
+
+def test_a_book_is_told_to_the_depth_that_was_wanted() -> None:
+    told: list[BookSnapshot] = []
+    feed = make_book_feed(1, told.append)
+    feed.deliver(book_snapshot())
+    feed.deliver(BookDelta("X", (10.0,), (0.0,), (), (), None, 2, "g"))
+
+    assert [(state.bid_prices, state.ask_prices, state.snapshot) for state in told] == [
+        ((10.0,), (11.0,), True),
+        ((9.0,), (11.0,), False),
+    ]
+    assert feed.book.levels(Side.SELL) == ((11.0, 1.0), (12.0, 1.0))
+
+
+def test_changes_to_a_book_that_isnt_known_are_not_told() -> None:
+    told: list[BookSnapshot] = []
+    feed = make_book_feed(None, told.append)
+    feed.deliver(BookDelta("X", (10.0,), (1.0,), (), (), None, 2, "g"))
+
+    assert not told
+    assert feed.last is None

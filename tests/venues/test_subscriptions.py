@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from strategykit.errors import LimitReached, LocalProtocolError
-from strategykit.model.events import Event
+from strategykit.model.events import Event, Gap
 from strategykit.venues.dialect import Limits
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import MOST_GAPS, Subscription, Subscriptions, SubscriptionState
@@ -363,3 +363,14 @@ def test_what_we_do_wrong_ourselves_is_an_error() -> None:
     rows.refused(row.guid, "no")
     with pytest.raises(LocalProtocolError, match=r"a subscription \(trades SBER\) that is refused can't ask"):
         rows.asked(row.guid)
+
+
+def test_a_gap_that_somebody_else_found_counts_once() -> None:
+    rows = table()
+    row = active(rows)
+    gap = Gap("SBER", 1, 2, "a hole", None, 2, row.guid)
+
+    assert rows.told(gap) is row
+    assert rows.told(gap) is row
+    assert row.gaps == [gap]
+    assert rows.told(Gap("SBER", 1, 2, "a hole", None, 2, "another")) is None
