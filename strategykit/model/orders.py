@@ -91,6 +91,9 @@ class AmendOrder:
     guid: str
     venue_order_id: str
     request: OrderRequest
+    """Its quantity are the lots that are to be open from then on."""
+    filled: Decimal = Decimal(0)
+    """Lots filled under that number, as far as is known: some venues count them as part of an order's quantity."""
 
 
 @attrs.frozen(kw_only=True)

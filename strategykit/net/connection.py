@@ -6,7 +6,6 @@ socket and its pings are answered.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
@@ -50,8 +49,6 @@ class Connection:
         self._wire = wire
         self._counts = link.statistics
         self._put, self._jobs = trio.open_memory_channel[Job](MAX_UNSENT)
-        self._sent_at: deque[float] = deque()
-        """When the last messages left, on Trio's clock, where the lane has a rate."""
         self._dropped = trio.Event()
         self._drop_reason = ""
         self._last: int | None = None
@@ -108,9 +105,9 @@ class Connection:
         while True:
             for _ in range(_BREATH):
                 frame = await self._wire.receive()
-                self._hand_on(frame, self._took(frame))
                 if self._awaited:
                     self._find_reply(frame, self._awaited)
+                self._hand_on(frame, self._took(frame))
             await trio.lowlevel.checkpoint()
 
     async def write(self) -> None:
@@ -150,7 +147,7 @@ class Connection:
     async def renew(self) -> None:
         """Log in again whenever the token was renewed, for a session that would die with its token."""
         await trio.lowlevel.checkpoint()
-        while self.token:
+        while self.token and self._link.lane.renews:
             await self._wiring.tokens.wait_renewed(self.token)
             await self._log_in(self._wait_reply)
 
@@ -190,10 +187,11 @@ class Connection:
         rate = self._link.lane.messages
         if rate is None:
             return
-        most, seconds = rate
-        if len(self._sent_at) >= most:
-            await trio.sleep_until(self._sent_at.popleft() + seconds)
-        self._sent_at.append(trio.current_time())
+        (most, seconds), sent_at = rate, self._link.sent_at
+        while len(sent_at) >= most:
+            await trio.sleep_until(sent_at[0] + seconds)
+            sent_at.popleft()
+        sent_at.append(trio.current_time())
 
     async def _send(self, frame: Frame) -> None:
         # Recorded first, with no checkpoint between: whatever may have left is on record.
@@ -234,8 +232,9 @@ class Connection:
     async def _read_reply(self, guid: str) -> Reply:
         while True:
             frame = await self._wire.receive()
+            found = self._find_reply(frame, guid)
             self._hand_on(frame, self._took(frame))
-            if self._find_reply(frame, guid):
+            if found:
                 assert self._reply is not None
                 return self._reply
 
@@ -251,6 +250,8 @@ class Connection:
         reply = self._wiring.dialect.login_reply(frame, guid)
         if reply is None:
             return False
+        for secret in reply.secrets:  # Before the frame is recorded.
+            self._wiring.recorder.protect(secret, passing=True)
         self._reply = reply
         self._replied.set()
         return True

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import trio
 
-from strategykit.errors import ConfigError, LimitReached, StrategykitError
+from strategykit.errors import ConfigError, LimitReached, LocalProtocolError, StrategykitError
 from strategykit.model.orders import Command
 from strategykit.net.endpoints import Endpoints, client_tls
 from strategykit.net.http import HttpClient
@@ -22,7 +22,7 @@ from strategykit.net.recorder import Recorder
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.net.wire import open_wire
-from strategykit.venues.dialect import Ask, Dialect, Frame
+from strategykit.venues.dialect import Ask, Dialect, Frame, HttpRequest
 
 __all__ = ["HTTP", "LiveVenue", "connect_venue"]
 
@@ -227,7 +227,10 @@ class LiveVenue:
         within = self._wiring.timing.answer_within
         try:
             with trio.move_on_after(within):
-                answer = await self._http.call(self._wiring.dialect.request(ask))
+                request = self._wiring.dialect.request(ask)
+                if not isinstance(request, HttpRequest):
+                    raise LocalProtocolError(f"{type(ask).__name__} isn't asked over HTTP here")
+                answer = await self._http.call(request)
                 return answer.status, answer.body
         except StrategykitError as exc:
             return 0, str(exc).encode()

@@ -34,6 +34,16 @@ class Asks:
         """Have `answered` called with the next answer to `ask` that nobody else waits for."""
         self._waiting.setdefault(ask, deque()).append(answered)
 
+    def waiting(self, kind: type[Ask]) -> list[Ask]:
+        """Give the asks of a kind that wait for an answer."""
+        return [ask for ask in self._waiting if isinstance(ask, kind)]
+
+    def told(self, ask: Ask, rows: Sequence[Event | Instrument] | None, now: int, reason: str = "") -> None:
+        """Give an answer that came as data, or why none will come, to everybody who waits for it."""
+        self.now = now
+        for take in self._waiting.pop(ask, ()):
+            take(rows, reason)
+
     def answered(self, item: Input) -> bool:
         """Give an answer to who has waited longest for it; False if it can't be read. Nobody may want it."""
         ask = item.ask

@@ -249,6 +249,7 @@ def assemble(
         exchange=exchange,
         now=now,
         note=ledger.note,
+        unanswered=engine.inquiries.unanswered,
         certain=Signal(wakes),
     )
     seats = [_seat(name, strategy, identity, clock, wakes, gateway, ledger, failures) for name, strategy in strategies]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -12,12 +12,12 @@ from strategykit.errors import RemoteProtocolError
 from strategykit.model.events import Event, OrderStatus, OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState
-from strategykit.net.inbox import Inbox, InputKind
+from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.asks import answer_in_words
 from strategykit.runtime.assembly import ACCOUNT, Run
 from strategykit.runtime.gateway import Gateway
-from strategykit.venues.dialect import AskOrders
+from strategykit.venues.dialect import Answer, AskOrders, HttpRequest
 from strategykit.venues.subscriptions import SubscriptionState
 
 __all__ = ["compare_books", "compare_orders", "loose_ends"]
@@ -41,24 +41,47 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
     lines = loose_ends(run)
     if not run.trades_at_venue or not run.gateway.orders:
         return lines
+    answer = await _ask_orders(run, venue, inbox)
+    return lines + ([answer] if isinstance(answer, str) else compare_orders(run.gateway, answer))
+
+
+async def _ask_orders(run: Run, venue: LiveVenue, inbox: Inbox) -> Sequence[Event | Instrument] | str:
+    """Give the venue's list of orders, or why there is none."""
+    engine = run.engine
     ask = AskOrders(account=run.gateway.account, exchange=run.exchange)
+    answers: list[Sequence[Event | Instrument] | str] = []
     inbox.waiting.clear()
-    venue.ask(ask)
+    if isinstance(engine.dialect.request(ask), HttpRequest):
+        venue.ask(ask)
+    else:  # By a stream: what comes on the wires has to be read.
+        engine.ask(ask, lambda rows, reason: answers.append(reason if rows is None else rows))
     with trio.move_on_after(ANSWER_WITHIN):
-        while True:
-            while inbox.waiting:
-                item = inbox.take()
-                if item.kind is InputKind.ANSWER and item.ask == ask:
-                    body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
-                    if item.status != 200:
-                        return [*lines, f"the venue's orders can't be had: {answer_in_words(item.status, body)}"]
-                    try:
-                        rows = run.engine.dialect.decode_answer(ask, body, receive_time=item.receive_time)
-                    except RemoteProtocolError as exc:
-                        return [*lines, f"the venue's orders can't be read: {exc}"]
-                    return lines + compare_orders(run.gateway, rows)
+        while not answers:
+            while inbox.waiting and not answers:
+                answers.extend(_read(run, ask, inbox.take()))
             await trio.sleep(0.02)  # Nobody rings for us: the driver has gone.
-    return [*lines, f"the venue's orders didn't come within {ANSWER_WITHIN:g} s"]
+        return answers[0]
+    return f"the venue's orders didn't come within {ANSWER_WITHIN:g} s"
+
+
+def _read(run: Run, ask: AskOrders, item: Input) -> Iterator[Sequence[Event | Instrument] | str]:
+    """Give what an input says in answer to `ask`, if it is one."""
+    dialect = run.engine.dialect
+    try:
+        if item.kind is InputKind.ANSWER and item.ask == ask:
+            body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
+            if item.status != 200:
+                yield f"the venue's orders can't be had: {answer_in_words(item.status, body)}"
+            else:
+                yield dialect.decode_answer(ask, body, receive_time=item.receive_time)
+        elif item.kind is InputKind.FRAME and not isinstance(dialect.request(ask), HttpRequest):
+            table, now = run.engine.table, item.receive_time
+            for thing in dialect.decode(item.payload, table, connection=item.connection, receive_time=now):
+                if isinstance(thing, Answer) and (thing.kind, thing.of) == (AskOrders, ask.account):
+                    yield thing.rows
+    except RemoteProtocolError as exc:
+        if item.kind is InputKind.ANSWER:
+            yield f"the venue's orders can't be read: {exc}"
 
 
 def loose_ends(run: Run) -> list[str]:

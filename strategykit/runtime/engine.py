@@ -31,11 +31,13 @@ from strategykit.runtime.asks import Asks
 from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.handover import Handover
+from strategykit.runtime.inquiries import Inquiries
 from strategykit.runtime.outside import Answered, Finder, Ledger, Strategies, Watcher, Wires
 from strategykit.runtime.watchdog import Watchdog, watched
 from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import (
     LOGIN,
+    Answer,
     Ask,
     Confirmed,
     Decoded,
@@ -43,6 +45,7 @@ from strategykit.venues.dialect import (
     ErrorClass,
     Leaving,
     Need,
+    OrderReply,
     Refusal,
     Reply,
     Resubscribe,
@@ -85,7 +88,7 @@ class Engine:
     """Open connections, and which session each is in."""
     opened_at: dict[str, int] = attrs.field(factory=dict, init=False)
     """When the open connections' sessions began, nanoseconds UTC."""
-    handover: Handover = attrs.field(init=False)
+    handover: Handover = attrs.field(init=False, default=attrs.Factory(Handover, takes_self=True))
     """Looks after connections that are being replaced."""
     unreadable: int = attrs.field(default=0, init=False)
     """Frames that the dialect couldn't read."""
@@ -97,6 +100,7 @@ class Engine:
     lanes: dict[str, str] = attrs.field(factory=dict, init=False)
     """Lane of each connection."""
     asks: Asks = attrs.field(init=False)
+    inquiries: Inquiries = attrs.field(init=False, default=attrs.Factory(Inquiries, takes_self=True))
     _find: Finder | None = attrs.field(default=None, init=False)
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
     paused: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -105,10 +109,6 @@ class Engine:
     @asks.default
     def _make_asks(self) -> Asks:
         return Asks(self.dialect)
-
-    @handover.default
-    def _make_handover(self) -> Handover:
-        return Handover(self)
 
     @property
     def command_connection(self) -> str:
@@ -176,9 +176,8 @@ class Engine:
                 self.wires.unsubscribe(row, row.successor, taking)
 
     def ask(self, ask: Ask, answered: Answered) -> None:
-        """Ask over HTTP; `answered` is called when the answer is dispatched."""
-        self.asks.ask(ask, answered)
-        self.wires.ask(ask)
+        """Ask; `answered` is called when the answer is dispatched, or at once if it is known."""
+        self.inquiries.ask(ask, answered)
 
     # What the driver hands over
 
@@ -225,13 +224,16 @@ class Engine:
                 self._resubscribe(guid, reason, now)
             case Need(_, ask, _):
                 self.ask(ask, partial(self._answered_need, thing))
-            case Reply():
+            case Answer():
+                with watched(self.watchdog, thing):
+                    self.inquiries.answered(thing, now)
+            case Reply() | OrderReply():
                 if not thing.ok and self.dialect.classify(thing.code) is ErrorClass.REFRESH:
                     self.wires.refresh_login(connection)
                 with watched(self.watchdog, thing):
                     found = self.gateway.replied(thing)
                 if not found and not thing.ok:
-                    self._error(thing.code, thing.message, now, thing.guid)
+                    self._error(thing.code, thing.message, now, thing.guid or "")
             case _:
                 self.route(thing)
 
@@ -318,6 +320,8 @@ class Engine:
             self.route(gap)
 
     def _session_over(self, over: SessionOver, now: int, connection: str) -> None:
+        if connection not in self.sessions:
+            return  # A login that was refused: its connection has seen it.
         words = f"the venue ended the session: {over.message} ({over.code})"
         self._error(over.code, f"{connection}: {words}", now, "")
         if self.dialect.classify(over.code) is ErrorClass.STOP:

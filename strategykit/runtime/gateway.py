@@ -31,7 +31,7 @@ from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import OrderEar, OrderPort
 from strategykit.runtime.requests import make_amend, make_request
 from strategykit.runtime.waking import Signal, Wakes
-from strategykit.venues.dialect import Reply
+from strategykit.venues.dialect import OrderReply, Reply
 
 __all__ = ["Gateway"]
 
@@ -151,7 +151,7 @@ class Gateway:
         amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity)
         if not self.commands.send(order, amend):
             raise OrderRefused(f"{order.client_order_id}: the command lane is down; the amend wasn't sent")
-        order.amending = Amendment(amend.request, sets_quantity=quantity is not None)
+        order.amending = Amendment(amend.request, sets_quantity=quantity is not None, filled=amend.filled)
 
     # What the wires say
 
@@ -169,9 +169,9 @@ class Gateway:
         for order in standing:
             self._cancels.if_wanted(order)
 
-    def replied(self, reply: Reply) -> bool:
+    def replied(self, reply: Reply | OrderReply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
-        pending = self.commands.take(reply.guid)
+        pending = self.commands.take(self._guid_of(reply))
         if pending is None:
             return False
         order = pending.order
@@ -192,6 +192,13 @@ class Gateway:
                 order.learn(Evidence.CANCEL_REFUSED, words)
                 self.doubt(0.0)
         return True
+
+    def _guid_of(self, reply: Reply | OrderReply) -> str:
+        """Say which command it answers: a yes to one that is gone is old news, a no may carry an older one's guid."""
+        if isinstance(reply, Reply):
+            return reply.guid
+        waiting = self.commands.find(reply.venue_order_id, reply.to) or ""
+        return waiting if reply.guid is None or not reply.ok else reply.guid
 
     def updated(self, update: OrderUpdate) -> bool:
         """Fold in what the venue says of one order; False if it isn't ours."""
@@ -216,6 +223,8 @@ class Gateway:
             # It fired: what became of it is told under the number of the order it turned into.
             self._learn(order, Evidence.ACCEPTED)
         elif self._follow(order, number, plain=not tells_of_stop):
+            if order.amend_lost_at is not None and order.amending and order.amending.shown_by(update, order.request):
+                self._renumber(order, number, update.quantity)  # It took effect, though nobody answered.
             self._fold(order, update)
         return True
 
@@ -288,7 +297,7 @@ class Gateway:
             order.learn(Evidence.ANSWER_LOST, reason)
         self.doubt(0.0)
 
-    def _created(self, order: Order, reply: Reply, words: str) -> None:
+    def _created(self, order: Order, reply: Reply | OrderReply, words: str) -> None:
         if reply.ok:
             number = reply.venue_order_id
             if number is not None and order.venue_order_id is None:
@@ -304,12 +313,13 @@ class Gateway:
             self.contradict(f"{order.client_order_id}: refused ({words}), though it is {order.state.value}")
             self.doubt(0.0)
 
-    def _amended(self, order: Order, wanted: OrderRequest, reply: Reply, words: str) -> None:
+    def _amended(self, order: Order, wanted: OrderRequest, reply: Reply | OrderReply, words: str) -> None:
         # The order's stream may have told before the reply, and the next amend may be on its way by now.
         current = order.amending is not None and order.amending.request is wanted
         words = f"{order.client_order_id}: {words}"
         if reply.ok and current:
-            self._renumber(order, reply.venue_order_id or order.venue_order_id or "")
+            total = reply.quantity if isinstance(reply, OrderReply) else None
+            self._renumber(order, reply.venue_order_id or order.venue_order_id or "", total)
         elif current:
             self.amend_failed(order, OrderRefused(words, code=reply.code, words=reply.message))
         elif not reply.ok:
@@ -322,8 +332,8 @@ class Gateway:
         self._cancels.excess(order)
         self._cancels.if_wanted(order)
 
-    def _renumber(self, order: Order, number: str) -> None:
-        order.renumber(number)
+    def _renumber(self, order: Order, number: str, total: Decimal | None = None) -> None:
+        order.renumber(number, total)
         self._number(order, number)
         self._cancels.excess(order)
         self._tell(order)

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 import trio
 
-from strategykit.model.orders import Command
+from strategykit.model.orders import AmendOrder, CancelOrder, Command
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import OrderPort
 
@@ -84,6 +84,13 @@ class InFlight:
             # While others wait, the watcher may wake too early and look again: cheaper than a search at each answer.
             self._sleep.deadline = math.inf
         return pending
+
+    def find(self, number: str, kind: type[AmendOrder | CancelOrder]) -> str | None:
+        """Give the guid of the oldest command of its kind that waits and is about the venue's order `number`."""
+        for guid, pending in self._pending.items():
+            if isinstance(pending.command, kind) and pending.command.venue_order_id == number:
+                return guid
+        return None
 
     def lose_all(self, reason: str) -> None:
         """No answer will come any more."""

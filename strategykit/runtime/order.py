@@ -38,6 +38,14 @@ class Amendment:
     request: OrderRequest
     sets_quantity: bool
     """Whether the strategy named the lots that are to be open from then on."""
+    filled: Decimal = Decimal(0)
+    """Lots that were known as filled under its number when it was sent."""
+
+    def shown_by(self, update: OrderUpdate, before: OrderRequest) -> bool:
+        """Whether `update` shows the order as this changes it, and not as it was before; for amends in place."""
+        lots = self.request.quantity + self.filled if self.sets_quantity else before.quantity
+        wanted = (self.request.price, lots)
+        return wanted == (update.price, update.quantity) and wanted != (before.price, before.quantity)
 
 
 @attrs.define(eq=False, repr=False)
@@ -220,8 +228,12 @@ class Order:
         """Lots filled under `number`: told as fills, or counted by the venue if that is more."""
         return max(self.filled_by_number.get(number, Decimal(0)), self.counted.get(number, Decimal(0)))
 
-    def renumber(self, number: str) -> None:
+    def renumber(self, number: str, total: Decimal | None = None) -> None:
         """An amend took effect: it goes on under `number`, with what was filled before carried over. For the gateway.
+
+        Args:
+            number: The same one where the venue amends in place.
+            total: Lots that it has then, those filled before included, where such a venue says so.
 
         Raises:
             LocalProtocolError: It isn't being amended.
@@ -232,6 +244,7 @@ class Order:
         lots, old = amendment.request.quantity, self.venue_order_id
         if number == old:  # A venue that amends in place counts what was filled before as part of the whole.
             lots = lots + self._filled_under(number) if amendment.sets_quantity else self.request.quantity
+            lots = lots if total is None else total
         self.request = attrs.evolve(amendment.request, quantity=lots)
         self._leave_number(number)
         if amendment.sets_quantity:

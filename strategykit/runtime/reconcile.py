@@ -47,6 +47,8 @@ class Reconciler:
     exchange: str | None
     now: Callable[[], int]
     note: Callable[[str, str], None]
+    unanswered: Callable[[Ask, str], None]
+    """Told of an ask that nobody waits for any longer, and why."""
     certain: Signal
     """Notified after every round."""
     _running: bool = attrs.field(default=False, init=False)
@@ -141,7 +143,11 @@ class Reconciler:
         self.ask(ask, take)
         with trio.move_on_after(ANSWER_WITHIN):
             await came.wait()
-        return answer[0] if answer else (None, f"nothing within {ANSWER_WITHIN:g} s")
+        if answer:
+            return answer[0]
+        reason = f"no answer about {type(ask).__name__} within {ANSWER_WITHIN:g} s"
+        self.unanswered(ask, reason)
+        return None, f"nothing within {ANSWER_WITHIN:g} s"
 
 
 def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:

@@ -102,7 +102,8 @@ def make_amend(
     if lots <= 0:
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
     wanted = attrs.evolve(request, price=price, quantity=lots)
-    return AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted)
+    filled = request.quantity - order.working_quantity
+    return AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted, filled=filled)
 
 
 def tick_price(known: Instrument, price: Decimal | float | None, side: Side, what: str) -> Decimal | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command, OrderType
+from strategykit.model.orders import AmendOrder, CancelOrder, Command, OrderType
 from strategykit.venues.asks import (
     Ask,
     AskAccount,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOGIN",
+    "Answer",
     "Ask",
     "AskAccount",
     "AskBars",
@@ -54,6 +56,7 @@ __all__ = [
     "Limits",
     "Need",
     "Offers",
+    "OrderReply",
     "Refusal",
     "Reply",
     "Resubscribe",
@@ -100,6 +103,8 @@ class LaneSpec:
     """At most so many messages from us in so many seconds; more wait for their turn. None: no such limit."""
     life: float | None = None
     """Seconds after which the venue ends a connection; it is replaced before that. None: it may live on."""
+    renews: bool = True
+    """Whether a session that was logged in dies with its token, and so logs in again with each newer one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -141,6 +146,33 @@ class Reply:
     message: str
     ok: bool
     venue_order_id: str | None = None
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """Texts of a login's reply that nobody may see: they are hidden before it is recorded."""
+
+
+@attrs.frozen(slots=True)
+class OrderReply:
+    """The venue's answer to a command about an order that it has, where it may name the order and not the command."""
+
+    venue_order_id: str
+    to: type[AmendOrder | CancelOrder]
+    guid: str | None
+    """The command's, where the venue carries it back. A yes that carries none, or a no, is for the one that waits."""
+    code: int
+    message: str
+    ok: bool
+    quantity: Decimal | None = None
+    """Lots that the order has now in all, those filled before included; None where the venue doesn't say."""
+
+
+@attrs.frozen(slots=True)
+class Answer:
+    """What a frame says in answer to asks of one kind, where `Dialect.request` names a stream that answers."""
+
+    kind: type[Ask]
+    of: str
+    """Account, or instrument."""
+    rows: tuple[Event | Instrument, ...]
 
 
 @attrs.frozen(slots=True)
@@ -175,7 +207,7 @@ class Need:
     asker: Asking
 
 
-Decoded = Event | Confirmed | Refusal | Reply | Leaving | SessionOver | Resubscribe | Need
+Decoded = Event | Confirmed | Refusal | Reply | OrderReply | Answer | Leaving | SessionOver | Resubscribe | Need
 
 
 class Cursor(Protocol):
@@ -303,8 +335,10 @@ class Dialect(Protocol):
         """Give the headers that authorise a call."""
         ...
 
-    def request(self, ask: Ask) -> HttpRequest:
-        """Give the HTTP call for `ask`.
+    def request(self, ask: Ask) -> HttpRequest | Stream | None:
+        """Give the HTTP call for `ask`, or the stream that says it: asked for (again), it brings an `Answer`.
+
+        None: it is told along with something else that is asked, so there is nothing to ask, and nothing to answer.
 
         Raises:
             LocalProtocolError: The venue can't be asked this.

@@ -192,6 +192,7 @@ class Stage:
             exchange=None,
             now=self.now,
             note=lambda source, text: self.notes.append(f"{source}: {text}"),
+            unanswered=lambda *_: None,
             certain=Signal(wakes),
         )
         self.gateway.listen("s", self.ear)

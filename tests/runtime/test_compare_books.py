@@ -18,7 +18,7 @@ from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.compare import compare_books, compare_orders
 from strategykit.runtime.order import Order
-from strategykit.venues.dialect import Ask, AskOrders, AskTrades
+from strategykit.venues.dialect import Ask, AskOrders, AskTrades, HttpRequest
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Stage
@@ -117,6 +117,9 @@ class Reader:
 
     def __init__(self, read: Callable[[bytes], list[Event]]) -> None:
         self.read = read
+
+    def request(self, _: Ask) -> HttpRequest:
+        return HttpRequest(method="GET", path="/orders")
 
     def decode_answer(self, ask: Ask, body: bytes, *, receive_time: int) -> list[Event]:
         return self.read(body)
