@@ -87,10 +87,9 @@ class RerunReport:
 
 
 class _Comparison:
-    """The port of a re-run: commands go nowhere but to the comparison with the recorded ones."""
+    """Compares commands with the recorded ones."""
 
-    def __init__(self, contents: Contents, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, contents: Contents) -> None:
         self._recorded: dict[str, deque[Mapping[str, Any]]] = {}
         for facts in contents.commands:
             self._recorded.setdefault(str(facts.get("strategy")), deque()).append(facts)
@@ -102,8 +101,8 @@ class _Comparison:
         self.over = False
         """Whether the tape has no more to compare with."""
 
-    def command(self, strategy: str, command: Command) -> bool:
-        self._dialect.command(command)  # As live: what the venue can't be told raises.
+    def compare(self, strategy: str, command: Command) -> bool:
+        """Compare the next command of a strategy; say whether it was sent."""
         if self.over:
             return False
         facts = command_facts(strategy, command, self._converter)
@@ -134,16 +133,28 @@ class _Silence(TapeWires):
         """Its answer stands on the tape."""
 
 
-class _PaperComparison(_Comparison):
-    """The same for a run whose orders a paper exchange answered: it answers again."""
+class _VenueComparison(_Comparison):
+    """The port of a re-run: commands go nowhere but to the comparison."""
 
-    def __init__(self, contents: Contents, dialect: Dialect, engine: Callable[[], Engine], clock: ReplayClock) -> None:
-        super().__init__(contents, dialect)
+    def __init__(self, contents: Contents, dialect: Dialect) -> None:
+        super().__init__(contents)
+        self._dialect = dialect
+
+    def command(self, strategy: str, command: Command) -> bool:
+        self._dialect.command(command)  # As live: what the venue can't be told raises.
+        return self.compare(strategy, command)
+
+
+class _PaperComparison(_Comparison):
+    """The same for a run whose orders a paper exchange answered: it answers again, whatever the venue takes."""
+
+    def __init__(self, contents: Contents, engine: Callable[[], Engine], clock: ReplayClock) -> None:
+        super().__init__(contents)
         self._engine = engine
         self._clock = clock
 
     def command(self, strategy: str, command: Command) -> bool:
-        sent = super().command(strategy, command)
+        sent = self.compare(strategy, command)
         engine = self._engine()
         if engine.paper is None:
             return sent
@@ -167,9 +178,9 @@ async def _rerun(home: trio.Nursery, plan: RerunPlan, contents: Contents, clock:
     ledger = NullLedger(notes, lambda: clock.reading)
     header = plan.tape.header
     comparison = (
-        _Comparison(contents, plan.dialect)
+        _VenueComparison(contents, plan.dialect)
         if plan.paper is None
-        else _PaperComparison(contents, plan.dialect, lambda: run.engine, clock)
+        else _PaperComparison(contents, lambda: run.engine, clock)
     )
     done = trio.Event()
     async with trio.open_nursery() as nursery:

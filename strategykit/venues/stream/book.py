@@ -74,7 +74,7 @@ class BookCursor:
                 return ()
             if before is not None and before > last:
                 gap = make_gap(
-                    self._guid, self._stream, self._heard, now, f"book changes {last} to {before} are missing"
+                    self._guid, self._stream, self._heard, now, f"changes of the book after {last}, up to {before}, are missing"
                 )
                 self._begin_anew()
                 return (gap, *self._wait(row, now))
