@@ -127,7 +127,7 @@ class Alor:
 
     @property
     def offers(self) -> Offers:
-        return Offers(streams=frozenset(StreamKind), orders=frozenset(OrderType))
+        return Offers(streams=frozenset(_CURSORS), orders=frozenset(OrderType))
 
     @property
     def commands(self) -> str:
@@ -199,7 +199,10 @@ class Alor:
         return encode_command(command, exchange=self.exchange, board=self.board)
 
     def cursor(self, guid: str, stream: Stream) -> FrameCursor:
-        return _CURSORS[stream.kind](guid, stream, self.format)
+        make = _CURSORS.get(stream.kind)
+        if make is None:
+            raise LocalProtocolError(f"ALOR has no stream of the kind {stream.kind.value}")
+        return make(guid, stream, self.format)
 
     def decode(
         self,

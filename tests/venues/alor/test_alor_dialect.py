@@ -195,12 +195,17 @@ def test_only_the_command_lane_logs_in() -> None:
     assert json.loads(DIALECT.ping("g", token="JWT"))["confirm"] is True
 
 
-@pytest.mark.parametrize("kind", StreamKind)
+@pytest.mark.parametrize("kind", sorted(DIALECT.offers.streams, key=str))
 def test_every_stream_can_be_asked_for(kind: StreamKind) -> None:
     interval = MINUTE if kind in (StreamKind.BARS, StreamKind.CLUSTERS) else None
     request = asked(Stream(kind=kind, instrument="GAZP", account="D12345", interval=interval))
     assert "Subscribe" in request["opcode"]
     assert {"guid", "token", "exchange", "format"} <= set(request)
+
+
+def test_a_stream_that_it_doesnt_have_is_refused_in_words() -> None:
+    with pytest.raises(LocalProtocolError, match="ALOR has no stream of the kind asset"):
+        DIALECT.cursor("g", Stream(kind=StreamKind.ASSET, instrument="BTC"))
 
 
 def test_streams_name_the_exchange_and_board_or_take_the_dialects() -> None:
