@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -98,6 +99,9 @@ class Link:
     statistics: ConnectionStatistics = attrs.field(init=False)
     session: Session | None = attrs.field(default=None, init=False)
     """None while it isn't open."""
+    sent_at: deque[float] = attrs.field(factory=deque, init=False)
+    """When the last messages left, on Trio's clock, where the lane has a rate: a venue goes on counting over a
+    reconnect."""
     kept: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     """Around everything that keeps it open: cancelled, it is closed for good."""
 

@@ -92,6 +92,32 @@ async def test_messages_leave_at_the_lanes_rate_in_their_order(
     assert [int(when - first + 0.001) for when, _ in came] == [0] * 5 + [1] * 5 + [2] * 2
 
 
+async def test_the_rate_counts_over_a_reconnect(
+    rig: Any, venue: Any, nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    came: list[float] = []
+
+    async def far_end() -> None:
+        while True:
+            ws = await venue.session()
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await ws.get_message()
+                    came.append(trio.current_time())
+
+    nursery.start_soon(far_end)
+    limited = link(rig, messages=(3, 60.0))
+    for _ in range(2):
+        async with open_connection(limited, rig.wiring) as connection:
+            connection.send_nowait("a")
+            connection.send_nowait("b")
+            await trio.sleep(5)
+    async with open_connection(limited, rig.wiring):
+        await trio.sleep(120)
+    assert [round(when - came[0]) for when in came] == [0, 0, 5]
+    assert len(limited.sent_at) == 3, "what was cancelled while it waited hasn't left, and doesn't count"
+
+
 async def test_a_lane_that_says_so_carries_its_token_in_the_upgrade(
     rig: Any, venue: Any, nursery: trio.Nursery
 ) -> None:
