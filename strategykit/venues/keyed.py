@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Protocol, TypeVar, cast
 
+import attrs
+
+from strategykit.model.events import Event
+from strategykit.model.instruments import Instrument
 from strategykit.venues.dialect import Confirmed, Cursor, Decoded
 from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions, SubscriptionState
 
-__all__ = ["KeyedCursor", "hand_out", "hand_to"]
+__all__ = ["Answer", "KeyedCursor", "Rows", "hand_out", "hand_to"]
 
 D_contra = TypeVar("D_contra", contravariant=True)
 
 _ACTIVE: Final = SubscriptionState.ACTIVE
 _ASKED: Final = SubscriptionState.ASKED
+
+
+Rows = Sequence[Event | Instrument]
+"""What an answer over HTTP says."""
+
+
+@attrs.frozen(eq=False)
+class Answer:
+    """Hands an answer to who asked, unless it has asked for something else since."""
+
+    number: int
+    current: Callable[[], int]
+    """Gives the number of the question that is waited for."""
+    take: Callable[[Rows | None, str, int], Sequence[Decoded]]
+
+    def answered(self, rows: Rows | None, reason: str, now: int) -> Sequence[Decoded]:
+        return self.take(rows, reason, now) if self.number == self.current() else ()
 
 
 class KeyedCursor(Cursor, Protocol[D_contra]):
