@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from strategykit.errors import ConfigError
 from strategykit.sim.faults import WIRE_FAULTS, FaultCommand, Lane
 from strategykit.sim.server_websocket import WebSocketPeer, binary_frame, text_frame
+from strategykit.sim.server_wire import Wire
 
 if TYPE_CHECKING:
     from strategykit.sim.server import SimulatedServer
@@ -46,6 +47,7 @@ class Faults:
         """Neither read nor write for a while; then go on as if nothing had been."""
         peers = self._chosen(lane)
         for peer in peers:
+            assert isinstance(peer.wire, Wire)  # Such is what the server accepts.
             peer.wire.stall(seconds)
         return len(peers)
 

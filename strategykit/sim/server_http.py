@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -12,7 +12,7 @@ import h11
 import trio
 
 from strategykit.sim.http_calls import HttpAnswer, HttpCall, HttpLimits
-from strategykit.sim.server_wire import Wire
+from strategykit.sim.server_wire import ByteWire
 
 __all__ = ["Upgrade", "carry_http"]
 
@@ -57,8 +57,8 @@ _DRAIN_WITHIN: Final = 1.0
 
 
 async def carry_http(
-    wire: Wire,
-    answer: Callable[[HttpCall], HttpAnswer],
+    wire: ByteWire,
+    answer: Callable[[HttpCall], HttpAnswer | Awaitable[HttpAnswer]],
     upgrade: Callable[[Upgrade], HttpAnswer | None],
     *,
     limits: HttpLimits,
@@ -67,7 +67,7 @@ async def carry_http(
 
     Args:
         wire: The client. Left open where an upgrade is given back, else to be closed by the caller.
-        answer: Gives the answer to a plain request.
+        answer: Gives the answer to a plain request, or what is to be awaited for it.
         upgrade: Gives the refusal of an upgrade request, or None to let it in.
         limits: Sizes and times.
 
@@ -87,7 +87,9 @@ async def carry_http(
                     return wanted
                 await _send_answer(wire, connection, refusal, limits, method=call.method)
             else:
-                await _send_answer(wire, connection, answer(call), limits, method=call.method)
+                found = answer(call)
+                plain = found if isinstance(found, HttpAnswer) else await found
+                await _send_answer(wire, connection, plain, limits, method=call.method)
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 await _part(wire)
                 return None
@@ -105,7 +107,7 @@ def _wants_websocket(call: HttpCall) -> bool:
     return call.headers.get("upgrade", "").strip().lower() == "websocket" and call.http_version == "1.1"
 
 
-async def _receive_call(wire: Wire, connection: h11.Connection, limits: HttpLimits) -> HttpCall | None:
+async def _receive_call(wire: ByteWire, connection: h11.Connection, limits: HttpLimits) -> HttpCall | None:
     """Read one request; None if none came in time."""
     with trio.move_on_after(limits.idle) as scope:
         request: h11.Request | None = None
@@ -151,7 +153,7 @@ def _make_call(request: h11.Request, body: bytes) -> HttpCall:
 
 
 async def _send_answer(
-    wire: Wire, connection: h11.Connection, answer: HttpAnswer, limits: HttpLimits, *, method: str
+    wire: ByteWire, connection: h11.Connection, answer: HttpAnswer, limits: HttpLimits, *, method: str
 ) -> None:
     headers = [
         ("content-type", answer.content_type),
@@ -170,13 +172,13 @@ async def _send_answer(
         wire.reset()
 
 
-async def _send(wire: Wire, data: bytes | None) -> None:
+async def _send(wire: ByteWire, data: bytes | None) -> None:
     # If the client has gone, the next read finds out.
     with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         await wire.send_all(data or b"")
 
 
-async def _part(wire: Wire) -> None:
+async def _part(wire: ByteWire) -> None:
     """Let the client read our last words: closing with unread bytes would send RST and destroy them."""
     await wire.send_eof()
     with trio.move_on_after(_DRAIN_WITHIN):

@@ -15,7 +15,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError
 
-from strategykit.sim.server_wire import Wire
+from strategykit.sim.server_wire import ByteWire
 
 __all__ = ["WebSocketPeer", "binary_frame", "text_frame"]
 
@@ -55,7 +55,7 @@ class WebSocketPeer:
         close_within: Seconds for a closing handshake; a client that takes longer is reset.
     """
 
-    def __init__(self, wire: Wire, *, unread: int, max_message: int, close_within: float = 2.0) -> None:
+    def __init__(self, wire: ByteWire, *, unread: int, max_message: int, close_within: float = 2.0) -> None:
         self.wire = wire
         self.sent = 0
         """Messages handed to the socket."""

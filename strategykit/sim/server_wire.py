@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
-__all__ = ["Wire"]
+__all__ = ["ByteWire", "Wire"]
 
 _CHUNK: Final = 65_536
 """Bytes a read. Requests are small; this only bounds what one client can bring in at once."""
@@ -19,6 +19,38 @@ _SEND_BUFFER: Final = 262_144
 
 _ABORT: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, 0 seconds: closing then sends RST instead of FIN."""
+
+
+class ByteWire(Protocol):
+    """What HTTP and WebSockets are served on."""
+
+    muted: bool
+    """True: nothing is ever sent."""
+
+    async def receive_some(self) -> bytes:
+        """Give the next bytes; ``b""`` when the peer has gone, however it went."""
+        ...
+
+    async def send_all(self, data: bytes) -> None:
+        """Send.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+            trio.ClosedResourceError: This end was closed or reset.
+        """
+        ...
+
+    async def send_eof(self) -> None:
+        """Tell the peer that no more will come, where that can be told."""
+        ...
+
+    def reset(self) -> None:
+        """Close at once; whoever reads or sends finds the wire closed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close. Doesn't block."""
+        ...
 
 
 class Wire:
