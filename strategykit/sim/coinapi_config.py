@@ -12,6 +12,7 @@ from strategykit.errors import ConfigError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.secret import Secret
+from strategykit.sim.coinapi_symbols import CoinSymbol
 from strategykit.sim.served import ServerLimits
 
 __all__ = ["SIMULATED_KEY", "CoinApiVenueConfig", "default_coinapi_instruments", "default_prices"]
@@ -113,7 +114,6 @@ class CoinApiVenueConfig:
     """Gives nanoseconds UTC; None: the machine's clock."""
 
 
-def default_prices(instruments: Iterable[str]) -> dict[str, Decimal]:
-    """Give where markets open, as far as that is known."""
-    bases = {symbol: symbol.split("_")[2] for symbol in instruments}
-    return {symbol: _OPENING[base] for symbol, base in bases.items() if base in _OPENING}
+def default_prices(symbols: Iterable[CoinSymbol]) -> dict[str, Decimal]:
+    """Give where markets open, as far as that is known, by symbol id."""
+    return {symbol.name: _OPENING[symbol.base] for symbol in symbols if symbol.base in _OPENING}

@@ -144,17 +144,16 @@ class CoinBoard:
         old, self.book = self.book, LevelBook.read(self.symbol, book)
         new = self.book
         changed = new.since(old, now)
-        if changed is None:
-            self._matched.clear()
-            return
-        self._keep(changed, now)
-        if new.asks[:1] != old.asks[:1] or new.bids[:1] != old.bids[:1]:
-            quote = new.quote(now)
-            self.quotes.append((now, quote))
-            yield self._news(DataType.QUOTE, lambda: quote)
-        yield self._news(DataType.BOOK, lambda: changed)
-        for data_type, levels in TOP_LEVELS.items():
-            yield self._news(data_type, partial(new.top, levels, now))
+        if changed is not None:
+            self._keep(changed, now)
+            if new.asks[:1] != old.asks[:1] or new.bids[:1] != old.bids[:1]:
+                quote = new.quote(now)
+                self.quotes.append((now, quote))
+                yield self._news(DataType.QUOTE, lambda: quote)
+            yield self._news(DataType.BOOK, lambda: changed)
+            for data_type, levels in TOP_LEVELS.items():
+                yield self._news(data_type, partial(new.top, levels, now))
+        # One order may have taken another's place, so that the levels are the same.
         orders = self.orders_changed(now)
         if orders is not None:
             yield self._news(DataType.BOOK_L3, lambda: orders)

@@ -79,6 +79,10 @@ class CoinSession:
         """Messages that haven't reached the socket."""
         return len(self._queue) + self.outlet.waiting
 
+    @property
+    def _ahead(self) -> int:
+        return min(AHEAD, self.config.max_queue)
+
     def change_scope(self, scope: Scope, limits: Limits) -> None:
         """Follow a client's message; what waits and isn't wanted any more is forgotten."""
         self.scope, self._limits = scope, limits
@@ -126,7 +130,7 @@ class CoinSession:
         if self.ended:
             return
         self._last_sent = now
-        if self._queue or self.outlet.waiting >= min(AHEAD, self.config.max_queue):
+        if self._queue or self.outlet.waiting >= self._ahead:
             self._queue.append(message)
             if self.waiting > self.config.max_queue * _BURST:
                 self.overflow()
@@ -153,14 +157,13 @@ class CoinSession:
                 self._send_item(data_type, key, encoded, now)
         if self.heartbeat and heartbeats and now >= self._last_sent + _SECOND:
             self.send(HEARTBEAT, now)
-        while self._queue and self.outlet.waiting < AHEAD:
+        while self._queue and self.outlet.waiting < self._ahead:
             self.outlet.send_encoded(self._queue.popleft())
 
     def fail(self, message: str, code: int) -> None:
         """Say what is wrong, and close."""
-        if not self.ended:
-            self.outlet.send_encoded(encode_error(message))
-            self.end(code, message[:100])
+        self.outlet.send_encoded(encode_error(message))
+        self.end(code, message[:100])
 
     def overflow(self) -> None:
         """Throw the queue away, say so, and close."""

@@ -22,6 +22,7 @@ from strategykit.sim.coinapi_market import CoinMarket
 from strategykit.sim.coinapi_publisher import GapPlan, Publisher
 from strategykit.sim.coinapi_rest import CoinRest
 from strategykit.sim.coinapi_session import CoinSession
+from strategykit.sim.coinapi_symbols import list_symbols
 from strategykit.sim.exchange import SimulatedExchange
 from strategykit.sim.faults import FaultCommand
 from strategykit.sim.fees import NO_FEES
@@ -283,7 +284,7 @@ def _change(scope: Scope, request: Hello | Subscribe | Unsubscribe, filters: Fil
             return scope.hello(request.types, filters)
         case Subscribe():
             return scope.subscribe(request.types, filters)
-        case Unsubscribe():
+        case _:
             return scope.unsubscribe(request.types, filters)
 
 
@@ -305,6 +306,6 @@ def _make_market(config: CoinApiVenueConfig, matches: dict[int, Match], now: int
         start=now,
         accounts={},
         actions_per_second=config.actions_per_second,
-        prices={**default_prices(config.instruments), **config.prices},
+        prices={**default_prices(list_symbols(config.instruments.values()).values()), **config.prices},
         witness=matches.__setitem__,
     )

@@ -88,8 +88,8 @@ def encode_listing(
 
     Args:
         bucket: Its name.
-        files: Key and size of all files.
-        prefix: What keys must begin with.
+        files: Key and size of all that begin with `prefix`.
+        prefix: What was asked for.
         delimiter: Up to where keys are shown as one common prefix; empty: they aren't.
         after: The key or common prefix that was shown last.
         most: Entries of an answer.
@@ -97,9 +97,8 @@ def encode_listing(
     """
     entries: dict[str, int | None] = {}
     for key, size in sorted(files):
-        if key.startswith(prefix):
-            head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
-            entries[prefix + head + found if found else key] = None if found else size
+        head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+        entries[prefix + head + found if found else key] = None if found else size
     left = [(name, size) for name, size in entries.items() if name > after]
     shown = left[:most]
     parts = [
