@@ -116,13 +116,14 @@ def in_words(progress: Progress) -> str:
     return f"{', '.join(parts)}; {', '.join(state)}"
 
 
-def launch_demo(tapes: Path, *, seconds: float, seed: int | None) -> DemoReport:
+def launch_demo(tapes: Path, *, venue: str, seconds: float, seed: int | None) -> DemoReport:
     """Run the demonstration; the recording gets a new folder in `tapes`."""
     from strategykit.runtime.demo import run_demo
     from strategykit.runtime.run import tape_name
 
     with show_progress() as progress:
         return run_demo(
+            venue=venue,
             tape=tapes / tape_name(["demo"]),
             seconds=seconds,
             seed=seed,

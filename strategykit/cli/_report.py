@@ -72,8 +72,10 @@ def complaints(report: RunReport) -> list[str]:
 
 
 def cautions(report: RunReport) -> list[str]:
-    """Say which sums of money don't hold everything, a line each."""
+    """Say whose money it was, and which sums of it don't hold everything, a line each."""
     lines = []
+    if report.paper:
+        lines.append(f"note: {report.paper}: orders stayed on paper, a fill model answered them")
     for row in report.strategies:
         if row.fees_unknown:
             which = "of one fill" if row.fees_unknown == 1 else f"of {row.fees_unknown:,} fills"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -13,7 +13,26 @@ from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 from strategykit.runtime.load import SAMPLE
 
-__all__ = ["check_live", "check_seed", "is_strategy", "session_from"]
+__all__ = ["check_live", "check_seed", "is_strategy", "read_options", "session_from"]
+
+
+_PLAIN: Final[Mapping[str, object]] = {"true": True, "false": False}
+
+
+def read_options(given: Sequence[str]) -> dict[str, object]:
+    """Read further keys of the [venue] table, as ``KEY=VALUE``; numbers and true or false are what TOML has them for.
+
+    Raises:
+        ConfigError: One isn't of this form.
+    """
+    values: dict[str, object] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            # What stands there may be a secret: it isn't repeated.
+            raise ConfigError("--option should look like KEY=VALUE, such as trades=aggTrade")
+        values[key] = _PLAIN.get(value, int(value) if value.isascii() and value.isdigit() else value)
+    return values
 
 
 def is_strategy(what: str) -> bool:
@@ -24,7 +43,7 @@ def is_strategy(what: str) -> bool:
 def session_from(
     what: str,
     *,
-    venue: Mapping[str, str | None],
+    venue: Mapping[str, object],
     run: Mapping[str, Any],
     params: Mapping[str, object],
 ) -> Session:
@@ -73,6 +92,10 @@ def check_live(session: Session, *, live: bool) -> None:
     Raises:
         ConfigError: It is meant once.
     """
+    if live and not session.venue.known.takes_orders:
+        raise ConfigError(
+            f"--live: {session.venue.known.title} takes no orders here, strategies trade on paper there; leave it out"
+        )
     if session.venue.loopback:
         return
     if live and not session.run.live:

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._launch import launch_run
 from strategykit.cli._report import print_run
-from strategykit.cli._session import check_live, session_from
+from strategykit.cli._session import check_live, read_options, session_from
 from strategykit.errors import ConfigError
 
 __all__ = ["register"]
@@ -20,6 +20,7 @@ Examples:
   strategykit run cross.py --url http://127.0.0.1:8900 --instrument SBER
   strategykit run sample:cross --url http://127.0.0.1:8900 \\
       --instrument SBER --fast 5 --slow 20 --for 2m
+  strategykit run cross.py --venue binance --instrument BTCUSDT
   strategykit run cross.py --help    (shows the strategy's own parameters)
   strategykit run session.toml
   strategykit run session.toml --paper
@@ -36,7 +37,7 @@ def _run(
     what: Annotated[str, Parameter(help="strategy file, sample:NAME, or session file", metavar="FILE")],
     /,
     *,
-    venue: Annotated[str | None, Parameter(help="the venue's dialect; default: alor")] = None,
+    venue: Annotated[str | None, Parameter(help="one of those that `strategykit venues` lists; default: alor")] = None,
     url: Annotated[
         str | None, Parameter(help="the venue's address, such as http://127.0.0.1:8900", metavar="URL")
     ] = None,
@@ -47,6 +48,10 @@ def _run(
     exchange: Annotated[str | None, Parameter(help="default: MOEX")] = None,
     token: Annotated[
         str | None, Parameter(help="where the refresh token is: env:NAME or file:PATH", metavar="REF")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        Parameter(help="another key of a session file's [venue] table; as often as need be", metavar="KEY=VALUE"),
     ] = None,
     for_: Annotated[
         str | None, Parameter(name="--for", help="stop after this time, such as 2m or 1h30m", metavar="TIME")
@@ -82,6 +87,7 @@ def _run(
             "account": account,
             "exchange": exchange,
             "token": token,
+            **read_options(option or ()),
         },
         run={"for": for_, "seed": seed, "tape": tape if record else False, "on_stop": on_stop},
         params=params,

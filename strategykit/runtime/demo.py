@@ -1,4 +1,4 @@
-"""The demonstration: a simulated venue in a process of its own, two strategies on real sockets, and broken wires."""
+"""The demonstration: a simulated venue in a process of its own, strategies on real sockets, and broken wires."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +16,13 @@ import httpx
 import msgspec
 import trio
 
-from strategykit.config import SIMULATED_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
+from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.errors import StrategykitError
 from strategykit.net.endpoints import Endpoints
+from strategykit.registry.table import find_venue
+from strategykit.registry.venue import Venue
+from strategykit.runtime.assembly import Run
+from strategykit.runtime.demo_books import BookWatch
 from strategykit.runtime.live import Progress
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunReport
@@ -31,6 +34,9 @@ SECONDS: Final = 20.0
 
 BREAKS: Final = ((0.25, "market"), (0.45, "commands"), (0.5, "orders"), (0.65, "market"))
 """When, as a part of the run, the venue cuts which wires: by a TCP reset, as was seen of the real one."""
+
+_TWICE: Final = (0.25, 0.65)
+"""The same where a venue has but one kind of wire."""
 
 _START_WITHIN: Final = 20.0
 
@@ -51,30 +57,27 @@ class DemoReport:
         return not self.problems
 
 
-def demo_session(url: str, *, tape: Path | None, seconds: float, seed: int | None) -> Session:
-    """Give the session that is shown: an average cross on one instrument, a market maker on another."""
+def demo_session(url: str, *, venue: str = "alor", tape: Path | None, seconds: float, seed: int | None) -> Session:
+    """Give the session that is shown at `venue`, which listens at `url`."""
+    known = find_venue(venue)
+    plan = VenuePlan(name=venue, endpoints=Endpoints.at(url))
+    if known.simulation.account:
+        plan = attrs.evolve(plan, account=known.simulation.account)
     return Session(
-        venue=VenuePlan(name="alor", endpoints=Endpoints.at(url), account=SIMULATED_ACCOUNT),
+        venue=plan,
         run=RunPlan(duration=int(seconds * 1e9), tape=tape, seed=seed),
-        strategies=(
-            StrategySpec(
-                name="cross",
-                file="sample:cross",
-                params={"instrument": "SBER", "interval": "1s", "fast": 2, "slow": 5, "stop": 0.01},
-            ),
-            StrategySpec(name="maker", file="sample:maker", params={"instrument": "GAZP", "refresh": 0.5, "edge": 1}),
-        ),
+        strategies=tuple(StrategySpec(name=item.name, file=item.file, params=item.params) for item in known.shown),
     )
 
 
 @contextmanager
-def open_venue_process(*, seed: int = 1, extra: Sequence[str] = ()) -> Generator[str]:
-    """Start ``strategykit sim alor`` on a free loopback port in a process of its own; yield its address.
+def open_venue_process(venue: str = "alor", *, seed: int = 1, extra: Sequence[str] = ()) -> Generator[str]:
+    """Start ``strategykit sim`` of a venue on a free loopback port in a process of its own; yield its address.
 
     Raises:
         StrategykitError: It didn't come up.
     """
-    command = [sys.executable, "-m", "strategykit", "sim", "alor", "--port", "0", "--seed", str(seed), "--json", *extra]
+    command = [sys.executable, "-m", "strategykit", "sim", venue, "--port", "0", "--seed", str(seed), "--json", *extra]
     # In a session of its own: Ctrl-C is ours, and the venue has to outlive the strategies.
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -111,6 +114,7 @@ def _read_url(process: subprocess.Popen[str]) -> str:
 
 def run_demo(
     *,
+    venue: str = "alor",
     tape: Path,
     seconds: float = SECONDS,
     seed: int | None = None,
@@ -120,6 +124,7 @@ def run_demo(
     """Run the demonstration and check everything that it promises.
 
     Args:
+        venue: Which, as the registry has it.
         tape: Where to record; must not exist.
         seconds: How long the strategies trade.
         seed: Of ids and jitter; None: drawn afresh.
@@ -129,30 +134,64 @@ def run_demo(
     Raises:
         StrategykitError: The venue didn't start, or the run couldn't.
     """
-    with open_venue_process() as url:
-        on_news(f"a simulated ALOR listens on {url}")
-        session = demo_session(url, tape=tape.parent, seconds=seconds, seed=seed)
-        result = run_session(
-            session,
-            tape=tape,
-            on_progress=on_progress,
-            meanwhile=partial(_break_wires, url, seconds, on_news),
-        )
-        theirs = _venue_orders(url)
+    known = find_venue(venue)
+    with open_venue_process(venue) as url:
+        on_news(f"a simulated {known.title} listens on {url}")
+        session = demo_session(url, venue=venue, tape=tape.parent, seconds=seconds, seed=seed)
+        breaking = _Breaking(url, seconds, _breaks(known), on_news)
+        result = run_session(session, tape=tape, on_progress=on_progress, meanwhile=breaking.run)
+        theirs = _venue_orders(url) if known.takes_orders else []
     on_news("running the tape again")
     again = rerun_tape(tape)
-    problems = [*_compare(result, theirs), *_check(result, again)]
+    problems = [*breaking.problems(result)]
+    if known.takes_orders:
+        problems += _compare(result, theirs, session.venue.account)
+    problems += _check(result, again)
     return DemoReport(run=result, rerun=again, venue_orders=len(theirs), problems=problems)
 
 
-async def _break_wires(url: str, seconds: float, on_news: Callable[[str], None], _: object) -> None:
-    """Cut wires at the venue's end at the stated times."""
-    begin = trio.current_time()
-    async with httpx.AsyncClient(base_url=url) as client:
-        for part, lane in BREAKS:
-            await trio.sleep_until(begin + part * seconds)
-            await client.post("/sim/faults", json={"fault": "reset", "lane": lane})
-            on_news(f"the venue cut the {lane} wire")
+def _breaks(venue: Venue) -> Sequence[tuple[float, str]]:
+    lanes = venue.dialect({}).lanes.keys()
+    if {lane for _, lane in BREAKS} <= lanes:
+        return BREAKS
+    # A wire that carries orders, too, is no market wire to the venue.
+    return [(part, "all" if venue.takes_orders else "market") for part in _TWICE]
+
+
+class _Breaking:
+    """Cuts wires at the venue's end at the stated times, and watches what becomes of the run."""
+
+    def __init__(
+        self, url: str, seconds: float, breaks: Sequence[tuple[float, str]], on_news: Callable[[str], None]
+    ) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._breaks = breaks
+        self._on_news = on_news
+        self._books = BookWatch()
+        self._runs: list[Run] = []
+        self._missed: list[str] = []
+
+    async def run(self, run: Run) -> None:
+        self._runs.append(run)
+        run.engine.watchers.append(self._books)
+        begin = trio.current_time()
+        async with httpx.AsyncClient(base_url=self._url) as client:
+            for part, lane in self._breaks:
+                await trio.sleep_until(begin + part * self._seconds)
+                answer = await client.post("/sim/faults", json={"fault": "reset", "lane": lane})
+                wire = "wire" if lane == "all" else f"{lane} wire"
+                if msgspec.json.decode(answer.content).get("hit", 0) < 1:
+                    self._missed.append(f"the venue found no {wire} to cut")
+                self._on_news(f"the venue cut the {wire}")
+
+    def problems(self, result: RunReport) -> list[str]:
+        """Say what the breaks did that they shouldn't have, a line each."""
+        lines = [*self._missed]
+        again = sum(item.reconnects for item in result.connections)
+        if again < len(self._breaks):
+            lines.append(f"wires were cut {len(self._breaks)} times, but only {again} were opened again")
+        return lines + [line for run in self._runs for line in self._books.problems(run)]
 
 
 def _venue_orders(url: str) -> list[Mapping[str, Any]]:
@@ -161,12 +200,12 @@ def _venue_orders(url: str) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _compare(result: RunReport, theirs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _compare(result: RunReport, theirs: Sequence[Mapping[str, Any]], account: str) -> list[str]:
     """Compare our orders with the venue's own log, which knows nothing of how we came to ours."""
     problems: list[str] = []
     ours = {number: order for order in result.orders for number in order.venue_order_ids}
     for row in theirs:
-        if row["account"] != SIMULATED_ACCOUNT:
+        if row["account"] != account:
             continue
         order = ours.pop(row["venue_order_id"], None)
         if order is None:

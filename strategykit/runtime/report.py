@@ -168,6 +168,8 @@ class RunReport:
     """Orders of the account that the venue showed and this run didn't place: never touched."""
     fault: BaseException | None = None
     """The error of the program's own that ended the run; `unaccounted` says so in words."""
+    paper: str = ""
+    """Why no order of a live run left this machine: a fill model answered them. Empty if they went to the venue."""
 
     @property
     def ok(self) -> bool:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
+
 from strategykit.config import Session, StrategySpec, VenuePlan
 from strategykit.errors import ConfigError, StrategyError, TapeError
 from strategykit.model.codec import make_converter
@@ -92,7 +94,14 @@ def run_session(
         meanwhile=meanwhile,
         handle_signals=handle_signals,
     )
-    return run_live(plan)
+    return attrs.evolve(run_live(plan), paper="" if real or not strategies else _why_paper(session, asked=paper))
+
+
+def _why_paper(session: Session, *, asked: bool) -> str:
+    known = session.venue.known
+    if not known.takes_orders:
+        return f"{known.title} takes no orders here"
+    return "--paper was given" if asked else "the session doesn't say live = true"
 
 
 def tape_name(strategies: Sequence[str]) -> str:
