@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from strategykit.sim.coinapi_market import CoinBoard, CoinMarket
+from strategykit.sim.history import MINUTE
 from strategykit.sim.http_calls import HttpAnswer, HttpCall
 from strategykit.venues.coinapi.server_files import FileKind, FileStyle, encode_file, encode_listing, name_file
 from strategykit.venues.coinapi.server_items import Level
@@ -27,11 +28,12 @@ _Row = dict[str, object]
 
 
 class CoinFiles:
-    """All of them, made anew for whoever asks."""
+    """All of them; each is made when it is wanted, and then stands for a minute, so that it is as long as listed."""
 
     def __init__(self, market: CoinMarket, *, samples: bool) -> None:
         self._market = market
         self._style = FileStyle(samples)
+        self._made: dict[str, tuple[int, bytes]] = {}
 
     def answer(self, path: str, call: HttpCall, now: int) -> HttpAnswer:
         """Answer a request for ``/bucket/`` or a key under it; `path` is without a client's key."""
@@ -42,7 +44,7 @@ class CoinFiles:
         if key not in files:
             missing = b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code></Error>'
             return HttpAnswer(status=404, body=missing, content_type="application/xml")
-        return HttpAnswer(status=200, body=self._make(*files[key], now), content_type="application/gzip")
+        return HttpAnswer(status=200, body=self._keep(key, *files[key], now), content_type="application/gzip")
 
     def _answer_listing(self, call: HttpCall, files: dict[str, tuple[FileKind, CoinBoard]], now: int) -> HttpAnswer:
         query = call.query
@@ -50,7 +52,7 @@ class CoinFiles:
         body = encode_listing(
             BUCKET,
             [
-                (key, len(self._make(*file, now)))
+                (key, len(self._keep(key, *file, now)))
                 for key, file in files.items()
                 if key.startswith(query.get("prefix", ""))
             ],
@@ -77,6 +79,15 @@ class CoinFiles:
                 )
                 listed[key] = kind, board
         return listed
+
+    def _keep(self, key: str, kind: FileKind, board: CoinBoard, now: int) -> bytes:
+        made, body = self._made.get(key, (now - MINUTE, b""))
+        if made <= now - MINUTE:
+            made, body = now, self._make(kind, board, now)
+            # What stood longer is of no use to anyone, such as yesterday's.
+            self._made = {name: each for name, each in self._made.items() if each[0] > now - MINUTE}
+            self._made[key] = made, body
+        return body
 
     def _make(self, kind: FileKind, board: CoinBoard, now: int) -> bytes:
         rows = {"TRADES": _trade_rows, "QUOTES": _quote_rows, "LIMITBOOK_FULL": _book_rows}[kind]

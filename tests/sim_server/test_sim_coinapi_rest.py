@@ -404,16 +404,16 @@ def test_nothing_is_an_empty_cell() -> None:
     assert row[header.index("ask_price")] == ""
 
 
-def listing(venue: CoinApiVenue, **query: Any) -> tuple[list[str], list[str], str]:
+def listing(venue: CoinApiVenue, now: int = NOW, **query: Any) -> tuple[list[str], list[str], str]:
     query = {name.replace("_", "-"): value for name, value in query.items()}
-    text = ask(venue, "/bucket/", **query).body.decode()
+    text = ask(venue, "/bucket/", now=now, **query).body.decode()
     token = re.search("<NextContinuationToken>(.*)</NextContinuationToken>", text)
     keys, prefixes = re.findall("<Key>(.*?)</Key>", text), re.findall("<CommonPrefixes><Prefix>(.*?)</Prefix>", text)
     return keys, prefixes, token[1] if token else ""
 
 
 def file(venue: CoinApiVenue, kind: str, symbol: str = KRAKEN, now: int = NOW) -> list[str]:
-    key = next(key for key in listing(venue, prefix=f"T-{kind}/")[0] if f"SC-{symbol}+" in key)
+    key = next(key for key in listing(venue, now, prefix=f"T-{kind}/")[0] if f"SC-{symbol}+" in key)
     answer = ask(venue, f"/bucket/{key}", now=now)
     assert answer.status == 200
     return gzip.decompress(answer.body).decode().splitlines()
@@ -429,6 +429,19 @@ def test_flat_files_are_listed_by_prefix_folder_and_page(venue: CoinApiVenue) ->
 
     assert (first + rest, end) == (keys, "")
     assert listing(venue, start_after=keys[4])[0] == keys[5:]
+
+
+def test_a_file_stands_for_a_minute() -> None:
+    venue = make_venue(steps=50, instruments={KRAKEN: LISTED[KRAKEN]})
+    now = START + 5 * SECOND
+    first = file(venue, "TRADES", now=now)
+    for step in range(1, 11):
+        venue.advance(now + step * SECOND)
+    same = file(venue, "TRADES", now=now + 10 * SECOND)
+    anew = file(venue, "TRADES", now=now + 61 * SECOND)
+
+    assert len(first) == len(same) < len(anew)
+    assert same == first == anew[: len(first)]
 
 
 def test_what_is_no_file_is_not_found(venue: CoinApiVenue) -> None:

@@ -87,8 +87,8 @@ async def test_a_client_that_reads_late_finds_the_documented_error_and_the_close
             await websocket.send_message(hello("book50", "book5", "book", subscribe_filter_asset_id=["ETH"]))
             await next_of(websocket, "book5")
             # Its wire holds no more: whatever comes now waits in the venue.
-            session, peer = next(iter(server.peers.items()))
-            peer.wire.stall(0.5)
+            session = next(iter(server.peers))
+            server.faults.stall(seconds=0.5)
             while not session.ended:  # noqa: ASYNC110 - there's no event to wait for
                 await trio.sleep(0.01)
             error = await next_of(websocket, "error")
