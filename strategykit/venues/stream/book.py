@@ -73,9 +73,8 @@ class BookCursor:
             if row.u <= last:
                 return ()
             if before is not None and before > last:
-                gap = make_gap(
-                    self._guid, self._stream, self._heard, now, f"changes of the book after {last}, up to {before}, are missing"
-                )
+                reason = f"changes of the book after {last}, up to {before}, are missing"
+                gap = make_gap(self._guid, self._stream, self._heard, now, reason)
                 self._begin_anew()
                 return (gap, *self._wait(row, now))
         return (self._tell(row, now),)

@@ -49,6 +49,9 @@ _BEGINNING: Final = '{"stream":"'
 """How all servers of the family that were seen begin their messages."""
 
 
+_NONE: Final = msgspec.Raw()
+
+
 class _Error(msgspec.Struct, gc=False):
     code: int = 0
     message: str = ""
@@ -59,13 +62,13 @@ class _Envelope(msgspec.Struct, gc=False):
     """Any frame."""
 
     stream: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NONE
     e: str | None = None
     id: int | str | None = None
     code: int | None = None
     msg: str = ""
     error: _Error | None = None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = _NONE
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
@@ -242,7 +245,7 @@ class StreamFamily:
             found = _ENVELOPE.decode(frame)
             if found.e == "serverShutdown" or found.stream == SHUTDOWN:
                 return (Leaving("the venue announced that it closes the connection"),)
-            if found.stream is not None and found.data is not None:
+            if found.stream is not None and found.data is not _NONE:
                 rows = table.by_key.get(found.stream)
                 if rows is None:
                     table.note_unknown(found.stream)
@@ -256,7 +259,7 @@ class StreamFamily:
             return (_refusal(table, connection, found.id, error.code, error.message or error.msg),)
         if found.code is not None:
             return (_refusal(table, connection, found.id, found.code, found.msg),)
-        if found.id is None and found.result is None:
+        if found.id is None and found.result is _NONE:
             raise unreadable(frame, "neither data of a stream nor an answer")
         return ()  # Binance has read a request; whether there is such a stream, only its data say.
 

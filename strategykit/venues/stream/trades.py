@@ -67,9 +67,9 @@ class TradeCursor:
             return (self._tell(row, now),)
         if last is None:
             if self._past:
-                return (self._ask(row, now, since=0, count=self._past),)
+                return (self._ask(row, now, since=0),)
         elif row.t > last and (self._asked_at is None or now - self._asked_at >= ASK_EVERY):
-            return (self._ask(row, now, since=self._time, count=min(row.t - last - 1, self._most)),)
+            return (self._ask(row, now, since=self._time),)
         return self._go_on(row, now)
 
     def _go_on(self, row: TradeRow, now: int) -> list[Event]:
@@ -91,12 +91,13 @@ class TradeCursor:
     def _gap(self, now: int) -> Gap:
         return make_gap(self._guid, self._stream, self._heard, now, "the venue's trade numbers have a hole")
 
-    def _ask(self, row: TradeRow, now: int, *, since: int, count: int) -> Need:
+    def _ask(self, row: TradeRow, now: int, *, since: int) -> Need:
         self._held = [(row, now)]
         self._asked_at = now
         self._number += 1
+        # Trades that were told, and this one, may have happened in the same millisecond: their numbers tell them apart.
         ask = AskPastTrades(
-            instrument=self._stream.instrument or "", since=since, until=nanoseconds(row.T) + 1, count=count
+            instrument=self._stream.instrument or "", since=since, until=nanoseconds(row.T) + 1, count=self._most
         )
         return Need(self._guid, ask, Answer(self._number, lambda: self._number, self._answered))
 
@@ -112,7 +113,7 @@ class TradeCursor:
         told: list[Decoded] = []
         if last is not None and len(found) < first - last - 1 and not self._again:
             told.append(self._gap(now))
-        for number in sorted(found):
+        for number in sorted(found)[0 if last is not None else -self._past :]:
             old = found[number]
             told.append(
                 Trade(
