@@ -37,7 +37,7 @@ from strategykit.model.orders import TRANSITIONS, Evidence, OrderState
 from strategykit.runtime.load import load_strategy
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES: Final = ("python", "toml", "console", "json", "")
 LONGEST: Final = 1.5
 """Seconds: pages say ``--for 2m``, and nobody waits for that here."""
@@ -266,13 +266,13 @@ def reader(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reader", PAGES, ids=lambda page: page.name, indirect=True)
+@pytest.mark.parametrize("reader", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix(), indirect=True)
 def test_what_a_page_says_can_be_done(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reader.folder)
     reader.follow()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_block_names_a_language_that_is_carried_out(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
 
@@ -280,7 +280,7 @@ def test_every_block_names_a_language_that_is_carried_out(page: Path) -> None:
     assert {block.language for block in blocks_of(page)} <= set(LANGUAGES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if not target.startswith("https://"):
