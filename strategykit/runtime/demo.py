@@ -191,7 +191,7 @@ class _Breaking:
         again = sum(item.reconnects for item in result.connections)
         if again < len(self._breaks):
             lines.append(f"wires were cut {len(self._breaks)} times, but only {again} were opened again")
-        return lines + [line for run in self._runs for line in self._books.problems(run)]
+        return lines + [line for run in self._runs for line in self._books.problems(run.engine.table)]
 
 
 def _venue_orders(url: str) -> list[Mapping[str, Any]]:

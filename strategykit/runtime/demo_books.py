@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from strategykit.model.book import Book
 from strategykit.model.events import BookDelta, BookSnapshot, Event, Gap
-from strategykit.runtime.assembly import Run
 from strategykit.venues.streams import StreamKind
+from strategykit.venues.subscriptions import Subscription
 
 __all__ = ["BookWatch"]
 
@@ -26,14 +28,13 @@ class BookWatch:
         else:
             return
         book.apply(event)
-        bid, ask = book.best_bid, book.best_ask
-        if bid is not None and ask is not None and bid >= ask:
+        if book.crossed:
             self._crossed[event.guid] = self._crossed.get(event.guid, 0) + 1
 
-    def problems(self, run: Run) -> list[str]:
-        """Say what isn't as it should be, a line each."""
+    def problems(self, rows: Iterable[Subscription]) -> list[str]:
+        """Say what isn't as it should be about those of `rows` that are books, a line each."""
         lines = []
-        for row in run.engine.table:
+        for row in rows:
             if row.stream.kind is not StreamKind.BOOK:
                 continue
             book = self._books.get(row.guid)
