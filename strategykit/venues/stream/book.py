@@ -110,7 +110,7 @@ class BookCursor:
         older = self._buffer[: len(self._buffer) - len(later)]
         told: list[Decoded] = [self._snapshot(book, older, now), *(self._tell(row, now) for row in later)]
         self._whole, self._tries, self._buffer = True, 0, []
-        self._again_at = now + _AT_MOST_EVERY
+        self._heard, self._again_at = now, now + _AT_MOST_EVERY
         if not later:
             self._last = number
         return told
