@@ -5,7 +5,6 @@ Each checker takes what TOML gave and gives what the field holds. None of them r
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from strategykit.errors import ConfigError
-from strategykit.net.endpoints import split_url
+from strategykit.net.endpoints import is_loopback_host, split_url
 from strategykit.venues.streams import PRIVATE, StreamKind
 
 __all__ = [
@@ -77,11 +76,7 @@ def parse_duration(text: str) -> int:
 
 def is_loopback(url: str) -> bool:
     """Whether `url` stays on this machine."""
-    host = split_url(url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback_host(split_url(url).host)
 
 
 _WORDS: Final[Mapping[type, str]] = {

@@ -12,7 +12,7 @@ import attrs
 
 from strategykit.errors import ConfigError
 
-__all__ = ["Endpoints", "Target", "client_tls", "split_url"]
+__all__ = ["Endpoints", "Target", "client_tls", "is_loopback_host", "split_url"]
 
 _PLAIN: Final = {"ws": 80, "http": 80}
 _SECURE: Final = {"wss": 443, "https": 443}
@@ -35,7 +35,8 @@ class Target:
         return host if self.port in (80, 443) else f"{host}:{self.port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
+    """Whether what is at `host` is on this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -65,7 +66,7 @@ def split_url(url: str) -> Target:
         raise ConfigError(f"address {url!r} has characters that an address can't have")
     if not host or parts.scheme not in _PLAIN | _SECURE:
         raise ConfigError(f"address {url!r} should look like wss://api.example.org or https://api.example.org")
-    if parts.scheme in _PLAIN and not _is_loopback(host):
+    if parts.scheme in _PLAIN and not is_loopback_host(host):
         raise ConfigError(
             f"address {url!r} isn't encrypted; only the loopback may be reached without TLS: use {parts.scheme}s://"
         )
