@@ -42,15 +42,15 @@ class Places:
         httpx.post(f"{self.venue}/sim/faults", json=body, timeout=5).raise_for_status()
 
     def commands(self) -> Counter[str]:
-        """Say how many order commands came of each run."""
+        """Say how many orders came of each run; a cancel names the order only by its number."""
         told = httpx.get(f"{self.venue}/sim/orders", timeout=5).json()["commands"]
-        return Counter(row["client_order_id"][:8] for row in told)
+        return Counter(row["client_order_id"][:8] for row in told if row["client_order_id"])
 
 
 def wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not until():
-        assert time.monotonic() < deadline, "not within 20 s"
+        assert time.monotonic() < deadline, "not within 60 s"
         time.sleep(0.05)
 
 
@@ -198,11 +198,11 @@ def test_a_run_shows_no_secret_that_its_venue_repeats(places: Places, start: Any
         program.wait(30)
 
     for program, tape in zip(programs, ("json", "table", "none"), strict=True):
-        assert "***" in program.out
+        assert "***" in program.out, program.out + program.err
         check(program.out, program.err, tmp_path / tape)
     notes = [text for _, _, text in json.loads(programs[0].out)["notes"]]
     assert "400: *** is wrong" in notes
-    assert any(text.endswith("what is this? ***'") for text in notes)
+    assert any(text.endswith("what is this? ***'") for text in notes), notes
     assert json.loads(programs[2].out)["tape"] is None
 
 
