@@ -146,13 +146,13 @@ class _Aggregate(_Past, gc=False):
 
 
 class _Backpack(_Past, gc=False):
-    quantity: Size
+    quantity: Size = msgspec.field(name="quantity")
     time: Time = msgspec.field(name="timestamp")
 
 
 class _Seed(_Past, gc=False):
     number: Id = msgspec.field(name="trade_id")
-    quantity: Size
+    quantity: Size = msgspec.field(name="quantity")
     time: Time = msgspec.field(name="timestamp")
 
 
