@@ -8,7 +8,7 @@ microseconds, told apart by how large they are. Source: stream protocol sheet, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -50,6 +50,9 @@ _MOST: Final = 1e15
 _LAST_MS: Final = 9_223_372_036_854
 """Milliseconds at which 64 bits of nanoseconds end, in 2262; as microseconds that is April 1970."""
 
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the times that are read have no zone
+_LAST_YEAR: Final = 2261
+
 Price = Annotated[float, msgspec.Meta(gt=0.0, le=_MOST)]
 Size = Annotated[float, msgspec.Meta(ge=0.0, le=_MOST)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -70,9 +73,9 @@ def read_naive(text: str) -> int:
         ValueError: It isn't such a time.
     """
     moment = datetime.fromisoformat(text)
-    if moment.year < 1970:
-        raise ValueError("a time before 1970")
-    return round(moment.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    if moment.tzinfo is not None or not _EPOCH.year <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"{text[:40]!r} isn't a time without a zone, from 1970 on")
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 class Framed(msgspec.Struct, Generic[T], gc=False):

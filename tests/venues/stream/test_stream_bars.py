@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from strategykit.errors import LocalProtocolError
+from strategykit.errors import LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import Bar, Gap
 from strategykit.venues.asks import AskBars
 from strategykit.venues.dialect import Decoded
@@ -77,6 +77,9 @@ def test_backpacks_bars_have_times_without_a_zone(desk: Callable[..., Any]) -> N
 
     assert (found.open_time, found.closed, found.event_time) == (ZERO, True, 1_748_000_000_000 * MS)
     assert bench.data(row, data | dict.fromkeys("ochl")) == [], "nothing was traded: there are no prices"
+    for wrong in ({"o": None}, {"t": opened + "Z"}, {"t": "1969-12-31T00:00:00"}, {"t": "2300-01-01"}, {"l": "2.5"}):
+        with pytest.raises(RemoteProtocolError):
+            bench.data(row, data | wrong)
 
 
 def test_closed_is_closed(desk: Callable[..., Any]) -> None:
