@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
+import attrs
 import trio
 
 from strategykit.model.events import Stale
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
-from strategykit.venues.subscriptions import Subscription, SubscriptionState
+from strategykit.venues.subscriptions import LIVE, Subscription, SubscriptionState
 
 __all__ = ["keep_fresh", "keep_house"]
 
@@ -21,6 +23,9 @@ ASKS: Final = 3
 
 REPLACE_AT: Final = 0.98
 """Part of the life that a venue gives a connection after which another takes over."""
+
+RENEW_EVERY: Final = 10.0
+"""Seconds at the least between two times that everything is asked for once more."""
 
 LOOK_EVERY: Final = 0.25
 """Seconds between two looks."""
@@ -39,6 +44,7 @@ async def keep_fresh(engine: Engine, clock: RunClock) -> None:
 async def keep_house(engine: Engine, clock: RunClock) -> None:
     """Look after the guid table of `engine` until cancelled."""
     asked: dict[tuple[str, int], tuple[float, int]] = {}
+    renewals = _Renewals(engine)
     while True:
         now = trio.current_time()
         overdue: dict[tuple[str, int], tuple[float, int]] = {}
@@ -67,10 +73,38 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
                 since, tries = now, tries + 1
             overdue[row.guid, session] = (since, tries)
         asked = overdue
-        for stale in engine.table.silent(clock.reading):
-            engine.route(stale)
+        stale = engine.table.silent(clock.reading)
+        for each in stale:
+            engine.route(each)
+        renewals.look({each.guid for each in stale}, now)
         _replace_old(engine, clock.reading)
         await trio.sleep(LOOK_EVERY)
+
+
+@attrs.define
+class _Renewals:
+    """Asks once more for streams that their venue may have forgotten, where that does no harm."""
+
+    engine: Engine
+    foreign: int = 0
+    """Data of others that had come at the last look."""
+    not_before: float = 0.0
+    """On Trio's clock."""
+
+    def look(self, silent: Collection[str], now: float) -> None:
+        """Ask for the rows with the guids `silent`, which have just fallen so, or for all if data of others come."""
+        engine, table = self.engine, self.engine.table
+        came, self.foreign = table.foreign - self.foreign, table.foreign
+        everything = came > 0 and now >= self.not_before
+        for row in list(table):
+            session = engine.sessions.get(row.connection)
+            if session is None or row.state not in LIVE or not (everything or row.guid in silent):
+                continue
+            if engine.dialect.lanes[engine.lanes[row.connection]].renews:
+                self.not_before = now + RENEW_EVERY if everything else self.not_before
+                why = "data came that nobody wants" if everything else "it fell silent"
+                engine.ledger.note("venue", f"{row.stream.label} is asked for once more: {why}")
+                engine.wires.subscribe(row, row.connection, session)
 
 
 def _tell_unseen(engine: Engine, row: Subscription, now: int) -> None:
