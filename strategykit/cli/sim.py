@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -109,7 +110,7 @@ def _sim(
     seconds = None if for_ is None else parse_duration(for_) * 1e-9
     try:
         trio.run(partial(_serve, venue, plan, seconds, json=json))
-    except* KeyboardInterrupt:  # How one ends it.
+    except* KeyboardInterrupt:  # Before the venue was there, or again while it ended.
         pass
     except* OSError as group:
         raise _port_taken(port, group) from group
@@ -147,23 +148,30 @@ def _recorded(path: Path) -> Iterator[tuple[int, Event]]:
 
 
 async def _serve(venue: Venue, plan: SimPlan, seconds: float | None, *, json: bool) -> None:
-    async with venue.simulation.open(plan) as server:
-        facts = {
-            "url": server.url,
-            **venue.simulation.facts,
-            "instruments": list(plan.instruments or venue.simulation.symbols()),
-            "seed": plan.seed,
-        }
-        if json:
-            print_json(facts)
-        else:
-            columns = [Column("what"), Column("value", words=True)]
-            print_table(
-                f"A simulated {venue.title}", columns, [(name, _joined(value)) for name, value in facts.items()]
-            )
-            print_line("Ctrl-C ends it.")
-        with trio.move_on_after(float("inf") if seconds is None else seconds):
-            await trio.sleep_forever()
+    # A KeyboardInterrupt could come up between any two steps of any task, and leave Trio's own books in disorder.
+    ends = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # Background jobs of scripts have it ignored.
+        ends.append(signal.SIGINT)
+    with trio.open_signal_receiver(*ends) as signals:
+        async with venue.simulation.open(plan) as server:
+            _tell(venue, plan, server.url, json=json)
+            with trio.move_on_after(float("inf") if seconds is None else seconds):
+                await anext(signals)
+
+
+def _tell(venue: Venue, plan: SimPlan, url: str, *, json: bool) -> None:
+    facts = {
+        "url": url,
+        **venue.simulation.facts,
+        "instruments": list(plan.instruments or venue.simulation.symbols()),
+        "seed": plan.seed,
+    }
+    if json:
+        print_json(facts)
+        return
+    columns = [Column("what"), Column("value", words=True)]
+    print_table(f"A simulated {venue.title}", columns, [(name, _joined(value)) for name, value in facts.items()])
+    print_line("Ctrl-C ends it.")
 
 
 def _joined(value: object) -> str:

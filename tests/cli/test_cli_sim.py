@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Ctrl-C ends it." in out
 
 
-def test_it_serves_until_it_is_interrupted() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_interrupted(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "strategykit", "sim", "alor", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -45,7 +47,7 @@ def test_it_serves_until_it_is_interrupted() -> None:
             lines.append(process.stdout.readline())
         url = json.loads("".join(lines))["url"]
         answer = httpx.get(f"{url}/md/v2/time", timeout=10)
-        process.send_signal(2)
+        process.send_signal(number)
 
         assert process.wait(timeout=10) == 0
         assert process.stderr.read() == ""
