@@ -7,12 +7,15 @@ from typing import Final
 
 from strategykit.errors import ConfigError
 from strategykit.registry.alor import ALOR
+from strategykit.registry.coinapi import COINAPI, COINAPI_DS
 from strategykit.registry.stream import BACKPACK, BINANCE, BINANCE_USDM, SEED
 from strategykit.registry.venue import Venue
 
 __all__ = ["VENUES", "find_venue"]
 
-VENUES: Final[Mapping[str, Venue]] = {venue.name: venue for venue in (ALOR, SEED, BACKPACK, BINANCE, BINANCE_USDM)}
+VENUES: Final[Mapping[str, Venue]] = {
+    venue.name: venue for venue in (ALOR, COINAPI, COINAPI_DS, SEED, BACKPACK, BINANCE, BINANCE_USDM)
+}
 
 
 def find_venue(name: str) -> Venue:

@@ -35,7 +35,7 @@ SECONDS: Final = 20.0
 BREAKS: Final = ((0.25, "market"), (0.45, "commands"), (0.5, "orders"), (0.65, "market"))
 """When, as a part of the run, the venue cuts which wires: by a TCP reset, as was seen of the real one."""
 
-_TWICE: Final = (0.25, 0.65)
+_TWICE: Final = (0.2, 0.5)
 """The same where a venue has but one kind of wire."""
 
 _START_WITHIN: Final = 20.0

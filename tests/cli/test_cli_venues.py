@@ -36,7 +36,7 @@ SESSION: Final = """
 name = "{name}"
 url = "{url}"
 [run]
-for = "1500ms"
+for = "2s"
 tape = "tapes"
 [[strategy]]
 file = "sample:maker"
@@ -207,19 +207,20 @@ def test_further_keys_of_a_venue_are_read_as_toml_would() -> None:
 # Demonstrations, in processes of their own, a few at a time
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mapping[str, Future[Any]]]:
-    """Begin the demonstration of every venue but that which is shown elsewhere."""
+    """Begin the demonstration of every venue but that which is shown elsewhere; they go on beside the other tests."""
     folder = tmp_path_factory.mktemp("demonstrations")
 
     def show(name: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "strategykit", "demo", "--venue", name, "--for", "4s", "--seed", "7"]
+        command = [sys.executable, "-m", "strategykit", "demo", "--venue", name, "--for", "5s", "--seed", "7"]
         command += ["--tapes", str(folder / name), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=False)
         return done.returncode, done.stdout, done.stderr
 
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        yield {name: pool.submit(show, name) for name in VENUES if name != "alor"}
+    pool = ThreadPoolExecutor(max_workers=3)
+    yield {name: pool.submit(show, name) for name in VENUES if name != "alor"}
+    pool.shutdown(cancel_futures=True)  # Nobody may have asked for them.
 
 
 @pytest.mark.slow
