@@ -12,9 +12,10 @@ from strategykit.cli._launch import launch_doctor
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._table import Column, print_table
 from strategykit.doctor.examine import examine_file, examine_session
-from strategykit.doctor.example import EXAMPLE
+from strategykit.doctor.example import example_session
 from strategykit.doctor.findings import Finding, Verdict
 from strategykit.errors import ConfigError
+from strategykit.registry.table import find_venue
 
 __all__ = ["register"]
 
@@ -22,7 +23,8 @@ _EXAMPLES: Final = """\
 Examples:
   strategykit doctor session.toml
   strategykit doctor session.toml --offline --json
-  strategykit doctor --example > session.toml"""
+  strategykit doctor --example > session.toml
+  strategykit doctor --example --venue binance"""
 
 
 def register(app: App) -> None:
@@ -37,6 +39,7 @@ def _doctor(
     example: Annotated[
         bool, Parameter(negative="", show_default=False, help="print a session file to begin with, and nothing else")
     ] = False,
+    venue: Annotated[str | None, Parameter(help="of the example; default: alor")] = None,
     offline: Annotated[bool, Parameter(negative="", show_default=False, help="leave the network alone")] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
 ) -> int:
@@ -46,8 +49,10 @@ def _doctor(
             raise ConfigError("--example looks at no file; leave the session file out")
         if json:
             raise ConfigError("--example prints TOML; leave --json out")
-        print_line(EXAMPLE.rstrip())
+        print_line(example_session(find_venue(venue or "alor")).rstrip())
         return OK
+    if venue is not None:
+        raise ConfigError("--venue chooses an example; a session file names its venue itself")
     if session_file is None:
         raise ConfigError("name a session file; `strategykit doctor --example` prints one to begin with")
     session, findings = examine_file(session_file)

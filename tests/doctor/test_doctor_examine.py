@@ -11,6 +11,7 @@ from strategykit.cli import main
 from strategykit.config import load_session
 from strategykit.doctor.examine import examine_file, examine_session
 from strategykit.doctor.findings import Finding, Verdict
+from strategykit.registry.table import VENUES
 
 CLOCKED = """
 import time
@@ -145,12 +146,32 @@ def test_the_example_is_a_session_that_can_be_run(tmp_path: Path, capsys: pytest
     assert (real.venue.credentials["token"], real.run.seed, real.run.live) == ("env:ALOR_REFRESH_TOKEN", 7, True)
 
 
+@pytest.mark.parametrize("name", VENUES)
+def test_each_venue_has_an_example_that_can_be_run_there(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--example", "--venue", name]) == 0
+    text = capsys.readouterr().out
+    path = tmp_path / "session.toml"
+    path.write_text(text, encoding="utf-8")
+
+    session, (finding,) = examine_file(path)
+
+    assert session is not None
+    assert finding.words.startswith(f"2 strategies on {name}")
+    assert {item.verdict for item in examine_session(session)} <= {Verdict.OK, Verdict.WARN}
+    assert all(line in text for line in (f'{key} = "env:' for key in (VENUES[name].logins or [{}])[0]))
+    assert ("# live = true" in text) is VENUES[name].takes_orders
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
         ([], "name a session file; `strategykit doctor --example` prints one"),
         (["session.toml", "--example"], "--example looks at no file"),
         (["--example", "--json"], "--example prints TOML"),
+        (["session.toml", "--venue", "binance"], "--venue chooses an example"),
+        (["--example", "--venue", "nyse"], "no venue is called 'nyse'; there are alor, "),
     ],
 )
 def test_what_is_wrong_with_the_doctors_own_arguments_is_told(
