@@ -44,7 +44,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "report": PROGRAM,
     "testing": PROGRAM | {"report"},
     "doctor": PROGRAM,
-    "cli": PROGRAM | {"", "report", "testing", "doctor", "config_values"},
+    "relay": PROGRAM,
+    "cli": PROGRAM | {"", "report", "testing", "doctor", "relay", "config_values"},
     "__main__": frozenset({"cli"}),
 }
 """``{part: the other parts that it may import}``. A part is a folder or a module right inside the package."""
@@ -201,7 +202,9 @@ def test_samples_need_only_what_authors_are_given(path: Path) -> None:
 
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[>=<~\[ ]", line)[0].replace("-", "_").lower() for line in project["dependencies"]}
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
+    named = [*project["dependencies"], *extras]
+    declared = {re.split(r"[>=<~\[ ]", line)[0].replace("-", "_").lower() for line in named}
     tops = {name.partition(".")[0] for path in modules() for _, name in imports(parsed(path))}
     tops = {PACKAGED_AS.get(top, top) for top in tops}
 

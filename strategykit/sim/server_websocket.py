@@ -64,7 +64,8 @@ class WebSocketPeer:
         self.controls = 0
         """Pings and pongs taken from it."""
         self.pong: bytes | None = None
-        """Payload of its latest pong."""
+        """Payload of its latest pong that answers a ping; some clients send an empty one beside each."""
+        self._pings: dict[bytes, None] = {}
         self.ending = ""
         """Why it is being closed; empty while it isn't."""
         self._unread = unread
@@ -103,6 +104,7 @@ class WebSocketPeer:
     def ping_nowait(self, payload: bytes) -> None:
         """Queue a ping, ahead of messages; `pong` shows the answer."""
         if not self.ending and not self.wire.muted:
+            self._pings[payload] = None
             self._send_control(self._protocol.send(Ping(payload)))
 
     def check_unread(self) -> None:
@@ -152,8 +154,7 @@ class WebSocketPeer:
                 elif isinstance(event, Ping):
                     self._answer_ping(event)
                 elif isinstance(event, Pong):
-                    self.controls += 1
-                    self.pong = bytes(event.payload)
+                    self._on_pong(event)
                 elif isinstance(event, CloseConnection):
                     self._on_close(event)
             if self._protocol.state is ConnectionState.CLOSED:
@@ -184,6 +185,15 @@ class WebSocketPeer:
         self.controls += 1
         if not self.ending:
             self._send_control(self._protocol.send(event.response()))
+
+    def _on_pong(self, event: Pong) -> None:
+        self.controls += 1
+        payload = bytes(event.payload)
+        if payload in self._pings:
+            self.pong = payload
+            while next(iter(self._pings)) != payload:  # Those before it are answered by it, too.
+                del self._pings[next(iter(self._pings))]
+            del self._pings[payload]
 
     def _send_control(self, frame: bytes) -> None:
         # They go first: a client that is slow with its data isn't dead.

@@ -1,0 +1,350 @@
+"""A bus over Redis: one relay has the venue and publishes, all of them serve.
+
+Data travel on channels of the names that clients know. What is wanted, Redis itself knows: a channel counts as wanted
+as long as somebody subscribes to it, and Redis drops whoever is gone. The relay that publishes looks once a second, and
+at once when it is told that something has changed.
+
+Who publishes holds a lease, a key that dies if it isn't renewed: of several relays with a venue one publishes, the
+others stand by. REST calls go to it by a channel, and their answers come by a channel of the one who asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import coredis
+import trio
+from coredis.exceptions import AuthenticationError, AuthorizationError, UnknownCommandError
+from coredis.retry import NoRetryPolicy
+from coredis.typing import RedisError
+
+from strategykit.errors import ConfigError
+from strategykit.relay.bus import BusEnds
+from strategykit.relay.channels import read_channel
+from strategykit.relay.redis_calls import Calls
+from strategykit.relay.source import Source
+from strategykit.sim.http_calls import HttpAnswer, json_answer
+
+__all__ = ["RedisBus", "check_redis_url"]
+
+LEASE: Final = 10.0
+"""Seconds after which another relay may publish in place of one that isn't heard of any more."""
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at what is wanted."""
+
+KEEP_FOR: Final = 5.0
+"""Seconds for which a channel is told that nobody wants any more: who wanted it may only be connecting anew."""
+
+_KEY: Final = "strategykit:publisher"
+_CHANGED: Final = "strategykit:wanted"
+_CALLS: Final = "strategykit:calls"
+
+_MOST: Final = 20_000
+"""Messages that wait to be published; beyond, all of them are dropped, and that is told."""
+
+_TOGETHER: Final = 500
+_CONNECT_WITHIN: Final = 5.0
+_PAUSES: Final = (0.1, 5.0)
+"""Seconds, the first and the longest, before another try."""
+
+_HOLD: Final = """\
+local holder = redis.call('get', KEYS[1])
+if not holder then redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) return 1 end
+if holder == ARGV[1] then redis.call('pexpire', KEYS[1], ARGV[2]) return 1 end
+return 0"""
+"""Takes or renews the lease, at once; gives whether it is ours."""
+
+_FREE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
+_FREE_WITHIN: Final = 0.5
+
+_FOREIGN: Final = (
+    RedisError,
+    OSError,
+    TimeoutError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    ExceptionGroup,
+)
+"""What coredis lets out when a server isn't there, goes, or isn't a Redis."""
+
+
+def check_redis_url(url: str) -> str:
+    """Pass an address, without ever repeating its password.
+
+    Raises:
+        ConfigError: It isn't one of a Redis.
+    """
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("redis", "rediss", "unix") and (parts.scheme == "unix" or bool(parts.hostname))
+        _ = parts.port
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ConfigError("--bus should look like redis://HOST:PORT or rediss://:PASSWORD@HOST:PORT")
+    return url
+
+
+class RedisBus:
+    """See `Bus`.
+
+    Args:
+        url: Of the Redis.
+        make_source: Makes the venue's end from what takes its messages; None: only others publish.
+        note: Told of what goes wrong and comes back, in words.
+        rng: Spreads the tries to come back.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        make_source: Callable[[Callable[[str, bytes], None]], Source] | None,
+        *,
+        note: Callable[[str], None] = lambda _: None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._url = check_redis_url(url)
+        self._note = note
+        self._rng = rng or random.Random()
+        self.source = None if make_source is None else make_source(self._publish)
+        self.is_up = False
+        self.publishes = False
+        """Whether the lease is ours."""
+        self._name = uuid.uuid4().hex
+        self._wanted: dict[str, None] = {}
+        self._changed = trio.Event()
+        self._look = trio.Event()
+        self._outgoing: deque[tuple[str, bytes]] = deque()
+        self._more = trio.Event()
+        self._calls = Calls(f"strategykit:{self._name}")
+        self._unwanted_since: dict[str, float] = {}
+        self._impossible: dict[str, str] = {}
+        self._dropped = 0
+        self._sessions = 0
+        self._trouble = ""
+
+    # What the clients' side calls
+
+    def subscribe(self, channel: str) -> str:
+        self._wanted[channel] = None
+        self._changed.set()
+        return ""
+
+    def unsubscribe(self, channel: str) -> None:
+        self._wanted.pop(channel, None)
+        self._changed.set()
+
+    async def call(self, path: str, query: Mapping[str, str]) -> HttpAnswer:
+        if self.source is not None and self.publishes:
+            return await self.source.answer(path, query)
+        if not self.is_up:
+            await trio.lowlevel.checkpoint()
+            return json_answer(503, {"message": "the bus is away"})
+        return await self._calls.ask(path, query, lambda message: self._queue(_CALLS, message))
+
+    @property
+    def statistics(self) -> Mapping[str, Any]:
+        return {
+            "bus": "redis",
+            "bus_up": self.is_up,
+            "bus_sessions": self._sessions,
+            "bus_trouble": self._trouble,
+            "bus_dropped": self._dropped,
+            "bus_waiting": len(self._outgoing),
+            "publishes": self.publishes,
+            "impossible": [f"{name}: {why}" for name, why in itertools.islice(self._impossible.items(), 20)],
+            **({} if self.source is None else self.source.statistics),
+        }
+
+    # The connection
+
+    async def run(self, ends: BusEnds, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Carry messages until cancelled, over one connection after the other.
+
+        Raises:
+            ConfigError: The very first one was refused for good: a wrong password, or a Redis too old.
+        """
+        task_status.started()
+        pause = _PAUSES[0]
+        try:
+            while True:
+                began = self._sessions
+                try:
+                    await self._connect(ends)
+                except _FOREIGN as exc:
+                    self._down(exc, first=self._sessions == 0)
+                pause = _PAUSES[0] if self._sessions > began else min(pause * 2, _PAUSES[1])
+                await trio.sleep(pause * self._rng.uniform(0.5, 1.0))
+        finally:
+            if self.source is not None:
+                self.source.release_all()
+
+    async def _connect(self, ends: BusEnds) -> None:
+        client = coredis.Redis.from_url(
+            self._url,
+            retry_policy=NoRetryPolicy(),
+            connect_timeout=_CONNECT_WITHIN,
+            stream_timeout=_CONNECT_WITHIN,
+            max_idle_time=None,
+        )
+        async with client:
+            pubsub = client.pubsub(
+                ignore_subscribe_messages=True, retry_policy=NoRetryPolicy(), subscription_timeout=_CONNECT_WITHIN
+            )
+            async with pubsub:
+                await pubsub.subscribe(self._calls.inbox, *([_CALLS, _CHANGED] if self.source is not None else ()))
+                self._up(ends)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._keep_subscribed, pubsub)
+                    nursery.start_soon(self._keep_publishing, client)
+                    if self.source is not None:
+                        nursery.start_soon(self._keep_lease, client, self.source)
+                    await self._read(pubsub, nursery, ends)
+
+    def _up(self, ends: BusEnds) -> None:
+        self._sessions += 1
+        self.is_up = True
+        self._outgoing.clear()
+        if self._trouble:
+            self._note(f"the bus is back after: {self._trouble}")
+            self._trouble = ""
+        if self._sessions > 1:
+            ends.missed("the bus was away")
+            if self.source is not None:
+                self.source.missed("the bus was away")
+
+    def _down(self, error: Exception, *, first: bool) -> None:
+        self.is_up = False
+        cause = next(_leaves(error))
+        for leaf in _leaves(error):
+            if not isinstance(leaf, _FOREIGN):
+                raise error  # A bug of ours isn't the bus's fault.
+            if isinstance(leaf, AuthenticationError | AuthorizationError | UnknownCommandError):
+                cause = leaf
+        words = _words(cause)
+        if first and isinstance(cause, AuthenticationError | AuthorizationError | UnknownCommandError):
+            raise ConfigError(words) from cause
+        if words != self._trouble:
+            self._note(words)
+        self._trouble = words
+
+    async def _read(self, pubsub: Any, nursery: trio.Nursery, ends: BusEnds) -> None:
+        while True:
+            found = await pubsub.get_message()
+            if found is None:
+                continue
+            channel, message = found["channel"].decode("utf-8", "replace"), found["data"]
+            if channel == self._calls.inbox:
+                self._calls.answered(message)
+            elif channel == _CHANGED:
+                self._look.set()
+            elif channel == _CALLS:
+                if self.publishes and self.source is not None:
+                    self._calls.serve(nursery, message, self.source.answer, self._queue)
+            else:
+                ends.deliver(channel, message)
+
+    async def _keep_subscribed(self, pubsub: Any) -> None:
+        held: dict[str, None] = {}
+        while True:
+            self._changed = trio.Event()
+            new = [name for name in self._wanted if name not in held]
+            old = [name for name in held if name not in self._wanted]
+            if new:
+                await pubsub.subscribe(*new)
+            if old:
+                await pubsub.unsubscribe(*old)
+            held = {name: None for name in (*held, *new) if name not in old}
+            if new or old:
+                self._queue(_CHANGED, b"")
+            await self._changed.wait()
+
+    # Publishing
+
+    def _publish(self, channel: str, message: bytes) -> None:
+        if not self.is_up or not self.publishes:
+            self._dropped += 1
+            return
+        self._queue(channel, message)
+
+    def _queue(self, channel: str, message: bytes) -> None:
+        if len(self._outgoing) >= _MOST:
+            self._dropped += len(self._outgoing)
+            self._outgoing.clear()
+            if self.source is not None:
+                self.source.missed("the bus is too slow")
+        self._outgoing.append((channel, message))
+        self._more.set()
+
+    async def _keep_publishing(self, client: Any) -> None:
+        outgoing = self._outgoing
+        while True:
+            self._more = trio.Event()
+            while outgoing:
+                part = [outgoing.popleft() for _ in range(min(len(outgoing), _TOGETHER))]
+                async with client.pipeline(transaction=False) as pipe:
+                    for channel, message in part:
+                        pipe.publish(channel, message)
+            await self._more.wait()
+
+    async def _keep_lease(self, client: Any, source: Source) -> None:
+        try:
+            while True:
+                self._look = trio.Event()
+                held = await client.eval(_HOLD, [_KEY], [self._name, str(int(LEASE * 1_000))])
+                if held != 1 and self.publishes:
+                    source.release_all()
+                    self._note("another relay publishes now; this one stands by")
+                self.publishes = held == 1
+                if self.publishes:
+                    names = await client.pubsub_channels()
+                    self._adjust(source, {name.decode("utf-8", "replace") for name in names})
+                with trio.move_on_after(LOOK_EVERY):
+                    await self._look.wait()
+        finally:
+            if self.publishes:
+                self.publishes = False
+                with trio.move_on_after(_FREE_WITHIN, shield=True), contextlib.suppress(*_FOREIGN):
+                    await client.eval(_FREE, [_KEY], [self._name])
+
+    def _adjust(self, source: Source, wanted: set[str]) -> None:
+        """Have the venue tell what is wanted, and no more what hasn't been for a while."""
+        now, held = trio.current_time(), set(source.channels)
+        for name in wanted - held:
+            if read_channel(name) is not None and name not in self._impossible:
+                why = source.want(name)
+                if why:
+                    self._impossible[name] = why
+        self._impossible = {name: why for name, why in self._impossible.items() if name in wanted}
+        self._unwanted_since = {name: self._unwanted_since.get(name, now) for name in held - wanted}
+        for name, since in self._unwanted_since.items():
+            if now - since >= KEEP_FOR:
+                source.release(name)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _words(error: BaseException) -> str:
+    """Say what is wrong. The words of the server and of coredis name no password."""
+    first = str(error).partition("\n")[0][:200]
+    if isinstance(error, AuthenticationError):
+        return f"the bus doesn't accept the password, or wants one: {first}"
+    if isinstance(error, AuthorizationError):
+        return f"the bus doesn't allow this user what a relay needs: {first}"
+    if isinstance(error, UnknownCommandError):
+        return f"the bus is no Redis of version 6.2 or later: {first}"
+    return f"the bus is away: {first or type(error).__name__}"
