@@ -11,7 +11,15 @@ from strategykit.errors import LocalProtocolError, StrategyError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.outside import Answered
-from strategykit.venues.asks import AskAccount, AskInstrument, AskOrders, AskPositions, AskStopOrders, AskTrades
+from strategykit.venues.asks import (
+    AskAccount,
+    AskBars,
+    AskInstrument,
+    AskOrders,
+    AskPositions,
+    AskStopOrders,
+    AskTrades,
+)
 from strategykit.venues.dialect import Answer, Ask, HttpRequest
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import LIVE, Subscription
@@ -40,6 +48,8 @@ class Inquiries:
     def ask(self, ask: Ask, answered: Answered) -> None:
         """Have `answered` called with the answer: at once if it is known, or if there is nothing to ask."""
         engine = self.engine
+        if isinstance(ask, AskBars) and ask.instrument in engine.gateway.instruments:
+            ask = attrs.evolve(ask, tick=engine.gateway.instruments[ask.instrument].tick)
         try:
             way = engine.dialect.request(ask)
         except LocalProtocolError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import attrs
 
@@ -31,6 +32,8 @@ class AskBars:
     until: int
     exchange: str | None = None
     board: str | None = None
+    tick: Decimal | None = None
+    """Smallest step of the instrument's prices, where it is known: some venues' charts are in another unit."""
 
 
 @attrs.frozen(kw_only=True)
