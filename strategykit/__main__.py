@@ -1,5 +1,6 @@
 """The entry of the program: ``strategykit``, and ``python -m strategykit``. It loads everything else by itself."""
 
+import os
 import signal
 import sys
 
@@ -15,6 +16,9 @@ def main() -> int:
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # A background job may have it ignored.
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # Started with it closed, as by ``>&-``: what would be told goes nowhere.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
     from strategykit.cli import main as run_command
 
     try:

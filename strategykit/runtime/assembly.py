@@ -122,15 +122,19 @@ class Run:
                     continue
                 stream = Stream(kind=kind, account=self.gateway.account, exchange=self.exchange)
                 self.engine.want(stream, ACCOUNT, None)
+        missing = "reference data"
         with self.supervisor.opening, trio.move_on_after(READY_WITHIN) as scope:
             await self._load_instruments()
+            missing = f"connection {self.engine.command_connection}"
             if self.paper is not None and self.instruments:
                 self.engine.paper = self.paper(self.instruments)
                 self.gateway.lane_changed(up=True, reason="")
             if self.trades_at_venue:
                 await self.gateway.lane.until(lambda: self.gateway.lane_up)
         if scope.cancelled_caught:
-            raise ConnectionLost(f"the venue wasn't ready within {READY_WITHIN:g} s; `strategykit doctor` says why")
+            raise ConnectionLost(
+                f"the venue wasn't ready within {READY_WITHIN:g} s: {missing} is missing; `strategykit doctor` says why"
+            )
         if not self.supervisor.stopping:
             self.ready = True
             await self.supervisor.run()

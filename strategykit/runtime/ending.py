@@ -24,7 +24,7 @@ from strategykit.runtime.stops import Stops
 
 __all__ = ["FOREIGN", "LEAVE_WITHIN", "Ending", "Failure"]
 
-STOP_WITHIN: Final = 3.5
+STOP_WITHIN: Final = 3.0
 """Seconds that an interrupted run gives its strategies to leave; then clean-up is cut short."""
 
 LEAVE_WITHIN: Final = 20.0

@@ -80,3 +80,8 @@ def test_the_package_gives_what_authors_need_and_nothing_else() -> None:
     assert all(getattr(strategykit, name) is not None for name in strategykit.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Strategie'"):
         strategykit.Strategie  # type: ignore[attr-defined]  # noqa: B018 - the typo that is tested
+
+
+def test_a_command_whose_outputs_are_closed_does_its_work_and_tells_nobody() -> None:
+    command = f'"{sys.executable}" -m strategykit venues >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
