@@ -67,7 +67,7 @@ class Outlet(Protocol):
 
     @property
     def pong(self) -> bytes | None:
-        """Payload of its latest pong; None before the first."""
+        """Payload of its latest pong that answers a ping; None before the first."""
         ...
 
 

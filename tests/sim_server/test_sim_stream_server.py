@@ -161,6 +161,21 @@ async def test_pings_of_the_venue_are_answered_and_counted(echo: SimulatedServer
     assert outlet.waiting == 0
 
 
+async def test_a_pong_nobody_asked_for_hides_no_answer(echo: SimulatedServer[Session]) -> None:
+    """Clients of Binance send an empty one right after each answer."""
+    async with connect(echo, "/echo") as client:
+        outlet = next(iter(echo.peers)).outlet
+        outlet.ping(b"1")
+        outlet.ping(b"2")
+        while outlet.pong != b"2":  # noqa: ASYNC110 - it shows only inside the venue
+            await trio.sleep(0.005)
+        await client.pong(b"")
+        await client.pong(b"1")
+        await client.ping(b"all are read")
+
+    assert (outlet.pong, outlet.received) == (b"2", 5)
+
+
 async def test_orders_statistics_and_calls_are_the_venues(echo: SimulatedServer[Session]) -> None:
     async with connect(echo, "/echo"), open_http(echo) as http:
         orders = (await http.get("/sim/orders")).json()
