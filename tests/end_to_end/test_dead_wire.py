@@ -33,7 +33,8 @@ def test_a_half_open_venue_is_found_when_it_should_be_ready(run_of_a_dead_venue:
 
     assert program.process.returncode == 1
     assert program.err.splitlines()[-1] == (
-        "strategykit: the venue wasn't ready within 30 s: connection commands-0 is missing; `strategykit doctor` says why"
+        "strategykit: the venue wasn't ready within 30 s: connection commands-0 is missing; "
+        "`strategykit doctor` says why"
     )
     assert "1 of 2 connections open, commands-0 connecting" in program.err
     assert READY_WITHIN <= program.seconds < READY_WITHIN + SLACK
