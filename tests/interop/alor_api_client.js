@@ -6,7 +6,7 @@ const base = process.argv[2];
 const socket = base.replace("http", "ws");
 const portfolio = { exchange: "MOEX", portfolio: "D12345" };
 const sber = { symbol: "SBER", exchange: "MOEX" };
-const tell = (name, value) => console.log(JSON.stringify({ name, value }));
+const tell = (name, value) => console.log(JSON.stringify({ [name]: value }));
 const open = (path) =>
   new AlorApi({
     token: "simulated-refresh-token",

@@ -11,11 +11,11 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from websockets.sync.client import connect  # type: ignore[import-not-found]  # in an environment of its own
+from websockets.sync.client import connect
 
 
 def tell(name: str, value: object) -> None:
-    print(json.dumps({"name": name, "value": value}))
+    print(json.dumps({name: value}))
 
 
 def main(base: str) -> None:

@@ -4,7 +4,10 @@
 fetch packages. A fixture names a client and its version, and tests run it in a process of its own:
 
 * ``npm_client("alor-api@1.0.66")`` gives the ``node_modules`` folder that holds it, for ``NODE_PATH``;
-* ``python_client("websockets==17.4")`` gives the Python of an environment that holds nothing else.
+* ``python_client("websockets==17.4")`` gives the Python of an environment that holds nothing else;
+* ``drive`` runs a client's script, which prints what it understood, a JSON object a line, and gives it as one `dict`;
+* ``simulated`` runs ``strategykit sim`` in a process of its own, as a user would;
+* ``watched`` reads over HTTP what the venue itself says meanwhile, to set beside what the client says.
 
 Each client is installed once, in a folder of its own below the folder that the environment variable
 ``STRATEGYKIT_CLIENTS`` names, and stays there; without the variable, below a temporary one. A test whose client can't
@@ -13,18 +16,29 @@ be had, because npm, Node or the registry is missing, is skipped and says so; a 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import attrs
+import httpx
 import pytest
+import trio
 
 INSTALL_WITHIN = 300
 """Seconds."""
+RUN_WITHIN = 60
+"""Seconds."""
+LEVELS = 5
+"""Of each side of a book that are compared."""
 
 UNREACHABLE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT"  # npm
@@ -94,3 +108,106 @@ def once(clients: Path, package: str, commands: Callable[[Path], Sequence[Sequen
             assert done.returncode == 0, told
         whole.touch()
     return folder
+
+
+Drive = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def drive() -> Drive:
+    async def run(command: Sequence[str | Path], **environment: str) -> dict[str, Any]:
+        with trio.fail_after(RUN_WITHIN):
+            done = await trio.run_process(
+                command,
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+                env={**os.environ, "PYTHONPATH": "", **environment},
+            )
+        assert done.returncode == 0, done.stderr.decode()
+        told: dict[str, Any] = {}
+        for line in done.stdout.decode().splitlines():
+            if line.startswith("{"):
+                told |= json.loads(line)
+        return told
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[..., Any]:
+    @asynccontextmanager
+    async def serve(venue: str, *options: str) -> AsyncGenerator[str]:
+        """Start the venue and yield its URL; leaving interrupts it, and it has to end well."""
+        command = [sys.executable, "-m", "strategykit", "sim", venue, "--json", *options]
+        process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        try:
+            facts = b""
+            with trio.fail_after(RUN_WITHIN):
+                while not facts.rstrip().endswith(b"}"):
+                    facts += await process.stdout.receive_some()
+            yield json.loads(facts)["url"]
+        finally:
+            process.send_signal(signal.SIGINT)
+            with trio.move_on_after(10, shield=True) as waiting:
+                await process.wait()
+            if waiting.cancelled_caught:
+                process.kill()
+        assert process.returncode == 0
+
+    return serve
+
+
+@attrs.define(eq=False)
+class Watched:
+    """What a venue says of itself over HTTP."""
+
+    http: httpx.AsyncClient
+    books: dict[str, list[Any]] = attrs.field(factory=dict)
+    """By number: bids and asks, best first, `LEVELS` of each, as pairs of numbers."""
+
+    async def get(self, path: str, **query: str | int) -> Any:
+        answer = await self.http.get(path, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def keep_books(self, path: str, symbol: str) -> None:
+        while True:
+            row = await self.get(path, symbol=symbol, limit=1000)
+            bids, asks = ([[float(each) for each in level] for level in row[side]] for side in ("bids", "asks"))
+            self.books[str(row["lastUpdateId"])] = [sorted(bids, reverse=True)[:LEVELS], sorted(asks)[:LEVELS]]
+            await trio.sleep(0.01)
+
+    async def fault(self, fault: str, **fields: Any) -> None:
+        (await self.http.post("/sim/faults", json={"fault": fault, **fields})).raise_for_status()
+
+    def check_books(self, told: dict[str, list[Any]], *, at_least: int) -> None:
+        """Compare what a client made of the book with the venue's own, number by number."""
+        both = told.keys() & self.books.keys()
+        assert len(both) >= at_least
+        assert {number: told[number] for number in both} == {number: self.books[number] for number in both}
+
+    @staticmethod
+    def check_trades(told: Sequence[Sequence[Any]], actual: dict[int, list[float]], *, at_least: int) -> None:
+        """Compare what trades a client understood with the venue's own: each once, in order, none missing between."""
+        assert len(told) >= at_least
+        first = int(told[0][0])
+        assert [int(number) for number, *_ in told] == list(range(first, first + len(told)))
+        assert {int(number): values for number, *values in told} == {
+            int(number): actual[int(number)] for number, *_ in told
+        }
+
+
+@pytest.fixture(scope="session")
+def watched() -> Callable[..., Any]:
+    @asynccontextmanager
+    async def watch(url: str, depth: str, symbol: str) -> AsyncGenerator[Watched]:
+        """Read books from `depth` all the time."""
+        async with httpx.AsyncClient(base_url=url, timeout=10) as http, trio.open_nursery() as nursery:
+            watched = Watched(http)
+            nursery.start_soon(watched.keep_books, depth, symbol)
+            yield watched
+            nursery.cancel_scope.cancel()
+
+    return watch

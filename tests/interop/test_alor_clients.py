@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 
 from strategykit.sim.server_alor import open_simulated_alor
 
@@ -28,20 +25,9 @@ def websockets(python_client: Callable[[str], Path]) -> Path:
     return python_client("websockets==17.4")
 
 
-async def drive(command: Sequence[str], **environment: str) -> dict[str, Any]:
-    """Run a client's script; give what it tells, a JSON line a finding."""
-    with trio.fail_after(30):
-        done = await trio.run_process(
-            command, capture_stdout=True, capture_stderr=True, check=False, env={**os.environ, **environment}
-        )
-    assert done.returncode == 0, done.stderr.decode()
-    lines = [line for line in done.stdout.decode().splitlines() if line.startswith("{")]
-    return {each["name"]: each["value"] for each in map(json.loads, lines)}
-
-
-async def test_the_npm_client_reads_subscribes_and_trades(alor_api: Path) -> None:
+async def test_the_npm_client_reads_subscribes_and_trades(alor_api: Path, drive: Callable[..., Any]) -> None:
     async with open_simulated_alor() as venue:
-        told = await drive(["node", str(HERE / "alor_api_client.js"), venue.url], NODE_PATH=str(alor_api))
+        told = await drive(["node", HERE / "alor_api_client.js", venue.url], NODE_PATH=str(alor_api))
 
     assert told.pop("history") > 5
     assert told == {
@@ -58,9 +44,9 @@ async def test_the_npm_client_reads_subscribes_and_trades(alor_api: Path) -> Non
     assert len(venue.exchange.orders("D12345")) == 3
 
 
-async def test_another_websocket_library_reads_and_subscribes(websockets: Path) -> None:
+async def test_another_websocket_library_reads_and_subscribes(websockets: Path, drive: Callable[..., Any]) -> None:
     async with open_simulated_alor() as venue:
-        told = await drive([str(websockets), str(HERE / "alor_websockets_client.py"), venue.url], PYTHONPATH="")
+        told = await drive([websockets, HERE / "alor_websockets_client.py", venue.url])
 
     assert told.pop("history") > 5
     assert told == {
