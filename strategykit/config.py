@@ -231,7 +231,7 @@ def _missing_credentials(table: VenueTable) -> list[str]:
 def _endpoints(table: VenueTable) -> Endpoints:
     venue = table.venue
     given = {"http": table.http, "ws": table.ws}
-    if venue.service is not None:
+    if venue.oauth:
         given["oauth"] = table.oauth
     at = table.url
     if at is None:
@@ -246,7 +246,7 @@ def _endpoints(table: VenueTable) -> Endpoints:
         at = venue.home
     base = venue.places.get(at) or _derived(at)
     oauth = table.oauth or base.oauth
-    if venue.service is not None and table.oauth is None and at not in venue.places and not is_loopback(base.http):
+    if venue.oauth and table.oauth is None and at not in venue.places and not is_loopback(base.http):
         raise Mistakes(f"venue.oauth is missing; the token service of {base.http} has an address of its own")
     return Endpoints(http=table.http or base.http, ws=table.ws or base.ws, oauth=oauth)
 

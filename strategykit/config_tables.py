@@ -21,10 +21,10 @@ from strategykit.config_values import (
     duration,
     exactly,
     folder,
+    instrument,
     matching,
     one_of,
     public_kind,
-    symbol,
     table,
 )
 from strategykit.config_venue import VenueTable, read_venue
@@ -83,7 +83,7 @@ _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
     },
     RecordTable: {
         "kind": public_kind,
-        "instrument": symbol,
+        "instrument": instrument,
         "interval": duration,
         "depth": between(1, 5_000),
     },

@@ -24,6 +24,7 @@ __all__ = [
     "duration",
     "exactly",
     "folder",
+    "instrument",
     "is_loopback",
     "matching",
     "one_of",
@@ -145,6 +146,7 @@ def url(value: Any, kind: Any) -> str:
     return text.rstrip("/")
 
 
+instrument: Final = matching(re.compile(r"\S(?:[^\r\n\t]{0,98}\S)?"), "a symbol, such as 'SBER'")
 symbol: Final = matching(re.compile(r"\S{1,64}"), "a symbol without spaces, such as 'SBER'")
 
 

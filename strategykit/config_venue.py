@@ -86,7 +86,7 @@ def _checks(venue: Venue) -> dict[str, Check]:
 def _each_check(venue: Venue) -> Iterator[tuple[str, Check]]:
     for key in _ADDRESSES:
         yield key, url
-    if venue.service is not None:
+    if venue.oauth:
         yield "oauth", url
     for key, option in venue.options.items():
         yield key, option.check

@@ -85,7 +85,7 @@ def test_off_this_machine_all_that_has_to_be_shown_is_asked_for(name: str) -> No
 
 
 def _service(name: str) -> dict[str, str]:
-    return {"oauth": "https://a.example"} if find_venue(name).service is not None else {}
+    return {"oauth": "https://a.example"} if find_venue(name).oauth else {}
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,7 @@ def venue_doors(venue: VenuePlan) -> Doors:
     return Doors(
         dialect=venue.dialect(),
         endpoints=venue.endpoints,
-        secrets=secrets,
-        service=known.service,
-        key=known.key(secrets) if known.service is None else None,
+        tokens=known.tokens(secrets, venue.options),
         time=known.time,
         now=time.time_ns,
         redactor=redactor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -42,12 +42,8 @@ class Doors:
 
     dialect: Dialect
     endpoints: Endpoints
-    secrets: Mapping[str, Secret]
-    """Credentials, by key."""
-    service: TokenService | None
-    """None: the venue is shown `key` itself."""
-    key: Secret | None
-    """None: it asks for none, or the service gives one."""
+    tokens: TokenService | Secret | None
+    """What the venue is shown, or who has it; None: nothing."""
     time: TimeQuestion | None
     """None: it can't be asked."""
     now: Callable[[], int]
@@ -73,16 +69,16 @@ async def _knock(doors: Doors) -> list[Finding]:
         return found  # The rest would only say the same again.
     tls = client_tls()
     token: TokenFacts | None
-    if doors.service is None:
-        token = await fixed_token(doors.key)()
-    else:
-        token, finding = await _fetch(doors, doors.service, tls)
+    if isinstance(doors.tokens, TokenService):
+        token, finding = await _fetch(doors, doors.tokens, tls)
         found.append(finding)
+    else:
+        token = await fixed_token(doors.tokens)()
     if token is not None and doors.time is not None:
         found.append(await _compare_time(doors, doors.time, tls, token))
     lanes = {spec.path: name for name, spec in reversed([*doors.dialect.lanes.items()])}
     for path in dict.fromkeys(spec.path for spec in doors.dialect.lanes.values()):
-        found += await _upgrade(doors, tls, path, lanes[path], "" if token is None else token.text)
+        found += await _upgrade(doors, tls, path, lanes[path], None if token is None else token.text)
     return found
 
 
@@ -118,7 +114,7 @@ async def _reach(target: Target) -> Finding:
 async def _fetch(doors: Doors, service: TokenService, tls: ssl.SSLContext) -> tuple[TokenFacts | None, Finding]:
     fetch = token_fetcher(
         doors.endpoints.oauth,
-        request=lambda: service.request(doors.secrets),
+        request=service.request,
         parse=service.parse,
         tls=tls,
         timing=Timing(fetch_within=WITHIN),
@@ -170,7 +166,7 @@ async def _compare_time(doors: Doors, question: TimeQuestion, tls: ssl.SSLContex
     )
 
 
-async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, token: str) -> list[Finding]:
+async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, token: str | None) -> list[Finding]:
     what = f"websocket {path}"
     began = trio.current_time()
     failure = ""
@@ -182,10 +178,10 @@ async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, toke
                 doors.endpoints.ws + path,
                 frame_bytes=dialect.limits.frame_bytes,
                 tls=tls,
-                headers=dialect.upgrade_headers(lane, token=token),
+                headers=dialect.upgrade_headers(lane, token=token or ""),
             ) as wire:
                 found = [Finding(what, Verdict.OK, f"open in {(trio.current_time() - began) * 1e3:.0f} ms")]
-                if doors.key is not None:
+                if token is not None:
                     found += await _log_in(doors, wire, lane, token)
     except* (StrategykitError, trio.TooSlowError) as group:
         failure = str(_first(group)) or _SILENCE
@@ -198,7 +194,7 @@ async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, toke
 
 
 async def _log_in(doors: Doors, wire: Wire, lane: str, token: str) -> list[Finding]:
-    """Show the key where the venue wants it in a message of its own; where a token service looked at it, all is said.
+    """Show the token where the venue wants it in a message of its own.
 
     Raises:
         ConnectionLost: The venue hung up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from strategykit.errors import RemoteProtocolError
 from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan, Simulation, listed
 from strategykit.registry.venue import Credential, Option, Shown, TimeQuestion, TokenService, Venue
+from strategykit.secret import Secret
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.instruments import default_instruments
@@ -62,6 +64,10 @@ def _place(contour: str) -> tuple[str, Endpoints]:
     return http, Endpoints(http=http, ws=f"wss://api{contour}.alor.ru", oauth=f"https://oauth{contour}.alor.ru")
 
 
+def _tokens(secrets: Mapping[str, Secret], _: Mapping[str, Any]) -> TokenService:
+    return TokenService(request=lambda: refresh_request(secrets["token"]), parse=read_refresh)
+
+
 ALOR: Final = Venue(
     name="alor",
     title="ALOR",
@@ -71,7 +77,8 @@ ALOR: Final = Venue(
         "format": Option(one_of(("Simple", "Slim", "Heavy")), "Slim"),
     },
     logins=[{"token": Credential(words="refresh token", example="env:ALOR_REFRESH_TOKEN", simulated=SIMULATED_TOKEN)}],
-    service=TokenService(request=lambda secrets: refresh_request(secrets["token"]), parse=read_refresh),
+    tokens=_tokens,
+    oauth=True,
     places=dict(map(_place, ("", "dev"))),
     time=TimeQuestion(request=HttpRequest(method="GET", path="/md/v2/time"), parse=parse_time),
     simulation=Simulation(

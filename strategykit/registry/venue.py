@@ -49,8 +49,8 @@ Login = Mapping[str, Credential]
 class TokenService:
     """A service that gives passing tokens for a lasting credential."""
 
-    request: Callable[[Mapping[str, Secret]], HttpRequest]
-    """Words the call from the credentials by key; it alone reveals them."""
+    request: Callable[[], HttpRequest]
+    """Words the call; it alone reveals the credential."""
     parse: Callable[[bytes], TokenFacts]
 
 
@@ -72,7 +72,7 @@ class Shown:
     params: Mapping[str, object]
 
 
-def _lone(secrets: Mapping[str, Secret]) -> Secret | None:
+def _lone(secrets: Mapping[str, Secret], _: Mapping[str, Any]) -> Secret | None:
     """Give the one secret that there is, if there is one."""
     return next(iter(secrets.values()), None)
 
@@ -90,10 +90,11 @@ class Venue:
     options: Mapping[str, Option] = attrs.field(factory=dict)
     logins: Sequence[Login] = ()
     """Ways to log in, of which one is enough; none: the venue asks nobody who he is."""
-    service: TokenService | None = None
-    """None: what is shown to the venue is the credential itself."""
-    key: Callable[[Mapping[str, Secret]], Secret | None] = _lone
-    """Where there is no token service: makes the dialect's token of the credentials."""
+    tokens: Callable[[Mapping[str, Secret], Mapping[str, Any]], TokenService | Secret | None] = _lone
+    """Makes of the credentials, by key, and the options what the dialect is given as token: a service has it, or it is
+    a lasting text; None: nothing is shown."""
+    oauth: bool = False
+    """Whether tokens come from an address of their own; else a token service is where all other calls go."""
     places: Mapping[str, Endpoints] = attrs.field(factory=dict)
     """What is known of the venue's addresses, by the one that a session gives as ``url``."""
     home: str | None = None
@@ -147,9 +148,11 @@ class Venue:
         """Give the credentials that the simulated venue is born with."""
         return {key: Secret(item.simulated) for login in self.logins[:1] for key, item in login.items()}
 
-    def fetcher(self, secrets: Mapping[str, Secret], endpoints: Endpoints) -> Callable[[], Awaitable[TokenFacts]]:
+    def fetcher(
+        self, secrets: Mapping[str, Secret], said: Mapping[str, object], endpoints: Endpoints
+    ) -> Callable[[], Awaitable[TokenFacts]]:
         """Make what fetches the tokens for a run's connections."""
-        service = self.service
-        if service is None:
-            return fixed_token(self.key(secrets))
-        return token_fetcher(endpoints.oauth, request=lambda: service.request(secrets), parse=service.parse)
+        tokens = self.tokens(secrets, self.settings(said))
+        if isinstance(tokens, TokenService):
+            return token_fetcher(endpoints.oauth, request=tokens.request, parse=tokens.parse)
+        return fixed_token(tokens)

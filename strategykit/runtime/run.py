@@ -206,7 +206,7 @@ def _connector(
         return connect_venue(
             dialect,
             venue.endpoints,
-            fetch_token=venue.known.fetcher(secrets, venue.endpoints),
+            fetch_token=venue.known.fetcher(secrets, venue.options, venue.endpoints),
             inbox=inbox,
             recorder=recorder,
             rng=rng,

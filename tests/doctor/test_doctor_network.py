@@ -63,6 +63,7 @@ async def test_a_venue_that_is_well_opens_every_door() -> None:
         "time",
         "websocket /ws",
         "websocket /cws",
+        "login /cws",
     ]
     assert {item.verdict for item in findings} == {Verdict.OK}
     assert "lives 30 min" in of(findings, "token").words
@@ -99,8 +100,8 @@ async def test_a_wrong_refresh_token_is_said_and_not_shown(monkeypatch: pytest.M
 
 async def test_a_token_service_that_is_something_else_is_said() -> None:
     async with open_simulated_alor(CONFIG) as venue:
-        service = TokenService(request=lambda _: NOWHERE, parse=read_refresh)
-        findings = await answers(venue.url, service=service)
+        service = TokenService(request=lambda: NOWHERE, parse=read_refresh)
+        findings = await answers(venue.url, tokens=service)
 
     assert of(findings, "token").verdict is Verdict.FAIL
 

@@ -51,13 +51,13 @@ def test_a_public_venue_needs_no_key_and_costs_nothing() -> None:
 async def without_service(url: str, token: str) -> list[Finding]:
     """Knock at ALOR's doors as at those of a venue that is shown a lasting key."""
     doors = venue_doors(session("alor", url).venue)
-    return await knocked(attrs.evolve(doors, service=None, key=Secret(token), time=None))
+    return await knocked(attrs.evolve(doors, tokens=Secret(token), time=None))
 
 
 async def test_a_key_that_the_venue_wants_in_a_message_is_tried() -> None:
     async with ALOR.simulation.open(SimPlan(rate=1.0)) as venue:
         plan = session("alor", venue.url).venue
-        fetch = ALOR.fetcher(plan.secrets(), plan.endpoints)
+        fetch = ALOR.fetcher(plan.secrets(), {}, plan.endpoints)
         good = await without_service(venue.url, (await fetch()).text)
         bad = await without_service(venue.url, "no-token-at-all")
 
@@ -85,7 +85,7 @@ async def test_a_login_without_an_answer_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("strategykit.doctor.network.WITHIN", 0.3)
     async with ALOR.simulation.open(SimPlan(rate=1.0)) as venue:
         doors = venue_doors(session("alor", venue.url).venue)
-        deaf = attrs.evolve(doors, service=None, key=Secret("key"), time=None, dialect=_Deaf(doors.dialect))  # type: ignore[arg-type]
+        deaf = attrs.evolve(doors, tokens=Secret("key"), time=None, dialect=_Deaf(doors.dialect))  # type: ignore[arg-type]
         findings = await knocked(deaf)
 
     assert findings[-1].what == "login /cws"
