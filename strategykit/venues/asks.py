@@ -32,6 +32,8 @@ class AskBars:
     until: int
     exchange: str | None = None
     board: str | None = None
+    since: int | None = None
+    """Bars that began before this aren't wanted, even if there are then fewer."""
     tick: Decimal | None = None
     """Smallest step of the instrument's prices, where it is known: some venues' charts are in another unit."""
 

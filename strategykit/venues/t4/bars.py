@@ -82,7 +82,7 @@ class BarCursor:
         if asked is None:
             return ()  # An answer to what was asked before a reconnect: it is asked for again.
         held, self._held = self._held, []
-        since = asked.until - self._length if self._since is None else self._since
+        since = asked.since or 0
         self._since = held[-1].open_time + self._length if held else asked.until
         if rows is None:
             words = f"{self._stream.label}: those that were missed can't be had: {reason}"
@@ -109,6 +109,7 @@ class BarCursor:
             interval=self._length,
             count=(self._whole_from - since) // self._length,
             until=self._whole_from,
+            since=since,
             exchange=self._stream.exchange,
             board=self._stream.board,
         )

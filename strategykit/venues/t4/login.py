@@ -5,6 +5,7 @@ Source: T4 protocol sheet, sections 1.2 and 1.5.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Final
 
@@ -22,7 +23,6 @@ __all__ = [
     "FORMATS",
     "Holder",
     "ServiceToken",
-    "add_service_token",
     "join_secrets",
     "login_frame",
     "login_request",
@@ -43,6 +43,9 @@ _SECOND: Final = 1_000_000_000
 _FAR: Final = 2**33
 """Seconds."""
 
+_SHORT: Final = 1_800 * _SECOND
+"""Nanoseconds."""
+
 
 @attrs.frozen(kw_only=True)
 class Holder:
@@ -55,7 +58,7 @@ class Holder:
 
 @attrs.frozen(kw_only=True)
 class ServiceToken:
-    """A token for REST, as the service gives it. T4 doesn't say when it was issued: it counts from 1970."""
+    """What a login by password shows, with a token for REST, as the service gives it, beside."""
 
     text: str = attrs.field(repr=False)
     issued: int
@@ -78,6 +81,11 @@ class _Answer(msgspec.Struct):
     expires: float
 
 
+class _Claims(msgspec.Struct):
+    iat: float | None = None
+
+
+_READ_CLAIMS: Final = msgspec.json.Decoder(_Claims)
 _READ_SHOWN: Final = msgspec.json.Decoder(_Shown)
 _READ_ANSWER: Final = msgspec.json.Decoder(_Answer)
 
@@ -91,16 +99,11 @@ def join_secrets(secrets: Mapping[str, Secret]) -> Secret | None:
     return Secret(msgspec.json.encode({key: secret.reveal() for key, secret in secrets.items()}).decode())
 
 
-def add_service_token(token: str, secrets: Mapping[str, Secret]) -> str:
-    """Put a REST token beside the secrets of a login by password."""
-    return msgspec.json.encode({"rest": token, **{key: each.reveal() for key, each in secrets.items()}}).decode()
-
-
 def login_frame(token: str, holder: Holder, *, price_format: str, second: bool) -> bytes:
     """Word the login.
 
     Args:
-        token: As `join_secrets` or `add_service_token` makes it.
+        token: As `join_secrets` or `read_service_token` makes it.
         holder: Who logs in.
         price_format: One of `FORMATS`.
         second: Whether it is that of the second application.
@@ -152,8 +155,8 @@ def login_request(secrets: Mapping[str, Secret], holder: Holder, *, price_format
     )
 
 
-def read_service_token(body: bytes) -> ServiceToken:
-    """Read the service's answer.
+def read_service_token(body: bytes, secrets: Mapping[str, Secret]) -> ServiceToken:
+    """Read the service's answer; `secrets` are those of the login.
 
     Raises:
         RemoteProtocolError: It holds no token; the error shows none of it.
@@ -164,7 +167,22 @@ def read_service_token(body: bytes) -> ServiceToken:
         raise RemoteProtocolError("the token service's answer holds no token") from None
     if not answer.token or not 0 < answer.expires < _FAR:
         raise RemoteProtocolError("the token service's answer holds no token that lives")
-    return ServiceToken(text=answer.token, issued=0, expires=int(answer.expires * _SECOND))
+    shown = {"rest": answer.token, **{key: secret.reveal() for key, secret in secrets.items()}}
+    expires = int(answer.expires * _SECOND)
+    return ServiceToken(
+        text=msgspec.json.encode(shown).decode(), issued=_issued(answer.token, expires), expires=expires
+    )
+
+
+def _issued(token: str, expires: int) -> int:
+    """Say when a JWT was issued, nanoseconds UTC; one that doesn't say counts as short-lived."""
+    try:
+        claims = token.split(".")[1]
+        found = _READ_CLAIMS.decode(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).iat
+    except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
+        found = None
+    issued = expires - _SHORT if found is None else int(found * _SECOND)
+    return issued if issued < expires else expires - _SHORT
 
 
 def _read(token: str) -> _Shown:

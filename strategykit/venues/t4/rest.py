@@ -24,6 +24,8 @@ __all__ = ["bars_request", "read_bars", "read_trades", "trades_request"]
 _CENTRAL: Final = ZoneInfo("America/Chicago")
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400 * _SECOND
+_MINUTE: Final = 60
+_HOUR: Final = 3_600 * _SECOND
 _UNITS: Final = ((604_800, "Week"), (86_400, "Day"), (3_600, "Hour"), (60, "Minute"), (1, "Second"))
 _SIDES: Final = {"buy": Side.BUY, "bid": Side.BUY, "sell": Side.SELL, "offer": Side.SELL}
 """How the aggressor is written isn't documented but for the word; what isn't known here says nothing."""
@@ -76,16 +78,17 @@ def bars_request(ask: AskBars) -> HttpRequest:
     if rest or seconds < 1:
         raise LocalProtocolError(f"T4's bars are of whole seconds, not of {ask.interval} ns")
     unit, name = next((size, name) for size, name in _UNITS if seconds % size == 0)
-    # Markets are shut for an hour a day and two days a week, and on holidays.
-    days = ask.count * ask.interval * 3 // (2 * _DAY) + 5
+    # Markets are shut for an hour a day and two days a week, and on holidays. Of bars shorter than a minute a day would
+    # be tens of megabytes: they are asked for by the hour, and at a session's beginning there are few.
+    pause = 5 * _DAY if seconds >= _MINUTE else _HOUR
+    since = ask.until - ask.count * ask.interval * 3 // 2 - pause if ask.since is None else ask.since
     query = {
         **_place(ask.instrument),
         "chartType": "Bar",
         "barInterval": name,
         "barPeriod": str(seconds // unit),
-        "tradeDateStart": _date(ask.until - days * _DAY),
-        # The evening's session belongs to the next trade date.
-        "tradeDateEnd": _date(ask.until + _DAY),
+        "tradeDateStart": _wall(since),
+        "tradeDateEnd": _wall(ask.until + _SECOND),
     }
     return HttpRequest(method="GET", path="/chart/barchart", query=query, headers={"Accept": "application/json"})
 
@@ -104,7 +107,8 @@ def read_bars(ask: AskBars, body: bytes, *, receive_time: int) -> list[Bar]:
     try:
         chart = _READ_BARS.decode(body)
         scale = _scale(ask.instrument, ask.tick, chart.market_definitions)
-        return [bar for row in chart.bars if (bar := _bar(row, ask, scale, receive_time)).open_time < ask.until]
+        bars = [_bar(row, ask, scale, receive_time) for row in chart.bars]
+        return [bar for bar in bars if (ask.since or 0) <= bar.open_time < ask.until]
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as exc:
         raise RemoteProtocolError(f"this isn't a chart: {exc}", frame=body) from exc
 
@@ -179,10 +183,6 @@ def _read_time(text: str) -> int:
 
 def _wall(time: int) -> str:
     return _central(time).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _date(time: int) -> str:
-    return _central(time).strftime("%Y-%m-%d")
 
 
 def _central(time: int) -> dt.datetime:
