@@ -12,7 +12,7 @@ from strategykit.venues.streams import Stream
 __all__ = ["ASK_EVERY", "MOST_HELD", "Answer", "Rows", "StreamCursor", "make_gap"]
 
 ASK_EVERY: Final = 10_000_000_000
-"""Nanoseconds: a hole that comes sooner after another was asked about is told and not filled."""
+"""Nanoseconds: a hole inside a stream that comes sooner after another was asked about is told and not filled."""
 
 MOST_HELD: Final = 20_000
 """Messages held back behind a question; when there are more, it goes on without the answer."""

@@ -69,7 +69,8 @@ class BarCursor:
         if self._next is None:
             self._next = self._begin(bar)
         missing = (bar.open_time - self._next) // self._interval
-        if missing > 0 and (self._asked_at is None or now - self._asked_at >= ASK_EVERY):
+        may_ask = self._again or self._asked_at is None or now - self._asked_at >= ASK_EVERY
+        if missing > 0 and may_ask:
             return (self._ask(bar, now, missing),)
         return self._go_on(bar, now)
 

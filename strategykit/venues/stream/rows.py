@@ -90,8 +90,8 @@ class TradeRow(msgspec.Struct, gc=False):
     t: Id
     p: Price
     q: Annotated[float, msgspec.Meta(gt=0.0, le=_MOST)]
-    m: bool
-    """The buyer was the maker: the taker sold."""
+    m: bool | None
+    """The buyer was the maker: the taker sold. A relay says null where its venue doesn't say."""
     T: Time
 
 

@@ -65,10 +65,11 @@ class TradeCursor:
         last = self._last
         if last is not None and row.t == last + 1:
             return (self._tell(row, now),)
+        may_ask = self._again or self._asked_at is None or now - self._asked_at >= ASK_EVERY
         if last is None:
             if self._past:
                 return (self._ask(row, now, since=0),)
-        elif row.t > last and (self._asked_at is None or now - self._asked_at >= ASK_EVERY):
+        elif row.t > last and may_ask:
             return (self._ask(row, now, since=self._time),)
         return self._go_on(row, now)
 
@@ -85,7 +86,7 @@ class TradeCursor:
 
     def _tell(self, row: TradeRow, now: int) -> Trade:
         self._last, self._time, self._heard, self._again = row.t, nanoseconds(row.T), now, False
-        side = Side.SELL if row.m else Side.BUY
+        side = None if row.m is None else Side.SELL if row.m else Side.BUY
         return Trade(self._stream.instrument or "", row.p, row.q, side, row.t, self._time, now, self._guid)
 
     def _gap(self, now: int) -> Gap:

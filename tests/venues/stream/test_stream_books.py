@@ -291,7 +291,7 @@ def test_a_successor_may_bring_the_first_change(desk: Callable[..., Any]) -> Non
 PRICES = [str(price) for price in range(90, 111)]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_lost_and_repeated_the_book_is_the_venues_or_unknown(
     desk: Callable[..., Any], data: st.DataObject

@@ -218,7 +218,7 @@ CASES = [(variant, index) for variant, wanted in WANTED.items() for index in ran
 
 
 @pytest.mark.parametrize(("variant", "index"), CASES)
-@settings(TRIES, max_examples=60)
+@settings(TRIES, max_examples=50)
 @given(data=st.data())
 def test_near_valid_frames(desk: Callable[..., Any], variant: str, index: int, data: st.DataObject) -> None:
     bench = desk(variant)

@@ -121,6 +121,16 @@ def test_what_was_missed_while_a_wire_was_cut_is_told_first(desk: Callable[..., 
     assert told(bench.body(past(1, 2, 3, 4, 5))) == [-2, -3, 4, 5]
 
 
+def test_each_cut_is_asked_about_however_soon_it_comes(desk: Callable[..., Any]) -> None:
+    bench = desk()
+    row = want(bench)
+    bench.data(row, trade(1))
+    for number in (4, 8):
+        bench.cut()
+        bench.data(row, trade(number))
+        assert told(bench.body(past(*range(1, number))))[-1] == number
+
+
 def test_without_an_answer_it_goes_on_after_the_gap(desk: Callable[..., Any]) -> None:
     bench = desk()
     row = want(bench)
