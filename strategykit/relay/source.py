@@ -185,7 +185,6 @@ class Source:
             "depth": self._depth,
             "trades": self._trades,
             "klines": self._klines,
-            "instrument": self._instrument,
             "market": self._market,
             "markets": self._markets,
             "time": self._time,
@@ -225,11 +224,8 @@ class Source:
         bars = [row for row in await self._asked(ask) if isinstance(row, Bar) and since <= row.open_time < until]
         return [_bar_row(bar) for bar in bars[:_MOST]]
 
-    async def _instrument(self, query: Mapping[str, str]) -> Any:
-        return self._converter.unstructure(await self._known(_symbol(query)))
-
     async def _market(self, query: Mapping[str, str]) -> Any:
-        return _market_row(await self._known(_symbol(query)))
+        return self._market_row(await self._known(_symbol(query)))
 
     async def _markets(self, _: Mapping[str, str]) -> Any:
         for symbol in dict.fromkeys(held.channel.symbol for held in list(self._held.values())):
@@ -238,11 +234,29 @@ class Source:
             except _Wrong:
                 continue
         await trio.lowlevel.checkpoint()
-        return [_market_row(instrument) for instrument in self._instruments.values()]
+        return [self._market_row(instrument) for instrument in self._instruments.values()]
 
     async def _time(self, _: Mapping[str, str]) -> Any:
         await trio.lowlevel.checkpoint()
         return self._now() // 1_000_000
+
+    def _market_row(self, instrument: Instrument) -> dict[str, object]:
+        """Word an instrument as Backpack does, and add all that is known of it."""
+        # Sizes pass as the venue counts them: in lots, or in units.
+        tick, lot = f"{instrument.tick:f}", f"{instrument.lot:f}" if instrument.counts_units else "1"
+        return {
+            "symbol": instrument.symbol,
+            "baseSymbol": instrument.symbol.partition("_")[0],
+            "quoteSymbol": instrument.currency,
+            "marketType": "SPOT",
+            "filters": {
+                "price": {"minPrice": tick, "maxPrice": None, "tickSize": tick},
+                "quantity": {"minQuantity": lot, "maxQuantity": None, "stepSize": lot},
+            },
+            "orderBookState": "Open",
+            "visible": True,
+            "instrument": self._converter.unstructure(instrument),
+        }
 
     async def _known(self, symbol: str) -> Instrument:
         await trio.lowlevel.checkpoint()
@@ -290,24 +304,6 @@ def _number(query: Mapping[str, str], name: str, default: int, *, most: int) -> 
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise _Wrong(400, f"{name} should be a whole number")
     return min(int(text), most)
-
-
-def _market_row(instrument: Instrument) -> dict[str, object]:
-    """Word an instrument as Backpack does; see `GET /api/v1/instrument` for all that is known of it."""
-    # Sizes pass as the venue counts them: in lots, or in units.
-    tick, lot = f"{instrument.tick:f}", f"{instrument.lot:f}" if instrument.counts_units else "1"
-    return {
-        "symbol": instrument.symbol,
-        "baseSymbol": instrument.symbol.partition("_")[0],
-        "quoteSymbol": instrument.currency,
-        "marketType": "SPOT",
-        "filters": {
-            "price": {"minPrice": tick, "maxPrice": None, "tickSize": tick},
-            "quantity": {"minQuantity": lot, "maxQuantity": None, "stepSize": lot},
-        },
-        "orderBookState": "Open",
-        "visible": True,
-    }
 
 
 def _bar_row(bar: Bar) -> dict[str, object]:
