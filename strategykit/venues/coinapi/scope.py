@@ -50,6 +50,8 @@ def subscribe_messages(new: Iterable[Stream], held: Iterable[Stream], variant: V
     wanted, carried = _Wanted.of(new, variant), _Wanted.of(held, variant)
     fresh = {item for item in wanted.targets if item not in carried.targets or item.data_type in _WHOLE_FIRST}
     limits = _changed(carried, _Wanted.of((*wanted.streams, *carried.streams), variant))
+    if carried.targets:  # Of those that have left, some limits may have stayed.
+        limits |= {name: wanted.limits[name] for name in _LIMITS if wanted.has(name) and not carried.has(name)}
     if not fresh and limits:
         fresh = {item for item in wanted.targets if any(item.data_type in _LIMITS[name] for name in limits)}
     verbs = ["subscribe" if carried.targets else "hello"]
