@@ -10,12 +10,13 @@ from strategykit.registry.alor import ALOR
 from strategykit.registry.coinapi import COINAPI, COINAPI_DS
 from strategykit.registry.relay import RELAY
 from strategykit.registry.stream import BACKPACK, BINANCE, BINANCE_USDM, SEED
+from strategykit.registry.t4 import T4_VENUE
 from strategykit.registry.venue import Venue
 
 __all__ = ["VENUES", "find_venue"]
 
 VENUES: Final[Mapping[str, Venue]] = {
-    venue.name: venue for venue in (ALOR, COINAPI, COINAPI_DS, SEED, BACKPACK, BINANCE, BINANCE_USDM, RELAY)
+    venue.name: venue for venue in (ALOR, T4_VENUE, COINAPI, COINAPI_DS, SEED, BACKPACK, BINANCE, BINANCE_USDM, RELAY)
 }
 
 

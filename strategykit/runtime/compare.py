@@ -17,7 +17,7 @@ from strategykit.net.venue import LiveVenue
 from strategykit.runtime.asks import answer_in_words
 from strategykit.runtime.assembly import ACCOUNT, Run
 from strategykit.runtime.gateway import Gateway
-from strategykit.venues.dialect import Answer, AskOrders, HttpRequest
+from strategykit.venues.dialect import Answer, AskOrders, Confirmed, HttpRequest
 from strategykit.venues.subscriptions import SubscriptionState
 
 __all__ = ["compare_books", "compare_orders", "loose_ends"]
@@ -77,7 +77,9 @@ def _read(run: Run, ask: AskOrders, item: Input) -> Iterator[Sequence[Event | In
         elif item.kind is InputKind.FRAME and not isinstance(dialect.request(ask), HttpRequest):
             table, now = run.engine.table, item.receive_time
             for thing in dialect.decode(item.payload, table, connection=item.connection, receive_time=now):
-                if isinstance(thing, Answer) and (thing.kind, thing.of) == (AskOrders, ask.account):
+                if isinstance(thing, Confirmed):
+                    table.confirmed(thing.guid, now)  # The report says how subscriptions stand.
+                elif isinstance(thing, Answer) and (thing.kind, thing.of) == (AskOrders, ask.account):
                     yield thing.rows
     except RemoteProtocolError as exc:
         if item.kind is InputKind.ANSWER:
