@@ -209,7 +209,7 @@ def _compare(result: RunReport, theirs: Sequence[Mapping[str, Any]], account: st
             continue
         order = ours.pop(row["venue_order_id"], None)
         if order is None:
-            problems.append(f"the venue has order {row['id']}, which our books don't")
+            problems.append(f"the venue has order {row['venue_order_id']}, which our books don't")
         elif len(order.venue_order_ids) == 1 and (
             row["status"] != order.state or Decimal(str(row["filled"])) != order.filled
         ):

@@ -88,7 +88,8 @@ class ServedVenue(Protocol[S]):
     @property
     def orders(self) -> Mapping[str, object]:
         """What it knows of orders, for ``GET /sim/orders``: lists of rows under ``orders``, ``fills``, ``positions``
-        and ``commands``; nothing where there are no orders.
+        and ``commands``; nothing where there are no orders. Each row of ``orders`` has ``account``, ``venue_order_id``,
+        ``filled``, and ``status`` as `OrderStatus` has it.
         """
         ...
 

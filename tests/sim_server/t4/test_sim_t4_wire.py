@@ -69,7 +69,9 @@ async def test_a_plain_client_logs_in_trades_and_reads_the_venues_own_record() -
                     closed = exc.reason.code if exc.reason else 0
 
     assert exchanges[0]["exchangeId"] == "CME_Eq"
-    assert [row["status"] for row in record["orders"]] == ["FINISHED"]
+    assert [(row["status"], row["filled"]) for row in record["orders"]] == [("filled", 1)]
+    assert record["orders"][0]["venue_order_id"] == record["commands"][-1]["unique_id"]
+    assert record["commands"][-1]["status"] == "FINISHED"
     assert len(record["fills"]) == len(venue.exchange.fills("SIM-1")) == 1
     assert [entry.change for entry in venue.log][-1] == "TRADE_COMPLETED"
     assert venue.websocket_url == f"ws://127.0.0.1:{venue.port}/v1"
