@@ -4,7 +4,7 @@
 fetch packages. A fixture names a client and its version, and tests run it in a process of its own:
 
 * ``npm_client("alor-api@1.0.66")`` gives the ``node_modules`` folder that holds it, for ``NODE_PATH``;
-* ``python_client("websockets==17.4")`` gives the Python of an environment that holds nothing else;
+* ``python_client("websockets==17.4")`` gives the Python of an environment that holds nothing else, or more packages;
 * ``drive`` runs a client's script, which prints what it understood, a JSON object a line, and gives it as one `dict`;
 * ``simulated`` runs ``strategykit sim`` in a process of its own, as a user would;
 * ``watched`` reads over HTTP what the venue itself says meanwhile, to set beside what the client says.
@@ -77,15 +77,15 @@ def npm_client(clients: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def python_client(clients: Path) -> Callable[[str], Path]:
-    def install(package: str) -> Path:
+def python_client(clients: Path) -> Callable[..., Path]:
+    def install(*packages: str) -> Path:
         pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1")
         folder = once(
             clients,
-            package,
+            "+".join(packages),
             lambda folder: [
                 [sys.executable, "-m", "venv", str(folder)],
-                [str(folder / "bin" / "python"), *pip, package],
+                [str(folder / "bin" / "python"), *pip, *packages],
             ],
         )
         return folder / "bin" / "python"
@@ -95,7 +95,7 @@ def python_client(clients: Path) -> Callable[[str], Path]:
 
 def once(clients: Path, package: str, commands: Callable[[Path], Sequence[Sequence[str]]]) -> Path:
     """Give the folder of a client, installed by `commands` unless it was before."""
-    folder = clients / re.sub(r"[^\w.@=-]", "_", package)
+    folder = clients / re.sub(r"[^\w.@=+-]", "_", package)
     whole = folder / ".whole"  # An installation that was broken off lacks it, and is made again.
     if not whole.exists():
         shutil.rmtree(folder, ignore_errors=True)
