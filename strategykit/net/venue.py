@@ -169,6 +169,11 @@ class LiveVenue:
         link = self._links.get(connection)
         return link is not None and link.session is not None
 
+    def is_closed(self, connection: str) -> bool:
+        """Whether it was closed for good; then it isn't opened again."""
+        link = self._links.get(connection)
+        return link is not None and link.kept.cancel_called
+
     async def wait_refused(self) -> str:
         """Wait until the token service or the venue has refused us for good, and say how.
 

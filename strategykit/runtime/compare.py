@@ -53,6 +53,8 @@ async def _ask_orders(run: Run, venue: LiveVenue, inbox: Inbox) -> Sequence[Even
     inbox.waiting.clear()
     if isinstance(engine.dialect.request(ask), HttpRequest):
         venue.ask(ask)
+    elif venue.is_closed(engine.command_connection):
+        return "the venue's orders can't be had: their connection is closed"
     else:  # By a stream: what comes on the wires has to be read.
         engine.ask(ask, lambda rows, reason: answers.append(reason if rows is None else rows))
     with trio.move_on_after(ANSWER_WITHIN):

@@ -107,7 +107,9 @@ class Ending:
         """End while the last token lives: orders can still be cancelled, which they couldn't be later."""
         self.refusal = f"the run was ended, because its login can't be renewed: {await self.venue.wait_refused()}"
         self.ledger.note("venue", self.refusal)
-        await self._end(self.leave_within)
+        # Where orders go is closed for good, too, when the venue has ended its session: then nothing can be withdrawn.
+        is_closed = self.venue.is_closed(self.run.engine.command_connection)
+        await self._end(FAULT_WITHIN if is_closed else self.leave_within)
 
     async def when_failed(self) -> None:
         """End when something of ours has failed: only to withdraw the orders."""
