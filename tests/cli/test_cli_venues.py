@@ -29,7 +29,7 @@ from strategykit.venues.streams import StreamKind
 PAGE: Final = Path(__file__).parents[2] / "docs" / "venues" / "README.md"
 
 LIVE: Final = [name for name in VENUES if name != "relay"]
-"""A relay is simulated by what it speaks like, which is tried under its own name; relays themselves are tried elsewhere."""
+"""A relay is simulated by what it speaks like, which is tried under its own name; true relays are tried elsewhere."""
 
 WITHIN: Final = 60.0
 """Seconds for one demonstration, as promised."""
