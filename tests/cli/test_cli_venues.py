@@ -207,12 +207,15 @@ def test_further_keys_of_a_venue_are_read_as_toml_would() -> None:
         assert "hush" not in str(caught.value)
 
 
-# Demonstrations, in processes of their own, a few at a time
+# Demonstrations, most in processes of their own, a few at a time
+
+APART: Final = [name for name in LIVE if name not in ("alor", "t4")]
+"""ALOR's is shown with the wheel."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mapping[str, Future[Any]]]:
-    """Begin the demonstration of every venue but that which is shown elsewhere; they go on beside the other tests."""
+    """Begin the demonstrations; they go on beside the other tests."""
     folder = tmp_path_factory.mktemp("demonstrations")
 
     def show(name: str) -> tuple[int, str, str]:
@@ -222,12 +225,12 @@ def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mappin
         return done.returncode, done.stdout, done.stderr
 
     pool = ThreadPoolExecutor(max_workers=3)
-    yield {name: pool.submit(show, name) for name in LIVE if name != "alor"}
+    yield {name: pool.submit(show, name) for name in APART}
     pool.shutdown(cancel_futures=True)  # Nobody may have asked for them.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in LIVE if name != "alor"])
+@pytest.mark.parametrize("name", APART)
 def test_the_demonstration_of_each_venue_keeps_its_promises(
     name: str, demonstrations: Mapping[str, Future[Any]]
 ) -> None:
@@ -239,3 +242,20 @@ def test_the_demonstration_of_each_venue_keeps_its_promises(
     assert report["run"]["orders"]
     assert sum(row["reconnects"] for row in report["run"]["connections"]) >= 2
     assert {row["state"] for row in report["run"]["subscriptions"]} == {"active"}
+
+
+@pytest.mark.slow
+def test_a_demonstration_with_orders_compares_books_with_the_venue(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--venue", "t4", "--for", "4s", "--seed", "7", "--tapes", str(tmp_path)]) == 0
+
+    out, err = capsys.readouterr()
+    assert "orders in the venue's own log: " in out
+    assert "re-run: digest equal" in out
+    assert err.count("the venue cut the wire") == 2
+
+
+def test_a_demonstration_of_a_venue_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--venue", "nyse"]) == 2
+    assert "no venue is called 'nyse'; there are alor, " in capsys.readouterr().err
