@@ -100,7 +100,7 @@ class _Renewals:
             session = engine.sessions.get(row.connection)
             if session is None or row.state not in LIVE or not (everything or row.guid in silent):
                 continue
-            if engine.dialect.lanes[engine.lanes[row.connection]].renews:
+            if engine.dialect.lanes[engine.lanes[row.connection]].asks_again:
                 self.not_before = now + RENEW_EVERY if everything else self.not_before
                 why = "data came that nobody wants" if everything else "it fell silent"
                 engine.ledger.note("venue", f"{row.stream.label} is asked for once more: {why}")

@@ -101,7 +101,7 @@ class LaneSpec:
     """Seconds without any message of the venue after which the wire is dead; None: it may be silent."""
     messages: tuple[int, float] | None = None
     """At most so many messages from us in so many seconds; more wait for their turn. None: no such limit."""
-    renews: bool = False
+    asks_again: bool = False
     """Whether a stream can be asked for once more at any time without harm. Then one that falls silent is, and all are
     when data come that nobody ever wanted: the venue may have forgotten what was asked."""
     life: float | None = None

@@ -64,9 +64,8 @@ BUFFER_FULL: Final = 1013
 _OVERFLOW: Final = "maximum allowed buffered messages"
 """Part of the only known error that isn't permanent (section 5)."""
 
-_MESSAGES: Final = (5, 10.5)
-"""Half of the 10 hello and subscribe messages in 10 s that are allowed (section 4.2): whoever takes over a connection
-has the other half. The half second is for the way there."""
+_MESSAGES: Final = (9, 10.5)
+"""10 hello and subscribe messages in 10 s are allowed (section 4.2). What is left is for those that are slow to arrive."""
 
 _SILENCE: Final = 15.0
 """Seconds. A heartbeat comes after each second of silence (section 5); our hello may have to wait for its turn."""
@@ -146,7 +145,7 @@ class CoinApi:
             ping_every=None,
             silence_within=_SILENCE,
             messages=_MESSAGES,
-            renews=True,
+            asks_again=True,
         )
         return {lane.name: lane}
 

@@ -75,9 +75,10 @@ def test_a_confirmed_stream_that_stays_silent_is_told_once(play: Any) -> None:
         await confirm(run, wires)
         await pass_seconds(run, 30)
 
-    play([("s", strategy)], answer)
+    _, wires = play([("s", strategy)], answer)
 
     assert len(strategy.silences) == 1
+    assert wires.asked_at == [0], "an acknowledged stream may be quiet for hours; asking again brings its replay again"
 
 
 def test_a_strategy_whose_history_is_refused_fails_with_the_reason(play: Any) -> None:
