@@ -90,14 +90,14 @@ class TapeWriter:
                     frame = self._redactor.text(frame)
             self._put(_IN, time, connection, frame.encode("utf-8", "surrogatepass"))
         else:
-            self._put(_IN_BINARY, time, connection, self._redactor.bytes(frame))
+            self._put(_IN_BINARY, time, connection, self._redactor.binary(frame))
 
     def frame_out(self, connection: str, time: int, frame: str | bytes) -> None:
         """Record a frame that is about to be sent."""
         if isinstance(frame, str):
             self._put(_OUT, time, connection, bytes_of(self._redactor.text(frame)))
         else:
-            self._put(_OUT_BINARY, time, connection, self._redactor.bytes(frame))
+            self._put(_OUT_BINARY, time, connection, self._redactor.binary(frame))
 
     def opened(self, connection: str, time: int, lane: str, url: str, session: int | str = "") -> None:
         """Record that a connection works; `session` tells its successive openings apart."""
