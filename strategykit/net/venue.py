@@ -213,7 +213,11 @@ class LiveVenue:
         places = {link.name.partition("~")[0] for link in kept if link.lane == spec}
         if len(places | {name.partition("~")[0]}) > spec.max_connections:
             raise LimitReached(f"{dialect.name} gets {spec.max_connections} {lane} connections; {name!r} is one more")
-        link = self._links[name] = Link(name, spec, self._endpoints.ws + spec.path)
+        link = Link(name, spec, self._endpoints.ws + spec.path)
+        for other in self._links.values():
+            if other.name.partition("~")[0] == name.partition("~")[0]:
+                link.sent_at = other.sent_at  # Both together get the rate of one: what a venue counts is who we are.
+        self._links[name] = link
         return link
 
     async def _keep_more(self, nursery: trio.Nursery) -> None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import attrs
 import httpx
 import pytest
 import trio
@@ -137,6 +138,23 @@ async def test_more_connections_can_be_opened_at_any_time(
         assert live.is_open("market-1")
     live.open_more("market-2", "market")  # Too late to be opened, and not an error.
     assert len(venue.dialled) == 2
+
+
+async def test_a_connection_and_its_replacement_share_one_rate(
+    rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    nursery.start_soon(venue.serve)
+    rig.dialect.lanes = {"market": attrs.evolve(rig.dialect.lanes["market"], messages=(3, 60.0))}
+    live = _live(rig)
+    async with _running(live, ("market-0", "market")):
+        live.send("market-0", 1, lambda token: [token, token])
+        live.open_more("market-0~2", "market")
+        await trio.testing.wait_all_tasks_blocked()
+        live.send("market-0~2", 1, lambda token: [token, token])
+        await trio.sleep(30)
+        assert sum(item.frames_out for item in live.statistics()) == 3
+        await trio.sleep(31)
+        assert sum(item.frames_out for item in live.statistics()) == 4
 
 
 async def test_limits_are_kept_here_before_the_venue_keeps_them(rig: Rig, venue: Venue) -> None:
