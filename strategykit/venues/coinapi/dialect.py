@@ -65,7 +65,7 @@ _OVERFLOW: Final = "maximum allowed buffered messages"
 """Part of the only known error that isn't permanent (section 5)."""
 
 _MESSAGES: Final = (9, 10.5)
-"""10 hello and subscribe messages in 10 s are allowed (section 4.2). What is left is for those that are slow to arrive."""
+"""10 hello and subscribe messages in 10 s are allowed (section 4.2). The rest is for those that are slow to arrive."""
 
 _SILENCE: Final = 15.0
 """Seconds. A heartbeat comes after each second of silence (section 5); our hello may have to wait for its turn."""

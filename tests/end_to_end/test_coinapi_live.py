@@ -1,0 +1,334 @@
+"""CoinAPI live against its simulated feed, on real sockets, while it breaks: whole, nothing twice, and re-run equal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+import trio
+
+from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
+from strategykit.net.endpoints import Endpoints
+from strategykit.runtime.assembly import Run
+from strategykit.runtime.report import RunReport
+from strategykit.runtime.run import rerun_tape, run_session
+from strategykit.sim.coinapi_config import SIMULATED_KEY, CoinApiVenueConfig, default_coinapi_instruments
+from strategykit.sim.server_coinapi import open_simulated_coinapi
+from strategykit.venues.streams import Stream, StreamKind
+
+BTC, ETH, COINBASE = "KRAKEN_SPOT_BTC_USD", "KRAKEN_SPOT_ETH_EUR", "COINBASE_SPOT_BTC_USD"
+LISTED = {name: each for name, each in default_coinapi_instruments().items() if name in (BTC, ETH, COINBASE)}
+
+STRATEGY = """
+from strategykit import *
+from strategykit import Bars, Books, Quotes, Strategy, Trades, define
+import trio
+
+@define
+class Own(Strategy):
+    instrument: str
+    trades = Trades("{instrument}", fresh=0.6)
+    quotes = Quotes("{instrument}")
+    book = Books("{instrument}", depth=1000)
+    top = Books("{instrument}", depth=5)
+    %s
+
+    def on_book(self, book) -> None:
+        assert book.bid_prices[0] < book.ask_prices[0]
+
+    async def run(self) -> None:
+        await self.when(self.book.bid < self.book.ask)
+        while True:
+            self.buy_nowait(1, instrument=self.instrument)
+            await trio.sleep(0.1)
+"""
+SECONDS = 'bars = Bars("{instrument}", "1s", history=3)\n    rate = Quotes("BTC/USD")'
+
+
+@attrs.define(eq=False)
+class Venue:
+    url: str
+
+    def fault(self, fault: str, **fields: Any) -> None:
+        httpx.post(f"{self.url}/sim/faults", json={"fault": fault, **fields}, timeout=5).raise_for_status()
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = httpx.get(f"{self.url}/v1/{path}", params=query, headers={"X-CoinAPI-Key": SIMULATED_KEY}, timeout=5)
+        answer.raise_for_status()
+        return answer.json()
+
+    def trades(self, symbol: str) -> list[str]:
+        """Give the ids of all of the last minute, oldest first."""
+        return [row["uuid"] for row in self.get(f"trades/{symbol}/latest", limit=100_000)][::-1]
+
+
+@contextmanager
+def open_venue(variant: str = "v1", **settings: Any) -> Generator[Venue]:
+    """Run a venue in a thread; leaving stops it."""
+    told: list[Any] = []
+    ready = threading.Event()
+
+    async def main() -> None:
+        scope = trio.CancelScope()
+        with scope:
+            config = CoinApiVenueConfig(**{"actions_per_second": 200.0, "instruments": LISTED, **settings})
+            async with open_simulated_coinapi(variant, config) as venue:
+                told.extend((venue.url, scope, trio.lowlevel.current_trio_token()))
+                ready.set()
+                await trio.sleep_forever()
+
+    thread = threading.Thread(target=trio.run, args=(main,), name="venue")
+    thread.start()
+    try:
+        assert ready.wait(10), "the venue didn't start"
+        url, scope, token = told
+        try:
+            yield Venue(url)
+        finally:
+            token.run_sync_soon(scope.cancel)
+    finally:
+        thread.join(10)
+
+
+@pytest.fixture
+def venue() -> Generator[Venue]:
+    with open_venue() as venue:
+        yield venue
+
+
+@attrs.define(eq=False)
+class Watch:
+    """A run that is watched from beside."""
+
+    run: Run
+    venue: Venue
+    events: list[Event] = attrs.field(factory=list)
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, *kinds: type[Any], symbol: str = BTC) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kinds) and event.instrument == symbol]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        while not holds():  # noqa: ASYNC110 - a run tells nobody of its insides
+            await trio.sleep(0.005)
+
+    async def more(self, *kinds: type[Any], count: int = 3) -> None:
+        """Wait for that many more of each kind."""
+        wanted = {kind: len(self.of(kind)) + count for kind in kinds or (Trade, Quote, BookDelta, BookSnapshot)}
+        await self.until(lambda: all(len(self.of(kind)) >= most for kind, most in wanted.items()))
+
+    def row(self, kind: StreamKind, depth: int | None = None) -> Any:
+        return next(
+            row
+            for row in self.run.engine.table
+            if row.stream.kind is kind and (depth is None or row.stream.depth == depth) and row.stream.instrument == BTC
+        )
+
+
+Break = Callable[[Watch], Awaitable[None]]
+
+
+@attrs.define(eq=False)
+class Bench:
+    folder: Path
+
+    def run(
+        self, venue: Venue, break_it: Break, *, name: str = "coinapi", more: str = "", symbol: str = BTC, **plan: Any
+    ) -> tuple[RunReport, Watch]:
+        """Run a strategy live until `break_it` has ended; its tape is run again, and must come out equal."""
+        file = self.folder / "own.py"
+        file.write_text(STRATEGY % more)
+        watched: list[Watch] = []
+
+        async def meanwhile(run: Run) -> None:
+            watch = Watch(run, venue)
+            watched.append(watch)
+            run.engine.watchers.append(watch)
+            with trio.fail_after(30):
+                await break_it(watch)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        session = Session(
+            venue=VenuePlan(name=name, endpoints=Endpoints.at(venue.url), **plan),
+            run=RunPlan(seed=1, tape=None),
+            strategies=(StrategySpec(name="own", file=str(file), params={"instrument": symbol}),),
+        )
+        result = run_session(session, tape=self.folder / "tape", meanwhile=meanwhile)
+        assert [each.error for each in result.strategies] == [""]
+        assert result.orders, "it traded on paper"
+        again = rerun_tape(self.folder / "tape")
+        assert again.ok, again.differences
+        return result, watched[0]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def check_trades(watch: Watch) -> None:
+    """All the venue's trades from the first to the last, each once, in its order."""
+    told = [trade.trade_id for trade in watch.of(Trade)]
+    venues = watch.venue.trades(BTC)
+    assert told == venues[venues.index(told[0]) : venues.index(told[-1]) + 1]
+
+
+def check_book(watch: Watch) -> None:
+    """The book that the strategy has is the venue's, whose market stands still."""
+    shown = watch.venue.get(f"orderbooks/{BTC}/current")
+    book = watch.run.supervisor.seats[0].strategy.book.book  # type: ignore[attr-defined]  # declared in the file
+    for side, levels in zip(("bids", "asks"), (book._bids, book._asks), strict=True):
+        prices, sizes = levels.levels()
+        assert [{"price": price, "size": size} for price, size in zip(prices, sizes, strict=True)] == shown[side]
+
+
+async def stand_still(watch: Watch) -> None:
+    """Have the market stop, and everything of it arrive."""
+    watch.venue.fault("halt", instrument=BTC)
+    seen, quiet = -1, 0
+    while quiet < 3:
+        await trio.sleep(0.1)
+        before, seen = seen, len(watch.of(Trade, Quote, BookDelta))
+        quiet = quiet + 1 if seen == before else 0
+
+
+def test_a_cut_wire_loses_no_trade_and_books_are_whole_again(venue: Venue, bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more()
+        await watch.until(lambda: bool(watch.of(Quote, symbol="BTC/USD")))
+        for _ in range(2):
+            gaps = len(watch.of(Gap))
+            venue.fault("reset")
+            await watch.until(lambda gaps=gaps: len(watch.of(Gap)) >= gaps + 4)  # type: ignore[misc]  # bound now
+            await watch.more()
+        await watch.more(Bar, count=2)
+        await stand_still(watch)
+        check_book(watch)
+
+    result, watch = bench.run(venue, break_it, more=SECONDS)
+
+    check_trades(watch)
+    assert [trade for trade in watch.of(Trade) if trade.snapshot], "what was missed came later"
+    closed = [bar.open_time for bar in watch.of(Bar) if bar.closed]
+    assert closed == sorted(set(closed)), "each bar is over once"
+    assert watch.of(Quote, symbol="BTC/USD")[0].last > 0
+    (connection,) = result.connections
+    assert connection.reconnects == 2
+    assert result.unreadable == 0
+
+
+def test_an_announced_end_is_survived_without_a_gap(venue: Venue, bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more()
+        venue.fault("reconnect", seconds=8)
+        await watch.until(lambda: "market-0" not in watch.run.engine.sessions)
+        await watch.more()
+        await stand_still(watch)
+        check_book(watch)
+
+    result, watch = bench.run(venue, break_it)
+
+    check_trades(watch)
+    assert watch.of(Gap) == []
+    assert not any(trade.snapshot for trade in watch.of(Trade))
+    quotes = [(quote.event_time, quote.bid, quote.bid_size, quote.ask, quote.ask_size) for quote in watch.of(Quote)]
+    assert [quote[0] for quote in quotes] == sorted(quote[0] for quote in quotes)
+    assert all(one != other for one, other in pairwise(quotes)), "no quote twice"
+    assert {row.connection for row in result.subscriptions} == {"market-0~2"}
+
+
+@pytest.mark.parametrize("kind", ["trade", "book"])
+def test_a_lost_message_is_told_and_made_good(venue: Venue, bench: Bench, kind: str) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more()
+        venue.fault("sequence_gap", count=2, instrument=BTC, arguments={"data_type": kind})
+        await watch.until(lambda: bool(watch.of(Gap)))
+        await watch.more()
+        await stand_still(watch)
+        check_book(watch)
+
+    _, watch = bench.run(venue, break_it)
+
+    (gap,) = watch.of(Gap)
+    assert "2 messages of " in gap.reason
+    check_trades(watch)
+
+
+@pytest.mark.parametrize("instrument", ["", COINBASE])
+def test_a_scope_that_another_hello_has_replaced_is_taken_back(venue: Venue, bench: Bench, instrument: str) -> None:
+    """Nobody is told of it: what is silent, or what comes unasked, says it."""
+
+    async def break_it(watch: Watch) -> None:
+        await watch.more()
+        venue.fault("scope_override", instrument=instrument)
+        await watch.until(lambda: bool(watch.of(Stale)) or bool(watch.run.engine.table.foreign))
+        await watch.more(Trade, *((Quote, BookSnapshot) if instrument else ()))
+
+    _, watch = bench.run(venue, break_it)
+
+    assert bool(watch.run.engine.table.foreign) is bool(instrument)
+
+
+def test_a_full_buffer_ends_the_session_and_not_the_run(venue: Venue, bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more()
+        venue.fault("buffer_overflow")
+        await watch.until(lambda: len(watch.of(Gap)) >= 4)
+        await watch.more()
+
+    result, watch = bench.run(venue, break_it)
+
+    check_trades(watch)
+    assert any("Reached maximum allowed buffered messages" in text for _, _, text in result.notes)
+
+
+def test_ds_has_trades_quotes_and_books_of_one_venue(bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.until(lambda: all(len(watch.of(kind, symbol=COINBASE)) > 3 for kind in (Trade, Quote, BookDelta)))
+
+    with open_venue("ds") as venue:
+        options = {"clock": "coinapi", "exchange": "COINBASE"}
+        result, _ = bench.run(venue, break_it, name="coinapi-ds", symbol=COINBASE, options=options)
+
+    assert result.connections[0].lag_p50 is not None
+    assert -5 < result.connections[0].lag_p50 < 5_000
+
+
+def test_another_error_ends_the_run_in_good_order(venue: Venue, bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more(Trade)
+        venue.fault("error", arguments={"message": "Subscription expired"})
+        await trio.sleep_forever()
+
+    result, _ = bench.run(venue, break_it)
+
+    assert any("Subscription expired" in text for _, _, text in result.notes)
+    assert result.connections[0].reconnects == 0
+
+
+def test_a_wrong_key_is_never_tried_again(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WRONG_KEY", "51d0a7ed-0000-4a91-8e57-00000000dead")
+    session = Session(
+        venue=VenuePlan(name="coinapi", endpoints=Endpoints.at(venue.url), credentials={"key": "env:WRONG_KEY"}),
+        run=RunPlan(seed=1, tape=None, duration=20_000_000_000),
+        record=(Stream(kind=StreamKind.TRADES, instrument=BTC),),
+    )
+
+    result = run_session(session, tape=tmp_path / "tape", handle_signals=False)
+
+    assert any("Invalid API key" in text for _, _, text in result.notes)
+    assert httpx.get(f"{venue.url}/sim/statistics", timeout=5).json()["errors"] == 1
+    tape = b"".join(path.read_bytes() for path in (tmp_path / "tape").iterdir())
+    assert b"00000000dead" not in tape
