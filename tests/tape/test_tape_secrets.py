@@ -172,13 +172,13 @@ def test_no_traceback_shows_a_secret() -> None:
     assert "canary-" not in shown
 
 
-def test_a_binary_message_keeps_its_length_and_the_rest_of_it(make: Make) -> None:
+def test_a_binary_message_keeps_its_length_and_the_rest_of_it(make: Make, tmp_path: Path) -> None:
     frame = b"\x0a" + bytes([len(ODD.encode())]) + ODD.encode() + b"\x10\x01"
 
     def fill(writer: TapeWriter) -> None:
         writer.protect(ODD)
         writer.frame_in("c", 2, frame)
 
-    (record,) = [record for record in open_tape(make(fill)) if record.kind.name == "IN_BINARY"]
+    (record,) = [record for record in open_tape(make(tmp_path / "t", fill)) if record.kind.name == "IN_BINARY"]
 
     assert record.frame == frame[:2] + b"*" * len(ODD.encode()) + b"\x10\x01"
