@@ -66,13 +66,11 @@ class History:
         """Give whole books: those of a past day, the last minute's, or the one that stands."""
         levels = query.levels()
         if how == "current":
-            return self._one(
-                [
-                    board.book.top(levels or len(board.book.asks) + len(board.book.bids), now)
-                    for board in self._boards(name)
-                ],
-                name,
-            )
+            books = [
+                board.book.top(levels or len(board.book.asks) + len(board.book.bids), now)
+                for board in self._boards(name)
+            ]
+            return self._one(books, name) if name else books
         if how == "latest":
             since, until = now - MINUTE, now + 1
         else:
@@ -141,6 +139,17 @@ class History:
         if item is None:
             raise CallRefused(550, f"You requested specific single item that we don't have: {base}/{quote}"[:200])
         return {"time": item.time, "asset_id_base": base, "asset_id_quote": quote, "rate": item.rate}
+
+    def rates(self, base: str, now: int) -> dict[str, Any]:
+        """Give all rates of an asset that there are, the best of each pair."""
+        quotes = dict.fromkeys(item.asset_id_quote for item in self._figures.rates(now) if item.asset_id_base == base)
+        found = [self.rate(base, quote, now) for quote in quotes]
+        if not found:
+            raise CallRefused(550, f"You requested specific single item that we don't have: {base}"[:200])
+        rows = [
+            {"time": each["time"], "asset_id_quote": each["asset_id_quote"], "rate": each["rate"]} for each in found
+        ]
+        return {"asset_id_base": base, "rates": rows}
 
     def rate_history(self, base: str, quote: str, query: Query, now: int) -> list[dict[str, Any]]:
         """Give a rate's past, from the first market of the pair."""

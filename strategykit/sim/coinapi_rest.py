@@ -74,6 +74,8 @@ class CoinRest:
                 return history.quotes("", how, query, now)
             case ["quotes", name, "history" | "latest" | "current" as how]:
                 return history.quotes(name, how, query, now)
+            case ["orderbooks", "current" as how]:
+                return history.books("", how, query, now)
             case ["orderbooks", name, "history" | "latest" | "current" as how]:
                 return history.books(name, how, query, now)
             case ["orderbooks", name, "depth", "current"]:
@@ -86,6 +88,8 @@ class CoinRest:
                 return history.exchange_bars(exchange, query, now)
             case ["ohlcv", name, "history" | "latest" as how]:
                 return history.bars(name, how, query, now)
+            case ["exchangerate", base]:  # As the vendor's SDKs ask for it; the sheet doesn't list it.
+                return history.rates(base, now)
             case ["exchangerate", base, quote]:
                 return history.rate(base, quote, now)
             case ["exchangerate", base, quote, "history"]:

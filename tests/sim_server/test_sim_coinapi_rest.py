@@ -133,6 +133,7 @@ def test_books_come_as_they_stand_with_the_levels_that_are_wanted(venue: CoinApi
 
     assert (cut["asks"], cut["bids"]) == (book["asks"][:3], book["bids"][:3])
     assert "is_snapshot" not in book
+    assert [each["symbol_id"] for each in get(venue, "/orderbooks/current")] == list(LISTED)
     assert depth["ask_levels"] == len(book["asks"]) > 3
     assert depth["bid_depth"] == pytest.approx(sum(level["size"] for level in book["bids"]))
 
@@ -246,12 +247,16 @@ def test_periods_are_listed(venue: CoinApiVenue) -> None:
 
 def test_rates_come_for_pairs_that_are_known(venue: CoinApiVenue) -> None:
     rate = get(venue, "/exchangerate/BTC/USD")
+    rates = get(venue, "/exchangerate/BTC")
     history = get(venue, "/exchangerate/BTC/USD/history", period_id="1MIN", time_start="2024-05-06T07:00", limit=3)
 
     assert rate["rate"] == pytest.approx(61_800, rel=0.1)
     assert [bar["time_period_start"][11:16] for bar in history] == ["07:00", "07:01", "07:02"]
     assert history[0]["rate_low"] <= history[0]["rate_close"] <= history[0]["rate_high"]
+    assert rates["asset_id_base"] == "BTC"
+    assert {row["asset_id_quote"]: row["rate"] for row in rates["rates"]}["USD"] == rate["rate"]
     assert status(venue, "/exchangerate/BTC/MOON") == 550
+    assert status(venue, "/exchangerate/MOON") == 550
     assert get(venue, "/exchangerate/BTC/MOON/history", period_id="1MIN", time_start="2024-05-06") == []
 
 
