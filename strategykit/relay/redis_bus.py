@@ -10,8 +10,8 @@ others stand by. REST calls go to it by a channel, and their answers come by a c
 
 from __future__ import annotations
 
-import contextlib
 import itertools
+import math
 import random
 import uuid
 from collections import deque
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import anyio
 import coredis
 import trio
 from coredis.exceptions import AuthenticationError, AuthorizationError, UnknownCommandError
@@ -40,7 +41,7 @@ LEASE: Final = 10.0
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at what is wanted."""
 
-KEEP_FOR: Final = 5.0
+KEEP_FOR: Final = 3.0
 """Seconds for which a channel is told that nobody wants any more: who wanted it may only be connecting anew."""
 
 _KEY: Final = "strategykit:publisher"
@@ -66,14 +67,12 @@ _FREE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', 
 _FREE_WITHIN: Final = 0.5
 
 _FOREIGN: Final = (
-    RedisError,
-    OSError,
-    TimeoutError,
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-    ExceptionGroup,
+    *(RedisError, OSError, TimeoutError, anyio.EndOfStream),
+    *(anyio.BrokenResourceError, anyio.ClosedResourceError, trio.BrokenResourceError, trio.ClosedResourceError),
 )
 """What coredis lets out when a server isn't there, goes, or isn't a Redis."""
+
+_REFUSALS: Final = (AuthenticationError, AuthorizationError, UnknownCommandError)
 
 
 def check_redis_url(url: str) -> str:
@@ -179,23 +178,38 @@ class RedisBus:
                 began = self._sessions
                 try:
                     await self._connect(ends)
-                except _FOREIGN as exc:
-                    self._down(exc, first=self._sessions == 0)
+                except* _FOREIGN as group:
+                    self.is_up = False
+                    if trio.current_effective_deadline() > -math.inf:  # Else it is we who leave.
+                        self._down(group, first=self._sessions == 0)
                 pause = _PAUSES[0] if self._sessions > began else min(pause * 2, _PAUSES[1])
                 await trio.sleep(pause * self._rng.uniform(0.5, 1.0))
         finally:
             if self.source is not None:
                 self.source.release_all()
+                with trio.move_on_after(_FREE_WITHIN, shield=True):
+                    await self._free()
 
-    async def _connect(self, ends: BusEnds) -> None:
-        client = coredis.Redis.from_url(
+    async def _free(self) -> None:
+        """Give the lease back, so that another relay needn't wait for its end. The connection of before is closing."""
+        if not self._sessions:
+            return
+        try:
+            async with self._client() as client:
+                await client.eval(_FREE, [_KEY], [self._name])
+        except* _FOREIGN:
+            pass  # It ends by itself.
+
+    def _client(self) -> coredis.Redis[bytes]:
+        return coredis.Redis.from_url(
             self._url,
             retry_policy=NoRetryPolicy(),
             connect_timeout=_CONNECT_WITHIN,
             stream_timeout=_CONNECT_WITHIN,
-            max_idle_time=None,
         )
-        async with client:
+
+    async def _connect(self, ends: BusEnds) -> None:
+        async with self._client() as client:
             pubsub = client.pubsub(
                 ignore_subscribe_messages=True, retry_policy=NoRetryPolicy(), subscription_timeout=_CONNECT_WITHIN
             )
@@ -221,16 +235,11 @@ class RedisBus:
             if self.source is not None:
                 self.source.missed("the bus was away")
 
-    def _down(self, error: Exception, *, first: bool) -> None:
-        self.is_up = False
-        cause = next(_leaves(error))
-        for leaf in _leaves(error):
-            if not isinstance(leaf, _FOREIGN):
-                raise error  # A bug of ours isn't the bus's fault.
-            if isinstance(leaf, AuthenticationError | AuthorizationError | UnknownCommandError):
-                cause = leaf
+    def _down(self, group: BaseExceptionGroup[Exception], *, first: bool) -> None:
+        leaves = list(_leaves(group))
+        cause = next((leaf for leaf in leaves if isinstance(leaf, _REFUSALS)), leaves[0])
         words = _words(cause)
-        if first and isinstance(cause, AuthenticationError | AuthorizationError | UnknownCommandError):
+        if first and isinstance(cause, _REFUSALS):
             raise ConfigError(words) from cause
         if words != self._trouble:
             self._note(words)
@@ -310,10 +319,7 @@ class RedisBus:
                 with trio.move_on_after(LOOK_EVERY):
                     await self._look.wait()
         finally:
-            if self.publishes:
-                self.publishes = False
-                with trio.move_on_after(_FREE_WITHIN, shield=True), contextlib.suppress(*_FOREIGN):
-                    await client.eval(_FREE, [_KEY], [self._name])
+            self.publishes = False
 
     def _adjust(self, source: Source, wanted: set[str]) -> None:
         """Have the venue tell what is wanted, and no more what hasn't been for a while."""
