@@ -56,8 +56,11 @@ SEED ?= 1
 faults: setup
 	@$(BIN)/python -m benchmarks.faults_live -n $(N) --seed $(SEED)
 
+# Where the clients are installed, once each; `make clean` removes them.
+CLIENTS ?= build/clients
+
 interop: setup
-	@$(BIN)/pytest -m interop tests/interop
+	@STRATEGYKIT_CLIENTS="$${STRATEGYKIT_CLIENTS:-$(CLIENTS)}" $(BIN)/pytest -m interop tests/interop
 
 PROTOS := strategykit/venues/t4/proto
 
