@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import socket
@@ -27,6 +28,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leftovers() -> Generator[None]:
+    """Have what coredis leaves collected here, not in the midst of other tests."""
+    yield
+    gc.collect()
 
 
 def _server() -> str | None:
