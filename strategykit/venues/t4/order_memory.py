@@ -108,6 +108,8 @@ class OrderMemory:
             self._fold(order, told)
         if told.sequence:
             order.seen.add(told.sequence)
+        if fresh:
+            order.filled = max(order.filled, sum((trade.volume for trade in order.trades.values()), Decimal(0)))
         return order, news.snapshot or not repeated, fresh
 
     def _add(self, order: KnownOrder, trade: TradeTold) -> bool:

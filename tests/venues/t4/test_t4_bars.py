@@ -75,7 +75,7 @@ def test_the_interval_in_which_a_stream_begins_is_asked_for_when_it_is_over() ->
     (need,) = tape.trade(61, 102)
     assert isinstance(need, Need)
     assert need.ask == AskBars(instrument=ES, interval=MINUTE, count=1, until=START + MINUTE, since=START)
-    found = list(tape.cursor.answered(tape.chart((-1, 99), (0, 101), (1, 102)), "", START))
+    found: list[Any] = list(tape.cursor.answered(tape.chart((-1, 99), (0, 101), (1, 102)), "", START))
     assert told(found) == [(0, 101, 9.0, True)]
     assert (found[0].snapshot, found[0].guid) == (False, "g")
 

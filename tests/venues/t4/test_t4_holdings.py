@@ -19,7 +19,12 @@ from strategykit.venues.t4.proto.price_pb2 import Decimal as DecimalText
 from strategykit.venues.t4.proto.price_pb2 import Price
 
 ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
-PLACE = {"account_id": "SIM-1", "exchange_id": "CME_Eq", "contract_id": "ES", "market_id": "XCME_Eq ES (Z26)"}
+PLACE: dict[str, Any] = {
+    "account_id": "SIM-1",
+    "exchange_id": "CME_Eq",
+    "contract_id": "ES",
+    "market_id": "XCME_Eq ES (Z26)",
+}
 Part = account.AccountSnapshotMessage
 
 
@@ -91,7 +96,7 @@ def test_a_snapshot_begins_an_account_and_answers_who_asked(bench: Any, tell: An
         Part(market_details=bad),
         Part(market_details=definition),
         Part(account_position=position()),
-        Part(order_update_multi=orders),  # type: ignore[arg-type]  # a mapping is taken, too
+        Part(order_update_multi=orders),
     ]
 
     found = bench.hear(account_snapshot=account.AccountSnapshot(account_id="SIM-1", messages=parts))

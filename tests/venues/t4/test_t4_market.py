@@ -9,6 +9,7 @@ import pytest
 
 from strategykit.errors import LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import BookSnapshot, Gap, InstrumentUpdate, Quote, Side, Trade, VenueStatus
+from strategykit.model.instruments import Instrument
 from strategykit.venues.dialect import Answer, Refusal
 from strategykit.venues.subscriptions import SubscriptionState
 from strategykit.venues.t4.proto import enums_pb2 as enums
@@ -273,6 +274,7 @@ def test_a_definition_answers_who_asked_for_the_instrument(make_bench: Any) -> N
 
     assert isinstance(answer, Answer)
     (instrument,) = answer.rows
+    assert isinstance(instrument, Instrument)
     assert (answer.of, instrument.symbol) == (ES, ES)
     assert (instrument.tick, instrument.multiplier, instrument.currency) == (Decimal("0.25"), 50, "EUR")
     assert (instrument.exchange, instrument.board, instrument.description) == ("CME_Eq", "ES", "ESZ6")
