@@ -13,7 +13,15 @@ from strategykit.venues.subscriptions import LIVE, Subscription
 if TYPE_CHECKING:
     from strategykit.runtime.engine import Engine
 
-__all__ = ["Handover"]
+__all__ = ["Handover", "predecessor"]
+
+
+def predecessor(connection: str) -> str | None:
+    """Name the connection that one takes over from; None: it is the first of its kind."""
+    base, _, number = connection.partition("~")
+    if not number:
+        return None
+    return base if number == "2" else f"{base}~{int(number) - 1}"
 
 
 @attrs.define(eq=False)
@@ -42,11 +50,9 @@ class Handover:
 
     def opened(self, connection: str) -> None:
         """Have what its predecessor carries asked for on `connection`, if it has one; that one goes on meanwhile."""
-        base, _, number = connection.partition("~")
-        if not number:
+        old, engine = predecessor(connection), self.engine
+        if old is None:
             return
-        old = base if number == "2" else f"{base}~{int(number) - 1}"
-        engine = self.engine
         if self.successors.setdefault(old, connection) != connection or old not in engine.sessions:
             return
         session = engine.sessions[connection]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import attrs
 
 from strategykit.errors import RemoteProtocolError
-from strategykit.model.events import Event
+from strategykit.model.events import Bar, Event, Trade
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import MARKET
+from strategykit.runtime.handover import predecessor
 from strategykit.runtime.recorded import inputs, scan
 from strategykit.tape.reader import Tape
-from strategykit.venues.dialect import Confirmed, Dialect
+from strategykit.venues.asks import Ask, AskBars
+from strategykit.venues.dialect import Confirmed, Decoded, Dialect, Need, Resubscribe
+from strategykit.venues.keyed import Rows
 from strategykit.venues.streams import PRIVATE
-from strategykit.venues.subscriptions import Subscriptions
+from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions
 
 __all__ = ["market_events"]
 
@@ -20,34 +26,112 @@ __all__ = ["market_events"]
 def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
     """Yield the tape's market data with the times at which they arrived, nanoseconds UTC.
 
-    Past rows that the venue replayed on subscribing are left out, as are frames that can't be read.
+    Past trades and bars, which the venue replayed on subscribing or gave when asked, are left out, as are frames that
+    can't be read.
 
     Raises:
         TapeError: The tape is damaged.
     """
-    table = Subscriptions(dialect.limits, {}, lambda: "", dialect.cursor, dialect.lane, dialect.key)
+    replay = _Replay(dialect)
     for row in scan(tape).rows:
-        if row.stream.kind not in PRIVATE and row.guid not in table.by_guid:
-            table.restore(row.guid, row.stream, row.connection)
+        if row.stream.kind not in PRIVATE and row.guid not in replay.table.by_guid:
+            replay.table.restore(row.guid, row.stream, row.connection)
     for item in inputs(tape):
-        if not isinstance(item, Input):
-            continue
-        if item.kind is InputKind.OPENED:
-            for asked in table.on(item.connection):
-                table.asked(asked.guid)
-        elif item.kind is InputKind.CLOSED:
-            table.lost(item.connection, item.receive_time, str(item.payload))
-        elif item.kind is InputKind.FRAME:
-            yield from _market_data(item, table, dialect)
+        if isinstance(item, Input):
+            for event in replay.take(item):
+                yield item.receive_time, event
 
 
-def _market_data(item: Input, table: Subscriptions, dialect: Dialect) -> Iterator[tuple[int, Event]]:
-    try:
-        decoded = dialect.decode(item.payload, table, connection=item.connection, receive_time=item.receive_time)
-    except RemoteProtocolError:
-        return
-    for thing in decoded:
-        if isinstance(thing, Confirmed) and thing.guid in table.by_guid:
-            table.confirmed(thing.guid, item.receive_time)
-        elif type(thing) in MARKET and not getattr(thing, "snapshot", False):
-            yield item.receive_time, thing  # type: ignore[misc]  # an identity test narrows less than isinstance
+class _Replay:
+    """The guid table of a recorded run, led through its inputs as the run's own was."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.table = Subscriptions(dialect.limits, {}, lambda: "", dialect.cursor, dialect.lane, dialect.key)
+        self._dialect = dialect
+        self._needs: list[Need] = []
+        self._open: set[str] = set()
+        self._successors: dict[str, str] = {}
+        self._told: list[Event] = []
+
+    def take(self, item: Input) -> Sequence[Event]:
+        """Give the market data that an input brings."""
+        self._told = []
+        name, now = item.connection, item.receive_time
+        match item.kind:
+            case InputKind.OPENED:
+                self._opened(name)
+            case InputKind.CLOSED:
+                self._open.discard(name)
+                self._ask_for(self.table.lost(name, now, str(item.payload)), self._successors.pop(name, None))
+            case InputKind.FRAME:
+                with suppress(RemoteProtocolError):
+                    self._take(
+                        self._dialect.decode(item.payload, self.table, connection=name, receive_time=now), name, now
+                    )
+            case InputKind.ANSWER:
+                self._answer(item)
+            case InputKind.CONTROL:
+                """It is about the run, not the market."""
+        return self._told
+
+    def _opened(self, name: str) -> None:
+        self._open.add(name)
+        self._ask_for(self.table.on(name), None)
+        old = predecessor(name)
+        if old in self._open:
+            self._successors[old] = name
+            rows = self.table.replace(old, name)
+            self._ask_for([row for row in rows if row.state not in LIVE], name)
+
+    def _ask_for(self, rows: Sequence[Subscription], successor: str | None) -> None:
+        """Ask for rows on their connection, or on the one that takes them over; unless that will ask when it opens."""
+        for row in rows:
+            if successor is not None:
+                row.successor = successor
+                self.table.moved(row)
+            if row.connection in self._open:
+                self.table.asked(row.guid)
+
+    def _take(self, decoded: Sequence[Decoded], name: str, now: int) -> None:
+        for thing in decoded:
+            match thing:
+                case Confirmed(guid):
+                    row = self.table.by_guid.get(guid)
+                    if row is not None:
+                        if name == row.successor:
+                            self.table.moved(row)
+                        self.table.confirmed(guid, now)
+                case Resubscribe(guid, reason):
+                    row = self.table.by_guid.get(guid)
+                    if row is not None and row.state in LIVE:
+                        self.table.missed(row, now, reason)
+                        self.table.asked(guid)
+                case Need():
+                    self._needs.append(thing)
+                case Trade() | Bar() if thing.snapshot:
+                    """It is past."""
+                case _:
+                    if type(thing) in MARKET:
+                        self._told.append(thing)  # type: ignore[arg-type]  # an identity test narrows less
+
+    def _answer(self, item: Input) -> None:
+        """Give an answer to the cursor that has waited longest for it; others are of strategies."""
+        need = next((need for need in self._needs if item.ask is not None and _same(need.ask, item.ask)), None)
+        if need is None or item.ask is None:
+            return
+        self._needs.remove(need)
+        body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
+        rows: Rows | None = None
+        if 200 <= item.status < 300:
+            with suppress(RemoteProtocolError):
+                rows = self._dialect.decode_answer(item.ask, body, receive_time=item.receive_time)
+        row = self.table.by_guid.get(need.guid)
+        if row is not None:
+            self._take(need.asker.answered(rows, "", item.receive_time), row.connection, item.receive_time)
+
+
+def _same(wanted: Ask, recorded: Ask) -> bool:
+    """Whether an answer is to what a cursor asks; the run knew more of the instrument."""
+    if isinstance(wanted, AskBars) and isinstance(recorded, AskBars):
+        return wanted == attrs.evolve(recorded, tick=wanted.tick)
+    return wanted == recorded

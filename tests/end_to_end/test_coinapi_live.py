@@ -20,10 +20,13 @@ from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
 from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.assembly import Run
+from strategykit.runtime.feeds import MARKET
+from strategykit.runtime.recorded_events import market_events
 from strategykit.runtime.report import RunReport
-from strategykit.runtime.run import rerun_tape, run_session
+from strategykit.runtime.run import recorded_dialect, rerun_tape, run_session
 from strategykit.sim.coinapi_config import SIMULATED_KEY, CoinApiVenueConfig, default_coinapi_instruments
 from strategykit.sim.server_coinapi import open_simulated_coinapi
+from strategykit.tape.reader import open_tape
 from strategykit.venues.streams import Stream, StreamKind
 
 BTC, ETH, COINBASE = "KRAKEN_SPOT_BTC_USD", "KRAKEN_SPOT_ETH_EUR", "COINBASE_SPOT_BTC_USD"
@@ -170,12 +173,20 @@ class Bench:
         assert result.orders, "it traded on paper"
         again = rerun_tape(self.folder / "tape")
         assert again.ok, again.differences
+        tape = open_tape(self.folder / "tape")
+        served = [event for _, event in market_events(tape, recorded_dialect(tape))]
+        live = [event for event in watched[0].events if type(event) in MARKET and not is_past(event)]
+        assert list(map(repr, served[: len(live)])) == list(map(repr, live)), "a venue can serve it again"
         return result, watched[0]
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+def is_past(event: Event) -> bool:
+    return isinstance(event, Trade | Bar) and event.snapshot
 
 
 def check_trades(watch: Watch) -> None:
