@@ -72,6 +72,11 @@ class TapeWriter:
         self._taken = 0
         self._crowded_at = limits.batch_bytes
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were taken and aren't written yet; 0 where nothing is recorded any more."""
+        return 0 if self._spool is None else self._taken - self._spool.written
+
     def protect(self, secret: str, *, passing: bool = False) -> None:
         """Keep `secret` out of everything that is recorded from now on; tokens before they are used, as `passing`."""
         self._redactor.protect(secret, passing=passing)
