@@ -29,10 +29,11 @@ def write_tag(command: Command) -> str:
         raise LocalProtocolError(f"a client order id with {_MARK!r} in it: {client!r}")
     if isinstance(command, CreateOrder):
         return client
-    # The guid usually begins with the client order id, and is a guid all the same if it doesn't.
     letter = "r" if isinstance(command, AmendOrder) else "p"
-    rest = command.guid.removeprefix(client) if client and command.guid.startswith(client) else _MARK + command.guid
-    return f"{client}{_MARK}{letter}{rest}"
+    rest = command.guid.removeprefix(client)
+    # A guid usually goes on from the client order id; one that doesn't stands by itself, behind a second mark.
+    is_usual = command.guid.startswith(client) and bool(client) and not rest.startswith(_MARK)
+    return f"{client}{_MARK}{letter}{rest if is_usual else _MARK + command.guid}"
 
 
 def read_tag(tag: str) -> tuple[str | None, type[AmendOrder | CancelOrder] | None, str | None]:

@@ -80,7 +80,7 @@ _FIELDS: dict[type, str] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_bench() -> Callable[..., Bench]:
     def make(**options: Any) -> Bench:
         dialect = T4(**options)

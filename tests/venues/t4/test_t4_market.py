@@ -11,6 +11,7 @@ from strategykit.errors import LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import BookSnapshot, Gap, InstrumentUpdate, Quote, Side, Trade, VenueStatus
 from strategykit.model.instruments import Instrument
 from strategykit.venues.dialect import Answer, Refusal
+from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import SubscriptionState
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.proto import market_pb2 as market
@@ -276,7 +277,7 @@ def test_a_definition_answers_who_asked_for_the_instrument(make_bench: Any) -> N
     (instrument,) = answer.rows
     assert isinstance(instrument, Instrument)
     assert (answer.of, instrument.symbol) == (ES, ES)
-    assert (instrument.tick, instrument.multiplier, instrument.currency) == (Decimal("0.25"), 50, "EUR")
+    assert (instrument.tick, instrument.multiplier, instrument.currency) == (Decimal("0.25"), Decimal(50), "EUR")
     assert (instrument.exchange, instrument.board, instrument.description) == ("CME_Eq", "ES", "ESZ6")
 
 
@@ -351,3 +352,16 @@ def test_a_snapshot_without_a_mode_or_with_unknown_parts_is_as_good(bench: Any) 
 
     assert isinstance(book, BookSnapshot)
     assert book.snapshot
+
+
+def test_no_stream_is_ever_handed_over_so_whatever_comes_follows(make_bench: Any) -> None:
+    dialect = make_bench().dialect
+    streams = [Stream(kind=kind, instrument=ES, account="A", interval=10**9) for kind in dialect.offers.streams]
+    cursors = [dialect.cursor("g", stream) for stream in streams]
+    cursors.append(make_bench(by_order=True).dialect.cursor("g", Stream(kind=StreamKind.BOOK, instrument=ES)))
+
+    assert len(cursors) == 10
+    assert all(cursor.follows(()) for cursor in cursors)
+    for stream in (Stream(kind=StreamKind.RISK, account="A"), Stream(kind=StreamKind.STOP_ORDERS, account="A")):
+        with pytest.raises(LocalProtocolError, match="T4 has no stream of"):
+            dialect.key(stream)

@@ -432,3 +432,12 @@ def test_kinds_of_updates_that_are_newer_than_we_are_are_passed_over(bench: Any)
     multi = routing.OrderUpdateMulti(account_id="SIM-1", updates=[routing.OrderUpdateMultiMessage()])
 
     assert bench.hear_frame(ServerMessage(order_update_multi=multi).SerializeToString()) == []
+
+
+def test_what_a_snapshot_says_too_little_of_isnt_listed(bench: Any, tell: Any) -> None:
+    sideless = tell("whole", "SUBMISSION_SUCCESS", "WORKING", buy_sell=enums.BUY_SELL_UNDEFINED)
+
+    again, answer = bench.hear(account_snapshot=snapshot(sideless))
+
+    assert isinstance(again, Resubscribe)
+    assert answer.rows == ()
