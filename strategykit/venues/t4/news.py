@@ -49,7 +49,6 @@ class OrderTold:
     time: int | None
     change: int
     status: int | None
-    pending: int
     detail: str
     sequence: int
     """Its place among all that is told of the order; 0: none."""
@@ -141,7 +140,6 @@ def _head(message: Any) -> dict[str, Any]:
         "time": stamp(message, "exchange_time") or stamp(message, "time"),
         "change": message.change,
         "status": None if status == enums.ORDER_STATUS_NO_CHANGE else status,
-        "pending": message.response_pending,
         "detail": message.status_detail,
         "sequence": message.sequence_order,
     }

@@ -116,11 +116,8 @@ class OrderCursor:
         if told.change not in _ANSWERS:
             return None
         to, ok = _ANSWERS[told.change]
-        if not told.pending or not ok:
-            quantity = order.volume if to is AmendOrder else None
-            named = guid if kind is to else None
-            return OrderReply(order.number, to, named, 0 if ok else code, words, ok, quantity)
-        return None
+        quantity = order.volume if to is AmendOrder else None
+        return OrderReply(order.number, to, guid if kind is to else None, 0 if ok else code, words, ok, quantity)
 
     def _update(self, order: KnownOrder, now: int, *, snapshot: bool) -> OrderUpdate:
         assert order.side is not None

@@ -382,7 +382,7 @@ def test_old_orders_are_forgotten_when_there_are_too_many() -> None:
     memory = OrderMemory()
 
     def told(number: str, status: int) -> OrderTold:
-        head = {"account_id": "SIM-1", "market_id": "M", "time": None, "change": 0, "pending": 0, "detail": ""}
+        head = {"account_id": "SIM-1", "market_id": "M", "time": None, "change": 0, "detail": ""}
         return OrderTold(number=number, status=status, sequence=1, **head)  # type: ignore[arg-type]  # as it says
 
     news = OrderNews((), snapshot=False)
