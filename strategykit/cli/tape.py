@@ -1,17 +1,21 @@
-"""``strategykit tape``: what is in a recording, whether it is whole, all of it as lines, and the end of a torn one."""
+"""``strategykit tape``: what is in a recording, whether it is whole, and making whole ones of torn or foreign files."""
 
 from __future__ import annotations
 
 import json as json_module
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import attrs
+import trio
 from cyclopts import App, Parameter
 
 from strategykit.cli._screen import FAILURE, OK, READER_GONE, print_json, print_line, print_lines
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, short_id, when
+from strategykit.runtime.live import wall_time
+from strategykit.tape.importers.coinapi import import_flat_files
 from strategykit.tape.info import TapeInfo, tape_info
 from strategykit.tape.lines import tape_lines
 from strategykit.tape.recover import recover_tape
@@ -25,7 +29,8 @@ Examples:
   strategykit tape info tapes/20260312-091507
   strategykit tape verify tapes/20260312-091507 --json
   strategykit tape cat tapes/20260312-091507 | head
-  strategykit tape recover tapes/20260312-091507"""
+  strategykit tape recover tapes/20260312-091507
+  strategykit tape import T-TRADES/D-20240506/E-KRAKEN/*.csv.gz --to tapes/kraken-20240506"""
 
 _Path = Annotated[Path, Parameter(help="folder of a tape, or one of its segments", metavar="PATH")]
 _Json = Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")]
@@ -38,6 +43,7 @@ def register(app: App) -> None:
     tape.command(_verify, name="verify", help_epilogue=_EXAMPLES)
     tape.command(_cat, name="cat", help_epilogue=_EXAMPLES)
     tape.command(_recover, name="recover", help_epilogue=_EXAMPLES)
+    tape.command(_import, name="import", help_epilogue=_EXAMPLES)
     app.command(tape)
 
 
@@ -118,6 +124,24 @@ def _cat(path: _Path, /, *, json: _Json = False) -> int:  # noqa: ARG001 - the l
     """Print every record as one line of JSON."""
     lines = (json_module.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in tape_lines(path))
     return OK if print_lines(lines) else READER_GONE
+
+
+def _import(
+    *files: Annotated[Path, Parameter(help="flat files of CoinAPI's: trades, quotes, books", metavar="FILE")],
+    to: Annotated[Path, Parameter(help="folder of the tape to be made", metavar="PATH")],
+    symbol: Annotated[str | None, Parameter(help="whose they are, where their names don't tell")] = None,
+    json: _Json = False,
+) -> int:
+    """Make a tape of files that somebody else recorded: it replays like any other."""
+    found = trio.run(partial(import_flat_files, files, to, now=wall_time(), symbol=symbol))
+    if json:
+        print_json(attrs.asdict(found))
+        return OK
+    print_line(f"{counted(found.messages, 'message')} from {when(found.first)} to {when(found.last)} (UTC)")
+    for stream in found.streams:
+        print_line(stream.label)
+    print_line(f"tape: {to}")
+    return OK
 
 
 def _recover(

@@ -219,3 +219,21 @@ def test_what_is_no_tape_gets_one_line(
     assert err.startswith("strategykit: ")
     assert err.count("\n") == 1
     assert "bug" not in err
+
+
+def test_files_of_others_become_a_tape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(
+        "time_exchange;time_coinapi;guid;price;base_amount;taker_side\n"
+        "2024-05-06T07:08:00.1000000;2024-05-06T07:08:00.2000000;A;2895.41;0.5;SELL\n"
+    )
+
+    assert main(["tape", "import", str(file), "--to", str(tmp_path / "t"), "--symbol", "KRAKEN_SPOT_ETH_EUR"]) == 0
+    assert "1 message from 2024-05-06 07:08:00.200" in capsys.readouterr().out
+    assert main(["tape", "verify", str(tmp_path / "t")]) == 0
+    again = ["tape", "import", str(file), "--to", str(tmp_path / "t2"), "--symbol", "KRAKEN_SPOT_ETH_EUR", "--json"]
+    capsys.readouterr()
+    assert main(again) == 0
+    assert json.loads(capsys.readouterr().out)["messages"] == 1
+    assert main(["tape", "import", str(file), "--to", str(tmp_path / "t3")]) != 0
+    assert "tells no symbol" in capsys.readouterr().err
