@@ -5,7 +5,8 @@ fetch packages. A fixture names a client and its version, and tests run it in a 
 
 * ``npm_client("alor-api@1.0.66")`` gives the ``node_modules`` folder that holds it, for ``NODE_PATH``;
 * ``python_client("websockets==17.4")`` gives the Python of an environment that holds nothing else, or more packages;
-* ``drive`` runs a client's script, which prints what it understood, a JSON object a line, and gives it as one `dict`;
+* ``client``, whose parameter is one of these, runs a script of this folder with it. The script prints what it
+  understood, a JSON object a line; the test gets that as one `dict`;
 * ``simulated`` runs ``strategykit sim`` in a process of its own, as a user would;
 * ``watched`` reads over HTTP what the venue itself says meanwhile, to set beside what the client says.
 
@@ -32,6 +33,8 @@ import attrs
 import httpx
 import pytest
 import trio
+
+HERE = Path(__file__).parent
 
 INSTALL_WITHIN = 300
 """Seconds."""
@@ -110,19 +113,25 @@ def once(clients: Path, package: str, commands: Callable[[Path], Sequence[Sequen
     return folder
 
 
-Drive = Callable[..., Any]
-
-
 @pytest.fixture(scope="session")
-def drive() -> Drive:
-    async def run(command: Sequence[str | Path], **environment: str) -> dict[str, Any]:
+def client(
+    request: pytest.FixtureRequest, python_client: Callable[..., Path], npm_client: Callable[[str], Path]
+) -> Callable[..., Any]:
+    packages = request.param.split()
+    # Here and not in the test: a skip that comes up in a task of Trio loses its reason.
+    if "==" in packages[0]:
+        command, settings = str(python_client(*packages)), {"PYTHONPATH": ""}
+    else:
+        command, settings = "node", {"NODE_PATH": str(npm_client(packages[0]))}
+
+    async def run(script: str, *arguments: str | Path, **environment: str) -> dict[str, Any]:
         with trio.fail_after(RUN_WITHIN):
             done = await trio.run_process(
-                command,
+                [command, HERE / script, *arguments],
                 capture_stdout=True,
                 capture_stderr=True,
                 check=False,
-                env={**os.environ, "PYTHONPATH": "", **environment},
+                env={**os.environ, **settings, **environment},
             )
         assert done.returncode == 0, done.stderr.decode()
         told: dict[str, Any] = {}

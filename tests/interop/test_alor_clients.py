@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strategykit.sim.server_alor import open_simulated_alor
 
-HERE = Path(__file__).parent
-
 pytestmark = pytest.mark.interop
 
 
-@pytest.fixture(scope="module")
-def alor_api(npm_client: Callable[[str], Path]) -> Path:
-    return npm_client("alor-api@1.0.66")
-
-
-@pytest.fixture(scope="module")
-def websockets(python_client: Callable[[str], Path]) -> Path:
-    return python_client("websockets==17.4")
-
-
-async def test_the_npm_client_reads_subscribes_and_trades(alor_api: Path, drive: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("client", ["alor-api@1.0.66"], indirect=True)
+async def test_the_npm_client_reads_subscribes_and_trades(client: Callable[..., Any]) -> None:
     async with open_simulated_alor() as venue:
-        told = await drive(["node", HERE / "alor_api_client.js", venue.url], NODE_PATH=str(alor_api))
+        told = await client("alor_api_client.js", venue.url)
 
     assert told.pop("history") > 5
     assert told == {
@@ -44,9 +32,10 @@ async def test_the_npm_client_reads_subscribes_and_trades(alor_api: Path, drive:
     assert len(venue.exchange.orders("D12345")) == 3
 
 
-async def test_another_websocket_library_reads_and_subscribes(websockets: Path, drive: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("client", ["websockets==17.4"], indirect=True)
+async def test_another_websocket_library_reads_and_subscribes(client: Callable[..., Any]) -> None:
     async with open_simulated_alor() as venue:
-        told = await drive([websockets, HERE / "alor_websockets_client.py", venue.url])
+        told = await client("alor_websockets_client.py", venue.url)
 
     assert told.pop("history") > 5
     assert told == {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,23 +10,20 @@ import pytest
 from strategykit.sim.server_stream import open_simulated_stream
 from strategykit.sim.stream_config import StreamVenueConfig
 
-HERE = Path(__file__).parent
-
 pytestmark = pytest.mark.interop
 
 TRADES, BARS, BOOKS = 20, 3, 20
 """The least that a client has to understand in its six seconds; it is shown about three times as much."""
 
 
+@pytest.mark.parametrize("client", ["ccxt==4.5.90"], indirect=True)
 async def test_ccxt_keeps_books_trades_and_bars(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    python = python_client("ccxt==4.5.90")
     async with simulated("backpack") as url, watched(url, "/api/v1/depth", "SOL_USDC") as venue:
-        told = await drive([python, HERE / "ccxt_client.py", "backpack", "SOL/USDC", url])
+        told = await client("ccxt_client.py", "backpack", "SOL/USDC", url)
         rows = await venue.get("/api/v1/trades", symbol="SOL_USDC", limit=1000)
         kept = await venue.get("/api/v1/klines", symbol="SOL_USDC", interval="1m", limit=10)
 
@@ -47,15 +43,14 @@ async def test_ccxt_keeps_books_trades_and_bars(
     assert all(name == "SOL/USDC" and low <= last <= high for name, last, high, low in told["tickers"])
 
 
+@pytest.mark.parametrize("client", ["backpack-exchange-sdk==1.1.4"], indirect=True)
 async def test_the_sdk_reads_every_public_stream(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    python = python_client("backpack-exchange-sdk==1.1.4")
     async with simulated("backpack") as url, watched(url, "/api/v1/depth", "SOL_USDC") as venue:
-        told = await drive([python, HERE / "backpack_sdk_client.py", url])
+        told = await client("backpack_sdk_client.py", url)
         rows = await venue.get("/api/v1/trades", symbol="SOL_USDC", limit=1000)
         kept = await venue.get("/api/v1/klines", symbol="SOL_USDC", interval="1s", limit=100)
 
@@ -76,19 +71,17 @@ async def test_the_sdk_reads_every_public_stream(
 
 
 @pytest.mark.parametrize(
-    ("package", "script"),
+    ("client", "script"),
     [
         ("ccxt==4.5.90", ["ccxt_client.py", "backpack", "SOL/USDC"]),
         ("backpack-exchange-sdk==1.1.4", ["backpack_sdk_client.py"]),
     ],
+    indirect=["client"],
 )
-async def test_clients_answer_pings_as_the_venue_wants_it(
-    python_client: Callable[[str], Path], drive: Callable[..., Any], package: str, script: list[str]
-) -> None:
+async def test_clients_answer_pings_as_the_venue_wants_it(client: Callable[..., Any], script: list[str]) -> None:
     """The SDK sends each answer twice."""
-    python = python_client(package)
     async with open_simulated_stream("backpack", StreamVenueConfig(ping_every=0.5, pong_within=1.0)) as venue:
-        told = await drive([python, HERE / script[0], *script[1:], venue.url])
+        told = await client(*script, venue.url)
 
     assert len(told["trades"]) >= TRADES
     first = int(told["trades"][0][0])

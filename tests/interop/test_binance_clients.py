@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ import trio
 
 from strategykit.sim.server_stream import open_simulated_stream
 from strategykit.sim.stream_config import StreamVenueConfig
-
-HERE = Path(__file__).parent
 
 pytestmark = pytest.mark.interop
 
@@ -49,9 +46,9 @@ def check_joined(changes: list[list[int]], *, at_least: int) -> None:
         ("binanceusdm", "binance-usdm", "BTC/USDT:USDT", "/fapi/v1"),
     ],
 )
+@pytest.mark.parametrize("client", ["ccxt==4.5.90"], indirect=True)
 async def test_ccxt_keeps_books_trades_and_bars(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
     exchange: str,
@@ -59,9 +56,8 @@ async def test_ccxt_keeps_books_trades_and_bars(
     symbol: str,
     rest: str,
 ) -> None:
-    python = python_client("ccxt==4.5.90")
     async with simulated(venue_name) as url, watched(url, f"{rest}/depth", "BTCUSDT") as venue:
-        told = await drive([python, HERE / "ccxt_client.py", exchange, symbol, url])
+        told = await client("ccxt_client.py", exchange, symbol, url)
         rows = await venue.get(f"{rest}/trades", symbol="BTCUSDT", limit=1000)
         kept = await venue.get(f"{rest}/klines", symbol="BTCUSDT", interval="1m", limit=10)
 
@@ -80,15 +76,14 @@ async def test_ccxt_keeps_books_trades_and_bars(
     assert all(name == symbol and low <= last <= high for name, last, high, low in told["tickers"])
 
 
+@pytest.mark.parametrize("client", ["python-binance==1.0.37"], indirect=True)
 async def test_python_binance_keeps_a_book_from_one_snapshot(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    python = python_client("python-binance==1.0.37")
     async with simulated("binance") as url, watched(url, "/api/v3/depth", "BTCUSDT") as venue:
-        told = await drive([python, HERE / "python_binance_client.py", url])
+        told = await client("python_binance_client.py", url)
         await check(told, venue)
 
     assert told["snapshots"] == 1
@@ -96,13 +91,12 @@ async def test_python_binance_keeps_a_book_from_one_snapshot(
     assert (told["history"], told["average"]) == (10, 5)
 
 
+@pytest.mark.parametrize("client", ["python-binance==1.0.37"], indirect=True)
 async def test_python_binance_sees_that_a_change_is_missing(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    python = python_client("python-binance==1.0.37")
 
     async def lose_one() -> None:
         while not (await venue.get("/sim/statistics"))["channels"]:  # noqa: ASYNC110 - it is another process
@@ -116,21 +110,20 @@ async def test_python_binance_sees_that_a_change_is_missing(
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(lose_one)
-        told = await drive([python, HERE / "python_binance_client.py", url])
+        told = await client("python_binance_client.py", url)
         await check(told, venue)
 
     assert told["snapshots"] == 2
 
 
+@pytest.mark.parametrize("client", ["binance-connector==3.13.0"], indirect=True)
 async def test_binance_connector_reads_raw_streams_and_lists(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    python = python_client("binance-connector==3.13.0")
     async with simulated("binance") as url, watched(url, "/api/v3/depth", "BTCUSDT") as venue:
-        told = await drive([python, HERE / "binance_connector_client.py", url])
+        told = await client("binance_connector_client.py", url)
         await check(told, venue)
 
     check_joined(told["changes"], at_least=BOOKS)
@@ -141,30 +134,28 @@ async def test_binance_connector_reads_raw_streams_and_lists(
     assert told["klines"] == 5
 
 
+@pytest.mark.parametrize("client", ["unicorn-binance-websocket-api==2.16.1"], indirect=True)
 async def test_unicorn_subscribes_to_more_on_the_same_connection(
-    python_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    python = python_client("unicorn-binance-websocket-api==2.16.1")
     async with simulated("binance") as url, watched(url, "/api/v3/depth", "BTCUSDT") as venue:
-        told = await drive([python, HERE / "unicorn_binance_client.py", url])
+        told = await client("unicorn_binance_client.py", url)
         await check(told, venue)
 
     check_joined(told["changes"], at_least=BOOKS // 2)
     assert (told["reconnects"], told["status"]) == (0, "running")
 
 
+@pytest.mark.parametrize("client", ["@binance/connector@3.6.1"], indirect=True)
 async def test_the_npm_connector_reads_combined_streams(
-    npm_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    modules = npm_client("@binance/connector@3.6.1")
     async with simulated("binance") as url, watched(url, "/api/v3/depth", "BTCUSDT") as venue:
-        told = await drive(["node", HERE / "binance_connector_client.js", url], NODE_PATH=str(modules))
+        told = await client("binance_connector_client.js", url)
         await check(told, venue)
 
     check_joined(told["changes"], at_least=BOOKS)
@@ -173,15 +164,14 @@ async def test_the_npm_connector_reads_combined_streams(
     assert (told["klines"], told["top"]) == (5, "BTCUSDT")
 
 
+@pytest.mark.parametrize("client", ["binance@3.6.5"], indirect=True)
 async def test_the_npm_package_binance_formats_what_it_gets(
-    npm_client: Callable[[str], Path],
-    drive: Callable[..., Any],
+    client: Callable[..., Any],
     simulated: Callable[..., Any],
     watched: Callable[..., Any],
 ) -> None:
-    modules = npm_client("binance@3.6.5")
     async with simulated("binance") as url, watched(url, "/api/v3/depth", "BTCUSDT") as venue:
-        told = await drive(["node", HERE / "binance_npm_client.js", url], NODE_PATH=str(modules))
+        told = await client("binance_npm_client.js", url)
         await check(told, venue)
 
     assert (told["answers"], told["reconnects"], told["exceptions"]) == (1, 0, [])
@@ -189,7 +179,7 @@ async def test_the_npm_package_binance_formats_what_it_gets(
 
 
 @pytest.mark.parametrize(
-    ("package", "script"),
+    ("client", "script"),
     [
         ("ccxt==4.5.90", ["ccxt_client.py", "binance", "BTC/USDT"]),
         ("python-binance==1.0.37", ["python_binance_client.py"]),
@@ -198,23 +188,16 @@ async def test_the_npm_package_binance_formats_what_it_gets(
         ("@binance/connector@3.6.1", ["binance_connector_client.js"]),
         ("binance@3.6.5", ["binance_npm_client.js"]),
     ],
+    indirect=["client"],
 )
 async def test_clients_answer_pings_as_the_venue_wants_it(
-    python_client: Callable[[str], Path],
-    npm_client: Callable[[str], Path],
-    drive: Callable[..., Any],
-    package: str,
+    client: Callable[..., Any],
     script: list[str],
 ) -> None:
     """Some send an empty pong beside the answer."""
     often = StreamVenueConfig(ping_every=0.5, pong_within=1.0, messages_per_second=50)
-    name, *arguments = script
     async with open_simulated_stream("binance", often) as venue:
-        if name.endswith(".js"):
-            command, environment = "node", {"NODE_PATH": str(npm_client(package))}
-        else:
-            command, environment = str(python_client(package)), {}
-        told = await drive([command, HERE / name, *arguments, venue.url], **environment)
+        told = await client(*script, venue.url)
 
     assert len(told["trades"]) >= TRADES
     first = int(told["trades"][0][0])

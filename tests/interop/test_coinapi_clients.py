@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncGenerator, Callable
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -15,7 +14,6 @@ import trio
 from strategykit.sim.coinapi_config import SIMULATED_KEY
 from strategykit.sim.server_coinapi import open_simulated_coinapi
 
-HERE = Path(__file__).parent
 ETH = "KRAKEN_SPOT_ETH_EUR"
 TRADES, BOOKS = 20, 3
 """The least that has to be understood and compared; over HTTP the venue keeps a book a second."""
@@ -49,11 +47,9 @@ def since() -> str:
     return f"{dt.datetime.now(dt.UTC):%Y-%m-%d}T00:00:00.0000000Z"
 
 
-async def test_a_websocket_library_reads_every_type(
-    venue: Rest, python_client: Callable[..., Path], drive: Callable[..., Any]
-) -> None:
-    python = python_client("websockets==17.4")
-    told = await drive([python, HERE / "coinapi_websockets_client.py", str(venue.http.base_url), SIMULATED_KEY])
+@pytest.mark.parametrize("client", ["websockets==17.4"], indirect=True)
+async def test_a_websocket_library_reads_every_type(venue: Rest, client: Callable[..., Any]) -> None:
+    told = await client("coinapi_websockets_client.py", str(venue.http.base_url), SIMULATED_KEY)
     rows = await venue.get(f"/trades/{ETH}/latest", limit=100_000)
     books = await venue.get(f"/orderbooks/{ETH}/latest", limit=100_000, limit_levels=5)
     bars = await venue.get(f"/ohlcv/{ETH}/latest", period_id="1SEC", limit=100)
@@ -95,11 +91,9 @@ async def test_a_websocket_library_reads_every_type(
     assert len(words) == 1
 
 
-async def test_the_vendors_rest_package_reads_everything_it_knows(
-    venue: Rest, python_client: Callable[..., Path], drive: Callable[..., Any]
-) -> None:
-    python = python_client("coinapi.rest.v1==1.4")
-    told = await drive([python, HERE / "coinapi_rest_client.py", str(venue.http.base_url), SIMULATED_KEY, since()])
+@pytest.mark.parametrize("client", ["coinapi.rest.v1==1.4"], indirect=True)
+async def test_the_vendors_rest_package_reads_everything_it_knows(venue: Rest, client: Callable[..., Any]) -> None:
+    told = await client("coinapi_rest_client.py", str(venue.http.base_url), SIMULATED_KEY, since())
     listed = [row["symbol_id"] for row in await venue.get("/symbols")]
 
     assert sorted(told["exchanges"]) == ["BINANCE", "COINBASE", "KRAKEN"]
@@ -126,13 +120,11 @@ async def test_the_vendors_rest_package_reads_everything_it_knows(
     assert told["refused"] == 401
 
 
-async def test_the_npm_package_reads_bars_trades_and_books(
-    venue: Rest, npm_client: Callable[[str], Path], drive: Callable[..., Any]
-) -> None:
-    modules = npm_client("coinapi-io@1.0.2")
+@pytest.mark.parametrize("client", ["coinapi-io@1.0.2"], indirect=True)
+async def test_the_npm_package_reads_bars_trades_and_books(venue: Rest, client: Callable[..., Any]) -> None:
     # It adds the slash itself, and takes two of them for another path.
     base = str(venue.http.base_url).rstrip("/")
-    told = await drive(["node", HERE / "coinapi_io_client.js", base, SIMULATED_KEY, since()], NODE_PATH=str(modules))
+    told = await client("coinapi_io_client.js", base, SIMULATED_KEY, since())
 
     assert sorted(told["exchanges"]) == ["BINANCE", "COINBASE", "KRAKEN"]
     assert told["symbols"]
@@ -147,12 +139,10 @@ async def test_the_npm_package_reads_bars_trades_and_books(
 
 
 @pytest.mark.parametrize("name", ["COINBASE_SPOT_SOL_USD", "SOL-USD"])
-async def test_ds_takes_either_symbology(
-    name: str, python_client: Callable[..., Path], drive: Callable[..., Any]
-) -> None:
-    python = python_client("websockets==17.4")
+@pytest.mark.parametrize("client", ["websockets==17.4"], indirect=True)
+async def test_ds_takes_either_symbology(name: str, client: Callable[..., Any]) -> None:
     async with open_simulated_coinapi("ds") as venue:
-        told = await drive([python, HERE / "coinapi_ds_client.py", venue.url, SIMULATED_KEY, name])
+        told = await client("coinapi_ds_client.py", venue.url, SIMULATED_KEY, name)
 
     assert told["symbols"] == ["COINBASE_SPOT_SOL_USD"]
     assert told["sequences"] == [list(range(1, len(each) + 1)) for each in told["sequences"]]

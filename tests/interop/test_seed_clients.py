@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-HERE = Path(__file__).parent
-
 pytestmark = pytest.mark.interop
 
 
+@pytest.mark.parametrize("client", ["websockets==17.4"], indirect=True)
 async def test_a_websocket_library_subscribes_and_unsubscribes(
-    python_client: Callable[..., Path], drive: Callable[..., Any], simulated: Callable[..., Any]
+    client: Callable[..., Any], simulated: Callable[..., Any]
 ) -> None:
-    python = python_client("websockets==17.4")
     async with simulated("seed") as url, httpx.AsyncClient(base_url=url) as http:
-        told = await drive([python, HERE / "seed_websockets_client.py", url])
+        told = await client("seed_websockets_client.py", url)
         rows = (await http.get("/api/v1/trades", params={"symbol": "SOL_USDC", "limit": 1000})).json()
 
     assert told["heard"] == 0

@@ -15,8 +15,7 @@ import pytest
 from strategykit.sim.server_t4 import open_simulated_t4
 from strategykit.sim.t4_config import T4User, T4VenueConfig, default_markets
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 SCHEMA = "strategykit/venues/t4/proto"
 FRAMES = ROOT / "tests" / "data" / "t4" / "frames.json"
 
@@ -26,14 +25,13 @@ USER = T4User(firm="F", username="u", password="p", app_name="a", app_license="l
 """Who logs in in the documented frames."""
 
 
-@pytest.fixture(scope="module")
-def python(python_client: Callable[..., Path]) -> Path:
-    return python_client("websockets==17.4", "grpcio-tools==1.85.1")
+PACKAGES = ("websockets==17.4", "grpcio-tools==1.85.1")
 
 
 @pytest.fixture
-def made(python: Path, tmp_path: Path) -> Path:
+def made(python_client: Callable[..., Path], tmp_path: Path) -> Path:
     """Code that the client's own protoc makes of the schema."""
+    python = python_client(*PACKAGES)
     schema = sorted(each.relative_to(ROOT) for each in (ROOT / SCHEMA).glob("*.proto"))
     subprocess.run(
         [python, "-m", "grpc_tools.protoc", "-I.", f"--python_out={tmp_path}", *schema], cwd=ROOT, check=True
@@ -41,13 +39,14 @@ def made(python: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_it_reads_books_and_trades(python: Path, made: Path, drive: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("client", [" ".join(PACKAGES)], indirect=True)
+async def test_it_reads_the_market_and_trades(client: Callable[..., Any], made: Path) -> None:
     listed = default_markets()["XCME_Eq ES (Z26)"]
     market = attrs.evolve(listed, instrument=attrs.evolve(listed.instrument, symbol="M1"))
     # Well below what the documented order is offered at, so that it rests.
     config = T4VenueConfig(markets={"M1": market}, prices={"M1": Decimal(5900)}, users=(USER,))
     async with open_simulated_t4(config) as venue:
-        told = await drive([python, HERE / "t4_client.py", venue.url, FRAMES], PYTHONPATH=str(made))
+        told = await client("t4_client.py", venue.url, FRAMES, PYTHONPATH=str(made))
         log = venue.log
 
     assert (told["stranger"], told["login"], told["displaced"]) == (9, 0, 6)
