@@ -78,8 +78,9 @@ class _Replay:
         self._open.add(name)
         self._ask_for(self.table.on(name), None)
         old = predecessor(name)
-        if old in self._open:
-            self._successors[old] = name
+        if old is not None:
+            if old in self._open:
+                self._successors[old] = name
             rows = self.table.replace(old, name)
             self._ask_for([row for row in rows if row.state not in LIVE], name)
 

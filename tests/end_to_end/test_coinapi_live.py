@@ -260,6 +260,20 @@ def test_an_announced_end_is_survived_without_a_gap(venue: Venue, bench: Bench) 
     assert {row.connection for row in result.subscriptions} == {"market-0~2"}
 
 
+def test_a_plan_of_one_connection_survives_an_announced_end_with_a_gap(bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more(Trade)
+        watch.venue.fault("reconnect", seconds=0.3)
+        await watch.until(lambda: "market-0~2" in watch.run.engine.sessions)
+        await watch.more()
+
+    with open_venue(connections_per_key=1) as venue:
+        _, watch = bench.run(venue, break_it)
+        check_trades(watch)
+
+    assert watch.of(Gap)
+
+
 @pytest.mark.parametrize("kind", ["trade", "book"])
 def test_a_lost_message_is_told_and_made_good(venue: Venue, bench: Bench, kind: str) -> None:
     async def break_it(watch: Watch) -> None:
