@@ -33,6 +33,7 @@ def main(base: str, key: str, since: str) -> None:
         "trades": api.trades_historical_data(ETH, {"time_start": since, "limit": 5}),
         "quote": api.quotes_current_data_symbol(ETH),
         "quotes": [each["symbol_id"] for each in api.quotes_current_data_all()],
+        "all_quotes": api.quotes_latest_data_all({"limit": 5}),
         "latest_quotes": api.quotes_latest_data_symbol(ETH, {"limit": 5}),
         "past_quotes": api.quotes_historical_data(ETH, {"time_start": since, "limit": 5}),
         "book": api.orderbooks_current_data_symbol(ETH),

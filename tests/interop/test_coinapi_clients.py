@@ -112,6 +112,7 @@ async def test_the_vendors_rest_package_reads_everything_it_knows(venue: Rest, c
     assert len(told["all_trades"]) == 5
     assert told["quote"]["bid_price"] < told["quote"]["ask_price"]
     assert told["quotes"] == told["books"] == listed
+    assert len(told["all_quotes"]) == 5
     assert len(told["latest_quotes"]) == 5
     assert len(told["past_quotes"]) == 5
     for book in (told["book"], *told["latest_books"]):
