@@ -310,7 +310,7 @@ async def test_an_ask_without_an_answer_is_told_with_the_reason(rig: Rig, venue:
         await trio.lowlevel.checkpoint()
         raise httpx.ReadError("x")
 
-    for answer, reason in ((never, b"no answer within 30 s"), (gone, b"GET /securities/SBER: broke off: ReadError")):
+    for answer, reason in ((never, b"no answer within 10 s"), (gone, b"GET /securities/SBER: broke off: ReadError")):
         live = _live(rig, Calls(answer))
         async with _running(live):
             live.ask(ASK)
