@@ -108,7 +108,8 @@ class ToyDialect:
         if message.get("reply") != guid:
             return None
         code = message["code"]
-        return Reply(guid=message["reply"], code=code, message=message.get("words", ""), ok=code == 200)
+        secrets = tuple(message.get("secrets", ()))
+        return Reply(guid=guid, code=code, message=message.get("words", ""), ok=code == 200, secrets=secrets)
 
     def request(self, ask: Ask) -> HttpRequest:
         assert isinstance(ask, AskInstrument)

@@ -496,6 +496,35 @@ async def test_a_lane_without_a_login_sends_nothing_when_the_token_is_renewed(
     assert link.statistics.frames_out == 0
 
 
+async def test_a_session_that_outlives_its_token_logs_in_once(
+    rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    nursery.start_soon(venue.serve)
+    nursery.start_soon(rig.tokens.keep_fresh)
+    link = rig.link("commands")
+    link.lane = attrs.evolve(link.lane, renews=False)
+    async with open_connection(link, rig.wiring):
+        await trio.sleep(7200)
+    assert rig.service.asked > 4
+    assert link.statistics.frames_out == 1
+
+
+async def test_secrets_in_the_reply_to_a_login_are_hidden_before_it_is_recorded(
+    rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    async def far_end() -> None:
+        ws = await venue.session()
+        request = json.loads(await ws.get_message())
+        await ws.send_message(json.dumps({"reply": request["login"], "code": 200, "secrets": ["canary"]}))
+
+    nursery.start_soon(far_end)
+    async with open_connection(rig.link("commands"), rig.wiring):
+        pass
+    told = [entry for entry in rig.memory.told if "canary" in str(entry)]
+    assert told[0] == ("protect", "canary")
+    assert len(told) == 2
+
+
 async def test_a_renewal_without_a_reply_is_a_loss(
     rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
 ) -> None:
