@@ -188,6 +188,12 @@ def test_a_plain_file_whose_symbol_is_said_will_do(tmp_path: Path) -> None:
         bring_in([path], tmp_path / "other")
 
 
+def test_empty_lines_are_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, f"T-TRADES/{DAY}", TRADES.replace("\n", "\n\n") + "\r\n")
+
+    assert bring_in([path], tmp_path / "tape").messages == 2
+
+
 def test_times_that_go_back_are_taken_for_those_before(tmp_path: Path) -> None:
     lines = TRADES.splitlines()
     text = "\n".join([lines[0], lines[3], lines[1], ""])
@@ -211,6 +217,7 @@ def test_times_that_go_back_are_taken_for_those_before(tmp_path: Path) -> None:
         ("x+SC-KRAKEN_SPOT_ETH_EUR+S.csv.gz", BOOKS, "'07:08:00.0500000' has no date, and the file's name has none"),
         (f"T-TRADES/{DAY}", TRADES.replace("07:08:02.2", "later"), "isn't a time"),
         (f"T-TRADES/{DAY}", TRADES + '"', "line 5: "),
+        (f"T-TRADES/{DAY}", TRADES + '"' + f"{'x' * 60_000}\n" * 3, "field larger than field limit"),
     ],
 )
 def test_what_cant_be_read_is_told_with_its_line(tmp_path: Path, name: str, text: str, why: str) -> None:

@@ -6,10 +6,8 @@ Source: CoinAPI protocol sheet, section 5, "General rules".
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Generic, TypeVar
-
-from strategykit.venues.dialect import Decoded
 
 __all__ = ["CoinCursor", "TimedCursor"]
 
@@ -55,9 +53,6 @@ class CoinCursor(Generic[R]):
     def follows(self, row: R) -> bool:  # noqa: ARG002 - as by `KeyedCursor`
         """Each says all there is to say."""
         return True
-
-    def take(self, row: R, now: int) -> Sequence[Decoded]:
-        raise NotImplementedError
 
     def reconnected(self) -> None:
         """Numbers begin anew."""

@@ -101,7 +101,7 @@ def ask_request(ask: Ask) -> HttpRequest:
             until = max(ask.since, min(ask.until, midnight))
             times = {"time_start": write_time(ask.since), "time_end": write_time(until)}
             return _get(f"/v1/trades/{symbol}/history", **times, limit=most)
-        case AskBook():
+        case _:
             return _get(f"/v1/orderbooks/{symbol}/current", limit_levels=str(max(ask.depth, 1)))
 
 

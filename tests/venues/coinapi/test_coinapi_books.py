@@ -169,6 +169,16 @@ def test_small_books_come_whole_and_as_deep_as_wanted(lab: Any, depth: int, kind
     assert first.ask_prices == (101,)
 
 
+def test_a_small_book_that_two_connections_bring_is_told_once(lab: Any) -> None:
+    lab.want(StreamKind.BOOK, depth=5)
+    frame = lab.frame("book5", at=1, bids=levels((99, 1)), asks=[])
+    lab.feed(frame)
+    lab.table.replace("market-0", "market-0~2")
+
+    assert lab.feed(frame, "market-0~2") == []
+    assert len(lab.feed(lab.frame("book5", at=2, bids=levels((98, 1)), asks=[]), "market-0~2")) == 1
+
+
 def test_a_lost_small_book_is_a_gap_until_the_next(lab: Any) -> None:
     lab.want(StreamKind.BOOK, depth=5)
     lab.feed(lab.frame("book5", at=1, bids=levels((99, 1)), asks=[], sequence=1))

@@ -17,6 +17,7 @@ from strategykit.sim.http_calls import HttpCall
 from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskOrders, AskPastTrades
 from strategykit.venues.coinapi.dialect import BUFFER_FULL, PERMANENT, CoinApi
 from strategykit.venues.coinapi.names import Variant
+from strategykit.venues.coinapi.rows import nanoseconds
 from strategykit.venues.coinapi.server import BUFFER_OVERFLOW, HEARTBEAT, INVALID_KEY, encode_error, encode_reconnect
 from strategykit.venues.coinapi.times import DAY
 from strategykit.venues.dialect import Dialect, ErrorClass, Leaving, Refusal, SessionOver
@@ -57,6 +58,39 @@ def test_each_variant_has_its_place(dialect: CoinApi, name: str, path: str) -> N
     assert lane.messages[1] > 10
     assert lane.silence_within is not None
     assert lane.silence_within > lane.messages[1], "a hello may have to wait for its turn"
+
+
+def test_a_connection_is_told_what_is_new_and_what_leaves(lab: Any) -> None:
+    one, other = lab.want(StreamKind.TRADES), lab.want(StreamKind.QUOTES)
+
+    (hello,) = lab.dialect.subscribe([one, other], (), token="")
+    (bye,) = lab.dialect.unsubscribe([one], [other], token="")
+
+    assert json.loads(hello)["subscribe_data_type"] == ["quote", "trade"]
+    assert (json.loads(bye)["type"], json.loads(bye)["subscribe_data_type"]) == ("unsubscribe", ["trade"])
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2024-05-06T07:08:00.0000000Z", START),
+        ("2024-05-06T07:08:00.0000001Z", START + 100),
+        ("2024-05-06T07:08:00Z", START),
+        ("2024-05-06T07:08:00.5", START + SECOND // 2),
+        ("2024-05-06 07:08:00.0000000Z", START),
+        ("1969-12-31T23:59:59.9999999Z", None),
+        ("2024-02-30T07:08:00.0000000Z", None),
+        ("2024-W19-1T07:08:00.0000000Z", None),
+        ("2024-05-06T07:08:00.00000x0Z", None),
+        ("9999-05-06T07:08:00.0000000Z", None),
+    ],
+)
+def test_times_have_steps_of_100_ns(text: str, time: int | None) -> None:
+    if time is None:
+        with pytest.raises(ValueError, match=r"."):
+            nanoseconds(text)
+    else:
+        assert nanoseconds(text) == time
 
 
 def test_ds_has_less_than_v1() -> None:

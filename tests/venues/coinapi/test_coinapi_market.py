@@ -72,6 +72,20 @@ def test_quotes_of_two_connections_come_once_each_in_order(make_lab: Any, data: 
     assert [thing.bid for thing in told] == [1000 + number for number in range(len(times) + 1)]
 
 
+def test_quotes_whose_times_go_back_are_told_all_the_same(lab: Any) -> None:
+    lab.want(StreamKind.QUOTES)
+
+    assert [quote(lab, bid, at=at)[0].bid for bid, at in ((1, 5), (2, 3), (3, 5))] == [1, 2, 3]
+
+
+def test_an_asset_is_taken_over_with_whatever_comes_first(lab: Any) -> None:
+    row = lab.want(StreamKind.ASSET, "BTC")
+    lab.table.replace("market-0", "market-0~2")
+
+    assert len(lab.feed('{"type":"asset","asset_id":"BTC","a":1}', "market-0~2")) == 1
+    assert row.connection == "market-0~2"
+
+
 def test_a_lost_quote_is_a_gap_and_nothing_is_asked(lab: Any) -> None:
     lab.want(StreamKind.QUOTES)
     quote(lab, 1, sequence=1)
