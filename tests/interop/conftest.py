@@ -21,7 +21,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -147,7 +146,7 @@ def client(
 def simulated() -> Callable[..., Any]:
     @asynccontextmanager
     async def serve(venue: str, *options: str) -> AsyncGenerator[str]:
-        """Start the venue and yield its URL; leaving interrupts it, and it has to end well."""
+        """Start the venue and yield its URL; leaving terminates it, and it has to end well."""
         command = [sys.executable, "-m", "strategykit", "sim", venue, "--json", *options]
         process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -158,11 +157,14 @@ def simulated() -> Callable[..., Any]:
                     facts += await process.stdout.receive_some()
             yield json.loads(facts)["url"]
         finally:
-            process.send_signal(signal.SIGINT)
-            with trio.move_on_after(10, shield=True) as waiting:
-                await process.wait()
-            if waiting.cancelled_caught:
-                process.kill()
+            process.terminate()  # Where this runs in the background, interrupts are ignored.
+            with trio.CancelScope(shield=True):
+                with trio.move_on_after(10) as waiting:
+                    await process.wait()
+                if waiting.cancelled_caught:
+                    process.kill()
+                    await process.wait()
+                await process.stdout.aclose()
         assert process.returncode == 0
 
     return serve
