@@ -151,6 +151,7 @@ class Run:
             done.set()
 
     async def _load_instruments(self) -> None:
+        """Load what the strategies may trade; ask for what is only recorded, too: a backtest on the tape needs it."""
         wanted: dict[str, None] = {}
         for seat in self.supervisor.seats:
             for declaration in seat.strategy.declarations():
@@ -161,22 +162,32 @@ class Run:
                     continue
                 if stream.instrument is not None and stream.instrument not in self.instruments:
                     wanted[stream.instrument] = None
+        recorded = {row.stream.instrument: None for row in self.engine.table} if self.live else {}
+        for symbol in recorded:
+            if symbol is not None and symbol not in wanted and symbol not in self.instruments:
+                self._ask_instrument(symbol, lambda _: None)
         for symbol in wanted:
             await self._load_instrument(symbol)
 
     async def _load_instrument(self, symbol: str) -> None:
         came = trio.Event()
 
-        def take(rows: Sequence[Event | Instrument] | None, reason: str) -> None:
-            found = [row for row in rows or () if isinstance(row, Instrument) and row.symbol == symbol]
-            if found:
-                self.instruments[symbol] = found[0]
-            else:
-                self.engine.ledger.note("venue", f"no reference data of {symbol}: {reason or 'unknown there'}")
+        def take(found: Instrument | None) -> None:
+            if found is not None:
+                self.instruments[symbol] = found
             came.set()
 
-        self.engine.ask(AskInstrument(instrument=symbol, exchange=self.exchange), take)
+        self._ask_instrument(symbol, take)
         await came.wait()
+
+    def _ask_instrument(self, symbol: str, take: Callable[[Instrument | None], None]) -> None:
+        def answered(rows: Sequence[Event | Instrument] | None, reason: str) -> None:
+            found = [row for row in rows or () if isinstance(row, Instrument) and row.symbol == symbol]
+            if not found:
+                self.engine.ledger.note("venue", f"no reference data of {symbol}: {reason or 'unknown there'}")
+            take(found[0] if found else None)
+
+        self.engine.ask(AskInstrument(instrument=symbol, exchange=self.exchange), answered)
 
 
 def assemble(

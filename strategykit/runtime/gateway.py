@@ -285,7 +285,10 @@ class Gateway:
 
     def instrument(self, symbol: str) -> Instrument:
         if symbol not in self.instruments:
-            raise RiskLimit(f"no instrument {symbol!r} in this run; declare a stream of it in the strategy")
+            raise RiskLimit(
+                f"no instrument {symbol!r} in this run; declare a stream of it in the strategy; if it has one, "
+                "the notes say why its reference data (tick, lot) weren't to be had"
+            )
         return self.instruments[symbol]
 
     def _lost(self, pending: Pending, reason: str) -> None:

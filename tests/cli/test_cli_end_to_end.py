@@ -127,6 +127,43 @@ def test_recording_takes_what_is_named_and_what_strategies_declare(
     assert main(["tape", "verify", report["tape"]]) == 0
 
 
+def test_a_strategy_can_trade_on_what_was_recorded_without_it(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody traded while this was recorded, so nobody but the recording could ask for tick and lot."""
+    (tmp_path / "session.toml").write_text(
+        f"""
+        [venue]
+        name = "alor"
+        url = "{url}"
+        [[record]]
+        kind = "trades"
+        instrument = "SBER"
+        """,
+        encoding="utf-8",
+    )
+    (tmp_path / "buyer.py").write_text(
+        "from strategykit import Strategy, Trades, define\n\n\n"
+        "@define\n"
+        "class Buyer(Strategy):\n"
+        '    trades = Trades("SBER")\n\n'
+        "    async def run(self) -> None:\n"
+        "        async for _ in self.trades:\n"
+        "            order = await self.buy(1)\n"
+        "            await order.filled()\n"
+        "            return\n",
+        encoding="utf-8",
+    )
+    record = ["record", str(tmp_path / "session.toml"), "--for", "1.5s", "--tape", str(tmp_path / "tapes")]
+    tape = json_of(capsys, *record)["tape"]
+
+    report = json_of(capsys, "replay", str(tmp_path / "buyer.py"), "--tape", tape)
+
+    assert report["notes"] == []
+    (row,) = report["strategies"]
+    assert (row["state"], row["fills"]) == ("ended", 1)
+
+
 def test_a_demonstration_needs_some_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--for", "1s"]) == 2
     assert "no time to break wires" in capsys.readouterr().err
