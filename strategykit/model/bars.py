@@ -104,11 +104,21 @@ class BarBuilder:
         self._forming: _Forming | None = None
         self._open_time = 0
         self._closed_until: int | None = None
+        self._missed = False
+        self._whole_from: int | None = None
+        """When the first interval after a hole begins of which everything is known."""
 
     def apply(self, trade: Trade) -> list[Bar]:
         """Add a trade; give the bar that it closed, if any, then the forming one if asked for."""
         time = _time(trade)
         bars: list[Bar] = []
+        if self._missed:
+            if trade.snapshot:
+                return bars
+            self._missed = False
+            self._whole_from = time - time % self.length + self.length
+        if self._whole_from is not None and time < self._whole_from:
+            return bars
         forming = self._forming
         if forming is not None and time >= self._open_time + self.length:
             bars.append(self._finish(forming, trade.receive_time))
@@ -137,6 +147,14 @@ class BarBuilder:
         if forming is None or now < self._open_time + self.length:
             return []
         return [self._finish(forming, now)]
+
+    def missed(self) -> None:
+        """Trades were missed since the last one: no bar is made of its interval, nor of the next new trade's.
+
+        Past trades that come before that one are left out: what is told afterwards may have holes, too.
+        """
+        self._forming = None
+        self._missed = True
 
     def _finish(self, forming: _Forming, receive_time: int) -> Bar:
         self._forming = None

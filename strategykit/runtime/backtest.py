@@ -9,13 +9,13 @@ import attrs
 import trio
 
 from strategykit.errors import StrategyError
-from strategykit.model.bars import BarBuilder
 from strategykit.model.codec import make_converter
-from strategykit.model.events import Event, Gap, Trade
+from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.net.connection import CLOSED_BY_US
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, assemble
+from strategykit.runtime.built_bars import BarsFromTrades, trades_for
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.engine import Engine
@@ -169,13 +169,9 @@ class _Available:
         same = [row for row in self._rows if _serves(row.stream, wanted)]
         if same:
             return same[0].stream, receive
-        trades = [
-            row
-            for row in self._rows
-            if row.stream.kind is StreamKind.TRADES and row.stream.instrument == wanted.instrument
-        ]
-        if wanted.kind is StreamKind.BARS and trades and wanted.interval is not None and receive is not None:
-            return trades[0].stream, _Bars(wanted.instrument or "", wanted.interval, receive)
+        trades = [row for row in self._rows if _serves(row.stream, trades_for(wanted))]
+        if wanted.kind is StreamKind.BARS and trades and receive is not None:
+            return trades[0].stream, BarsFromTrades(wanted, receive)
         have = ", ".join(sorted({row.stream.label for row in self._rows})) or "no market data"
         raise StrategyError(f"the tape has no {wanted.label}; it has {have}")
 
@@ -187,24 +183,6 @@ def _serves(recorded: Stream, wanted: Stream) -> bool:
         and recorded.interval == wanted.interval
         and (wanted.exchange is None or recorded.exchange is None or recorded.exchange == wanted.exchange)
     )
-
-
-class _Bars:
-    """Bars built from recorded trades, for a strategy that wants bars."""
-
-    def __init__(self, instrument: str, interval: int, receive: Callable[[Event], None]) -> None:
-        self._builder = BarBuilder(instrument, interval)
-        self._receive = receive
-        self.__self__ = getattr(receive, "__self__", None)
-        """Whose feed it is, as of the bound method that it stands for."""
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Trade):
-            if not event.snapshot:
-                for bar in self._builder.apply(event):
-                    self._receive(bar)
-        elif isinstance(event, Gap):
-            self._receive(event)
 
 
 def _frames(plan: BacktestPlan, contents: Contents, wires: TapeWires, available: _Available) -> Iterator[Input]:

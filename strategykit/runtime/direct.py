@@ -43,6 +43,7 @@ class Direct:
     """The dialect of a venue that speaks in events."""
 
     history: Sequence[Bar]
+    offers: Offers = attrs.field(default=Offers(streams=frozenset(StreamKind)))
 
     name = "direct"
     lanes: Mapping[str, LaneSpec] = attrs.field(factory=dict, init=False)
@@ -50,7 +51,6 @@ class Direct:
         default=Limits(connections=1, subscriptions=100_000, unread=0, frame_bytes=0), init=False
     )
 
-    offers = Offers(streams=frozenset(StreamKind))
     commands = None
     acknowledges = True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import MethodType
 from typing import Any, Final
 
 import attrs
@@ -28,6 +27,7 @@ from strategykit.model.events import (
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.asks import Asks
+from strategykit.runtime.built_bars import BarsFromTrades, build_missing
 from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.handover import Handover
@@ -101,7 +101,9 @@ class Engine:
     """Lane of each connection."""
     asks: Asks = attrs.field(init=False)
     inquiries: Inquiries = attrs.field(init=False, default=attrs.Factory(Inquiries, takes_self=True))
-    _find: Finder | None = attrs.field(default=None, init=False)
+    _find: Finder = attrs.field(
+        init=False, default=attrs.Factory(lambda self: build_missing(self.dialect.offers), takes_self=True)
+    )
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
     paused: dict[str, int] = attrs.field(factory=dict, init=False)
     """When subscriptions that were refused for now are asked for again, nanoseconds UTC, by guid."""
@@ -119,7 +121,7 @@ class Engine:
     # What the run asks
 
     def serve_from(self, find: Finder) -> None:
-        """Have every stream that is wanted from now on served by one that a recording has."""
+        """Have every stream that is wanted from now on served by one that there is, such as in a recording."""
         self._find = find
 
     def connect(self, connection: str, lane: str) -> None:
@@ -142,8 +144,7 @@ class Engine:
             LimitReached: The venue's connections are full.
             LocalProtocolError: The venue has no such stream; nobody else notices.
         """
-        if self._find is not None:
-            stream, receive = self._find(stream, receive)
+        stream, receive = self._find(stream, receive)
         row = self.table.want(stream, owner, fresh_within=fresh_within)
         if row.state is SubscriptionState.WANTED and len(row.owners) == 1:
             self._check_can_be_asked(row, owner)
@@ -265,11 +266,13 @@ class Engine:
         """
         known = self._quick.get(guid)
         if known is None:
-            feeds = [receive.__self__ for receive in self.routes.get(guid, ()) if isinstance(receive, MethodType)]
-            found = [feed for feed in feeds if isinstance(feed, Feed)]
-            for feed in found:
-                feed.rerouted = partial(self._forget_quick, guid)
-            known = self._quick[guid] = tuple((feed, feed.quick()) for feed in found)
+            known = ()
+            for receive in self.routes.get(guid, ()):
+                feed = getattr(receive, "__self__", None)
+                if isinstance(feed, Feed):
+                    feed.rerouted = partial(self._forget_quick, guid)
+                    known = (*known, (feed, receive.take if isinstance(receive, BarsFromTrades) else feed.quick()))
+            self._quick[guid] = known
         return known
 
     def _forget_quick(self, guid: str) -> None:

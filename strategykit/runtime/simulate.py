@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -15,6 +15,7 @@ from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote,
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
+from strategykit.runtime.built_bars import build_missing
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.direct import Direct
 from strategykit.runtime.driver import LEAVE_WITHIN
@@ -26,7 +27,7 @@ from strategykit.runtime.wires import PaperPort
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.paper import FillRule, PaperExchange
 from strategykit.strategy import Strategy
-from strategykit.venues.dialect import Ask, AskBars
+from strategykit.venues.dialect import Ask, AskBars, Offers
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscriptions
 
@@ -70,6 +71,7 @@ def simulate(
     *,
     instruments: Mapping[str, Instrument],
     start: int,
+    streams: Collection[StreamKind] = frozenset(StreamKind),
     history: Sequence[Bar] = (),
     cash: Decimal = Decimal(1_000_000),
     fees: FeeModel | None = None,
@@ -87,6 +89,7 @@ def simulate(
         events: Market data; their `receive_time` is what the run's clock reads.
         instruments: Reference data by symbol.
         start: What the clock reads at first, nanoseconds UTC.
+        streams: What kinds the events are of; bars that aren't among them are built from trades.
         history: Past bars, for `Bars` that ask for them.
         cash: At the start, in each instrument's currency.
         fees: What fills cost; None: nothing.
@@ -102,7 +105,7 @@ def simulate(
         strategies,
         events,
         instruments,
-        history,
+        Direct(tuple(history), Offers(streams=frozenset(streams))),
         cash,
         fees or FeeModel(),
         rule,
@@ -121,7 +124,7 @@ async def _main(
     strategies: Sequence[tuple[str, Strategy]],
     events: Iterable[Event],
     instruments: Mapping[str, Instrument],
-    history: Sequence[Bar],
+    dialect: Direct,
     cash: Decimal,
     fees: FeeModel,
     rule: FillRule,
@@ -143,7 +146,7 @@ async def _main(
             identity=Identity(seed, clock.start),
             clock=clock,
             wakes=Wakes(clock.poke),
-            dialect=Direct(tuple(history)),
+            dialect=dialect,
             market_connections=1,
             wires=wires,
             port=PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke),
@@ -181,8 +184,10 @@ def _serve(run: Run) -> None:
     """Give every stream that a strategy wants the guid under which its events come."""
     engine, table = run.engine, run.engine.table
     canonical: dict[str, Stream] = {}
+    build = build_missing(engine.dialect.offers)
 
     def find(stream: Stream, receive: Callable[[Event], None] | None) -> tuple[Stream, Callable[[Event], None] | None]:
+        stream, receive = build(stream, receive)
         guid = stream_guid(stream.kind, stream.instrument or "", stream.interval)
         if guid not in canonical:
             canonical[guid] = stream

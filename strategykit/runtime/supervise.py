@@ -8,7 +8,14 @@ from typing import Any, Final
 import attrs
 import trio
 
-from strategykit.errors import STRATEGY_FAILURES, StrategyBlocked, StrategyError, StrategykitError, SubscriptionRefused
+from strategykit.errors import (
+    STRATEGY_FAILURES,
+    LocalProtocolError,
+    StrategyBlocked,
+    StrategyError,
+    StrategykitError,
+    SubscriptionRefused,
+)
 from strategykit.model.events import Bar, Event
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.desk import Desk
@@ -18,6 +25,7 @@ from strategykit.runtime.in_flight import HURRIED_REPLY_WITHIN
 from strategykit.runtime.order import Order
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import AskBars
+from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
 __all__ = ["Seat", "Supervisor"]
@@ -71,7 +79,8 @@ class Supervisor:
     keep_orders: bool = False
     """True: working orders outlive their strategy."""
     require_history: bool = True
-    """False in a backtest, whose tape may not hold what was asked for."""
+    """Whether a strategy whose history can't be loaded fails; False in a backtest, whose tape may not hold it. Where
+    bars are built from trades and the venue can't be asked for any, it begins without in either case."""
     stopping: bool = attrs.field(default=False, init=False)
     opening: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     """Around whatever comes before the strategies; `stop` cancels it too."""
@@ -220,14 +229,14 @@ class Supervisor:
 
     async def _warm(self, seat: Seat) -> None:
         """Have the history of every bar stream loaded, side by side."""
-        cold = [feed for _, feed in seat.rows if isinstance(feed, BarFeed) and not feed.warm]
+        cold = {feed: row for row, feed in seat.rows if isinstance(feed, BarFeed) and not feed.warm}
         if not cold:
             await trio.lowlevel.checkpoint()
             return
         with trio.move_on_after(WARM_WITHIN):
             async with trio.open_nursery() as nursery:
-                for feed in cold:
-                    seat.desk.start_in(nursery, self._load, seat, feed)
+                for feed, row in cold.items():
+                    seat.desk.start_in(nursery, self._load, seat, feed, row.stream)
         for feed in cold:
             if not feed.warm:
                 reason = f"{feed.stream.label}: its history of {feed.history} bars didn't come in {WARM_WITHIN:g} s"
@@ -236,7 +245,7 @@ class Supervisor:
                 self.note(seat.name, reason)
                 feed.warmed([])
 
-    async def _load(self, seat: Seat, feed: BarFeed) -> None:
+    async def _load(self, seat: Seat, feed: BarFeed, served_by: Stream) -> None:
         stream, came = feed.stream, trio.Event()
         reasons: list[str] = []
 
@@ -263,10 +272,18 @@ class Supervisor:
         self.engine.ask(ask, take)
         await came.wait()
         if reasons:
-            if self.require_history:
+            built = served_by.kind is not StreamKind.BARS
+            if self.require_history and not (built and self._never_answers(ask)):
                 raise StrategyError(f"{stream.label}: its history can't be loaded: {reasons[0]}")
             self.note(seat.name, f"{stream.label}: no history: {reasons[0]}")
             feed.warmed([])
+
+    def _never_answers(self, ask: AskBars) -> bool:
+        try:
+            self.engine.dialect.request(ask)
+        except LocalProtocolError:
+            return True
+        return False
 
     async def _leave(self, seat: Seat) -> None:
         """Cancel working orders by policy and end the strategy's subscriptions; shielded and bounded."""

@@ -62,6 +62,7 @@ def run_strategy(
         strategy: A new one; it can run once.
         events: Market data, as `make_bars`, `make_trades`, `make_quotes` and `make_books` give them, of one or several
             instruments: they are put in the order of their `receive_time`. Events of one time stay in the order given.
+            Where there are trades and no bars at all, bars are built from the trades, as on a venue that has none.
         history: Past bars, for `Bars` declarations that ask for them.
         instruments: Reference data; instruments without get a tick of 0.01 and a lot of 1.
         cash: At the start, in each instrument's currency.
@@ -87,6 +88,7 @@ def run_strategy(
         given,
         instruments=known,
         start=start,
+        streams={kind for kind in map(kind_of, given) if kind is not None},
         history=history,
         cash=cash,
         fees=fees,
