@@ -11,13 +11,14 @@ import attrs
 import trio
 from cyclopts import App, Parameter
 
-from strategykit.cli._screen import FAILURE, OK, READER_GONE, print_json, print_line, print_lines
+from strategykit.cli._screen import FAILURE, OK, READER_GONE, print_json, print_line, print_lines, tell
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, short_id, when
 from strategykit.runtime.live import wall_time
 from strategykit.tape.importers.coinapi import import_flat_files
 from strategykit.tape.info import TapeInfo, tape_info
 from strategykit.tape.lines import tape_lines
+from strategykit.tape.reader import open_tape
 from strategykit.tape.recover import recover_tape
 from strategykit.tape.verify import verify_tape
 from strategykit.venues.streams import stream_label
@@ -122,8 +123,13 @@ def _verify(path: _Path, /, *, json: _Json = False) -> int:
 
 def _cat(path: _Path, /, *, json: _Json = False) -> int:  # noqa: ARG001 - the lines are JSON in any case
     """Print every record as one line of JSON."""
-    lines = (json_module.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in tape_lines(path))
-    return OK if print_lines(lines) else READER_GONE
+    tape = open_tape(path)
+    lines = (json_module.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in tape_lines(tape))
+    if not print_lines(lines):
+        return READER_GONE
+    if tape.torn is not None:
+        tell(str(tape.torn))
+    return OK
 
 
 def _import(

@@ -151,7 +151,7 @@ def backtest_tape(
         seed=seed,
         on_progress=on_progress,
     )
-    return backtest(plan)
+    return _told_torn(tape, backtest(plan))
 
 
 def rerun_tape(path: Path | str) -> RerunReport:
@@ -179,7 +179,15 @@ def rerun_tape(path: Path | str) -> RerunReport:
         keep_orders=facts.get("on_stop") == "keep",
         paper=None if facts.get("real", True) else _paper(str(facts["account"])),
     )
-    return rerun(plan)
+    result = rerun(plan)
+    return attrs.evolve(result, run=_told_torn(tape, result.run))
+
+
+def _told_torn(tape: Tape, report: RunReport) -> RunReport:
+    """Note what was cut off a tape whose writer was killed: what was run on is less than what was recorded."""
+    if tape.torn is None:
+        return report
+    return attrs.evolve(report, notes=[(tape.header.created, "tape", str(tape.torn)), *report.notes])
 
 
 def recorded_dialect(tape: Tape) -> Dialect:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from strategykit.tape.format import Kind
-from strategykit.tape.reader import Record, open_tape
+from strategykit.tape.reader import Record, Tape
 
 __all__ = ["tape_lines"]
 
 
-def tape_lines(path: str | Path) -> Iterator[dict[str, Any]]:
+def tape_lines(tape: Tape) -> Iterator[dict[str, Any]]:
     """Yield every record as a dict that JSON can hold: ``seq``, ``time``, ``kind``, ``connection``, and its content.
 
     A frame's content is ``frame``: parsed where it is a JSON object or list, else the text; a binary frame's is
     ``base64``. An answer has ``ask``, ``status`` and ``body``, a mark ``reading`` and ``count``, all else ``facts``.
 
     Raises:
-        TapeError: It is no tape, or damaged; all lines before the damage have been given.
+        TapeError: It is damaged; all lines before the damage have been given.
     """
-    for record in open_tape(path):
+    for record in tape:
         yield {
             "seq": record.seq,
             "time": record.time,

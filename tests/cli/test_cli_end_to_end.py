@@ -183,6 +183,10 @@ def test_the_tape_of_a_killed_run_is_recovered_and_run_again_up_to_its_end(
         whole = zstandard.ZstdDecompressor().stream_reader(file).read()
     (tape / "000001.tape.part").write_bytes(whole[: len(whole) * 2 // 3])
     packed.unlink()
+    for command in (["replay", "--rerun", str(tape)], ["replay", *maker[:-2], "--tape", str(tape)]):
+        assert main([*command, "--json"]) == 0
+        report = printed(capsys)
+        assert "torn tail" in str(report.get("run", report)["notes"]), "who runs on a part of a tape is told"
 
     assert main(["tape", "recover", str(tape)]) == 0
     capsys.readouterr()

@@ -106,7 +106,9 @@ def test_a_torn_tape_is_told_and_what_is_before_stays_readable(tape: Path, capsy
     assert main(["tape", "verify", str(tape), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
     assert main(["tape", "cat", str(tape)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) >= 5
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) >= 5
+    assert "000001.tape.part: torn tail, " in told.err
     assert main(["tape", "info", str(tape), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["torn"]
 

@@ -12,6 +12,7 @@ from strategykit.errors import TapeError
 from strategykit.tape.format import TapeHeader
 from strategykit.tape.info import ConnectionInfo, GapInfo, tape_info
 from strategykit.tape.lines import tape_lines
+from strategykit.tape.reader import open_tape
 from strategykit.tape.spool import TapeLimits
 from strategykit.tape.verify import verify_tape
 from strategykit.tape.writer import TapeWriter
@@ -76,7 +77,7 @@ def test_lines_are_json_with_frames_parsed_where_they_can_be(make: Make, small: 
         for frame in ("no json", '"just a text"', "[" * 100_000, "\ud800", ""):
             writer.frame_in("market-0", 6_000, frame)
 
-    lines = list(tape_lines(make(tmp_path / "t", fill)))
+    lines = list(tape_lines(open_tape(make(tmp_path / "t", fill))))
     assert [json.loads(json.dumps(line)) for line in lines] == lines
     first = lines[1]
     assert first == {
@@ -102,7 +103,7 @@ def test_lines_are_json_with_frames_parsed_where_they_can_be(make: Make, small: 
 
 def test_lines_before_damage_are_given(unsealed_bytes: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.tape").write_bytes(unsealed_bytes)
-    lines = tape_lines(tmp_path / "a.tape")
+    lines = tape_lines(open_tape(tmp_path / "a.tape"))
     assert next(lines)["kind"] == "opened"
     with pytest.raises(TapeError, match="without its footer"):
         list(lines)
