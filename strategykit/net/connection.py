@@ -33,6 +33,9 @@ _BREATH: Final = 64
 _SHOWN: Final = 200
 """Characters of a venue's words in a message."""
 
+_LAST_WORDS: Final = 0.2
+"""Seconds for the reader to take what came before the end of a wire that was found by sending."""
+
 
 class Connection:
     """One open session. Made by `open_connection`, which also runs its tasks.
@@ -198,7 +201,12 @@ class Connection:
         self._wiring.recorder.frame_out(self._link.name, self._wiring.stamp(), frame)
         self._counts.frames_out += 1
         self._counts.bytes_out += len(frame)
-        await self._wire.send(frame)
+        try:
+            await self._wire.send(frame)
+        except ConnectionLost:
+            # The reader finds the end, too, but after the venue's last words, which may say why.
+            await trio.sleep(_LAST_WORDS)
+            raise
 
     # Logins
 

@@ -496,6 +496,44 @@ async def test_a_lane_without_a_login_sends_nothing_when_the_token_is_renewed(
     assert link.statistics.frames_out == 0
 
 
+class Ending:
+    """A wire that takes nothing any more, and has something left to say."""
+
+    close_reason = "closed"
+
+    def __init__(self) -> None:
+        self.said = False
+
+    async def receive(self) -> str:
+        if self.said:
+            raise ConnectionLost("closed")
+        await trio.sleep(0.05)
+        self.said = True
+        return "why"
+
+    async def send(self, frame: str | bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        raise ConnectionLost("closed")
+
+    async def ping(self) -> None:
+        await trio.sleep_forever()
+
+
+async def test_the_last_words_of_a_venue_are_heard_even_if_sending_finds_the_end_first(
+    rig: Rig, autojump_clock: object
+) -> None:
+    @asynccontextmanager
+    async def dial(url: str, headers: Mapping[str, str]) -> AsyncGenerator[Ending]:
+        await trio.lowlevel.checkpoint()
+        yield Ending()
+
+    with _lost("closed"):
+        async with open_connection(rig.link(), attrs.evolve(rig.wiring, dial=dial)) as connection:
+            connection.send_nowait("an order")
+            await trio.sleep_forever()
+    assert rig.came() == [("opened", "market"), ("frame", "why"), ("closed", "closed")]
+
+
 async def test_a_session_that_outlives_its_token_logs_in_once(
     rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
 ) -> None:
