@@ -69,6 +69,11 @@ class Client(WebSocketPeer):
         """Messages that wait."""
         return len(self._waiting) + len(self._late)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Of messages that wait."""
+        return self._bytes + len(self._rest)
+
     def send_raw_nowait(self, frame: bytes) -> None:
         """Queue bytes as they are, unless too many wait already."""
         if not self.ending:
