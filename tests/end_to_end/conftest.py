@@ -24,6 +24,7 @@ from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import run_session
+from strategykit.runtime.stops import Stops
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.instruments import default_instruments
 from strategykit.sim.server_alor import open_simulated_alor
@@ -157,6 +158,12 @@ class Bench:
     @property
     def tape(self) -> Path:
         return self.folder / "tape"
+
+
+@pytest.fixture(autouse=True)
+def leave_by_no_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep runs in this process from leaving it when the machine is too slow for them: it is that of all the tests."""
+    monkeypatch.setattr(Stops, "abandon_in", lambda *_: None)
 
 
 @pytest.fixture
