@@ -75,6 +75,11 @@ def _region(name: str) -> tuple[str, Endpoints]:
     return f"https://{host}", Endpoints(http=f"https://{host}", ws=f"wss://{host}", oauth=f"https://{host}")
 
 
+def _cross(instrument: str) -> Shown:
+    params = {"instrument": instrument, "interval": "1s", "fast": 2, "slow": 5, "stop": 0.01}
+    return Shown(name="cross", file="sample:cross", params=params)
+
+
 COINAPI: Final = _venue(
     "v1",
     name="coinapi",
@@ -94,5 +99,5 @@ COINAPI_DS: Final = _venue(
     title="CoinAPI DS",
     options={"exchange": Option(symbol)},
     places={},
-    shown=[_maker("COINBASE_SPOT_BTC_USD"), _maker("COINBASE_SPOT_SOL_USD")],
+    shown=[_cross("COINBASE_SPOT_SOL_USD"), _maker("COINBASE_SPOT_BTC_USD")],
 )

@@ -78,11 +78,11 @@ def _makers(*symbols: str) -> list[Shown]:
     ]
 
 
-def _cross(symbol: str) -> Shown:
+def _cross(symbol: str, *, slow: int = 5) -> Shown:
     return Shown(
         name="cross",
         file="sample:cross",
-        params={"instrument": symbol, "interval": "1s", "fast": 2, "slow": 5, "stop": 0.01},
+        params={"instrument": symbol, "interval": "1s", "fast": 2, "slow": slow, "stop": 0.01},
     )
 
 
@@ -122,7 +122,8 @@ SEED: Final = _venue(
     name="seed",
     title="seed server",
     options={"tick": Option(step), "lot": Option(step)},
-    shown=_makers("BTC_USDT", "SOL_USDC"),
+    # It has no bars of the past: longer averages would begin too late to be seen.
+    shown=[_cross("SOL_USDC", slow=3), *_makers("BTC_USDT")],
     time=None,
 )
 

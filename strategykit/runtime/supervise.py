@@ -275,7 +275,7 @@ class Supervisor:
             built = served_by.kind is not StreamKind.BARS
             if self.require_history and not (built and self._never_answers(ask)):
                 raise StrategyError(f"{stream.label}: its history can't be loaded: {reasons[0]}")
-            self.note(seat.name, f"{stream.label}: no history: {reasons[0]}")
+            self.note(seat.name, f"{stream.label}: no history, so its indicators begin empty: {reasons[0]}")
             feed.warmed([])
 
     def _never_answers(self, ask: AskBars) -> bool:

@@ -148,6 +148,60 @@ def test_whatever_the_trades_nothing_is_lost_between_bars(steps: list[tuple[int,
     assert builder.late == 0
 
 
+def test_intervals_in_which_trades_were_missed_give_no_bars() -> None:
+    builder = BarBuilder("SBER", M, show_forming=True)
+    builder.apply(trade(10.0, 10 * S))
+    builder.missed()
+
+    assert builder.close(M) == []
+    assert builder.apply(trade(11.0, 20 * S, past=True)) == [], "what is told afterwards may have holes, too"
+    assert builder.apply(trade(12.0, 70 * S)) == []
+    assert builder.apply(trade(13.0, 119 * S)) == []
+    (forming,) = builder.apply(trade(14.0, 120 * S))
+    assert builder.apply(trade(15.0, 119 * S)) == []
+    (bar,) = builder.close(180 * S)
+
+    assert (forming.closed, bar.closed) == (False, True)
+    assert (bar.open_time, ohlcv(bar)) == (120 * S, (14, 14, 14, 14, 1))
+    assert builder.late == 0, "they weren't late, they were left out"
+
+
+def test_past_trades_that_come_with_nothing_missed_are_in_their_bars() -> None:
+    builder = BarBuilder("SBER", M)
+    builder.apply(trade(10.0, 10 * S))
+    builder.apply(trade(11.0, 20 * S, past=True))
+
+    (bar,) = builder.apply(trade(12.0, 60 * S))
+
+    assert (ohlcv(bar), bar.snapshot) == ((10, 11, 10, 11, 2), False)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.integers(1, 100), st.booleans()), min_size=1, max_size=60),
+    st.integers(1, 7),
+)
+def test_whatever_is_missed_a_bar_has_all_trades_of_its_interval(
+    steps: list[tuple[int, int, bool]], length: int
+) -> None:
+    builder, bars, time = BarBuilder("SBER", length), list[Bar](), 0
+    expected: dict[int, list[float]] = {}
+    for wait, price, missed in steps:
+        time += wait
+        expected.setdefault(time // length * length, []).append(float(price))
+        if missed:
+            builder.missed()
+        else:
+            bars += builder.apply(trade(float(price), time))
+    bars += builder.close(time + length)
+
+    assert all(
+        ohlcv(bar) == (prices[0], max(prices), min(prices), prices[-1], len(prices))
+        for bar in bars
+        for prices in [expected[bar.open_time]]
+    )
+
+
 def test_tick_bars_close_after_their_count() -> None:
     builder = TickBars("SBER", 3)
     found = [bar for n, price in enumerate((5.0, 7.0, 4.0, 6.0)) for bar in builder.apply(trade(price, n * S))]
