@@ -134,6 +134,7 @@ class Ending:
 
         The process is left by force where even that takes too long: a strategy may never give the thread back.
         """
+        self.stops.why = self._why
         await self.stops.wait(1)
         self.must_end = trio.current_time() + STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN
         self.stops.abandon_in(STOP_WITHIN + HURRY_WITHIN + COMPARE_WITHIN, self._why)

@@ -7,12 +7,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import Final, Self
 
 import trio
 
 __all__ = ["Stops"]
+
+LEFT_AFTER: Final = (4.0, 0.8)
+"""Seconds from the first signal, and from the second, until the process is left by force where no task of the run gets
+the thread to see to that: a strategy may hold it, and catch what interrupts it."""
 
 
 class Stops:
@@ -24,8 +28,12 @@ class Stops:
 
     def __init__(self) -> None:
         self.count = 0
+        self.why: Callable[[], str] = lambda: "the run didn't end when told to"
+        """Gives what is told when the process is left by force; called in another thread."""
         self._came = trio.Event()
         self._timer: threading.Timer | None = None
+        self._handled = 0
+        self._over = False
 
     def __enter__(self) -> Self:
         return self
@@ -38,6 +46,8 @@ class Stops:
     async def listen(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Count, until cancelled."""
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._overhear(number)
             task_status.started()
             async for _ in signals:
                 self.count += 1
@@ -60,13 +70,30 @@ class Stops:
             seconds: From now; a later call replaces an earlier one.
             why: Gives the line that is told, without a line's end. Called in another thread.
         """
-        self.stay()
+        self._call_off()
         self._timer = threading.Timer(seconds, _abandon, (why,))
         self._timer.daemon = True
         self._timer.start()
 
     def stay(self) -> None:
-        """Call `abandon_in` off."""
+        """Call `abandon_in` off: the run is over, and signals that still come change nothing."""
+        self._over = True
+        self._call_off()
+
+    def _overhear(self, number: int) -> None:
+        """See each signal before Trio does: a handler is called whatever the thread is at, a task isn't."""
+        trios = signal.getsignal(number)
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if not self._over and self._handled < len(LEFT_AFTER):
+                self.abandon_in(LEFT_AFTER[self._handled], self.why)
+                self._handled += 1
+            if callable(trios):
+                trios(number, frame)
+
+        signal.signal(number, handle)  # Trio puts back what was there before itself.
+
+    def _call_off(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 

@@ -24,6 +24,24 @@ with Stops() as stops:
 print("it ended by itself")
 """
 
+HELD = """
+import trio
+from strategykit.runtime.stops import Stops
+
+async def main():
+    with Stops() as stops:
+        stops.why = lambda: "somebody holds the thread"
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stops.listen)
+            print("ready", flush=True)
+            while True:
+                try:
+                    while True: pass
+                except BaseException: pass
+
+trio.run(main)
+"""
+
 
 async def test_each_signal_counts_and_is_waited_for() -> None:
     told: list[int] = []
@@ -112,3 +130,36 @@ def test_a_reason_that_cant_be_had_doesnt_keep_the_process_alive() -> None:
 
     assert code == 1
     assert took < 12
+
+
+def test_signals_end_a_process_whose_thread_nobody_gets() -> None:
+    """A strategy that catches whatever interrupts it: the task that would see to the end never gets a turn."""
+    held = [
+        subprocess.Popen([sys.executable, "-c", HELD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        for signals, process in enumerate(held, 1):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            for _ in range(signals):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.1)  # Two at once are one to the system.
+        for process in held:
+            _, err = process.communicate(timeout=15)
+            assert (process.returncode, err) == (1, "strategykit: somebody holds the thread\n")
+    finally:
+        for process in held:
+            process.kill()
+            process.communicate()
+
+
+async def test_a_signal_that_comes_when_all_is_over_leaves_nothing_by_force() -> None:
+    with Stops() as stops:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stops.listen)
+            stops.stay()
+            signal.raise_signal(signal.SIGINT)
+            await stops.wait(1)
+            assert stops._timer is None
+            nursery.cancel_scope.cancel()
