@@ -267,6 +267,10 @@ def test_strategies_trade_and_their_books_agree_whatever_breaks(venue: Venue, fo
     assert len(bars) > 1
     assert all(5_000 < bar.low <= bar.close <= bar.high < 7_000 for bar in bars)
     assert [bar.open_time for bar in bars] == sorted({bar.open_time for bar in bars})
+    maker = make_strategy(load_strategy(MAKER.file), {**MAKER.params, "edge": 2})
+    (again,) = backtest_tape(folder.tape, [("again", maker)]).strategies
+    assert again.error == ""
+    assert again.orders > 0, "the recording serves other strategies, too"
 
 
 def test_an_order_whose_answer_is_lost_is_found_in_the_next_sessions_snapshot(venue: Venue, folder: Folder) -> None:
@@ -417,17 +421,3 @@ def test_a_book_by_order_is_asked_for_anew_after_a_hole(venue: Venue, folder: Fo
     for event in seen:
         if isinstance(event, BookSnapshot):
             assert event.bid_prices[0] < event.ask_prices[0]
-
-
-def test_a_recording_serves_other_strategies(venue: Venue, folder: Folder) -> None:
-    async def wait(run: Run) -> None:
-        await settled(run)
-        await trio.sleep(2.5)
-
-    folder.run(venue, CROSS, MAKER, meanwhile=wait)
-    maker = make_strategy(load_strategy(MAKER.file), {**MAKER.params, "edge": 2})
-
-    result = backtest_tape(folder.tape, [("again", maker)])
-
-    assert result.strategies[0].error == ""
-    assert result.strategies[0].orders > 0
