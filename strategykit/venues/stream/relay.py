@@ -43,7 +43,7 @@ class _Marked(msgspec.Struct):
 
 
 class _Described(msgspec.Struct):
-    instrument: Any = None
+    instrument: dict[str, Any] | None = None
 
 
 _MARKED: Final = msgspec.json.Decoder(_Marked)
