@@ -120,13 +120,14 @@ def test_orders_go_through_again_after_tokens_were_revoked(venue: Any, bench: An
         await trio.sleep(0.3)
         venue.fault("revoke_tokens")
         revoked.append(len(run.gateway.orders))
-        await until(lambda: len(run.gateway.orders) > revoked[0] + 10)
+        await until(lambda: len(run.gateway.orders) > revoked[0] + 20)
 
     result = bench.run(venue.url, [bench.strategy(KEEP_TRYING)], meanwhile=revoke, enough=lambda _: True)
 
-    later = [order.state for order in result.orders[revoked[0] + 3 :]]
-    assert len(later) > 5
-    assert set(later) == {"cancelled"}
+    later = [order.state for order in result.orders[revoked[0] :]]
+    first = later.index("cancelled", 1)  # The first may have been under way when its token died.
+    assert first <= 10, "a new login takes a moment, not seconds"
+    assert set(later[first:]) == {"cancelled"}
     assert not wrong(result, venue.told(), bench.tape)
 
 
