@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import trio
@@ -24,6 +24,7 @@ from strategykit.runtime.recorded import Contents, TapeWires, scan, slices
 from strategykit.runtime.recording import Notes, NullLedger, command_facts
 from strategykit.runtime.report import Digest, RunReport, report
 from strategykit.runtime.waking import Wakes
+from strategykit.runtime.watchdog import StepWatch, Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape
@@ -31,6 +32,10 @@ from strategykit.venues.dialect import Ask, Dialect
 from strategykit.venues.streams import Stream
 
 __all__ = ["CommandDifference", "RerunPlan", "RerunReport", "rerun"]
+
+HOLD_LIMIT: Final = 4.0
+"""Seconds that a strategy may hold the thread. One that did so in the recorded run was interrupted there and does so
+again; on a slower machine, what went well then must not be."""
 
 
 @attrs.frozen
@@ -59,6 +64,8 @@ class RerunPlan:
     record: Sequence[Stream] = ()
     keep_orders: bool = False
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None = None
+    hold_limit: float = HOLD_LIMIT
+    """Seconds that a strategy may hold the thread before it is interrupted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -170,10 +177,15 @@ def rerun(plan: RerunPlan) -> RerunReport:
     """
     contents = scan(plan.tape)
     clock = ReplayClock(plan.tape.header.clock_origin)
-    return run_with_home(clock, lambda home: _rerun(home, plan, contents, clock))
+    watchdog = Watchdog(plan.hold_limit)
+    with watchdog.watching():
+        return run_with_home(clock, lambda home: _rerun(home, plan, contents, clock, watchdog))
 
 
-async def _rerun(home: trio.Nursery, plan: RerunPlan, contents: Contents, clock: ReplayClock) -> RerunReport:
+async def _rerun(
+    home: trio.Nursery, plan: RerunPlan, contents: Contents, clock: ReplayClock, watchdog: Watchdog
+) -> RerunReport:
+    trio.lowlevel.add_instrument(StepWatch(watchdog, home))
     notes, digest, marks = Notes(), Digest(), LastPrices()
     ledger = NullLedger(notes, lambda: clock.reading)
     header = plan.tape.header
@@ -205,6 +217,7 @@ async def _rerun(home: trio.Nursery, plan: RerunPlan, contents: Contents, clock:
             require_history=True,
             keep_orders=plan.keep_orders,
             watchers=[digest, marks],
+            watchdog=watchdog,
         )
         for stream in plan.record:
             run.engine.want(stream, ACCOUNT, None)

@@ -21,7 +21,7 @@ import trio
 
 from strategykit.errors import StrategyBlocked
 
-__all__ = ["LIMIT", "Watchdog", "watched"]
+__all__ = ["LIMIT", "StepWatch", "Watchdog", "watched"]
 
 LIMIT: Final = 1.0
 """Seconds that a strategy may hold the thread. ALOR's buffer of 5,000 messages lasts as long at 5,000 a second."""
@@ -105,6 +105,33 @@ class Watchdog:
             f"{name} held the thread for over {self.limit:g} s; what takes long belongs in a task that "
             "waits, or in another process"
         )
+
+
+class StepWatch(trio.abc.Instrument):
+    """Tells a watchdog of each step of the tasks in `home` and below. For a run whose clock doesn't: in a replay, where
+    a million events a second count, nobody else asks which task is whose.
+    """
+
+    def __init__(self, watchdog: Watchdog, home: trio.Nursery) -> None:
+        self._watchdog = watchdog
+        self._home = home
+        self._members: set[trio.lowlevel.Task] = set()
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        nursery = task.parent_nursery
+        if nursery is not None and (nursery is self._home or nursery.parent_task in self._members):
+            self._members.add(task)
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task in self._members:
+            self._watchdog.enter(task)
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        if self._watchdog.running is task:  # It may have exited: no member any more.
+            self._watchdog.leave()
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        self._members.discard(task)
 
 
 @contextmanager

@@ -23,11 +23,13 @@ from strategykit.net.venue import connect_venue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.live import LivePlan, run_live
 from strategykit.runtime.report import RunReport, StrategyReport
+from strategykit.runtime.rerun import RerunPlan, rerun
 from strategykit.runtime.watchdog import Watchdog, watched
 from strategykit.secret import Secret
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.instruments import default_instruments
 from strategykit.sim.server_alor import open_simulated_alor
+from strategykit.tape.reader import open_tape
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.alor.tokens import read_refresh, refresh_request
 
@@ -137,19 +139,32 @@ class Steady(Strategy):
             await trio.sleep(0.05)
 
 
-async def stop_when_seen(run: Run) -> None:
-    """End the run when one has failed and the other has placed orders since."""
+async def wait_seen(run: Run) -> None:
+    """Return when one has failed and the other has placed orders since."""
     seats = {seat.name: seat for seat in run.supervisor.seats}
     while seats["blocking"].state != "failed":  # noqa: ASYNC110 - a strategy's state has no event
         await trio.sleep(0.02)
     orders = len(seats["steady"].desk.orders)
     while len(seats["steady"].desk.orders) < orders + 3:  # noqa: ASYNC110 - nor has the number of its orders
         await trio.sleep(0.02)
+
+
+async def stop_when_seen(run: Run) -> None:
+    await wait_seen(run)
     run.supervisor.stop()
 
 
+async def interrupt_when_seen(run: Run) -> None:
+    """As Ctrl-C: its place among the inputs is on the tape."""
+    await wait_seen(run)
+    signal.raise_signal(signal.SIGINT)
+
+
 def play(
-    url: str, *strategies: tuple[str, Strategy], meanwhile: Callable[[Run], Awaitable[None]] | None = None
+    url: str,
+    *strategies: tuple[str, Strategy],
+    meanwhile: Callable[[Run], Awaitable[None]] | None = None,
+    tape: Path | None = None,
 ) -> RunReport:
     dialect = Alor()
 
@@ -175,6 +190,7 @@ def play(
             market_connections=1,
             strategies=strategies,
             duration=10_000_000_000,
+            tape=tape,
             meanwhile=meanwhile,
             hold_limit=LIMIT,
         )
@@ -211,6 +227,30 @@ def test_who_holds_the_thread_is_interrupted_and_fails_alone(url: str, place: st
     noted = [time for time, source, text in report.notes if source == "blocking" and "failed: StrategyBlocked" in text]
     assert len(noted) == 1
     assert last > noted[0]
+
+
+@pytest.mark.parametrize(("place", "way"), [("on_quote", "sleeps"), ("run", "loops"), ("task", "sleeps")])
+def test_who_held_the_thread_is_interrupted_in_the_rerun_too(url: str, tmp_path: Path, place: str, way: str) -> None:
+    def strategies() -> list[tuple[str, Strategy]]:
+        return [("blocking", Blocking(place=place, way=way)), ("steady", Steady())]
+
+    live = play(url, *strategies(), meanwhile=interrupt_when_seen, tape=tmp_path / "tape")
+    again = rerun(
+        RerunPlan(
+            tape=open_tape(tmp_path / "tape"),
+            dialect=Alor(),
+            strategies=strategies(),
+            account=SIMULATED_ACCOUNT,
+            exchange="MOEX",
+            market_connections=1,
+            hold_limit=LIMIT,
+        )
+    )
+
+    assert row(live, "blocking").state == row(again.run, "blocking").state == "failed"
+    assert row(again.run, "steady").state == "ended"
+    assert not again.differences
+    assert again.digest_equal
 
 
 def test_who_gives_the_thread_back_in_time_is_left_alone(url: str) -> None:
