@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import socket
 from typing import Any
 
+import attrs
 import httpx
 import trio
 
@@ -59,6 +61,15 @@ def open_venue(name: str) -> Generator[str]:
         thread.join(10)
 
 
+def make_session(name: str, endpoints: Endpoints) -> Session:
+    params = {"instrument": SYMBOLS[name], **PARAMS}
+    return Session(
+        venue=VenuePlan(name=name, endpoints=endpoints),
+        run=RunPlan(seed=1, tape=None),
+        strategies=(StrategySpec(name="cross", file="sample:cross", params=params),),
+    )
+
+
 def run_cross(name: str, tape: Path, enough: Callable[[list[Bar], Any], bool]) -> tuple[RunReport, list[Bar]]:
     """Run the sample live until it has bars enough, and give its bars."""
     known, runs = find_venue(name), list[Run]()
@@ -80,13 +91,7 @@ def run_cross(name: str, tape: Path, enough: Callable[[list[Bar], Any], bool]) -
                     await trio.sleep(0.005)
             os.kill(os.getpid(), signal.SIGINT)
 
-        session = Session(
-            venue=VenuePlan(name=name, endpoints=Endpoints.at(url)),
-            run=RunPlan(seed=1, tape=None),
-            strategies=(
-                StrategySpec(name="cross", file="sample:cross", params={"instrument": SYMBOLS[name], **PARAMS}),
-            ),
-        )
+        session = make_session(name, Endpoints.at(url))
         result = run_session(session, tape=tape, meanwhile=meanwhile)
     assert [each.error for each in result.strategies] == [""]
     assert known.dialect({}).offers.streams.isdisjoint({StreamKind.BARS})
@@ -157,3 +162,15 @@ def test_history_is_asked_for_where_a_venue_without_live_bars_has_some(tmp_path:
     assert [bar.open_time for bar in bars] == sorted({bar.open_time for bar in bars})
     assert [row.stream for row in result.subscriptions] == ["trades COINBASE_SPOT_SOL_USD"]
     assert rerun_tape(tmp_path / "tape").ok
+
+
+def test_history_that_a_venue_has_and_does_not_give_stops_its_strategy(tmp_path: Path) -> None:
+    with socket() as taken, open_venue("coinapi-ds") as url:
+        taken.bind(("127.0.0.1", 0))  # Nobody listens there.
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        endpoints = attrs.evolve(Endpoints.at(url), http=nowhere)
+        result = run_session(make_session("coinapi-ds", endpoints), tape=tmp_path / "tape", handle_signals=False)
+
+    (cross,) = result.strategies
+    assert "its history can't be loaded" in cross.error
+    assert not result.ok
