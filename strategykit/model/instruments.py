@@ -10,7 +10,7 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.events import Side
 
-__all__ = ["Instrument"]
+__all__ = ["Instrument", "TickBand"]
 
 _PLAIN: Final = Decimal(1)
 
@@ -20,6 +20,18 @@ def _positive(_: Instrument, attribute: attrs.Attribute[Decimal], value: object)
         raise ConfigError(f"instrument {attribute.name} must be a Decimal above 0, not {value!r}")
 
 
+@attrs.frozen(kw_only=True)
+class TickBand:
+    """Prices of an instrument whose step is another there."""
+
+    tick: Decimal
+    above: Decimal | None = None
+    below: Decimal | None = None
+
+    def holds(self, price: Decimal) -> bool:
+        return (self.above is None or price > self.above) and (self.below is None or price < self.below)
+
+
 @attrs.frozen
 class Instrument:
     """One tradable thing on one venue."""
@@ -27,7 +39,7 @@ class Instrument:
     symbol: str
     """The venue's string, such as ``"SBER"``."""
     tick: Decimal = attrs.field(default=Decimal("0.01"), validator=_positive)
-    """Smallest step of a price."""
+    """Smallest step of a price; in `bands` it is another."""
     lot: Decimal = attrs.field(default=_PLAIN, validator=_positive)
     """Units a lot. Orders and positions are counted in lots."""
     multiplier: Decimal = attrs.field(default=_PLAIN, validator=_positive)
@@ -39,6 +51,12 @@ class Instrument:
     time_zone: str = "Europe/Moscow"
     counts_units: bool = False
     """Whether its market data count units, not lots, as venues of currencies do. Orders are in lots all the same."""
+    bands: tuple[TickBand, ...] = ()
+    """Where prices have another step than `tick`; the first one that holds a price counts."""
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Give the step of prices at `price`."""
+        return next((band.tick for band in self.bands if band.holds(price)), self.tick)
 
     def round_price(self, price: Decimal | float | str, *, side: Side | None = None) -> Decimal:
         """Round to the tick: to the nearest, or away from crossing (a buy down, a sell up) when `side` is given.
@@ -46,9 +64,10 @@ class Instrument:
         Raises:
             ConfigError: `price` is no number.
         """
-        steps = self._steps(price)
+        number = self._number(price)
+        tick = self.tick_at(number) if self.bands else self.tick
         mode = ROUND_HALF_EVEN if side is None else ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-        return steps.to_integral_value(rounding=mode) * self.tick
+        return (number / tick).to_integral_value(rounding=mode) * tick
 
     def ticks(self, price: Decimal | float | str) -> int:
         """Give `price` as a whole number of ticks.
@@ -56,7 +75,7 @@ class Instrument:
         Raises:
             ConfigError: It lies between two ticks, or is no number.
         """
-        steps = self._steps(price)
+        steps = self._number(price) / self.tick
         whole = steps.to_integral_value()
         if whole != steps:
             raise ConfigError(f"{self.symbol}: price {price} isn't a multiple of the tick {self.tick}")
@@ -70,11 +89,11 @@ class Instrument:
         """Money that `quantity` lots are worth at `price`."""
         return price * quantity * self.lot * self.multiplier
 
-    def _steps(self, price: Decimal | float | str) -> Decimal:
+    def _number(self, price: Decimal | float | str) -> Decimal:
         try:
             number = Decimal(str(price))
         except ArithmeticError as exc:  # What `Decimal("abc")` raises is no ValueError.
             raise ConfigError(f"{self.symbol}: price {price!r} isn't a number") from exc
         if not number.is_finite():
             raise ConfigError(f"{self.symbol}: price {price!r} isn't a number")
-        return number / self.tick
+        return number

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategykit.errors import TapeError
 from strategykit.model.codec import TAG, from_dict, make_converter, to_dict
 from strategykit.model.events import AccountUpdate, BookSnapshot, Event, Side, Trade
-from strategykit.model.instruments import Instrument
+from strategykit.model.instruments import Instrument, TickBand
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest, OrderType
 from strategykit.venues.dialect import Ask, AskBars, AskInstrument
 from strategykit.venues.streams import Stream, StreamKind
@@ -36,6 +36,9 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     type(None): st.none(),
     tuple[float, ...]: st.lists(numbers, max_size=3).map(tuple),
     tuple[tuple[str, Decimal], ...]: st.lists(st.tuples(texts, amounts), max_size=2).map(tuple),
+    tuple[TickBand, ...]: st.lists(
+        st.builds(TickBand, tick=amounts, above=st.none() | amounts, below=st.none() | amounts), max_size=2
+    ).map(tuple),
 }
 
 

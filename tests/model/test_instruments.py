@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from strategykit.errors import ConfigError
 from strategykit.model.events import Side
-from strategykit.model.instruments import Instrument
+from strategykit.model.instruments import Instrument, TickBand
 
 D = Decimal
 SBER = Instrument("SBER", tick=D("0.05"), lot=D(10))
@@ -71,3 +71,19 @@ def test_whatever_the_price_it_rounds_to_a_tick_beside_it(price: Decimal, tick: 
         assert abs(rounded - price) <= tick / 2
     else:
         assert (price - rounded) * side.sign >= 0
+
+
+def test_prices_in_a_band_round_to_its_own_step() -> None:
+    wide = (
+        TickBand(tick=Decimal("0.25"), above=Decimal(5)),
+        TickBand(tick=Decimal("0.25"), below=Decimal(-5)),
+        TickBand(tick=Decimal(1), above=Decimal(0), below=Decimal(1)),
+    )
+    option = Instrument("O", tick=Decimal("0.05"), bands=wide)
+
+    assert [option.tick_at(Decimal(price)) for price in ("5", "5.05", "-5.05", "0.5", "1")] == [
+        Decimal(step) for step in ("0.05", "0.25", "0.25", "1", "0.05")
+    ]
+    assert option.round_price("5.30") == Decimal("5.25")
+    assert option.round_price("5.30", side=Side.SELL) == Decimal("5.50")
+    assert option.round_price("4.97", side=Side.BUY) == Decimal("4.95")

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from strategykit.model.events import Side
-from strategykit.model.instruments import Instrument
+from strategykit.model.instruments import Instrument, TickBand
 from strategykit.venues.t4.names import join_market
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.proto import market_pb2 as pb
@@ -192,7 +192,29 @@ def read_details(message: pb.MarketDetails, *, currency: str) -> Instrument:
         board=message.contract_id,
         description=message.market_ref,
         time_zone="America/Chicago",
+        bands=_bands(message.vtt, tick),
     )
+
+
+def _bands(table: str, tick: Decimal) -> tuple[TickBand, ...]:
+    """Read a table of variable ticks, such as ``"5;P<-500=25;P>500=25;"``: a usual tick, then where it is another.
+
+    It counts in the exchange's raw numbers, whatever the session's format: the usual tick, which `tick` says too, tells
+    how to convert. What can't be read says nothing; the sheet isn't sure of the form.
+    """
+    usual, *rules = [part for part in table.split(";") if part] or [""]
+    found = []
+    try:
+        scale = tick / Decimal(usual)
+        for rule in rules:
+            where, _, step = rule.partition("=")
+            limit, other = Decimal(where[2:]) * scale, Decimal(step) * scale
+            if not (limit.is_finite() and other.is_finite() and other > 0 and where[:2] in ("P<", "P>")):
+                return ()
+            found.append(TickBand(tick=other, above=limit) if where[1] == ">" else TickBand(tick=other, below=limit))
+    except ArithmeticError:
+        return ()
+    return tuple(found)
 
 
 def _half(lines: Sequence[pb.MarketDepth.DepthLine]) -> Half:

@@ -282,6 +282,30 @@ def test_a_definition_answers_who_asked_for_the_instrument(make_bench: Any) -> N
 
 
 @pytest.mark.parametrize(
+    ("table", "bands"),
+    [
+        ("5;P<-500=25;P>500=25;", [("0.25", None, "-5"), ("0.25", "5", None)]),
+        ("5", []),
+        ("", []),
+        (";", []),
+        ("0;P>1=2", []),
+        ("x", []),
+        ("5;P>x=2", []),
+        ("5;P=2", []),
+        ("5;Q>500=25", []),
+        ("5;P>500=-25", []),
+        ("5;P>NaN=25", []),
+    ],
+)
+def test_ticks_that_vary_are_read_in_the_sessions_format(bench: Any, table: str, bands: list[Any]) -> None:
+    (answer,) = bench.hear(market_details=details(min_price_increment=Price(value="0.05"), vtt=table))
+
+    (instrument,) = answer.rows
+    wanted = [tuple(text and Decimal(text) for text in band) for band in bands]
+    assert [(band.tick, band.above, band.below) for band in instrument.bands] == wanted
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"min_price_increment": Price(value="0")},
