@@ -110,12 +110,9 @@ def _serve_only(url: str | None, plan: RelayPlan, time: str | None, *, json: boo
         raise ConfigError("a relay needs a session file, for its venue, or --bus, for what other relays publish")
     seconds = float("inf") if time is None else parse_duration(time) * 1e-9
 
-    async def serve(url: str) -> None:
-        with trio.move_on_after(seconds):
-            await serve_only(url, plan, on_ready=partial(_tell, json=json), on_note=tell)
-
+    serve = partial(serve_only, seconds=seconds, on_ready=partial(_tell, json=json), on_note=tell)
     try:
-        trio.run(serve, url)
+        trio.run(serve, url, plan)
     except* KeyboardInterrupt:  # How one ends it.
         pass
     return OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,16 +65,21 @@ def relay_session(
 
 
 async def serve_only(
-    bus_url: str, plan: RelayPlan, *, on_ready: Ready = lambda _: None, on_note: Callable[[str], None] = lambda _: None
+    bus_url: str,
+    plan: RelayPlan,
+    *,
+    seconds: float = math.inf,
+    on_ready: Ready = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve what other relays publish on a shared bus, until cancelled.
+    """Serve what other relays publish on a shared bus, for some `seconds` from when clients can come.
 
     Raises:
         ConfigError: It would be served beyond this machine unprotected; or an address, file or password is wrong.
     """
     async with open_relay(_bus(bus_url, None, on_note), plan) as server:
         on_ready(server)
-        await trio.sleep_forever()
+        await trio.sleep(seconds)
 
 
 def _source(session: Session, run: Run, publish: Callable[[str, bytes], None]) -> Source:
