@@ -381,7 +381,7 @@ class Gateway:
         elif order.is_open:
             if evidence is Evidence.ALL_FILLED and not order.all_filled:
                 self.contradict(
-                    f"{order.client_order_id}: filled, with {order.filled_quantity} of {order.quantity} lots"
+                    f"{order.client_order_id}: filled with {order.filled_quantity} of {order.quantity} lots"
                 )
             self._learn(order, evidence)
 

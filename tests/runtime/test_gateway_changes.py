@@ -263,7 +263,7 @@ async def test_filled_with_less_than_ordered_is_told(stage: Stage, autojump_cloc
     await stage.tell()
 
     assert order.state is OrderState.FILLED
-    assert "filled, with 3 of 5 lots" in stage.gateway.contradictions[0]
+    assert "filled with 3 of 5 lots" in stage.gateway.contradictions[0]
 
 
 async def test_a_refusal_of_what_works_is_told(stage: Stage, autojump_clock: MockClock) -> None:
