@@ -380,9 +380,7 @@ class Gateway:
             self._await_fills(order)
         elif order.is_open:
             if evidence is Evidence.ALL_FILLED and not order.all_filled:
-                self.contradict(
-                    f"{order.client_order_id}: filled with {order.filled_quantity} of {order.quantity} lots"
-                )
+                self.contradict(f"{order!r}: filled with {order.filled_quantity} of {order.quantity} lots")
             self._learn(order, evidence)
 
     def _await_fills(self, order: Order) -> None:
