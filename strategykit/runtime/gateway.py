@@ -285,10 +285,8 @@ class Gateway:
 
     def instrument(self, symbol: str) -> Instrument:
         if symbol not in self.instruments:
-            raise RiskLimit(
-                f"no instrument {symbol!r} in this run; declare a stream of it in the strategy; if it has one, "
-                "the notes say why its reference data (tick, lot) weren't to be had"
-            )
+            why = "declare a stream of it in the strategy, or see the run's notes for what the venue didn't tell"
+            raise RiskLimit(f"no instrument {symbol!r} in this run; {why}")
         return self.instruments[symbol]
 
     def _lost(self, pending: Pending, reason: str) -> None:
