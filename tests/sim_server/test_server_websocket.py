@@ -242,7 +242,9 @@ async def test_a_reset_is_a_reset() -> None:
 async def test_a_stalled_wire_neither_reads_nor_writes_until_its_time_is_over() -> None:
     async with open_echo() as server, raw_client(server) as stream:
         began = trio.current_time()
-        server.peers[0].wire.stall(0.3)
+        wire = server.peers[0].wire
+        assert isinstance(wire, Wire)
+        wire.stall(0.3)
         await stream.send_all(masked(1, b"hello?"))
 
         assert await stream.receive_some() == b"\x81\x06hello?"
