@@ -26,6 +26,9 @@ _ANSWERS: Final[dict[int, tuple[type[AmendOrder | CancelOrder], bool]]] = {
     enums.ORDER_CHANGE_REVISION_RISK_FAILED: (AmendOrder, False),
     enums.ORDER_CHANGE_REVISION_FAILED: (AmendOrder, False),
     enums.ORDER_CHANGE_REVISION_REJECTED: (AmendOrder, False),
+    # A change that leaves everything as it is changes the tag alone.
+    enums.ORDER_CHANGE_TAG_SUCCESS: (AmendOrder, True),
+    enums.ORDER_CHANGE_TAG_FAILED: (AmendOrder, False),
     enums.ORDER_CHANGE_PULL_SUCCESS: (CancelOrder, True),
     enums.ORDER_CHANGE_PULL_RISK_FAILED: (CancelOrder, False),
     enums.ORDER_CHANGE_PULL_FAILED: (CancelOrder, False),
@@ -84,7 +87,7 @@ class OrderCursor:
 
     def _tell(self, order: KnownOrder, told: OrderTold, datum: OrderNews, now: int) -> Iterator[Decoded]:
         """Give the event, and the answer that it is: a no goes first, for the order is refused by it, not before."""
-        answer = None if datum.snapshot else self._answer(order, told)
+        answer = self._answer(order, told, snapshot=datum.snapshot)
         if told.change == enums.ORDER_CHANGE_TRADE_BUSTED:
             words = f"T4 took a fill of order {order.number} back: {told.detail or 'no reason given'}"
             yield VenueError(order.instrument, ORDER_CODES + told.change, words, told.time, now, self._guid)
@@ -104,16 +107,17 @@ class OrderCursor:
         if answer is not None:
             yield answer
 
-    def _answer(self, order: KnownOrder, told: OrderTold) -> Reply | OrderReply | None:
+    def _answer(self, order: KnownOrder, told: OrderTold, *, snapshot: bool) -> Reply | OrderReply | None:
         client, kind, guid = read_tag(order.tag)
         words = told.detail or word("OrderChange", told.change)
         code = ORDER_CODES + told.change
         if not order.answered and order.status != enums.ORDER_STATUS_NONE:
             order.answered = True
             refused = order.status == enums.ORDER_STATUS_REJECTED
-            if client and (refused or told.change not in _ANSWERS):
+            # Orders that were refused long ago are in snapshots, too: that is no news for anybody.
+            if client and (not snapshot if refused else snapshot or told.change not in _ANSWERS):
                 return Reply(client, code if refused else 0, words, not refused, order.number)
-        if told.change not in _ANSWERS:
+        if snapshot or told.change not in _ANSWERS:
             return None
         to, ok = _ANSWERS[told.change]
         quantity = order.volume if to is AmendOrder else None

@@ -106,6 +106,7 @@ def test_a_snapshot_begins_an_account_and_answers_who_asked(bench: Any, tell: An
         "AccountUpdate",
         "PositionUpdate",
         "OrderUpdate",
+        "Reply",
         "Answer",
     ]
     assert found[2].snapshot

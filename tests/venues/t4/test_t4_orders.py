@@ -157,9 +157,18 @@ def test_a_changed_order_answers_its_change_by_the_tag(bench: Any, tell: Any) ->
     assert (update.quantity, update.price, update.client_order_id) == (5, Decimal(5951), "run-s-1")
 
 
+def test_a_change_that_changes_nothing_but_the_tag_is_answered_too(bench: Any, tell: Any) -> None:
+    bench.hear_orders(working(tell))
+
+    (reply,) = bench.hear_orders(tell("status", "TAG_SUCCESS", "WORKING", tag="run-s-1~r-a1"))
+
+    assert reply == OrderReply("U1", AmendOrder, "run-s-1-a1", 0, "tag success", True, Decimal(3))
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "to"),
     [
+        ("TAG_FAILED", "status", AmendOrder),
         ("REVISION_RISK_FAILED", "status", AmendOrder),
         ("REVISION_REJECTED", "status", AmendOrder),
         ("REVISION_FAILED", "failed", AmendOrder),
@@ -267,7 +276,7 @@ def test_a_whole_order_before_its_acceptance_is_told_as_it_is_asked_for(bench: A
 def test_news_of_an_order_that_nobody_began_asks_for_all_once(bench: Any, tell: Any) -> None:
     found = bench.hear_orders(tell("trade", "TRADE", "WORKING", **FILL))
     assert [type(thing) for thing in found] == [Resubscribe]
-    assert bench.hear_orders(tell("status", "TAG_SUCCESS", "WORKING", tag="")) == []
+    assert bench.hear_orders(tell("status", "ROLLOVER", "WORKING", tag="")) == []
 
     fill, update = bench.hear_orders(tell("whole", "TRADE", "WORKING", total_fill_volume=1, tag=""), historical=True)
 
@@ -325,14 +334,15 @@ def snapshot(*orders: Any) -> Any:
     return account.AccountSnapshot(account_id="SIM-1", messages=parts if orders else [])
 
 
-def test_a_snapshot_answers_with_all_orders_and_their_fills_but_commands_not(bench: Any, tell: Any) -> None:
+def test_a_snapshot_answers_with_all_orders_and_their_fills(bench: Any, tell: Any) -> None:
     done = routing.OrderUpdate.Trade(exchange_trade_id="t9", volume=3, price=Price(value="5950"))
     whole = tell("whole", "TRADE_COMPLETED", "FINISHED", total_fill_volume=3, trades=[done])
     other = working(tell, unique_id="U2", tag="")
 
     found = bench.hear(account_snapshot=snapshot(whole, other))
 
-    assert kinds(found) == ["Fill", "OrderUpdate", "OrderUpdate", "Answer"]
+    assert kinds(found) == ["Fill", "OrderUpdate", "Reply", "OrderUpdate", "Answer"]
+    assert found[2] == Reply("run-s-1", 0, "trade completed", ok=True, venue_order_id="U1")
     answer = found[-1]
     assert (answer.kind, kinds(answer.rows)) == (AskOrders, ["Fill", "OrderUpdate", "OrderUpdate"])
     assert all(row.snapshot for row in answer.rows)
@@ -437,7 +447,18 @@ def test_kinds_of_updates_that_are_newer_than_we_are_are_passed_over(bench: Any)
 def test_what_a_snapshot_says_too_little_of_isnt_listed(bench: Any, tell: Any) -> None:
     sideless = tell("whole", "SUBMISSION_SUCCESS", "WORKING", buy_sell=enums.BUY_SELL_UNDEFINED)
 
-    again, answer = bench.hear(account_snapshot=snapshot(sideless))
+    again, reply, answer = bench.hear(account_snapshot=snapshot(sideless))
 
     assert isinstance(again, Resubscribe)
+    assert isinstance(reply, Reply)
     assert answer.rows == ()
+
+
+def test_a_snapshots_refusals_are_no_answers_nor_are_late_steps_after_them(bench: Any, tell: Any) -> None:
+    late = tell("whole", "SUBMISSION_RISK_SUCCESS", "NONE", **PENDING)
+    refused = tell("whole", "SUBMISSION_REJECTED", "REJECTED")
+
+    update, _ = bench.hear(account_snapshot=snapshot(refused))
+
+    assert update.status is OrderStatus.REJECTED
+    assert bench.hear_orders(late) == []
