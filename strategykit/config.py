@@ -86,7 +86,13 @@ class VenuePlan:
         """
         if not self.credentials:
             return self.known.simulated()
-        return {key: read_secret(place) for key, place in self.credentials.items()}
+        found: dict[str, Secret] = {}
+        for key, place in self.credentials.items():
+            try:
+                found[key] = read_secret(place)
+            except ConfigError as exc:
+                raise ConfigError(f"venue.{key}: {exc}") from exc
+        return found
 
 
 @attrs.frozen(kw_only=True)

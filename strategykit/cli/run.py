@@ -51,7 +51,9 @@ def _run(
     ] = None,
     option: Annotated[
         list[str] | None,
-        Parameter(help="another key of a session file's [venue] table; as often as need be", metavar="KEY=VALUE"),
+        Parameter(
+            negative="", help="another key of a session file's [venue] table; as often as need be", metavar="KEY=VALUE"
+        ),
     ] = None,
     for_: Annotated[
         str | None, Parameter(name="--for", help="stop after this time, such as 2m or 1h30m", metavar="TIME")

@@ -163,12 +163,13 @@ def test_parameters_that_bear_a_flags_name_get_a_prefix(tmp_path: Path, capsys: 
     assert "--strategy-seed INT" in out
     assert "--loud --no-loud" in out
     assert "--two-words TEXT" in out
+    assert "--empty-option" not in out, "a flag that nobody needs"
 
 
 def test_a_missing_secret_is_told_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (told,) = refused(capsys, "run", written(tmp_path, tape="false"))
 
-    assert told.startswith("environment variable NOT_SET_IN_TESTS is not set")
+    assert told.startswith("venue.token: environment variable NOT_SET_IN_TESTS is not set")
 
 
 def test_a_venue_flag_beside_a_session_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
