@@ -138,7 +138,7 @@ def test_the_fault_of_a_report_is_raised_when_it_has_been_printed(venue: Any, be
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give strategies little time to leave."""
-    monkeypatch.setattr(runs, "run_live", lambda plan: run_live(attrs.evolve(plan, leave_within=2.5)))
+    monkeypatch.setattr(runs, "run_live", lambda plan: run_live(attrs.evolve(plan, leave_within=5.0)))
 
 
 @pytest.mark.parametrize("way", WAYS)
