@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -115,10 +116,11 @@ def run_plan(plan: Plan, folder: Path) -> tuple[int, list[str]]:
     found: list[str] = []
     with open_venue_process(seed=plan.seed, extra=["--token-life", str(plan.token_life)]) as url:
         tape = folder / "tape"
-        files, threads = _open_files(), threading.active_count()
+        port = urlsplit(url).port or 0
+        files, threads = _open_files(port), threading.active_count()
         trouble = _Trouble(plan, url)
         result = run_session(session_of(plan, url), tape=tape, meanwhile=trouble)
-        left = _open_files() - files
+        left = _open_files(port) - files
         if left:
             found.append(f"files left open: {sorted(left)}")
         told: dict[str, Any] = msgspec.json.decode(httpx.get(f"{url}/sim/orders", timeout=10.0).content)
@@ -141,9 +143,12 @@ def run_plan(plan: Plan, folder: Path) -> tuple[int, list[str]]:
     return trouble.struck, found
 
 
-def _open_files() -> set[str]:
-    fds = Path("/proc/self/fd")
-    return {target for fd in fds.iterdir() if (target := _target(fd)).startswith(("socket:", "/", "pipe:"))}
+def _open_files(port: int) -> set[str]:
+    """Name what this process has open: files, pipes, and sockets to `port`; others belong to who else runs in here."""
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    ours = {f"socket:[{row[9]}]" for row in rows if int(row[2].rpartition(":")[2], 16) == port}
+    targets = [_target(fd) for fd in Path("/proc/self/fd").iterdir()]
+    return {target for target in targets if target.startswith(("/", "pipe:")) or target in ours}
 
 
 def _target(fd: Path) -> str:
