@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 from collections import Counter
@@ -347,3 +348,25 @@ def test_strategies_trade_on_a_recording_and_do_so_again(tmp_path: Path) -> None
     assert reports[0].strategies[0].fills >= quotes // 500
     assert not reports[0].strategies[0].error
     assert reports[0].digest == reports[1].digest
+
+
+def test_a_lone_change_of_a_book_is_read_to_its_last_level() -> None:
+    """One frame of 2025, as basana keeps it: the payload without its envelope."""
+    text = (DATA / "basana" / "binance_depth_update.json").read_text(encoding="utf-8")
+    change = json.loads(text)
+    dialect = StreamFamily("binance")
+    table = Subscriptions(dialect.limits, {"market": 1}, lambda: "g", dialect.cursor, dialect.lane, dialect.key)
+    row = table.want(Stream(kind=StreamKind.BOOK, instrument="BTCUSDT", depth=1_000), "test")
+    table.asked(row.guid)
+    frame = json.dumps({"stream": "btcusdt@depth@100ms", "data": change})
+    found = dialect.decode(frame, table, connection=row.connection, receive_time=1)
+    (need,) = [thing for thing in found if isinstance(thing, Need)]
+    body = json.dumps({"lastUpdateId": change["U"], "bids": [["1", "5"]], "asks": [["9999999", "5"]]}).encode()
+    book = Book("BTCUSDT")
+    for thing in need.asker.answered(dialect.decode_answer(need.ask, body, receive_time=2), "", 2):
+        if isinstance(thing, BookSnapshot | BookDelta):
+            book.apply(thing)
+
+    for side, letter, far in ((Side.BUY, "b", 1.0), (Side.SELL, "a", 9999999.0)):
+        wanted = {float(price): float(size) for price, size in change[letter] if float(size)}
+        assert dict(book.levels(side)) == wanted | {far: 5.0}
