@@ -8,6 +8,7 @@ and pongs one by one; and at the first frame that isn't of the simple form, that
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import deque
 from typing import Final
@@ -27,6 +28,7 @@ _CROWDED: Final = 256
 
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _UPGRADED: Final = b"HTTP/1.1 101"
+_UTF8: Final = codecs.getincrementaldecoder("utf-8")
 
 # First bytes of frames that are whole (RFC 6455, section 5.2).
 _TEXT: Final = 0x81
@@ -56,6 +58,8 @@ class Sieve:
         """A frame that hasn't come whole."""
         self._needed = 0
         """Bytes of it without which looking at it again is no use: it may come a byte at a time."""
+        self._text: codecs.IncrementalDecoder | None = None
+        """Of the payload of a text that hasn't come whole: like the library, we wait for no end of what is none."""
 
     def feed(self, data: bytes | bytearray) -> bytes | bytearray:
         """Take what the stream brought; give what the library is to get of it, if anything."""
@@ -80,10 +84,13 @@ class Sieve:
         begun = self._begun
         if begun:
             begun += data
-            if len(begun) < self._needed:
+            if len(begun) < self._needed and self._may_be_text(data):
                 return b""
-            data = bytes(begun)
+            incomplete, data = len(begun) < self._needed, bytes(begun)
             begun.clear()
+            self._text = None
+            if incomplete:
+                return self._leave(bytearray(), data, 0)
         messages, limit = self.messages, self._limit
         passed = bytearray()
         at, end, needed = 0, len(data), 2
@@ -103,6 +110,9 @@ class Sieve:
                     return self._leave(passed, data, at)
                 if stop > end:
                     needed = stop - at
+                    self._text = _UTF8() if kind == _TEXT else None
+                    if not self._may_be_text(data[begin:]):
+                        return self._leave(passed, data, at)
                     break
                 if kind == _TEXT:
                     try:
@@ -124,6 +134,14 @@ class Sieve:
             begun += data[at:]
             self._needed = needed
         return bytes(passed)
+
+    def _may_be_text(self, more: bytes | bytearray) -> bool:
+        try:
+            if self._text is not None:
+                self._text.decode(more)
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def _leave(self, passed: bytearray, data: bytes | bytearray, at: int) -> bytes:
         self.off = True

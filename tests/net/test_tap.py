@@ -112,6 +112,9 @@ ODD = st.sampled_from(
 )
 @example(frames=[frame(0x81, b"half", masked=True)[:3]], cuts=[], torn=0)
 @example(frames=[text("a"), text("b")], cuts=list(range(1, 100)), torn=0)
+@example(frames=[frame(0x81, b"\xff\xfe")], cuts=[], torn=1)
+@example(frames=[frame(0x81, b"\xd0\xd0never whole")], cuts=list(range(1, 100)), torn=3)
+@example(frames=[frame(0x81, "ы".encode() * 9)], cuts=list(range(1, 100)), torn=1)
 @example(frames=[frame(0x81, b"x" * 126), frame(0x81, b"y" * 65_536)], cuts=list(range(1, 200)), torn=1)
 def test_whatever_comes_in_whatever_pieces_the_library_alone_would_have_said_the_same(
     frames: list[bytes], cuts: list[int], torn: int
