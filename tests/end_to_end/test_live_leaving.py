@@ -150,7 +150,7 @@ def test_a_strategy_that_wont_end_doesnt_keep_the_run_from_ending(
     good = bench.strategy(RESTING, name="good", instrument="GAZP")
     began = time.monotonic()
 
-    result = bench.run(venue.url, [stuck, good], duration=1_000_000_000)
+    result = bench.run(venue.url, [stuck, good], duration=3_000_000_000)
 
     assert time.monotonic() - began < 15
     assert venue.working() == []
