@@ -22,12 +22,15 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, w
 
 from strategykit.errors import StrategyBlocked
 
-__all__ = ["MOST_STEPS", "Turns", "wake_alone"]
+__all__ = ["LAST_STEPS", "MOST_STEPS", "Turns", "wake_alone"]
 
 T = TypeVar("T")
 
 MOST_STEPS: Final = 20_000
 """Steps of one task while all others wait for it: about 0.2 s. More is a loop that yields without ever waiting."""
+
+LAST_STEPS: Final = 500
+"""Steps more for one that was told so, to clean up without waiting: meanwhile nobody else's orders can be withdrawn."""
 
 _ALONE: Final = object()
 """Left with a task that was woken alone."""
@@ -107,7 +110,7 @@ class Turns:
                 if self.pauses != pauses:
                     pauses, steps = self.pauses, 0
                 steps += 1
-                if steps > 2 * MOST_STEPS and told:
+                if steps > MOST_STEPS + LAST_STEPS and told:
                     # As a loop does that catches everything, its own cancellation too. Nothing can end it.
                     self.parked(task)
                     yield from _sleep_for_good().__await__()

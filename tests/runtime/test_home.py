@@ -12,6 +12,7 @@ from strategykit import OrderState, Quotes, Strategy, define
 from strategykit.errors import ConnectionLost, StrategyBlocked
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.home import run_with_home
+from strategykit.runtime.turns import LAST_STEPS, MOST_STEPS
 from strategykit.testing import make_quotes, run_strategy
 
 
@@ -53,6 +54,27 @@ def test_a_simulation_ends_without_a_strategy_that_wont(way: str, words: str) ->
     assert sum("failed: StrategyBlocked" in note for note in outcome.notes) >= 1
     if way == "yields":
         assert [order.state for order in outcome.orders] == [OrderState.CANCELLED], "its orders are seen to"
+
+
+def test_who_catches_being_told_that_it_blocks_gets_few_more_steps() -> None:
+    """Meanwhile nobody gets a turn who would withdraw the others' orders."""
+    steps = 0
+
+    @define
+    class Spinning(Strategy):
+        quotes = Quotes("X")
+
+        async def run(self) -> None:
+            nonlocal steps
+            while True:
+                with suppress(BaseException):
+                    await trio.lowlevel.checkpoint()
+                steps += 1
+
+    outcome = run_strategy(Spinning(), make_quotes("X", [100.0] * 3, spread=0.5))
+
+    assert isinstance(outcome.error, StrategyBlocked)
+    assert MOST_STEPS <= steps <= MOST_STEPS + LAST_STEPS
 
 
 def test_another_run_can_follow_in_the_same_thread() -> None:
