@@ -83,8 +83,9 @@ def open_venue_process(venue: str = "alor", *, seed: int = 1, extra: Sequence[st
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         giving_up = threading.Timer(_START_WITHIN, process.kill)
-        giving_up.start()
+        giving_up.daemon = True  # Ctrl-C may come while it starts: then nobody waits for it.
         try:
+            giving_up.start()
             url = _read_url(process)
             giving_up.cancel()
             yield url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import strategykit
 from strategykit import __main__ as entry
+from strategykit.runtime.demo import open_venue_process
 
 LOADING = ["attr", "trio._core", "httpx", "cyclopts", "strategykit.model.events", "strategykit.cli.app"]
 """Modules in the order in which the program loads them."""
@@ -22,7 +24,7 @@ COMMAND = [sys.executable, "-X", "importtime", "-m", "strategykit", "demo"]
 def ends_quietly(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGINT)
     try:
-        _, err = process.communicate(timeout=5)
+        _, err = process.communicate(timeout=15)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -55,6 +57,28 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_without_a_traceback(tmp_path: Pa
         time.sleep(seconds)
 
         assert ends_quietly(process) in (-signal.SIGINT, 0, 1, 128 + signal.SIGINT)
+
+
+def test_ctrl_c_while_the_venue_is_started_leaves_neither_a_thread_nor_the_venue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the program waits for both of them before it ends."""
+    started: list[subprocess.Popen[str]] = []
+    start = threading.Timer.start
+
+    def interrupted_start(timer: threading.Timer) -> None:
+        start(timer)
+        started.append(getattr(timer.function, "__self__"))  # noqa: B009 - the process that it would kill
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Timer, "start", interrupted_start)
+    before = set(threading.enumerate())
+
+    with pytest.raises(KeyboardInterrupt), open_venue_process():
+        pytest.fail("never opened")
+
+    assert [thread for thread in threading.enumerate() if thread not in before and not thread.daemon] == []
+    assert started[0].wait(5) is not None
 
 
 def test_a_background_job_that_ignores_ctrl_c_goes_on_doing_so() -> None:
