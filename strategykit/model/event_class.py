@@ -1,0 +1,38 @@
+"""What all events have in common: how their classes are made, and the two sides of a market."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from typing import Final, TypeVar, dataclass_transform
+
+import attrs
+
+__all__ = ["Side", "event"]
+
+T = TypeVar("T")
+
+_FROZEN: Final = sys.flags.dev_mode
+"""A frozen attrs class costs three times as much to build, so only ``python -X dev`` really freezes events."""
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
+def event(cls: type[T]) -> type[T]:
+    """Make an event class: slots, no weak references, positional, compared by identity, frozen to type checkers."""
+    return attrs.define(cls, slots=True, eq=False, weakref_slot=False, frozen=_FROZEN)
+
+
+class Side(enum.Enum):
+    """Direction of an order, fill or aggressor."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
