@@ -8,6 +8,7 @@ __all__ = [
     "STRATEGY_FAILURES",
     "ConfigError",
     "ConnectionLost",
+    "JournalError",
     "LimitReached",
     "LocalProtocolError",
     "LoginRefused",
@@ -100,6 +101,10 @@ class OrderEnded(StrategykitError):
 
 class RiskLimit(StrategykitError):
     """We said no, before anything was sent."""
+
+
+class JournalError(StrategykitError):
+    """The journal of orders can't be written or read; the message says which file, where in it, and what to do."""
 
 
 class StrategyError(StrategykitError):

@@ -13,16 +13,16 @@ import trio
 from strategykit.errors import StrategyError
 from strategykit.indicators import Condition, Latest
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Ticker, Trade
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import MOST_GAPS
 
-__all__ = ["MARKET", "BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TradeFeed"]
+__all__ = ["MARKET", "BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TickerFeed", "TradeFeed"]
 
 E = TypeVar("E")
 
-MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar})
+MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar, Ticker})
 """Events that nobody but their subscribers gets."""
 
 MAILBOX: Final = 10_000
@@ -260,6 +260,22 @@ class QuoteFeed(Feed[Quote]):
     @property
     def ask(self) -> Latest:
         return Latest(self, "ask")
+
+
+class TickerFeed(Feed[Ticker]):
+    """The last 24 hours in figures."""
+
+    conflate = True
+
+    @property
+    def price(self) -> Latest:
+        """Price of the last trade, for conditions."""
+        return Latest(self, "last")
+
+    @property
+    def change(self) -> Latest:
+        """How far the price has gone in 24 hours, as a part of where it was, for conditions."""
+        return Latest(self, "change")
 
 
 class BookFeed(Feed[BookSnapshot]):

@@ -9,9 +9,10 @@ from typing import Final
 import attrs
 import trio
 
+from strategykit.errors import LocalProtocolError
 from strategykit.model.orders import AmendOrder, CancelOrder, Command
 from strategykit.runtime.order import Order
-from strategykit.runtime.ports import OrderPort
+from strategykit.runtime.ports import OrderJournal, OrderPort
 
 __all__ = ["HURRIED_REPLY_WITHIN", "REPLY_WITHIN", "InFlight", "Pending", "may_have_happened"]
 
@@ -56,6 +57,7 @@ class InFlight:
     """A nursery's ``start_soon``, for the task that watches over answers; it ends by cancellation alone."""
     lost: Callable[[Pending, str], None]
     """Called with a command whose answer won't come, and the reason."""
+    journal: OrderJournal
     reply_within: float = REPLY_WITHIN
     """Seconds for an answer to what is sent from now on."""
     _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
@@ -65,8 +67,19 @@ class InFlight:
     """What the watcher sleeps in, until the earliest deadline at the latest; None before it has begun."""
 
     def send(self, order: Order, command: Command) -> bool:
-        """Send at once; False if nothing can have left."""
-        if not self.port.command(order.strategy, command):
+        """Write it down, then send at once; False if nothing can have left.
+
+        Raises:
+            JournalError: It can't be written down, and isn't a cancel.
+        """
+        self.journal.intend(order, command)
+        try:
+            left = self.port.command(order.strategy, command)
+        except LocalProtocolError as exc:
+            self.journal.unsent(command, str(exc))
+            raise
+        if not left:
+            self.journal.unsent(command, "the command lane is down")
             return False
         pending = self._pending[command.guid] = Pending(order, command, self.reply_within)
         if self._sleep is not None:

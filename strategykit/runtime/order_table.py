@@ -11,6 +11,9 @@ from strategykit.runtime.order import Order
 
 __all__ = ["OrderTable"]
 
+_CONTRADICTIONS: Final = 1_000
+"""Of these the newest stand."""
+
 _FOREIGN: Final = 1_000
 """Other people's orders that are shown; the oldest are forgotten first."""
 
@@ -24,6 +27,8 @@ class OrderTable:
     come, and the report tells of them."""
     foreign: dict[str, OrderUpdate] = attrs.field(factory=dict, init=False)
     """Orders of the account that aren't ours, by number."""
+    contradictions: list[str] = attrs.field(factory=list, init=False)
+    """What the venue said that can't be; a line each."""
     _unsettled: dict[str, Order] = attrs.field(factory=dict, init=False)
     """Those of `orders` that are open, or that the venue counts more fills for than it has told."""
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
@@ -60,3 +65,8 @@ class OrderTable:
         self.foreign[update.venue_order_id] = update
         if len(self.foreign) > _FOREIGN:
             del self.foreign[next(iter(self.foreign))]
+
+    def contradict(self, line: str) -> None:
+        """Note what can't be."""
+        self.contradictions.append(line)
+        del self.contradictions[:-_CONTRADICTIONS]

@@ -1,14 +1,18 @@
-"""The two ends of the order gateway: where commands go and wait for answers, and who is told."""
+"""The ends of the order gateway: where commands go and wait for answers, who is told, and who writes it down."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from strategykit.model.events import Fill
+from strategykit.model.events import Fill, OrderUpdate
 from strategykit.model.orders import Command
 from strategykit.runtime.order import Order
+from strategykit.venues.dialect import OrderReply, Reply
 
-__all__ = ["OrderEar", "OrderPort"]
+__all__ = ["News", "NullJournal", "OrderEar", "OrderJournal", "OrderPort"]
+
+News = OrderUpdate | Fill | Reply | OrderReply
+"""What a venue says about an order."""
 
 
 class OrderPort(Protocol):
@@ -28,3 +32,43 @@ class OrderEar(Protocol):
 
     def order_changed(self, order: Order) -> None: ...
     def order_filled(self, order: Order, fill: Fill) -> None: ...
+
+
+class OrderJournal(Protocol):
+    """What is written down of orders, before anything comes of it."""
+
+    def intend(self, order: Order, command: Command) -> None:
+        """A command is about to be sent.
+
+        Raises:
+            JournalError: It can't be written down. Never raised for a cancel.
+        """
+        ...
+
+    def unsent(self, command: Command, reason: str) -> None:
+        """Nothing of a command that was intended has left."""
+        ...
+
+    def heard(self, order: Order, news: News) -> None:
+        """The venue said something about an order of ours; nothing has come of it yet."""
+        ...
+
+    def learnt(self, order: Order) -> None:
+        """Something about the order has changed; nobody has been told yet."""
+        ...
+
+
+class NullJournal:
+    """Write nothing down: nothing outlives a replay."""
+
+    def intend(self, order: Order, command: Command) -> None:
+        """Forget it."""
+
+    def unsent(self, command: Command, reason: str) -> None:
+        """Forget it."""
+
+    def heard(self, order: Order, news: News) -> None:
+        """Forget it."""
+
+    def learnt(self, order: Order) -> None:
+        """Forget it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strategykit.model.events import Bar, BookSnapshot, Event, Quote, Trade
+from strategykit.model.events import Bar, BookSnapshot, Event, Quote, Ticker, Trade
 
 __all__ = ["LastPrices"]
 
@@ -18,6 +18,8 @@ class LastPrices:
             case Trade(instrument=symbol, price=price):
                 self.prices[symbol] = price
             case Bar(instrument=symbol, close=price):
+                self.prices[symbol] = price
+            case Ticker(instrument=symbol, last=price) if price is not None:
                 self.prices[symbol] = price
             case Quote(instrument=symbol, bid=bid, ask=ask) if bid is not None and ask is not None:
                 self.prices[symbol] = (bid + ask) / 2

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from strategykit.errors import OrderEnded, RiskLimit, StrategykitError
-from strategykit.model.events import Bar, BookSnapshot, Quote, Side, Trade
+from strategykit.model.events import Bar, BookSnapshot, Quote, Side, Ticker, Trade
 from strategykit.model.orders import OrderState
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.order import Order
@@ -87,6 +87,8 @@ def _price_of(event: object, side: Side) -> float | None:
             return price
         case Bar(close=close):
             return close
+        case Ticker(last=last):
+            return last
         case Quote(bid=bid, ask=ask):
             return bid if side is Side.BUY else ask
         case BookSnapshot(bid_prices=bids, ask_prices=asks):

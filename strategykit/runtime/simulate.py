@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from strategykit.model.codec import make_converter
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Trade
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Ticker, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
@@ -39,6 +39,7 @@ _KINDS: Final[dict[type, StreamKind]] = {
     BookSnapshot: StreamKind.BOOK,
     BookDelta: StreamKind.BOOK,
     Bar: StreamKind.BARS,
+    Ticker: StreamKind.TICKER,
 }
 
 

@@ -1,0 +1,182 @@
+"""What the venue says of orders and fills, folded into what is known of them.
+
+Rules (RELIABILITY section 1): a fill counts once and is marked as seen after it was applied; an order ends by the
+venue's word alone, and not before every fill that the venue counts has been told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from strategykit.errors import LocalProtocolError
+from strategykit.model.events import Fill, OrderStatus, OrderUpdate
+from strategykit.model.orders import Evidence, OrderState
+from strategykit.runtime.cancels import Cancels
+from strategykit.runtime.fill_memory import FillMemory
+from strategykit.runtime.order import Order
+from strategykit.runtime.order_table import OrderTable
+from strategykit.runtime.ports import OrderEar, OrderJournal
+
+__all__ = ["OrderNews"]
+
+FILLS_WITHIN: Final = 1.0
+"""Seconds: fills, and the ends of orders, usually follow within milliseconds. Asked if they don't."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class OrderNews:
+    """Takes in what is told of orders, in whatever order it comes."""
+
+    table: OrderTable
+    journal: OrderJournal
+    cancels: Cancels
+    ears: dict[str, OrderEar]
+    """Who is told, by strategy."""
+    doubt: Callable[[float], None]
+    """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
+    fills: FillMemory = attrs.field(factory=FillMemory, init=False)
+
+    def updated(self, update: OrderUpdate) -> bool:
+        """Fold in what the venue says of one order; False if it isn't ours."""
+        order = self.table.find(update.client_order_id, update.venue_order_id)
+        if order is None:
+            # It may yet turn out to be ours, once a reply names its number.
+            self.table.keep_foreign(update)
+            return False
+        self.journal.heard(order, update)
+        number = update.venue_order_id
+        self.table.number(order, number)
+        is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
+        if not tells_of_stop:
+            order.note_count(update)  # A stop itself has no fills: what it turned into has them.
+            self.table.follow(order)
+        elif not is_stop:
+            order.leave_behind(number)  # The stop that it was is told of after it has fired.
+        if number in order.past:
+            # From before an amend, or of the stop that it was: that end is a change.
+            self._await_fills(order)
+            self.cancels.excess(order)
+        elif is_stop and tells_of_stop and update.status is OrderStatus.FILLED:
+            # It fired: what became of it is told under the number of the order it turned into.
+            self._learn(order, Evidence.ACCEPTED)
+        elif self._follow(order, number, plain=not tells_of_stop):
+            if order.amend_lost_at is not None and order.amending and order.amending.shown_by(update, order.request):
+                self.renumber(order, number, update.quantity)  # It took effect, though nobody answered.
+            self._fold(order, update)
+        return True
+
+    def filled(self, fill: Fill) -> bool:
+        """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
+        if self.fills.counted(fill):
+            return True
+        order = self.table.find(fill.client_order_id, fill.venue_order_id)
+        if order is None:
+            self.fills.keep(fill)
+            return False
+        if fill.venue_order_id not in order.past:
+            self._follow(order, fill.venue_order_id, plain=True)
+        if self.fills.counted(fill):  # It had been kept until somebody knew the number.
+            return True
+        self.journal.heard(order, fill)
+        order.add(fill)
+        self.table.follow(order)
+        ear = self.ears.get(order.strategy)
+        if ear is not None:
+            ear.order_filled(order, fill)
+        self.fills.count(fill)
+        if order.state is OrderState.REJECTED or order.remaining < 0:
+            self.table.contradict(f"{order!r}: that is too much")
+        self._learn(order, Evidence.ALL_FILLED if order.all_filled else Evidence.PART_FILLED)
+        self.settle_ending(order)
+        self.cancels.excess(order)
+        self.cancels.if_wanted(order)
+        return True
+
+    def _follow(self, order: Order, number: str, *, plain: bool) -> bool:
+        """Make `number` the order's if it can be: its first one, or the one under which it goes on; say whether."""
+        if order.request.stop_price is not None and plain:
+            order.trigger(number)
+            self.number(order, number)
+        elif order.venue_order_id is None:
+            self.number(order, number)
+        elif number != order.venue_order_id and order.amending is not None:
+            self.renumber(order, number)
+        elif number != order.venue_order_id:
+            words = f"it is {order.venue_order_id}, and the venue has {number}, too"
+            self.table.contradict(f"{order.client_order_id}: {words}")
+            order.leave_behind(number)
+            return False
+        return True
+
+    def tell(self, order: Order) -> None:
+        """Something about it has changed: write that down, then say so."""
+        self.table.follow(order)
+        self.journal.learnt(order)
+        ear = self.ears.get(order.strategy)
+        if ear is not None:
+            ear.order_changed(order)
+
+    def renumber(self, order: Order, number: str, total: Decimal | None = None) -> None:
+        """An amend took effect; the order goes on under `number`, with `total` lots where the venue says how many."""
+        order.renumber(number, total)
+        self.number(order, number)
+        self.cancels.excess(order)
+        self.tell(order)
+        order.changed.notify()
+        self.cancels.if_wanted(order)
+
+    def number(self, order: Order, number: str) -> None:
+        """Know the order by `number`, and fold in what came under it before."""
+        order.take_number(number)
+        self.table.number(order, number)
+        for fill in self.fills.take(number):
+            self.filled(fill)
+        told = self.table.foreign.pop(number, None)
+        if told is not None:
+            self.updated(told)
+
+    def _fold(self, order: Order, update: OrderUpdate) -> None:
+        order.reason = update.reason or order.reason
+        if update.status is not OrderStatus.WORKING:
+            order.note_end(update)
+            self.settle_ending(order)
+            return
+        if order.absent:
+            # The venue didn't have it, we called it rejected, and now it works there: that mustn't stay so.
+            order.absent = False
+            self.table.contradict(
+                f"{order.client_order_id}: works as {update.venue_order_id}, though the venue didn't have it"
+            )
+            self.cancels.send(order, update.venue_order_id)
+            return
+        self._learn(order, Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED)
+        self._await_fills(order)
+        order.shown_working()
+        self.cancels.if_wanted(order)
+
+    def settle_ending(self, order: Order) -> None:
+        """End the order once every fill that the venue counts has been told; until then it waits for them."""
+        if order.ending is None or order.amending is not None:
+            return
+        evidence = order.take_end()
+        if evidence is None:
+            self._await_fills(order)
+        elif order.is_open:
+            if evidence is Evidence.ALL_FILLED and not order.all_filled:
+                self.table.contradict(f"{order!r}: filled with {order.filled_quantity} of {order.quantity} lots")
+            self._learn(order, evidence)
+
+    def _await_fills(self, order: Order) -> None:
+        """The venue counts fills that haven't been told: they usually follow within milliseconds, else it is asked."""
+        if order.fills_missing:
+            self.doubt(FILLS_WITHIN)
+
+    def _learn(self, order: Order, evidence: Evidence) -> None:
+        try:
+            order.learn(evidence)
+        except LocalProtocolError as exc:
+            self.table.contradict(f"{order.client_order_id}: {exc}")
