@@ -1,6 +1,6 @@
 """What the author of a strategy needs, and nothing else: `strategykit` gives it under its own name."""
 
-from strategykit.declarations import Bars, Books, Quotes, Trades
+from strategykit.declarations import Bars, Books, Quotes, Tickers, Trades
 from strategykit.errors import (
     OrderEnded,
     OrderRefused,
@@ -19,7 +19,7 @@ from strategykit.indicators import (
     rsi,
     sma,
 )
-from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Trade
+from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Ticker, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState, TimeInForce
 from strategykit.runtime.order import Order
@@ -45,6 +45,8 @@ __all__ = [
     "Stale",
     "Strategy",
     "StrategykitError",
+    "Ticker",
+    "Tickers",
     "TimeInForce",
     "Trade",
     "Trades",

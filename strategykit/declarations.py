@@ -11,10 +11,10 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.bars import interval as parse_interval
 from strategykit.runtime.desk import Desk
-from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
+from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TickerFeed, TradeFeed
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["Bars", "Books", "Declaration", "Owner", "Quotes", "Trades"]
+__all__ = ["Bars", "Books", "Declaration", "Owner", "Quotes", "Tickers", "Trades"]
 
 F = TypeVar("F", bound=Feed[Any])
 
@@ -131,6 +131,19 @@ class Quotes(Declaration[QuoteFeed]):
 
     def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> QuoteFeed:
         return QuoteFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Tickers(Declaration[TickerFeed]):
+    """The last 24 hours of an instrument in figures; `on_ticker` gets each, an ``async for`` only the latest.
+
+    Not every venue has them; a strategy that wants them elsewhere fails before it starts.
+    """
+
+    kind = StreamKind.TICKER
+    handler = "on_ticker"
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> TickerFeed:
+        return TickerFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
 
 
 class Books(Declaration[BookFeed]):

@@ -14,7 +14,7 @@ import trio
 from strategykit.declarations import Declaration
 from strategykit.errors import ConfigError, StrategyError
 from strategykit.indicators import Condition
-from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Trade
+from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Ticker, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import TimeInForce
 from strategykit.model.portfolio import Portfolio
@@ -89,6 +89,9 @@ class Strategy:
 
     def on_quote(self, quote: Quote) -> None:
         """A new best bid or ask."""
+
+    def on_ticker(self, ticker: Ticker) -> None:
+        """New figures of the last 24 hours."""
 
     def on_book(self, book: BookSnapshot) -> None:
         """A new state of an order book."""

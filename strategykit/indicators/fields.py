@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from strategykit.errors import ConfigError
-from strategykit.model.events import Bar, BookSnapshot, Quote, Trade
+from strategykit.model.events import Bar, BookSnapshot, Quote, Ticker, Trade
 
 __all__ = ["USUAL", "Field", "Source", "bar_or_none", "is_forming"]
 
@@ -17,7 +17,7 @@ Reader = Callable[[Any], float | None]
 
 
 class Source(Protocol):
-    """A stream of events: bars, trades, quotes or books."""
+    """A stream of events: bars, trades, quotes, tickers or books."""
 
     def listen(self, callback: Callable[[Any], None], /) -> None:
         """Call back with every event that the stream already holds, oldest first, and then with each new one.
@@ -56,13 +56,14 @@ _READERS: Final[Mapping[type, Mapping[str, Reader]]] = {
         "open_interest": attrgetter("open_interest"),
         "mid": _quote_mid,
     },
+    Ticker: _attributes("last", "open", "high", "low", "volume", "turnover", "trades", "change"),
     BookSnapshot: {"bid": _book_bid, "ask": _book_ask, "mid": _book_mid},
     float: {},
     int: {},
 }
 """``{type of event: {field: how to read it}}``; plain numbers are what values give."""
 
-USUAL: Final[Mapping[type, str]] = {Bar: "close", Trade: "price", Quote: "mid", BookSnapshot: "mid"}
+USUAL: Final[Mapping[type, str]] = {Bar: "close", Trade: "price", Quote: "mid", BookSnapshot: "mid", Ticker: "last"}
 """The field that is meant when nobody says."""
 
 
@@ -109,7 +110,7 @@ class Field:
             return lambda number: number
         readers = _READERS.get(kind)
         if readers is None:
-            raise ConfigError(f"{kind.__name__} has no number to take; bars, trades, quotes and books have")
+            raise ConfigError(f"{kind.__name__} has no number to take; bars, trades, quotes, tickers and books have")
         name = self._of or self._usual[kind]
         if name not in readers:
             has = f"it has {', '.join(readers)}" if readers else "leave `of` out, because a value is one number"

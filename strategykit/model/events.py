@@ -10,7 +10,7 @@ import enum
 from decimal import Decimal
 
 from strategykit.model.event_class import Side, event
-from strategykit.model.market_events import Bar, BookDelta, BookSnapshot, Quote, Trade
+from strategykit.model.market_events import Bar, BookDelta, BookSnapshot, Quote, Ticker, Trade
 
 __all__ = [
     "AccountUpdate",
@@ -29,6 +29,7 @@ __all__ = [
     "Quote",
     "Side",
     "Stale",
+    "Ticker",
     "Trade",
     "VenueError",
     "VenueStatus",
@@ -251,6 +252,7 @@ Event = (
     | BookSnapshot
     | BookDelta
     | Bar
+    | Ticker
     | InstrumentUpdate
     | OrderUpdate
     | Fill

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from strategykit.model.event_class import Side, event
 
-__all__ = ["Bar", "BookDelta", "BookSnapshot", "Quote", "Trade"]
+__all__ = ["Bar", "BookDelta", "BookSnapshot", "Quote", "Ticker", "Trade"]
 
 
 @event
@@ -115,3 +115,30 @@ class Bar:
     guid: str
     snapshot: bool = False
     """True for history, loaded or replayed on subscribing."""
+
+
+@event
+class Ticker:
+    """The last 24 hours of an instrument in figures, which the venue sums up and tells every so often."""
+
+    instrument: str
+    last: float | None
+    """Price of the last trade; None if there was none, as in all of these."""
+    open: float | None
+    """Price 24 hours ago."""
+    high: float | None
+    low: float | None
+    volume: float | None
+    """Traded in that time; counted as `Trade.quantity` is."""
+    turnover: float | None
+    """What that came to, in the instrument's quote currency."""
+    trades: int | None
+    """How many they were."""
+    event_time: int | None
+    receive_time: int
+    guid: str
+
+    @property
+    def change(self) -> float | None:
+        """How far the price has gone, as a part of `open`: 0.02 is 2 % up."""
+        return self.last / self.open - 1.0 if self.last is not None and self.open else None

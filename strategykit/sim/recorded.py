@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Side, Trade
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Side, Ticker, Trade
 from strategykit.model.instruments import Instrument
 
 __all__ = ["Offer", "Probe", "RecordedMarket", "exact"]
@@ -46,6 +46,7 @@ class Probe:
 class RecordedMarket:
     """One instrument's latest data.
 
+    Tickers price orders only where there are no trades, quotes or books; no resting limit meets them.
     Bars count for fills only where there are no trades, quotes or books of the instrument; quotes and books trigger
     stops only where there are no trades or bars. Repeats of the past (`snapshot`) match nothing.
     """
@@ -97,6 +98,12 @@ class RecordedMarket:
                 return False
             self.traded = True
             return True
+        if kind is Ticker:
+            assert isinstance(event, Ticker)
+            if self.fine or event.last is None:
+                return False
+            self.last = event.last
+            return True
         return False
 
     def probe(self, event: Event) -> Probe:
@@ -107,6 +114,9 @@ class RecordedMarket:
         if isinstance(event, Bar):
             high, low = exact(event.high), exact(event.low)
             return Probe(low, high, high, low, exact(event.open), event.open_time)
+        if isinstance(event, Ticker):  # It doesn't say when that was traded: before a resting order came, perhaps.
+            last = None if event.last is None else exact(event.last)
+            return Probe(None, None, last, last)
         ask, bid = (next(iter(self.offers(side, most=1)), (None, None))[0] for side in Side)
         if self.traded:
             return Probe(ask, bid, None, None)

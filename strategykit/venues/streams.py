@@ -17,6 +17,8 @@ class StreamKind(enum.Enum):
     BOOK_BY_ORDER = "book_by_order"
     """A book that is made of its orders, where a venue shows them."""
     BARS = "bars"
+    TICKER = "ticker"
+    """The last 24 hours in figures."""
     CLUSTERS = "clusters"
     INSTRUMENT = "instrument"
     VOLUME = "volume"

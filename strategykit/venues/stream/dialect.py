@@ -32,7 +32,7 @@ from strategykit.venues.stream.asking import StreamCursor
 from strategykit.venues.stream.bars import BarCursor
 from strategykit.venues.stream.book import BookCursor
 from strategykit.venues.stream.http import ask_request, read_answer
-from strategykit.venues.stream.market import PartialCursor, QuoteCursor
+from strategykit.venues.stream.market import PartialCursor, QuoteCursor, TickerCursor
 from strategykit.venues.stream.names import SHUTDOWN, partial_levels, stream_name
 from strategykit.venues.stream.rows import UNREADABLE, unreadable
 from strategykit.venues.stream.trades import TradeCursor
@@ -177,6 +177,8 @@ class StreamFamily:
                 return TradeCursor(guid, stream, variant, self.trades)
             case StreamKind.QUOTES:
                 return QuoteCursor(guid, stream, variant)
+            case StreamKind.TICKER:
+                return TickerCursor(guid, stream, variant)
             case StreamKind.BARS:
                 return BarCursor(guid, stream, variant)
             case StreamKind.BOOK if partial_levels(variant, stream) is not None:

@@ -1,28 +1,33 @@
-"""Streams of which each message says all there is to say: best bid and ask, and small books."""
+"""Streams of which each message says all there is to say: best bid and ask, small books, figures of the day."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from strategykit.model.events import BookSnapshot, Quote
+from strategykit.model.events import BookSnapshot, Quote, Ticker
 from strategykit.venues.stream.rows import (
+    BinanceTickerRow,
     BookRow,
     PartialRow,
     QuoteRow,
     Reader,
     SpotPartialRow,
+    TickerRow,
     nanoseconds,
     reader,
 )
 from strategykit.venues.stream.variants import Variant
 from strategykit.venues.streams import Stream
 
-__all__ = ["PartialCursor", "QuoteCursor", "sides"]
+__all__ = ["PartialCursor", "QuoteCursor", "TickerCursor", "sides"]
 
 _QUOTE: Final[Reader[QuoteRow]] = reader(QuoteRow)
 _SPOT: Final[Reader[SpotPartialRow]] = reader(SpotPartialRow)
 _FUTURES: Final[Reader[PartialRow]] = reader(PartialRow)
+
+_TICKER: Final[Reader[TickerRow]] = reader(TickerRow)
+_BINANCE_TICKER: Final[Reader[BinanceTickerRow]] = reader(BinanceTickerRow)
 
 _BELIEVED: Final = 5_000_000_000
 """Nanoseconds for which older numbers are taken for repeats: what goes on longer is a venue that counts anew."""
@@ -109,3 +114,31 @@ class PartialCursor:
         venue_time = row.E if row.T is None else row.T
         time = None if venue_time is None else nanoseconds(venue_time)
         return (BookSnapshot(self._symbol, *sides(row), time, now, self._guid, first, row.u),)
+
+
+class TickerCursor:
+    """``ticker``. Only the seed's relatives send it without the time that tells a repeat."""
+
+    __slots__ = ("_guid", "_newest", "_symbol", "read")
+
+    def __init__(self, guid: str, stream: Stream, variant: Variant) -> None:
+        self._guid = guid
+        self._symbol = stream.instrument or ""
+        self._newest = _Newest()
+        self.read: Reader[TickerRow] | Reader[BinanceTickerRow] = (
+            _BINANCE_TICKER if variant.language == "binance" else _TICKER
+        )
+
+    def reconnected(self) -> None:
+        self._newest.fresh = True
+
+    def follows(self, _: TickerRow) -> bool:
+        return True
+
+    def take(self, row: TickerRow, now: int) -> Sequence[Ticker]:
+        if row.E is not None and not self._newest.add(row.E, now):
+            return ()
+        self._newest.fresh = False
+        time = None if row.E is None else nanoseconds(row.E)
+        prices = (row.c or None, row.o or None, row.h or None, row.l or None)
+        return (Ticker(self._symbol, *prices, row.v, row.turnover, row.n, time, now, self._guid),)

@@ -83,6 +83,8 @@ def _word(variant: Variant, trades: str, stream: Stream) -> tuple[str, str]:
             return trades, ""
         case StreamKind.QUOTES:
             return "bookTicker", ""
+        case StreamKind.TICKER:
+            return "ticker", ""
         case StreamKind.BARS:
             return "kline", interval_name(variant, stream.interval)
         case _:

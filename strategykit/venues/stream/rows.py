@@ -19,6 +19,7 @@ __all__ = [
     "UNREADABLE",
     "AggregateRow",
     "BinanceBarRow",
+    "BinanceTickerRow",
     "BookRow",
     "Framed",
     "Id",
@@ -31,6 +32,7 @@ __all__ = [
     "Reader",
     "Size",
     "SpotPartialRow",
+    "TickerRow",
     "Time",
     "TradeRow",
     "check_bar",
@@ -47,6 +49,7 @@ UNREADABLE: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, Recursio
 """What decoding can raise: malformed or mistyped JSON, lone surrogates, numbers out of range, nesting too deep."""
 
 _MOST: Final = 1e15
+_MOST_IN_A_DAY: Final = 1e18
 _LAST_MS: Final = 9_223_372_036_854
 """Milliseconds at which 64 bits of nanoseconds end, in 2262; as microseconds that is April 1970."""
 
@@ -55,6 +58,7 @@ _LAST_YEAR: Final = 2261
 
 Price = Annotated[float, msgspec.Meta(gt=0.0, le=_MOST)]
 Size = Annotated[float, msgspec.Meta(ge=0.0, le=_MOST)]
+Sum = Annotated[float, msgspec.Meta(ge=0.0, le=_MOST_IN_A_DAY)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Time = Annotated[int, msgspec.Meta(ge=0, le=_LAST_MS * 1_000)]
 Level = tuple[Price, Size]
@@ -110,6 +114,27 @@ class QuoteRow(msgspec.Struct, gc=False):
     a: Size | None
     A: Size | None
     T: Time | None = None
+
+
+class TickerRow(msgspec.Struct, gc=False):
+    """The last 24 hours. Prices of what wasn't traded are 0, or null; the seed's relatives leave some out."""
+
+    c: Size | None
+    o: Size | None = None
+    h: Size | None = None
+    l: Size | None = None  # noqa: E741 - the venue's name
+    v: Sum | None = None
+    turnover: Sum | None = msgspec.field(default=None, name="V")
+    n: Id | None = None
+    E: Time | None = None
+
+    def __post_init__(self) -> None:
+        if self.h is not None and self.l is not None and self.l > self.h:
+            raise ValueError("a ticker whose low is above its high")
+
+
+class BinanceTickerRow(TickerRow, gc=False):
+    turnover: Sum | None = msgspec.field(default=None, name="q")
 
 
 class BookRow(msgspec.Struct, gc=False):

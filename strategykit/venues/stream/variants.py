@@ -13,7 +13,7 @@ from strategykit.venues.streams import StreamKind
 
 __all__ = ["VARIANTS", "Variant", "find_variant"]
 
-_SEED: Final = frozenset({StreamKind.TRADES, StreamKind.BOOK})
+_SEED: Final = frozenset({StreamKind.TRADES, StreamKind.BOOK, StreamKind.TICKER})
 _ALL: Final = _SEED | {StreamKind.QUOTES, StreamKind.BARS}
 
 
@@ -108,7 +108,7 @@ VARIANTS: Final[Mapping[str, Variant]] = {
         ),
         Variant(
             rules=attrs.evolve(SERVER_VARIANTS["binance_usdm"], name="binance_coinm", rest="/dapi/v1"),
-            streams=_ALL,
+            streams=_ALL - {StreamKind.TICKER},  # Their turnover is counted in coins.
             ws="wss://dstream.binance.com",
             http="https://dapi.binance.com",
             path="/stream",

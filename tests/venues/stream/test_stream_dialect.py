@@ -68,7 +68,7 @@ def test_streams_have_the_names_that_the_servers_read(variant: str, wanted: Stre
 @pytest.mark.parametrize(
     ("variant", "wanted", "words"),
     [
-        ("seed", stream(StreamKind.QUOTES), "seed has no quotes; it has book, trades"),
+        ("seed", stream(StreamKind.QUOTES), "seed has no quotes; it has book, ticker, trades"),
         ("seed", stream(StreamKind.BARS, interval=MINUTE), "seed has no bars"),
         ("binance", stream(StreamKind.FILLS), "binance has no fills"),
         ("binance", stream(StreamKind.BARS), "needs an interval"),
