@@ -122,7 +122,7 @@ class HttpClient:
         tls: As `client_tls` makes it.
         rng: For the jitter between tries.
         timing: For the delays between tries.
-        transport: For tests: carries the calls in place of sockets.
+        transport: Carries the calls in place of sockets.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class HttpClient:
 
         Raises:
             ConnectionLost: No answer; whether the call was carried out isn't known.
-            LoginRefused: There is no token to be had.
+            Refused: There is no token to be had.
             ConfigError: The venue can't be reached securely.
             RemoteProtocolError: The answer is larger than `MAX_BODY`, or compressed.
         """
@@ -206,7 +206,7 @@ def token_fetcher(
         parse: Reads the body of a successful answer; raises `RemoteProtocolError` where it can't.
         tls: None: as `client_tls` makes it.
         timing: For the deadline of one try.
-        transport: For tests: carries the calls in place of sockets.
+        transport: Carries the calls in place of sockets.
     """
     split_url(base)
     tls, within = tls or client_tls(), (timing or Timing()).fetch_within

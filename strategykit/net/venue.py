@@ -17,12 +17,15 @@ from strategykit.net.endpoints import Endpoints, client_tls
 from strategykit.net.http import HttpClient
 from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.link import ConnectionStatistics, Link, Wiring
+from strategykit.net.network import SOCKETS, Network
 from strategykit.net.reconnect import keep_connected
 from strategykit.net.recorder import Recorder
+from strategykit.net.session_tokens import SessionTokens
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.net.wire import open_wire
 from strategykit.venues.dialect import Ask, Dialect, Frame, HttpRequest
+from strategykit.venues.http_tokens import AsksForTokens
 
 __all__ = ["HTTP", "LiveVenue", "connect_venue"]
 
@@ -277,38 +280,54 @@ def connect_venue(
     stamp: Callable[[], int],
     timing: Timing | None = None,
     ca_file: str | Path | None = None,
+    network: Network = SOCKETS,
 ) -> LiveVenue:
     """Put a venue on real sockets together; nothing is opened before its `run`.
 
     Args:
         fetch_token: Fetches a token, as what `token_fetcher` or `fixed_token` make does.
         ca_file: Certificates to trust instead of the system's.
+        network: What the sockets are made by.
 
     Raises:
         ConfigError: The certificates can't be read.
     """
     timing = timing or Timing()
     tls = client_tls(ca_file)
-    tokens = TokenSource(fetch_token, protect=partial(recorder.protect, passing=True), rng=rng, timing=timing)
+    tokens = http_tokens = TokenSource(
+        fetch_token, protect=partial(recorder.protect, passing=True), rng=rng, timing=timing
+    )
+    session_tokens = None
+    if isinstance(dialect, AsksForTokens):
+        session_tokens = SessionTokens(dialect, timing)
+        # Each was hidden already, before the frame that brought it was recorded.
+        http_tokens = TokenSource(session_tokens.fetch, protect=lambda _: None, rng=rng, timing=timing)
     wiring = Wiring(
         dialect=dialect,
         tokens=tokens,
         inbox=inbox,
         recorder=recorder,
         dial=lambda url, headers: open_wire(
-            url, frame_bytes=dialect.limits.frame_bytes, tls=tls, close_within=timing.close_within, headers=headers
+            url,
+            frame_bytes=dialect.limits.frame_bytes,
+            tls=tls,
+            close_within=timing.close_within,
+            headers=headers,
+            network=network,
         ),
         rng=rng,
         stamp=stamp,
         timing=timing,
+        session_tokens=session_tokens,
     )
     http = HttpClient(
         endpoints.http,
-        tokens=tokens,
+        tokens=http_tokens,
         headers=lambda token: dialect.http_headers(token=token),
         classify=dialect.classify,
         tls=tls,
         rng=rng,
         timing=timing,
+        transport=network.transport(),
     )
     return LiveVenue(endpoints=endpoints, wiring=wiring, http=http)

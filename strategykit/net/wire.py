@@ -33,6 +33,7 @@ from wsproto.utilities import ProtocolError
 
 from strategykit.errors import ConfigError, ConnectionLost, LoginRefused, StrategykitError
 from strategykit.net.endpoints import Target, split_url
+from strategykit.net.network import SOCKETS, Network
 from strategykit.net.tap import MAX_OPENING, Tap
 from strategykit.net.timing import TryLater, read_retry_after
 
@@ -265,9 +266,9 @@ async def wrap_wire(
         nursery.cancel_scope.cancel()
 
 
-async def _connect(target: Target) -> trio.SocketStream:
+async def _connect(target: Target, network: Network) -> trio.SocketStream:
     try:
-        return await trio.open_tcp_stream(target.host, target.port)
+        return await network.connect(target.host, target.port)
     except OSError as exc:
         raise ConnectionLost(f"{target.host}:{target.port} can't be reached: {exc}") from exc
 
@@ -297,6 +298,7 @@ async def open_wire(
     tls: ssl.SSLContext,
     close_within: float = 2.0,
     headers: Mapping[str, str] | None = None,
+    network: Network = SOCKETS,
 ) -> AsyncGenerator[Wire]:
     """Connect a WebSocket and yield it. Checkpoints on entry and exit; errors come in a group.
 
@@ -308,6 +310,7 @@ async def open_wire(
         tls: As `client_tls` makes it.
         close_within: Seconds for the closing handshake.
         headers: Of the upgrade, besides those that every one has.
+        network: What opens the stream under it.
 
     Raises:
         ConnectionLost: The venue can't be reached, or the upgrade failed in a way that may pass.
@@ -315,7 +318,7 @@ async def open_wire(
         ConfigError: The address, the certificate or the answer can't be right whatever is waited for.
     """
     target = split_url(url)
-    async with await _connect(target) as tcp:
+    async with await _connect(target, network) as tcp:
         stream = await _secure(tcp, target, tls) if target.secure else tcp
         async with wrap_wire(
             stream, target, frame_bytes=frame_bytes, close_within=close_within, headers=headers

@@ -54,8 +54,10 @@ def _open(plan: SimPlan) -> AbstractAsyncContextManager[SimulatedServer[Any]]:
         fees=FeeModel(maker_rate=plan.fee_rate, taker_rate=plan.fee_rate),
         token_life=plan.token_life,
         source=plan.source,
+        advances_per_second=plan.advances_per_second,
+        clock=plan.clock,
     )
-    return open_simulated_alor(config, port=plan.port)
+    return open_simulated_alor(config, port=plan.port, listen=plan.listen)
 
 
 def _place(contour: str) -> tuple[str, Endpoints]:

@@ -26,9 +26,14 @@ def _open(variant: str, plan: SimPlan) -> AbstractAsyncContextManager[SimulatedS
     from strategykit.sim.server_coinapi import open_simulated_coinapi
 
     config = CoinApiVenueConfig(
-        instruments=listed(plan, _symbols(variant)), seed=plan.seed, actions_per_second=plan.rate, source=plan.source
+        instruments=listed(plan, _symbols(variant)),
+        seed=plan.seed,
+        actions_per_second=plan.rate,
+        source=plan.source,
+        advances_per_second=plan.advances_per_second,
+        clock=plan.clock,
     )
-    return open_simulated_coinapi(variant, config, port=plan.port)
+    return open_simulated_coinapi(variant, config, port=plan.port, listen=plan.listen)
 
 
 def _symbols(variant: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import attrs
 
 from strategykit.errors import ConfigError
 from strategykit.model.events import Event
-from strategykit.sim.server import SimulatedServer
+from strategykit.sim.server import Listen, SimulatedServer, listen_tcp
 
 __all__ = ["Choice", "SimPlan", "Simulation", "listed"]
 
@@ -38,6 +38,12 @@ class SimPlan:
     """A recording to serve in place of a generated market."""
     token_life: float = 1800.0
     """Seconds."""
+    advances_per_second: float = 100.0
+    """How often the market goes on and the streams are told."""
+    clock: Callable[[], int] | None = None
+    """Gives nanoseconds UTC; None: the machine's clock."""
+    listen: Listen = listen_tcp
+    """Opens what it listens on."""
 
 
 @attrs.frozen(kw_only=True)

@@ -59,8 +59,10 @@ def _open(variant: str, plan: SimPlan) -> AbstractAsyncContextManager[SimulatedS
         seed=plan.seed,
         actions_per_second=plan.rate,
         source=plan.source,
+        advances_per_second=plan.advances_per_second,
+        clock=plan.clock,
     )
-    return open_simulated_stream(variant, config, port=plan.port)
+    return open_simulated_stream(variant, config, port=plan.port, listen=plan.listen)
 
 
 def _symbols(variant: str) -> Mapping[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any, Final
 from strategykit.config_values import exactly, one_of, symbol
 from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan, Simulation, listed
-from strategykit.registry.venue import Credential, Option, Shown, TokenService, Venue
+from strategykit.registry.venue import Credential, Option, Shown, Venue
 from strategykit.secret import Secret
 from strategykit.sim.server import SimulatedServer
 from strategykit.sim.t4_config import T4User, T4VenueConfig, default_markets
 from strategykit.venues.t4.dialect import T4
-from strategykit.venues.t4.login import FORMATS, Holder, join_secrets, login_request, read_service_token
+from strategykit.venues.t4.login import FORMATS, join_secrets
 from strategykit.venues.t4.names import join_market
 from strategykit.venues.t4.server_prices import ListedMarket
 from strategykit.venues.t4.subscribing import BUFFERS
@@ -31,16 +31,8 @@ _SECOND_LICENCE: Final = Credential(
 )
 
 
-def _tokens(secrets: Mapping[str, Secret], options: Mapping[str, Any]) -> TokenService | Secret | None:
-    """A key is shown as it is; with a password a token for charts has to be fetched besides."""
-    if "password" not in secrets:
-        return join_secrets(secrets)
-    holder = Holder(**{key: str(options.get(key, "")) for key in ("firm", "username", "app_name")})
-    price_format = str(options.get("price_format", "real"))
-    return TokenService(
-        request=lambda: login_request(secrets, holder, price_format=price_format),
-        parse=lambda body: read_service_token(body, secrets),
-    )
+def _tokens(secrets: Mapping[str, Secret], _: Mapping[str, Any]) -> Secret | None:
+    return join_secrets(secrets)
 
 
 def _symbols() -> dict[str, ListedMarket]:
@@ -59,8 +51,10 @@ def _open(plan: SimPlan) -> AbstractAsyncContextManager[SimulatedServer[Any]]:
         actions_per_second=plan.rate,
         cash=plan.cash,
         token_life=plan.token_life,
+        advances_per_second=plan.advances_per_second,
+        clock=plan.clock,
     )
-    return open_simulated_t4(config, port=plan.port)
+    return open_simulated_t4(config, port=plan.port, listen=plan.listen)
 
 
 def _place(suffix: str) -> tuple[str, Endpoints]:

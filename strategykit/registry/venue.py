@@ -11,6 +11,7 @@ from strategykit.config_values import Check, WrongValue
 from strategykit.errors import ConfigError
 from strategykit.net.endpoints import Endpoints
 from strategykit.net.http import token_fetcher
+from strategykit.net.network import SOCKETS, Network
 from strategykit.net.tokens import TokenFacts, fixed_token
 from strategykit.registry.simulation import Simulation
 from strategykit.secret import Secret
@@ -149,10 +150,16 @@ class Venue:
         return {key: Secret(item.simulated) for login in self.logins[:1] for key, item in login.items()}
 
     def fetcher(
-        self, secrets: Mapping[str, Secret], said: Mapping[str, object], endpoints: Endpoints
+        self,
+        secrets: Mapping[str, Secret],
+        said: Mapping[str, object],
+        endpoints: Endpoints,
+        *,
+        network: Network = SOCKETS,
     ) -> Callable[[], Awaitable[TokenFacts]]:
         """Make what fetches the tokens for a run's connections."""
         tokens = self.tokens(secrets, self.settings(said))
         if isinstance(tokens, TokenService):
-            return token_fetcher(endpoints.oauth, request=tokens.request, parse=tokens.parse)
+            transport = network.transport()
+            return token_fetcher(endpoints.oauth, request=tokens.request, parse=tokens.parse, transport=transport)
         return fixed_token(tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -22,9 +22,12 @@ from strategykit.sim.server_upgrade import accept_upgrade, find_handshake_fault
 from strategykit.sim.server_websocket import WebSocketPeer
 from strategykit.sim.server_wire import Wire
 
-__all__ = ["SimulatedServer", "open_simulated", "serve_venue", "steady_clock"]
+__all__ = ["Listen", "SimulatedServer", "listen_tcp", "open_simulated", "serve_venue", "steady_clock"]
 
 S = TypeVar("S")
+
+Listen = Callable[[int, str], Awaitable[list[trio.SocketListener]]]
+"""Opens listeners on a port, 0 for any free one, of a host."""
 
 _ANSWER_FIRST: Final = 0.05
 """Seconds between a restart being asked for over HTTP and the restart, so that the answer gets out."""
@@ -49,6 +52,7 @@ class SimulatedServer(Generic[S]):
         listeners: list[trio.SocketListener],
         limits: ServerLimits,
         clock: Callable[[], int],
+        listen: Listen,
     ) -> None:
         self.venue = venue
         self.host = host
@@ -58,9 +62,10 @@ class SimulatedServer(Generic[S]):
         self._paths: dict[S, str] = {}
         self._limits = limits
         self._listeners = listeners
+        self._listen = listen
         self._listening = trio.CancelScope()
         self._down_for = 0.0
-        self._wires: set[Wire] = set()
+        self._wires: dict[Wire, None] = {}
         self._clock = clock
         self._latest = 0
         self._refused = 0
@@ -118,7 +123,7 @@ class SimulatedServer(Generic[S]):
 
     def restart(self, seconds: float, *, forget_orders: bool) -> None:
         """Reset all connections and stop listening for a while."""
-        for wire in self._wires:
+        for wire in list(self._wires):
             wire.reset()
         if forget_orders:
             self.venue.forget_orders(self.now())
@@ -133,7 +138,7 @@ class SimulatedServer(Generic[S]):
                 await trio.serve_listeners(self._carry, self._listeners)
             await trio.sleep(self._down_for)
             self._listening = trio.CancelScope()
-            self._listeners = await trio.open_tcp_listeners(self.port, host=self.host)
+            self._listeners = await self._listen(self.port, self.host)
 
     async def advance(self, times_a_second: float) -> None:
         """Let the market go on, and tell the streams. Ends by cancellation."""
@@ -151,7 +156,7 @@ class SimulatedServer(Generic[S]):
 
     async def _carry(self, stream: trio.SocketStream) -> None:
         wire = Wire(stream)
-        self._wires.add(wire)
+        self._wires[wire] = None
         try:
             async with trio.open_nursery() as nursery:
                 answer = partial(self._answer, nursery)
@@ -159,7 +164,7 @@ class SimulatedServer(Generic[S]):
                 if upgrade is not None:
                     await self._carry_websocket(wire, upgrade)
         finally:
-            self._wires.discard(wire)
+            del self._wires[wire]
             await wire.aclose()
 
     def _answer(self, nursery: trio.Nursery, call: HttpCall) -> HttpAnswer:
@@ -234,6 +239,11 @@ class SimulatedServer(Generic[S]):
             self._forgotten = sent + peer.sent, received + peer.received
 
 
+async def listen_tcp(port: int, host: str) -> list[trio.SocketListener]:
+    """Open sockets that listen."""
+    return await trio.open_tcp_listeners(port, host=host)
+
+
 @asynccontextmanager
 async def open_simulated(
     venue: ServedVenue[S],
@@ -243,6 +253,7 @@ async def open_simulated(
     advances_per_second: float = 100.0,
     limits: ServerLimits | None = None,
     clock: Callable[[], int] | None = None,
+    listen: Listen = listen_tcp,
 ) -> AsyncGenerator[SimulatedServer[S]]:
     """Put a venue on a port and yield its handle; leaving stops it. Checkpoints on entry and exit.
 
@@ -253,10 +264,15 @@ async def open_simulated(
         advances_per_second: How often the market goes on and the streams are told.
         limits: What clients may use up.
         clock: Gives nanoseconds UTC. Default: the machine's.
+        listen: Opens what it listens on, again after each restart.
     """
-    listeners = await trio.open_tcp_listeners(port, host=host)
     server = SimulatedServer(
-        venue, host=host, listeners=listeners, limits=limits or ServerLimits(), clock=clock or steady_clock()
+        venue,
+        host=host,
+        listeners=await listen(port, host),
+        limits=limits or ServerLimits(),
+        clock=clock or steady_clock(),
+        listen=listen,
     )
     async with serve_venue(server, advances_per_second=advances_per_second):
         yield server

@@ -14,7 +14,7 @@ from strategykit.sim.alor_session import Session
 from strategykit.sim.alor_venue import AlorVenue, LogEntry
 from strategykit.sim.faults import FaultCommand
 from strategykit.sim.served import ServerLimits
-from strategykit.sim.server import SimulatedServer, serve_venue, steady_clock
+from strategykit.sim.server import Listen, SimulatedServer, listen_tcp, serve_venue, steady_clock
 from strategykit.sim.server_faults import Faults
 from strategykit.sim.server_recording import play
 
@@ -73,7 +73,13 @@ class SimulatedAlor(SimulatedServer[Session]):
     faults: AlorFaults
 
     def __init__(
-        self, config: AlorVenueConfig, *, host: str, listeners: list[trio.SocketListener], clock: Callable[[], int]
+        self,
+        config: AlorVenueConfig,
+        *,
+        host: str,
+        listeners: list[trio.SocketListener],
+        clock: Callable[[], int],
+        listen: Listen,
     ) -> None:
         limits = ServerLimits(
             max_connections=config.max_connections,
@@ -82,7 +88,7 @@ class SimulatedAlor(SimulatedServer[Session]):
             http=config.http,
         )
         self._venue = AlorVenue(config, now=clock())
-        super().__init__(self._venue, host=host, listeners=listeners, limits=limits, clock=clock)
+        super().__init__(self._venue, host=host, listeners=listeners, limits=limits, clock=clock, listen=listen)
         self.config = config
         self.faults = AlorFaults(self)
 
@@ -107,7 +113,7 @@ class SimulatedAlor(SimulatedServer[Session]):
 
 @asynccontextmanager
 async def open_simulated_alor(
-    config: AlorVenueConfig | None = None, *, port: int = 0, host: str = "127.0.0.1"
+    config: AlorVenueConfig | None = None, *, port: int = 0, host: str = "127.0.0.1", listen: Listen = listen_tcp
 ) -> AsyncGenerator[SimulatedAlor]:
     """Start the venue and yield its handle; leaving stops it. Checkpoints on entry and exit.
 
@@ -115,10 +121,12 @@ async def open_simulated_alor(
         config: Default: a generated market of four instruments under the real venue's limits.
         port: 0: any free one.
         host: To listen on. The venue asks nobody who may break it, so keep to loopback.
+        listen: Opens what it listens on.
     """
     config = config or AlorVenueConfig()
-    listeners = await trio.open_tcp_listeners(port, host=host)
-    venue = SimulatedAlor(config, host=host, listeners=listeners, clock=config.clock or steady_clock())
+    listeners = await listen(port, host)
+    clock = config.clock or steady_clock()
+    venue = SimulatedAlor(config, host=host, listeners=listeners, clock=clock, listen=listen)
     async with serve_venue(venue, advances_per_second=config.advances_per_second) as nursery:
         nursery.start_soon(venue.play)
         yield venue

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-import trio
-
 from strategykit.model.events import Event
-from strategykit.sim.server import SimulatedServer, serve_venue, steady_clock
+from strategykit.sim.server import Listen, SimulatedServer, listen_tcp, serve_venue, steady_clock
 from strategykit.sim.server_recording import play
 from strategykit.sim.stream_config import StreamVenueConfig
 from strategykit.sim.stream_session import StreamSession
@@ -20,7 +18,12 @@ __all__ = ["open_simulated_stream"]
 
 @asynccontextmanager
 async def open_simulated_stream(
-    variant: str, config: StreamVenueConfig | None = None, *, port: int = 0, host: str = "127.0.0.1"
+    variant: str,
+    config: StreamVenueConfig | None = None,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    listen: Listen = listen_tcp,
 ) -> AsyncGenerator[SimulatedServer[StreamSession]]:
     """Start a venue and yield its handle; leaving stops it. Checkpoints on entry and exit.
 
@@ -29,6 +32,7 @@ async def open_simulated_stream(
         config: Default: a generated market under the real venue's limits.
         port: 0: any free one.
         host: To listen on. The venue asks nobody who may break it, so keep to loopback.
+        listen: Opens what it listens on.
 
     Raises:
         ConfigError: There's no such variant.
@@ -36,8 +40,8 @@ async def open_simulated_stream(
     found, config = find_server_variant(variant), config or StreamVenueConfig()
     clock = config.clock or steady_clock()
     venue = StreamVenue(found, config, now=clock())
-    listeners = await trio.open_tcp_listeners(port, host=host)
-    server = SimulatedServer(venue, host=host, listeners=listeners, limits=config.limits, clock=clock)
+    listeners = await listen(port, host)
+    server = SimulatedServer(venue, host=host, listeners=listeners, limits=config.limits, clock=clock, listen=listen)
 
     def feed(event: Event, now: int, shift: int) -> None:
         venue.feed(event, now, shift=shift)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from strategykit.sim.exchange import SimulatedExchange
-from strategykit.sim.server import SimulatedServer, serve_venue, steady_clock
+from strategykit.sim.server import Listen, SimulatedServer, listen_tcp, serve_venue, steady_clock
 from strategykit.sim.t4_config import T4VenueConfig
 from strategykit.sim.t4_session import T4Session
 from strategykit.sim.t4_updates import OrderLogEntry
@@ -25,10 +25,17 @@ class SimulatedT4(SimulatedServer[T4Session]):
     """
 
     def __init__(
-        self, config: T4VenueConfig, *, host: str, listeners: list[trio.SocketListener], clock: Callable[[], int]
+        self,
+        config: T4VenueConfig,
+        *,
+        host: str,
+        listeners: list[trio.SocketListener],
+        clock: Callable[[], int],
+        listen: Listen,
     ) -> None:
         self._venue = T4Venue(config, now=clock())
-        super().__init__(self._venue, host=host, listeners=listeners, limits=config.limits, clock=clock)
+        limits = config.limits
+        super().__init__(self._venue, host=host, listeners=listeners, limits=limits, clock=clock, listen=listen)
         self.config = config
 
     @property
@@ -49,7 +56,7 @@ class SimulatedT4(SimulatedServer[T4Session]):
 
 @asynccontextmanager
 async def open_simulated_t4(
-    config: T4VenueConfig | None = None, *, port: int = 0, host: str = "127.0.0.1"
+    config: T4VenueConfig | None = None, *, port: int = 0, host: str = "127.0.0.1", listen: Listen = listen_tcp
 ) -> AsyncGenerator[SimulatedT4]:
     """Start the venue and yield its handle; leaving stops it. Checkpoints on entry and exit.
 
@@ -57,9 +64,11 @@ async def open_simulated_t4(
         config: Default: four generated futures markets, one user with two accounts, the sheet's timings.
         port: 0: any free one.
         host: To listen on. The venue asks nobody who may break it, so keep to loopback.
+        listen: Opens what it listens on.
     """
     config = config or T4VenueConfig()
-    listeners = await trio.open_tcp_listeners(port, host=host)
-    venue = SimulatedT4(config, host=host, listeners=listeners, clock=config.clock or steady_clock())
+    listeners = await listen(port, host)
+    clock = config.clock or steady_clock()
+    venue = SimulatedT4(config, host=host, listeners=listeners, clock=clock, listen=listen)
     async with serve_venue(venue, advances_per_second=config.advances_per_second):
         yield venue
