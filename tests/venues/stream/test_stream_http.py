@@ -18,6 +18,7 @@ from strategykit.venues.asks import (
     AskBars,
     AskBook,
     AskInstrument,
+    AskInstruments,
     AskOrders,
     AskPastTrades,
     AskPositions,
@@ -229,9 +230,52 @@ def test_an_instrument_of_the_seed_has_the_steps_that_were_chosen() -> None:
     assert read("seed", LISTED, body) == []
 
 
+ALL = AskInstruments()
+
+
+def backpacks(symbol: str, tick: str = "0.01") -> dict[str, Any]:
+    filters = {"price": {"tickSize": tick}, "quantity": {"stepSize": "0.1"}}
+    return {"symbol": symbol, "quoteSymbol": "USDC", "filters": filters}
+
+
+@pytest.mark.parametrize(
+    ("variant", "path", "body", "symbols"),
+    [
+        (
+            "binance",
+            "/api/v3/exchangeInfo",
+            {"symbols": [*listed()["symbols"], *listed("X")["symbols"]]},
+            ["BTCUSDT", "X"],
+        ),
+        (
+            "backpack",
+            "/api/v1/markets",
+            [backpacks("SOL_USDC"), backpacks("SOL_USDC_PERP")],
+            ["SOL_USDC", "SOL_USDC_PERP"],
+        ),
+        ("seed", "/api/v1/tickers", [{"symbol": "SOL_USDC"}, {"symbol": "BTC_USDT"}], ["SOL_USDC", "BTC_USDT"]),
+        ("seed", "/api/v1/tickers", [], []),
+    ],
+)
+def test_all_that_is_listed_can_be_asked_for(variant: str, path: str, body: Any, symbols: list[str]) -> None:
+    assert call(variant, ALL) == (path, {})
+    assert [found.symbol for found in read(variant, ALL, body)] == symbols
+
+
+def test_what_is_listed_without_a_tick_doesnt_hide_the_rest() -> None:
+    binance = {"symbols": [*listed("NEW", tick="0")["symbols"], *listed()["symbols"]]}
+
+    assert [found.symbol for found in read("binance", ALL, binance)] == ["BTCUSDT"]
+    assert [found.symbol for found in read("backpack", ALL, [{"symbol": "ODD"}, backpacks("OK")])] == ["OK"]
+
+
 @pytest.mark.parametrize(
     ("variant", "ask", "body"),
     [
+        ("binance", ALL, {"symbols": listed(tick="0")["symbols"]}),
+        ("backpack", ALL, [backpacks("X", tick="0"), {}]),
+        ("backpack", ALL, {}),
+        ("seed", ALL, {}),
         ("binance", BOOK, b""),
         ("binance", BOOK, b"[]"),
         ("binance", BOOK, {"lastUpdateId": 1, "bids": [["0", "1"]], "asks": []}),

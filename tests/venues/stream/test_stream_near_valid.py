@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import RemoteProtocolError
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Quote, Trade
-from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskPastTrades
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Quote, Ticker, Trade
+from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskInstruments, AskPastTrades
 from strategykit.venues.stream.dialect import StreamFamily
 from strategykit.venues.stream.rows import TradeRow, nanoseconds, reader
 from strategykit.venues.streams import StreamKind
@@ -32,16 +32,18 @@ WANTED: dict[str, list[tuple[StreamKind, dict[str, Any]]]] = {
         (StreamKind.BOOK, {}),
         (StreamKind.BOOK, {"depth": 5}),
         (StreamKind.BARS, {"interval": MINUTE}),
+        (StreamKind.TICKER, {}),
     ],
-    "seed": [(StreamKind.TRADES, {}), (StreamKind.BOOK, {})],
+    "seed": [(StreamKind.TRADES, {}), (StreamKind.BOOK, {}), (StreamKind.TICKER, {})],
 }
 WANTED["binance_usdm"] = WANTED["binance"]
-WANTED["backpack"] = [WANTED["binance"][index] for index in (0, 1, 2, 4)]
+WANTED["backpack"] = [WANTED["binance"][index] for index in (0, 1, 2, 4, 5)]
 
 LEVELS = {"b": [["96.40", "1.25"], ["96.39", "0"]], "a": [["96.41", "0.5"]]}
 PRICES = {"o": "96.4", "h": "96.5", "l": "96.3", "c": "96.4", "v": "7"}
 TRADE = {"e": "trade", "E": NOW_MS, "s": "X", "t": 7, "p": "96.41", "q": "0.03", "T": NOW_MS, "m": True}
 BAR = {"t": NOW_MS - NOW_MS % 60_000, "T": NOW_MS, "s": "X", "i": "1m", **PRICES, "n": 1, "x": False}
+DAY = {"e": "ticker", "E": NOW_MS, "s": "X", **PRICES, "V": "700", "n": 9}
 DATA: dict[str, list[Any]] = {
     "binance": [
         TRADE,
@@ -49,6 +51,7 @@ DATA: dict[str, list[Any]] = {
         {"e": "depthUpdate", "E": NOW_MS, "s": "X", "U": 5, "u": 7, **LEVELS},
         {"lastUpdateId": 7, "bids": LEVELS["b"], "asks": LEVELS["a"]},
         {"e": "kline", "E": NOW_MS, "s": "X", "k": BAR},
+        DAY | {"e": "24hrTicker", "q": "700", "O": NOW_MS, "C": NOW_MS},
     ],
     "binance_usdm": [
         TRADE | {"a": 7},
@@ -56,6 +59,7 @@ DATA: dict[str, list[Any]] = {
         {"e": "depthUpdate", "E": NOW_MS, "T": NOW_MS, "s": "X", "U": 5, "u": 7, "pu": 4, **LEVELS},
         {"e": "depthUpdate", "E": NOW_MS, "T": NOW_MS, "s": "X", "U": 5, "u": 7, "pu": 4, **LEVELS},
         {"e": "kline", "E": NOW_MS, "s": "X", "k": BAR},
+        DAY | {"e": "24hrTicker", "q": "700"},
     ],
     "backpack": [
         TRADE | {"T": NOW_MS * 1_000},
@@ -69,8 +73,9 @@ DATA: dict[str, list[Any]] = {
             **PRICES,
             "X": True,
         },
+        DAY | {"E": NOW_MS * 1_000},
     ],
-    "seed": [TRADE, {"e": "depth", "s": "X", **LEVELS}],
+    "seed": [TRADE, {"e": "depth", "s": "X", **LEVELS}, {"e": "ticker", "c": "96.4", "h": "0", "l": None, "id": 1}],
 }
 
 PAST = {"id": 3, "price": "1", "qty": "1", "quantity": "1", "time": NOW_MS, "timestamp": NOW_MS, "trade_id": 3}
@@ -114,6 +119,17 @@ ANSWERS: list[tuple[str, Ask, Any]] = [
         },
     ),
     ("seed", AskInstrument(instrument="X"), [{"symbol": "X"}]),
+    (
+        "backpack",
+        AskInstruments(),
+        [
+            {
+                "symbol": "X",
+                "quoteSymbol": "USDC",
+                "filters": {"price": {"tickSize": "0.01"}, "quantity": {"stepSize": "0.1"}},
+            }
+        ],
+    ),
 ]
 
 NOISE = [
@@ -202,6 +218,13 @@ def check(things: Sequence[Any]) -> None:
             numbers = (thing.open, thing.high, thing.low, thing.close, thing.volume)
             assert 0 < thing.low <= min(thing.open, thing.close) <= max(thing.open, thing.close) <= thing.high
             assert is_time(thing.open_time)
+        elif isinstance(thing, Ticker):
+            prices = [price for price in (thing.last, thing.open, thing.high, thing.low) if price is not None]
+            assert all(0 < price <= 1e15 for price in prices)
+            assert thing.high is None or thing.low is None or thing.low <= thing.high
+            numbers = tuple(each / 1e3 for each in (thing.volume, thing.turnover) if each is not None)
+            assert thing.trades is None or thing.trades >= 0
+            assert thing.change is None or math.isfinite(thing.change)
         assert all(is_size(number) for number in numbers)
         assert is_time(getattr(thing, "event_time", None))
 

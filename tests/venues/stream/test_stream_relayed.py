@@ -12,7 +12,7 @@ from strategykit.errors import RemoteProtocolError
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Gap, Quote, Trade
 from strategykit.model.instruments import Instrument
-from strategykit.venues.dialect import AskInstrument
+from strategykit.venues.dialect import AskInstrument, AskInstruments
 from strategykit.venues.stream.relay import RELAYED, Relayed
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscriptions
@@ -92,6 +92,19 @@ def test_an_instrument_comes_as_the_relay_s_venue_has_it() -> None:
     assert LANGUAGE.request(ask).path == "/api/v1/market"
 
 
+def test_all_that_the_relay_s_venue_lists_comes_as_the_venue_has_it() -> None:
+    listed = [
+        Instrument("SBER", Decimal("0.01"), Decimal(10)),
+        Instrument("CME_Eq/ES/XCME_Eq ES (Z26)", Decimal("0.25")),
+    ]
+    rows = [{"symbol": each.symbol, "instrument": make_converter().unstructure(each)} for each in listed]
+    odd = {"symbol": "X", "instrument": {"symbol": "X", "tick": "-1"}}
+
+    assert LANGUAGE.decode_answer(AskInstruments(), json.dumps([*rows, odd]).encode(), receive_time=NOON) == listed
+    assert LANGUAGE.request(AskInstruments()).path == "/api/v1/markets"
+    assert LANGUAGE.decode_answer(AskInstruments(), b"[]", receive_time=NOON) == []
+
+
 def test_a_backpack_s_own_words_for_an_instrument_will_do() -> None:
     filters = {"price": {"tickSize": "0.01"}, "quantity": {"stepSize": "0.1"}}
     body = json.dumps({"symbol": "X", "quoteSymbol": "USDC", "filters": filters}).encode()
@@ -106,3 +119,5 @@ def test_a_backpack_s_own_words_for_an_instrument_will_do() -> None:
 def test_an_instrument_that_can_t_be_read_is_an_error(told: str) -> None:
     with pytest.raises(RemoteProtocolError):
         LANGUAGE.decode_answer(AskInstrument(instrument="X"), f'{{"instrument":{told}}}'.encode(), receive_time=NOON)
+    with pytest.raises(RemoteProtocolError):
+        LANGUAGE.decode_answer(AskInstruments(), f'[{{"instrument":{told}}}]'.encode(), receive_time=NOON)

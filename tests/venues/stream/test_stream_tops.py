@@ -1,4 +1,4 @@
-"""Best bid and ask, and small books."""
+"""Best bid and ask, small books, and figures of the day."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from strategykit.errors import RemoteProtocolError
 from strategykit.venues.streams import StreamKind
 
 MS = 1_000_000
@@ -141,4 +142,83 @@ def test_a_successors_small_books_are_news_at_once(desk: Callable[..., Any]) -> 
     bench.table.replace("market-0", "market-0~2")
 
     assert len(bench.data(row, SPOT | {"lastUpdateId": 9}, by="market-0~2")) == 1
+    assert row.connection == "market-0~2"
+
+
+NOW_MS = 1_748_000_000_000
+FIGURES = {"o": "150.00", "c": "153.00", "h": "160.10", "l": "149.99", "v": "1200.5", "n": 321}
+DAYS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "seed": ("SOL_USDC", "ticker.SOL_USDC", {"e": "ticker", "E": NOW_MS * 1_000, "V": "180000.25", **FIGURES}),
+    "backpack": ("SOL_USDC", "ticker.SOL_USDC", {"e": "ticker", "E": NOW_MS * 1_000, "V": "180000.25", **FIGURES}),
+    "binance": ("SOLUSDT", "solusdt@ticker", {"e": "24hrTicker", "E": NOW_MS, "q": "180000.25", "Q": "9", **FIGURES}),
+    "binance_usdm": ("SOLUSDT", "solusdt@ticker", {"e": "24hrTicker", "E": NOW_MS, "q": "180000.25", **FIGURES}),
+}
+
+
+@pytest.mark.parametrize("variant", DAYS)
+def test_a_ticker_is_told_as_it_came(desk: Callable[..., Any], variant: str) -> None:
+    bench = desk(variant)
+    symbol, name, data = DAYS[variant]
+    row = bench.want(StreamKind.TICKER, symbol)
+    assert row.key == name
+
+    (found,) = bench.data(row, data)
+
+    assert (found.instrument, found.last, found.open, found.high, found.low) == (symbol, 153.0, 150.0, 160.1, 149.99)
+    assert (found.volume, found.turnover, found.trades) == (1200.5, 180000.25, 321)
+    assert (found.event_time, found.receive_time, found.guid) == (NOW_MS * MS, bench.now, row.guid)
+    assert found.change == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("nothing", [None, "0", "0.00000000"])
+def test_prices_of_a_day_without_trades_are_unknown(desk: Callable[..., Any], nothing: str | None) -> None:
+    bench = desk("backpack")
+    prices = dict.fromkeys("ochl", nothing)
+
+    (found,) = bench.data(bench.want(StreamKind.TICKER, "SOL_USDC"), {**prices, "v": "0", "V": "0", "n": 0, "E": 5})
+
+    assert (found.last, found.open, found.high, found.low, found.change) == (None,) * 5
+    assert (found.volume, found.turnover, found.trades) == (0.0, 0.0, 0)
+
+
+def test_the_seeds_relatives_leave_things_out(desk: Callable[..., Any]) -> None:
+    """Theirs carry no time either: each one is taken for news. Source: stream protocol sheet, section 3.4."""
+    bench = desk("seed")
+    row = bench.want(StreamKind.TICKER, "SOL_USDC")
+    data = {"e": "ticker", "c": "153", "h": "160", "l": "150", "v": "7", "V": "8", "s": "SOL_USDC", "id": 3}
+
+    (found,) = bench.data(row, data)
+
+    assert (found.last, found.open, found.trades, found.event_time) == (153.0, None, None, None)
+    assert len(bench.data(row, data)) == 1
+
+
+def test_a_ticker_whose_low_is_above_its_high_cant_be_read(desk: Callable[..., Any]) -> None:
+    bench = desk("backpack")
+    row = bench.want(StreamKind.TICKER, "SOL_USDC")
+
+    with pytest.raises(RemoteProtocolError, match="low is above its high"):
+        bench.data(row, {"c": "2", "h": "1", "l": "3"})
+
+
+def test_older_tickers_are_repeats_until_a_reconnect(desk: Callable[..., Any]) -> None:
+    bench = desk()
+    _, _, data = DAYS["binance"]
+    row = bench.want(StreamKind.TICKER, "SOLUSDT")
+    assert [len(bench.data(row, data | {"E": NOW_MS + late})) for late in (1_000, 0, 1_000, 2_000)] == [1, 0, 0, 1]
+    bench.cut()
+
+    gap, again = bench.data(row, data)
+
+    assert (gap.reason, again.last) == ("cut", 153.0)
+
+
+def test_a_successors_tickers_are_news_at_once(desk: Callable[..., Any]) -> None:
+    bench = desk()
+    _, _, data = DAYS["binance"]
+    row = bench.want(StreamKind.TICKER, "SOLUSDT")
+    bench.data(row, data)
+    bench.table.replace("market-0", "market-0~2")
+
+    assert len(bench.data(row, data | {"E": NOW_MS + 1_000}, by="market-0~2")) == 1
     assert row.connection == "market-0~2"
