@@ -160,6 +160,8 @@ class Evidence(enum.Enum):
     EXPIRED = "expired"
     ANSWER_LOST = "answer_lost"
     """The wire broke or the deadline passed before an answer."""
+    UNSEEN = "unseen"
+    """The wire that carried its news has ended, or the program that read them: anything may have happened since."""
     NOT_FOUND = "not_found"
     """An authoritative query, after the venue's propagation delay, doesn't know it."""
 
@@ -175,6 +177,8 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
         (s.SENT, e.ANSWER_LOST): s.UNKNOWN,
         (s.UNKNOWN, e.NOT_FOUND): s.REJECTED,
         (s.UNKNOWN, e.ANSWER_LOST): s.UNKNOWN,
+        (s.CANCEL_SENT, e.UNSEEN): s.CANCEL_UNKNOWN,
+        (s.CANCEL_UNKNOWN, e.UNSEEN): s.CANCEL_UNKNOWN,
         (s.WORKING, e.ANSWER_LOST): s.WORKING,
         (s.PARTIAL, e.ANSWER_LOST): s.PARTIAL,
         (s.WORKING, e.CANCEL_LEFT): s.CANCEL_SENT,
@@ -204,10 +208,12 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
         for late in (e.PART_FILLED, e.ACCEPTED, e.ANSWER_LOST, e.CANCEL_REFUSED, e.LEFT, e.CANCEL_LEFT):
             table[state, late] = state
         # Venues tell an end twice: by the stream and in the answer, and again when they replay after a reconnect.
-        for again in (e.EXPIRED, e.REFUSED, e.NOT_FOUND):
+        for again in (e.EXPIRED, e.REFUSED, e.NOT_FOUND, e.UNSEEN):
             table[state, again] = state
         table[state, e.ALL_FILLED] = s.FILLED
         table[state, e.CANCELLED] = s.FILLED if state is s.FILLED else state
+    for state in (s.INTENT, s.SENT, s.WORKING, s.PARTIAL, s.UNKNOWN):
+        table[state, e.UNSEEN] = s.UNKNOWN
     for state in (s.WORKING, s.PARTIAL, s.UNKNOWN):
         table[state, e.LEFT] = state
         # The stream told how the order stands before the refusal of its cancel came.

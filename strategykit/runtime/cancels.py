@@ -52,9 +52,12 @@ class Cancels:
 
     def if_wanted(self, order: Order) -> None:
         """Withdraw it if it is to go, and if that can be asked for now."""
+        number = order.venue_order_id
         busy = order.state in _CANT_GO or order.amending is not None or order.ending is not None or not self.lane_up()
-        if order.cancel_wanted and order.is_open and order.venue_order_id is not None and not busy:
-            self.send(order, order.venue_order_id)
+        if number is None or busy or not order.cancel_wanted or not order.is_open:
+            return
+        if self.commands.find(number, CancelOrder) is None:  # One at a time, whatever is known of the order.
+            self.send(order, number)
 
     def send(self, order: Order, number: str) -> None:
         """Have the venue withdraw what it has as `number`."""

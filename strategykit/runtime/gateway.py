@@ -178,7 +178,8 @@ class Gateway:
         self.lane.notify()
         if not up:
             self.commands.lose_all(f"the command lane ended before an answer: {reason}")
-            for order in self.doubtful():
+            for order in self.open_orders():
+                order.learn(Evidence.UNSEEN, order.reason or f"its wire ended: {reason}")
                 order.wire_ended(self.now())
             return
         if standing := self.open_orders():

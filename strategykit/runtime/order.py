@@ -195,8 +195,8 @@ class Order:
         self.changed.notify()
 
     def wire_ended(self, now: int) -> None:
-        """The wire that may have carried it has ended: what was lost, was lost now at the latest. For the gateway."""
-        self.lost_at = None if self.lost_at is None else now
+        """The wire that carries its news has ended: what was lost, was lost now at the latest. For the gateway."""
+        self.lost_at = now
         self.amend_lost_at = None if self.amend_lost_at is None else now
 
     def shown_working(self) -> None:

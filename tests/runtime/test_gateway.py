@@ -545,7 +545,7 @@ async def test_handlers_may_place_orders_while_cancels_go_out(stage: Stage, auto
         order.cancel_nowait()
 
     def place(order: Order) -> None:
-        if order.state is OrderState.CANCEL_SENT:
+        if order.state is OrderState.CANCEL_UNKNOWN:  # It was out of sight when it was sent.
             stage.order()
 
     stage.ear.on_order = place

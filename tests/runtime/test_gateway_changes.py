@@ -166,6 +166,9 @@ async def test_what_cant_be_amended_says_why(stage: Stage, autojump_clock: MockC
     stage.execute()
     await stage.reply()
     stage.lane(up=False)
+    with pytest.raises(OrderRefused, match="can't be amended while it is unknown"):
+        await order.amend(limit=99.0)
+    await stage.tell()
     with pytest.raises(OrderRefused, match="the command lane is down; the amend wasn't sent"):
         await order.amend(limit=99.0)
     order.cancel_nowait()
