@@ -42,7 +42,7 @@ from strategykit.tape.writer import TapeWriter, open_tape_writer
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
-__all__ = ["LivePlan", "Progress", "run_live"]
+__all__ = ["LivePlan", "Progress", "live_main", "run_live", "wall_time"]
 
 REACH_WITHIN: Final = 5.0
 """Seconds for any of the venue's doors to open at the start. Later outages are waited for, however long."""
@@ -116,10 +116,10 @@ def run_live(plan: LivePlan) -> RunReport:
     clock = WallClock(wall, watchdog)
     redactor = Redactor()  # For all that leaves the run: tape, report and errors.
     with watchdog.watching(), redactor.errors():
-        return run_with_home(clock, lambda home: _main(home, plan, clock, wall, watchdog, redactor))
+        return run_with_home(clock, lambda home: live_main(home, plan, clock, wall, watchdog, redactor))
 
 
-async def _main(
+async def live_main(
     home: trio.Nursery,
     plan: LivePlan,
     clock: WallClock,
@@ -127,6 +127,7 @@ async def _main(
     watchdog: Watchdog,
     redactor: Redactor,
 ) -> RunReport:
+    """Do what `run_live` does, in a loop that runs already, by `clock`; its strategies live in `home`."""
     with Stops() as stops:
         async with trio.open_nursery() as listening:
             if plan.handle_signals:

@@ -18,6 +18,7 @@ from strategykit.errors import ConfigError, StrategyError, TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Inbox
+from strategykit.net.network import SOCKETS, Network
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
 from strategykit.registry.table import find_venue
@@ -33,7 +34,7 @@ from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
-__all__ = ["backtest_tape", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
+__all__ = ["backtest_tape", "plan_session", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
 
 PAPER_CASH: Final = Decimal(1_000_000)
 """Of a paper account, in each currency."""
@@ -68,6 +69,25 @@ def run_session(
         LoginRefused: The venue doesn't accept us.
         ConnectionLost: The venue wasn't ready in time.
     """
+    plan = plan_session(session, live=live, paper=paper, tape=tape)
+    plan = attrs.evolve(plan, on_progress=on_progress, meanwhile=meanwhile, handle_signals=handle_signals)
+    told = plan.paper is not None and session.strategies
+    return attrs.evolve(run_live(plan), paper=_why_paper(session, asked=paper) if told else "")
+
+
+def plan_session(
+    session: Session,
+    *,
+    live: bool = False,
+    paper: bool = False,
+    tape: Path | None = None,
+    network: Network = SOCKETS,
+) -> LivePlan:
+    """Make what `run_live` needs of a session; the arguments are those of `run_session`.
+
+    Args:
+        network: What the sockets are made by.
+    """
     venue = session.venue
     dialect = venue.dialect()
     real = not paper and dialect.commands is not None and (venue.loopback or (live and session.run.live))
@@ -76,9 +96,9 @@ def run_session(
     strategies = [_strategy(spec) for spec in session.strategies]
     if tape is None and session.run.tape is not None:
         tape = session.run.tape / tape_name([name for name, _ in strategies])
-    plan = LivePlan(
+    return LivePlan(
         dialect=dialect,
-        connect=_connector(venue, dialect),
+        connect=_connector(venue, dialect, network),
         account=venue.account,
         exchange=venue.exchange,
         market_connections=venue.market_connections,
@@ -90,11 +110,7 @@ def run_session(
         facts=_facts(session, real=real),
         keep_orders=session.run.on_stop == "keep",
         paper=None if real else _paper(venue.account),
-        on_progress=on_progress,
-        meanwhile=meanwhile,
-        handle_signals=handle_signals,
     )
-    return attrs.evolve(run_live(plan), paper="" if real or not strategies else _why_paper(session, asked=paper))
 
 
 def _why_paper(session: Session, *, asked: bool) -> str:
@@ -204,7 +220,7 @@ def _strategy(spec: StrategySpec) -> tuple[str, Strategy]:
 
 
 def _connector(
-    venue: VenuePlan, dialect: Dialect
+    venue: VenuePlan, dialect: Dialect, network: Network
 ) -> Callable[[Inbox, Recorder, Callable[[], int], random.Random], LiveVenue]:
     secrets = venue.secrets()
 
@@ -214,11 +230,12 @@ def _connector(
         return connect_venue(
             dialect,
             venue.endpoints,
-            fetch_token=venue.known.fetcher(secrets, venue.options, venue.endpoints),
+            fetch_token=venue.known.fetcher(secrets, venue.options, venue.endpoints, network=network),
             inbox=inbox,
             recorder=recorder,
             rng=rng,
             stamp=stamp,
+            network=network,
         )
 
     return connect
