@@ -15,6 +15,7 @@ from strategykit.venues.asks import (
     AskAccount,
     AskBars,
     AskInstrument,
+    AskInstruments,
     AskOrders,
     AskPositions,
     AskStopOrders,
@@ -102,5 +103,7 @@ class Inquiries:
 
 
 def _subject(ask: Ask) -> str:
-    """Give the instrument or the account that an ask is about."""
+    """Give the instrument or the account that an ask is about; nothing where it is about all."""
+    if isinstance(ask, AskInstruments):
+        return ""
     return ask.account if isinstance(ask, _OF_ACCOUNTS) else ask.instrument

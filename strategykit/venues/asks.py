@@ -13,6 +13,7 @@ __all__ = [
     "AskBars",
     "AskBook",
     "AskInstrument",
+    "AskInstruments",
     "AskOrders",
     "AskPastTrades",
     "AskPositions",
@@ -106,6 +107,13 @@ class AskInstrument:
     exchange: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class AskInstruments:
+    """Reference data of everything that is listed, on one exchange where the venue has several."""
+
+    exchange: str | None = None
+
+
 Ask = (
     AskBars
     | AskPastTrades
@@ -116,6 +124,7 @@ Ask = (
     | AskPositions
     | AskAccount
     | AskInstrument
+    | AskInstruments
 )
 
 

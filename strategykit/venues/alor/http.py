@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 import attrs
@@ -30,6 +31,7 @@ from strategykit.venues.dialect import (
     AskBars,
     AskBook,
     AskInstrument,
+    AskInstruments,
     AskOrders,
     AskPastTrades,
     AskPositions,
@@ -37,6 +39,7 @@ from strategykit.venues.dialect import (
     AskTrades,
     HttpRequest,
 )
+from strategykit.venues.listed import read_listed
 from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = [
@@ -118,6 +121,8 @@ def ask_request(ask: Ask, *, exchange: str, board: str | None, style: str) -> Ht
         return HttpRequest(
             method="GET", path=path, query=query if board is None else query | {"instrumentGroup": board}
         )
+    if isinstance(ask, AskInstruments):
+        return securities_request(ask.exchange or exchange, style=style)
     if isinstance(ask, AskPastTrades | AskBook):
         raise LocalProtocolError(
             f"{type(ask).__name__} isn't asked over ALOR's HTTP: streams begin with what they need"
@@ -138,6 +143,8 @@ def read_answer(ask: Ask, body: bytes, *, receive_time: int, style: str) -> Sequ
         return _read_bars(ask, body, receive_time=receive_time, style=style)
     if isinstance(ask, AskInstrument):
         return [_security(body, style)]
+    if isinstance(ask, AskInstruments):
+        return read_securities(body, style=style)
     if isinstance(ask, AskPastTrades | AskBook):
         raise LocalProtocolError("ALOR is never asked for past trades or a book")
     kind, cursor = _ROWS[type(ask)]
@@ -221,9 +228,9 @@ def read_boards(body: bytes) -> list[str]:
     return _decoded(body, list[str])
 
 
-def securities_request(exchange: str, *, most: int, offset: int = 0, style: str) -> HttpRequest:
-    """Ask for the reference data of everything listed, in pages."""
-    query = {"format": style, "limit": str(most), "offset": str(offset)}
+def securities_request(exchange: str, *, most: int | None = None, offset: int = 0, style: str) -> HttpRequest:
+    """Ask for the reference data of everything listed: in pages of `most`, or all at once."""
+    query = {"format": style} if most is None else {"format": style, "limit": str(most), "offset": str(offset)}
     return HttpRequest(method="GET", path=f"/md/v2/Securities/{quoted(exchange)}", query=query)
 
 
@@ -231,9 +238,9 @@ def read_securities(body: bytes, *, style: str) -> list[Instrument]:
     """Read reference data.
 
     Raises:
-        RemoteProtocolError: It can't be read.
+        RemoteProtocolError: It can't be read, or none of it can.
     """
-    return [_security(row, style) for row in _split(body)]
+    return read_listed(_split(body), partial(_security, style=style))
 
 
 def _styles(style: str) -> list[str]:

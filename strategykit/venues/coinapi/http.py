@@ -12,7 +12,7 @@ import msgspec
 from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.model.events import Bar, BookSnapshot, Event, Trade
 from strategykit.model.instruments import Instrument
-from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskPastTrades, HttpRequest
+from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskInstruments, AskPastTrades, HttpRequest
 from strategykit.venues.coinapi.bars import MOST_BARS
 from strategykit.venues.coinapi.market import parallel
 from strategykit.venues.coinapi.rows import (
@@ -28,6 +28,7 @@ from strategykit.venues.coinapi.rows import (
 from strategykit.venues.coinapi.targets import MAX_PAST, period_of
 from strategykit.venues.coinapi.times import DAY, write_time
 from strategykit.venues.coinapi.trades import SIDES
+from strategykit.venues.listed import read_listed
 
 __all__ = ["ask_request", "read_answer"]
 
@@ -81,6 +82,10 @@ def ask_request(ask: Ask) -> HttpRequest:
     Raises:
         LocalProtocolError: The venue can't be asked this.
     """
+    if isinstance(ask, AskInstruments):
+        if ask.exchange is None:
+            raise LocalProtocolError("CoinAPI has far too many symbols to list them all: name an exchange")
+        return _get("/v1/symbols", filter_exchange_id=ask.exchange)
     if not isinstance(ask, AskInstrument | AskBars | AskPastTrades | AskBook):
         raise LocalProtocolError("CoinAPI has market data only; it has no accounts")
     symbol = ask.instrument
@@ -121,6 +126,8 @@ def read_answer(ask: Ask, body: bytes, *, clock: str, receive_time: int) -> Sequ
         match ask:
             case AskInstrument():
                 return [_instrument(item) for item in _SYMBOLS.decode(body) if item.symbol_id == ask.instrument]
+            case AskInstruments():
+                return read_listed(_SYMBOLS.decode(body), _instrument)
             case AskBars():
                 return _read_bars(ask, body, receive_time)
             case AskPastTrades():

@@ -11,7 +11,8 @@ import msgspec
 from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.model.events import Bar, BookSnapshot, Event, Side, Trade
 from strategykit.model.instruments import Instrument
-from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskPastTrades, HttpRequest
+from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskInstruments, AskPastTrades, HttpRequest
+from strategykit.venues.listed import read_listed
 from strategykit.venues.stream.names import check_symbol, interval_name
 from strategykit.venues.stream.rows import (
     UNREADABLE,
@@ -56,6 +57,9 @@ def ask_request(ask: Ask, variant: Variant, *, trades: str) -> HttpRequest:
         case AskInstrument():
             path = {"binance": "exchangeInfo", "backpack": "market", "seed": "tickers"}[variant.language]
             query = {}
+        case AskInstruments():
+            path = {"binance": "exchangeInfo", "backpack": "markets", "seed": "tickers"}[variant.language]
+            return HttpRequest(method="GET", path=f"{variant.rules.rest}/{path}")
         case _:
             raise LocalProtocolError(f"{variant.name} is spoken for market data only; it has no accounts here")
     symbol = check_symbol(variant, ask.instrument)
@@ -80,6 +84,8 @@ def read_answer(
                 return _read_bars(ask, body, variant, receive_time)
             case AskInstrument():
                 return _INSTRUMENTS[variant.language](ask.instrument, body, variant, steps)
+            case AskInstruments():
+                return _INSTRUMENTS[variant.language](None, body, variant, steps)
             case _:
                 raise LocalProtocolError(f"{variant.name} isn't asked for {type(ask).__name__}")
     except (*UNREADABLE, ConfigError) as exc:
@@ -278,6 +284,7 @@ class _Ticker(msgspec.Struct, gc=False):
 
 _INFO: Final = lax_decoder(_Info)
 _MARKET: Final = lax_decoder(_Market)
+_MARKETS: Final = lax_decoder(list[msgspec.Raw])
 _TICKERS: Final = lax_decoder(list[_Ticker])
 
 
@@ -295,36 +302,43 @@ def _instrument(variant: Variant, symbol: str, tick: Decimal | None, lot: Decima
     )
 
 
-def _read_info(symbol: str, body: bytes, variant: Variant, _: SeedSteps) -> list[Instrument]:
+def _read_info(symbol: str | None, body: bytes, variant: Variant, _: SeedSteps) -> list[Instrument]:
     info: _Info = _INFO.decode(body)
-    found = []
-    for listed in info.symbols:
-        if listed.symbol == symbol:
-            steps = {item.kind: item for item in listed.filters}
-            price, quantity = steps.get("PRICE_FILTER"), steps.get("LOT_SIZE")
-            tick = None if price is None else price.tick
-            lot = None if quantity is None else quantity.step
-            found.append(_instrument(variant, symbol, tick, lot, listed.quote))
-    return found
+
+    def read(listed: _Listed) -> Instrument:
+        steps = {item.kind: item for item in listed.filters}
+        price, quantity = steps.get("PRICE_FILTER"), steps.get("LOT_SIZE")
+        tick = None if price is None else price.tick
+        lot = None if quantity is None else quantity.step
+        return _instrument(variant, listed.symbol, tick, lot, listed.quote)
+
+    return read_listed((listed for listed in info.symbols if symbol in (None, listed.symbol)), read)
 
 
-def _read_market(symbol: str, body: bytes, variant: Variant, _: SeedSteps) -> list[Instrument]:
-    market: _Market = _MARKET.decode(body)
-    if market.symbol != symbol:
-        return []
-    return [_instrument(variant, symbol, market.filters.price.tick, market.filters.quantity.step, market.quote)]
+def _read_market(symbol: str | None, body: bytes, variant: Variant, _: SeedSteps) -> list[Instrument]:
+    def read(row: bytes | msgspec.Raw) -> Instrument:
+        market: _Market = _MARKET.decode(row)
+        return _instrument(
+            variant, market.symbol, market.filters.price.tick, market.filters.quantity.step, market.quote
+        )
+
+    found = read_listed(_MARKETS.decode(body) if symbol is None else [body], read)
+    return [instrument for instrument in found if symbol in (None, instrument.symbol)]
 
 
-def _read_tickers(symbol: str, body: bytes, variant: Variant, steps: SeedSteps) -> list[Instrument]:
+def _read_tickers(symbol: str | None, body: bytes, variant: Variant, steps: SeedSteps) -> list[Instrument]:
     """The seed's server tells neither ticks nor lots; of one that it lists they are what was chosen."""
     listed: list[_Ticker] = _TICKERS.decode(body)
     return [
-        _instrument(variant, symbol, *steps, symbol.rpartition("_")[2]) for ticker in listed if ticker.symbol == symbol
+        _instrument(variant, ticker.symbol, *steps, ticker.symbol.rpartition("_")[2])
+        for ticker in listed
+        if symbol in (None, ticker.symbol)
     ]
 
 
-_INSTRUMENTS: Final[Mapping[str, Callable[[str, bytes, Variant, SeedSteps], list[Instrument]]]] = {
+_INSTRUMENTS: Final[Mapping[str, Callable[[str | None, bytes, Variant, SeedSteps], list[Instrument]]]] = {
     "binance": _read_info,
     "backpack": _read_market,
     "seed": _read_tickers,
 }
+"""Read the instrument of a symbol, or, without one, all that are listed."""

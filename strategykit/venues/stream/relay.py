@@ -17,7 +17,8 @@ from strategykit.errors import ConfigError
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.venues.dialect import Ask, AskInstrument, Decoded, Frame
+from strategykit.venues.dialect import Ask, AskInstrument, AskInstruments, Decoded, Frame
+from strategykit.venues.listed import read_listed
 from strategykit.venues.stream.dialect import StreamFamily
 from strategykit.venues.stream.rows import UNREADABLE, unreadable
 from strategykit.venues.stream.variants import VARIANTS, Variant
@@ -48,11 +49,19 @@ class _Described(msgspec.Struct):
 
 _MARKED: Final = msgspec.json.Decoder(_Marked)
 _DESCRIBED: Final = msgspec.json.Decoder(_Described)
+_LISTED: Final = msgspec.json.Decoder(list[_Described])
 _CONVERTER: Final = make_converter()
 
 
 def _authorised(token: str) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _structured(described: dict[str, Any]) -> Instrument:
+    try:
+        return _CONVERTER.structure(described, Instrument)
+    except (*UNREADABLE, cattrs.BaseValidationError, ConfigError) as exc:
+        raise unreadable(msgspec.json.encode(described), exc) from exc
 
 
 @attrs.frozen
@@ -73,12 +82,13 @@ class Relayed(StreamFamily):
         return super().decode(frame, table, connection=connection, receive_time=receive_time)
 
     def decode_answer(self, ask: Ask, body: bytes, *, receive_time: int) -> Sequence[Event | Instrument]:
-        if isinstance(ask, AskInstrument):
+        if isinstance(ask, AskInstrument | AskInstruments):
             try:
-                described = _DESCRIBED.decode(body).instrument
-                if described is not None:
-                    return [_CONVERTER.structure(described, Instrument)]
-            except (*UNREADABLE, cattrs.BaseValidationError, ConfigError) as exc:
+                told = _LISTED.decode(body) if isinstance(ask, AskInstruments) else [_DESCRIBED.decode(body)]
+                described = [row.instrument for row in told if row.instrument is not None]
+                if described:
+                    return read_listed(described, _structured)
+            except UNREADABLE as exc:
                 raise unreadable(body, exc) from exc
         return super().decode_answer(ask, body, receive_time=receive_time)
 

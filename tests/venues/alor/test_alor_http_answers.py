@@ -37,6 +37,7 @@ from strategykit.venues.dialect import (
     AskAccount,
     AskBars,
     AskInstrument,
+    AskInstruments,
     AskOrders,
     AskPositions,
     AskStopOrders,
@@ -94,6 +95,8 @@ def test_other_calls_are_understood_by_the_server() -> None:
     assert served(http.securities_request("MOEX", most=9, offset=5, style="Slim")) == GetSecurities(
         format="Slim", exchange="MOEX", limit=9, offset=5
     )
+    assert served(SLIM.request(AskInstruments())) == GetSecurities(format="Slim", exchange="MOEX")
+    assert served(SLIM.request(AskInstruments(exchange="SPBX"))) == GetSecurities(format="Slim", exchange="SPBX")
     trades = http.all_trades_request("MOEX", "GAZP", since=START + 1, until=START + 1, most=9, style="Slim")
     assert served(trades) == GetAllTrades(
         format="Slim", exchange="MOEX", symbol="GAZP", since=START, until=START + SECOND, limit=9
@@ -182,6 +185,16 @@ def test_whatever_instrument_is_listed_is_read_again(
 
     assert Alor(format=asked).decode_answer(AskInstrument(instrument="GAZP"), body, receive_time=0) == [listed]
     assert http.read_securities(encode_list([body, body]), style=asked) == [listed, listed]
+
+
+def test_of_all_that_is_listed_only_what_can_t_be_an_instrument_is_left_out() -> None:
+    rows = [{"symbol": symbol, "minstep": step, "lotsize": 1, "pricestep": 1} for symbol, step in (("X", 0), ("Y", 1))]
+
+    found = SLIM.decode_answer(AskInstruments(), json.dumps(rows).encode(), receive_time=0)
+
+    assert [each.symbol for each in found if isinstance(each, Instrument)] == ["Y"]
+    with pytest.raises(RemoteProtocolError):
+        SLIM.decode_answer(AskInstruments(), json.dumps(rows[:1]).encode(), receive_time=0)
 
 
 def test_reference_data_that_lack_are_taken_at_their_plainest() -> None:

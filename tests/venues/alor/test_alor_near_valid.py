@@ -24,6 +24,7 @@ from strategykit.venues.dialect import (
     AskAccount,
     AskBars,
     AskInstrument,
+    AskInstruments,
     AskOrders,
     AskPositions,
     AskStopOrders,
@@ -169,6 +170,7 @@ ASKS: list[Ask] = [
     AskPositions(account="D12345"),
     AskAccount(account="D12345"),
     AskInstrument(instrument="GAZP"),
+    AskInstruments(),
 ]
 ROWS = [line["frame"]["data"] for line in DATA]
 SECURITY = {"symbol": "GAZP", "minstep": 0.01, "lotsize": 10, "pricestep": 0.01, "board": "TQBR", "cfiCode": "ESXXXX"}

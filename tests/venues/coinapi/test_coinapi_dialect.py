@@ -14,7 +14,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.sim.coinapi_config import SIMULATED_KEY, CoinApiVenueConfig
 from strategykit.sim.coinapi_venue import CoinApiVenue
 from strategykit.sim.http_calls import HttpCall
-from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskOrders, AskPastTrades
+from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskInstruments, AskOrders, AskPastTrades
 from strategykit.venues.coinapi.dialect import BUFFER_FULL, PERMANENT, CoinApi
 from strategykit.venues.coinapi.names import Variant
 from strategykit.venues.coinapi.rows import nanoseconds
@@ -260,6 +260,13 @@ def test_an_instrument_is_exactly_the_one_that_was_asked_for(site: Site) -> None
     assert site.ask(AskInstrument(instrument="KRAKEN_SPOT_ETH")) == []
 
 
+def test_all_symbols_of_an_exchange_can_be_asked_for(site: Site) -> None:
+    found = [each for each in site.ask(AskInstruments(exchange="KRAKEN")) if isinstance(each, Instrument)]
+
+    assert ETH in [each.symbol for each in found]
+    assert {each.exchange for each in found} == {"KRAKEN"}
+
+
 def test_bars_end_before_the_time_that_was_said(site: Site) -> None:
     until = START - START % MINUTE
 
@@ -311,6 +318,7 @@ def test_a_call_for_trades_is_of_one_day() -> None:
     [
         AskOrders(account="A"),
         AskInstrument(instrument="SOL/USD"),
+        AskInstruments(),
         AskBook(instrument="a/../b", depth=5),
         AskBook(instrument="..", depth=5),
         AskBars(instrument=ETH, interval=MINUTE, count=0, until=START),

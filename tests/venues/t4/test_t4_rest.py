@@ -16,6 +16,7 @@ from strategykit.venues.asks import (
     AskBars,
     AskBook,
     AskInstrument,
+    AskInstruments,
     AskOrders,
     AskPastTrades,
     AskPositions,
@@ -197,7 +198,12 @@ def test_definitions_and_orders_come_by_streams() -> None:
     assert dialect.request(AskStopOrders(account="SIM-1")) is None
     with pytest.raises(LocalProtocolError, match="name exchange, contract and market"):
         dialect.request(AskInstrument(instrument="ES"))
-    for question in (AskPositions(account="A"), AskAccount(account="A"), AskBook(instrument=ES, depth=1)):
+    for question in (
+        AskPositions(account="A"),
+        AskAccount(account="A"),
+        AskBook(instrument=ES, depth=1),
+        AskInstruments(),
+    ):
         with pytest.raises(LocalProtocolError, match="its streams tell it"):
             dialect.request(question)
     with pytest.raises(RemoteProtocolError, match="no AskOrders over HTTP"):
