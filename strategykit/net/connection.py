@@ -102,6 +102,8 @@ class Connection:
         name, lane = self._link.name, self._link.lane.name
         self._wiring.recorder.opened(name, now, lane, self._link.url, self.number)
         self._wiring.inbox.put_nowait(Input(InputKind.OPENED, name, now, lane, status=self.number))
+        if self._wiring.session_tokens is not None:
+            self._wiring.session_tokens.opened(self)
 
     async def read(self) -> NoReturn:
         """Take every message off the wire at once: stamp, copy, queue."""
@@ -161,6 +163,8 @@ class Connection:
     def tell_closed(self, reason: str) -> None:
         """Say that the session is over, after its last frame: first to the recorder, then in the inbox."""
         self._link.session = None
+        if self._wiring.session_tokens is not None:
+            self._wiring.session_tokens.closed(self)
         self._counts.reason = reason
         self._put.close()
         self._jobs.close()
@@ -172,6 +176,8 @@ class Connection:
 
     def _took(self, frame: Frame) -> int:
         now = self._wiring.stamp()
+        if self._wiring.session_tokens is not None:
+            self._hide(self._wiring.session_tokens.look(frame))
         self._wiring.recorder.frame_in(self._link.name, now, frame)
         counts = self._counts
         counts.frames_in += 1
@@ -258,11 +264,15 @@ class Connection:
         reply = self._wiring.dialect.login_reply(frame, guid)
         if reply is None:
             return False
-        for secret in reply.secrets:  # Before the frame is recorded.
-            self._wiring.recorder.protect(secret, passing=True)
+        self._hide(reply.secrets)
         self._reply = reply
         self._replied.set()
         return True
+
+    def _hide(self, secrets: tuple[str, ...]) -> None:
+        """See to it that nobody sees what a frame holds: before it is recorded."""
+        for secret in secrets:
+            self._wiring.recorder.protect(secret, passing=True)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 import trio
@@ -16,6 +16,9 @@ from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenSource
 from strategykit.net.wire import Dial
 from strategykit.venues.dialect import Dialect, Frame, LaneSpec
+
+if TYPE_CHECKING:
+    from strategykit.net.session_tokens import SessionTokens
 
 __all__ = ["ConnectionStatistics", "Job", "Link", "Session", "Wiring"]
 
@@ -87,6 +90,8 @@ class Wiring:
     stamp: Callable[[], int]
     """Now, nanoseconds UTC."""
     timing: Timing = attrs.field(factory=Timing)
+    session_tokens: SessionTokens | None = None
+    """Asks for the tokens of HTTP calls, where the venue gives them over a session."""
 
 
 @attrs.define(eq=False)

@@ -62,7 +62,7 @@ class TokenSource:
 
     Args:
         fetch: Asks the token service, once. `LoginRefused` and `ConfigError` are final; `ConnectionLost` and
-            `RemoteProtocolError` are tried again, with growing delays.
+            `RemoteProtocolError` are tried again, with growing delays; any other `Refused` is for who asked alone.
         protect: Told the text of each token before anybody gets it.
         rng: For the jitter of the delays.
         timing: For the delays.
@@ -100,6 +100,7 @@ class TokenSource:
 
         Raises:
             LoginRefused: The token service refused the credential, and no token is alive any more.
+            Refused: It gives none now.
             ConfigError: It can't be reached securely, and no token is alive any more.
         """
         await trio.lowlevel.checkpoint()

@@ -31,6 +31,7 @@ from strategykit.venues.dialect import (
     Offers,
     Reply,
 )
+from strategykit.venues.http_tokens import TokenReply
 from strategykit.venues.keyed import KeyedCursor
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription, Subscriptions
@@ -40,14 +41,15 @@ from strategykit.venues.t4.client import encode
 from strategykit.venues.t4.commands import encode_command
 from strategykit.venues.t4.decoding import Decoder
 from strategykit.venues.t4.holdings import MoneyCursor, PositionCursor
-from strategykit.venues.t4.login import FORMATS, Holder, login_frame, rest_headers
+from strategykit.venues.t4.login import FORMATS, Holder, login_frame
 from strategykit.venues.t4.names import classify_code, split_market, word
 from strategykit.venues.t4.orders import FillCursor, OrderCursor
 from strategykit.venues.t4.proto.service_pb2 import ServerMessage
 from strategykit.venues.t4.quotes import BookCursor, QuoteCursor, StatusCursor, TradeCursor
 from strategykit.venues.t4.rest import bars_request, read_bars, read_trades, trades_request
-from strategykit.venues.t4.server_requests import Heartbeat, Request
+from strategykit.venues.t4.server_requests import Heartbeat, Request, TokenRequest
 from strategykit.venues.t4.subscribing import ACCOUNT_KINDS, BUFFERS, key_of, subscribe, unsubscribe
+from strategykit.venues.t4.tokens import find_token, rest_headers
 
 __all__ = ["T4"]
 
@@ -233,6 +235,13 @@ class T4:
     def encode(self, request: Request) -> bytes:
         """Word any request that T4 knows, for what has no verb here: linked orders, batches, conditions."""
         return encode(request)
+
+    def token_request(self, guid: str) -> bytes:
+        """Charts go with a token of the session, whose price format they are in then (section 1.5)."""
+        return encode(TokenRequest(guid))
+
+    def token_reply(self, frame: Frame) -> TokenReply | None:
+        return find_token(frame)
 
     def http_headers(self, *, token: str) -> Mapping[str, str]:
         return rest_headers(token)

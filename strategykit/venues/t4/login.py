@@ -1,34 +1,20 @@
-"""Logins: what is shown to T4, how it is carried in one token text, and the token service for passwords.
-
-Source: T4 protocol sheet, sections 1.2 and 1.5.
-"""
+"""Logins: what is shown to T4, and how it is carried in one text. Source: T4 protocol sheet, section 1.2."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Final
 
 import attrs
 import msgspec
 
-from strategykit.errors import LocalProtocolError, RemoteProtocolError
+from strategykit.errors import LocalProtocolError
 from strategykit.secret import Secret
-from strategykit.venues.dialect import HttpRequest
 from strategykit.venues.t4.client import encode
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.server_requests import Login
 
-__all__ = [
-    "FORMATS",
-    "Holder",
-    "ServiceToken",
-    "join_secrets",
-    "login_frame",
-    "login_request",
-    "read_service_token",
-    "rest_headers",
-]
+__all__ = ["FORMATS", "Holder", "Shown", "join_secrets", "login_frame", "read_shown"]
 
 FORMATS: Final = {
     "decimal": enums.PRICE_FORMAT_DECIMAL,
@@ -36,15 +22,6 @@ FORMATS: Final = {
     "clearing_decimal": enums.PRICE_FORMAT_CLEARING_DECIMAL,
 }
 """Numbers that prices are told in, by name: the exchange's own, those that people use, those that clearing uses."""
-
-_SERVICE_FORMATS: Final = {"decimal": "Decimal", "real": "Real", "clearing_decimal": "ClearingDecimal"}
-
-_SECOND: Final = 1_000_000_000
-_FAR: Final = 2**33
-"""Seconds."""
-
-_SHORT: Final = 1_800 * _SECOND
-"""Nanoseconds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,17 +33,8 @@ class Holder:
     app_name: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class ServiceToken:
-    """What a login by password shows, with a token for REST, as the service gives it, beside."""
-
-    text: str = attrs.field(repr=False)
-    issued: int
-    expires: int
-
-
-class _Shown(msgspec.Struct, omit_defaults=True):
-    """The secrets of a login, as one text."""
+class Shown(msgspec.Struct, omit_defaults=True):
+    """What one text holds: the secrets of a login, or a token for REST."""
 
     api_key: str = ""
     password: str = ""
@@ -75,19 +43,11 @@ class _Shown(msgspec.Struct, omit_defaults=True):
     orders_app_license: str = ""
     rest: str = ""
 
-
-class _Answer(msgspec.Struct):
-    token: str
-    expires: float
+    def __repr__(self) -> str:
+        return "<Shown>"  # Not what is in it.
 
 
-class _Claims(msgspec.Struct):
-    iat: float | None = None
-
-
-_READ_CLAIMS: Final = msgspec.json.Decoder(_Claims)
-_READ_SHOWN: Final = msgspec.json.Decoder(_Shown)
-_READ_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_READ_SHOWN: Final = msgspec.json.Decoder(Shown)
 
 
 def join_secrets(secrets: Mapping[str, Secret]) -> Secret | None:
@@ -103,7 +63,7 @@ def login_frame(token: str, holder: Holder, *, price_format: str, second: bool) 
     """Word the login.
 
     Args:
-        token: As `join_secrets` or `read_service_token` makes it.
+        token: As `join_secrets` makes it.
         holder: Who logs in.
         price_format: One of `FORMATS`.
         second: Whether it is that of the second application.
@@ -111,7 +71,7 @@ def login_frame(token: str, holder: Holder, *, price_format: str, second: bool) 
     Raises:
         LocalProtocolError: There is nothing to show.
     """
-    shown = _read(token)
+    shown = read_shown(token)
     key = shown.orders_api_key if second else shown.api_key
     if not key and not (holder.username and shown.password):
         raise LocalProtocolError("a login at T4 needs an API key, or firm, username, password, application and licence")
@@ -129,65 +89,14 @@ def login_frame(token: str, holder: Holder, *, price_format: str, second: bool) 
     )
 
 
-def rest_headers(token: str) -> dict[str, str]:
-    """Give what authorises a REST call; nothing where there is nothing to show."""
-    shown = _read(token)
-    if shown.rest:
-        return {"Authorization": f"Bearer {shown.rest}"}
-    return {"Authorization": f"APIKey {shown.api_key}"} if shown.api_key else {}
-
-
-def login_request(secrets: Mapping[str, Secret], holder: Holder, *, price_format: str) -> HttpRequest:
-    """Give the call for a REST token. Its body holds the password: build it where the bytes leave."""
-    body = {
-        "firm": holder.firm,
-        "userName": holder.username,
-        "password": secrets["password"].reveal(),
-        "appName": holder.app_name,
-        "appLicense": secrets["app_license"].reveal(),
-        "priceFormat": _SERVICE_FORMATS[price_format],
-    }
-    return HttpRequest(
-        method="POST",
-        path="/login",
-        body=msgspec.json.encode(body).decode(),
-        headers={"Content-Type": "application/json"},
-    )
-
-
-def read_service_token(body: bytes, secrets: Mapping[str, Secret]) -> ServiceToken:
-    """Read the service's answer; `secrets` are those of the login.
+def read_shown(token: str) -> Shown:
+    """Read what `join_secrets` made; any other text is an API key.
 
     Raises:
-        RemoteProtocolError: It holds no token; the error shows none of it.
+        LocalProtocolError: It is neither; the error shows none of it.
     """
-    try:
-        answer = _READ_ANSWER.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise RemoteProtocolError("the token service's answer holds no token") from None
-    if not answer.token or not 0 < answer.expires < _FAR:
-        raise RemoteProtocolError("the token service's answer holds no token that lives")
-    shown = {"rest": answer.token, **{key: secret.reveal() for key, secret in secrets.items()}}
-    expires = int(answer.expires * _SECOND)
-    return ServiceToken(
-        text=msgspec.json.encode(shown).decode(), issued=_issued(answer.token, expires), expires=expires
-    )
-
-
-def _issued(token: str, expires: int) -> int:
-    """Say when a JWT was issued, nanoseconds UTC; one that doesn't say counts as short-lived."""
-    try:
-        claims = token.split(".")[1]
-        found = _READ_CLAIMS.decode(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).iat
-    except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
-        found = None
-    issued = expires - _SHORT if found is None else int(found * _SECOND)
-    return issued if issued < expires else expires - _SHORT
-
-
-def _read(token: str) -> _Shown:
     if not token.startswith("{"):
-        return _Shown(api_key=token)
+        return Shown(api_key=token)
     try:
         return _READ_SHOWN.decode(token)
     except msgspec.MsgspecError:

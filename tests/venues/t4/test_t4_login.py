@@ -1,21 +1,16 @@
-"""Logins by key and by password, tokens for REST, and what each result asks of us."""
+"""Logins by key and by password, and what each result asks of us."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from strategykit.errors import ConfigError, LocalProtocolError, RemoteProtocolError
+from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.secret import Secret
-from strategykit.sim.tokens import Claims, make_token
 from strategykit.venues.dialect import ErrorClass, SessionOver
 from strategykit.venues.t4.dialect import T4
-from strategykit.venues.t4.login import Holder, join_secrets, login_request, read_service_token
+from strategykit.venues.t4.login import Shown, join_secrets
 from strategykit.venues.t4.names import word
 from strategykit.venues.t4.proto import auth_pb2 as auth
 from strategykit.venues.t4.proto import enums_pb2 as enums
@@ -88,68 +83,9 @@ def test_a_token_that_is_neither_is_told_without_showing_it() -> None:
 
 
 def test_nothing_secret_is_shown() -> None:
-    token = read_service_token(json.dumps({"token": "canary-jwt", "expires": 2}).encode(), PASSWORD)
-    request = login_request(PASSWORD, Holder(**WHO), price_format="real")
-    shown = repr((token, request, join_secrets(PASSWORD), T4(**WHO), login(T4(**WHO), PASSWORD)))
+    shown = repr((join_secrets(PASSWORD), T4(**WHO), login(T4(**WHO), PASSWORD), Shown(password="canary")))
 
     assert "canary" not in shown
-
-
-def test_rest_gets_the_key_or_the_services_token() -> None:
-    dialect = T4(**WHO)
-    token = read_service_token(json.dumps({"token": "jwt", "expires": 2_000_000_000}).encode(), PASSWORD)
-
-    assert dialect.http_headers(token="KEY") == {"Authorization": "APIKey KEY"}
-    assert dialect.http_headers(token=token.text) == {"Authorization": "Bearer jwt"}
-    assert dialect.http_headers(token="") == {}
-    assert login(dialect, PASSWORD) == decode_request(dialect.login("session", guid="g", token=token.text))
-
-
-def test_the_token_service_is_asked_with_the_price_format() -> None:
-    request = login_request(PASSWORD, Holder(**WHO), price_format="clearing_decimal")
-
-    assert (request.method, request.path) == ("POST", "/login")
-    assert json.loads(request.body or "") == {
-        "firm": "F",
-        "userName": "u",
-        "password": "canary-password",
-        "appName": "a",
-        "appLicense": "canary-licence",
-        "priceFormat": "ClearingDecimal",
-    }
-
-
-def test_a_token_lives_as_long_as_it_says_itself_or_shortly() -> None:
-    claims = Claims(login="u", agreements=(), portfolios=(), issued=1_000, expires=5_000, generation=1)
-    jwt = make_token(claims, b"key")
-
-    def life(token: str) -> int:
-        found = read_service_token(json.dumps({"token": token, "expires": 5_000}).encode(), {})
-        return (found.expires - found.issued) // 10**9
-
-    assert life(jwt) == 4_000
-    assert [life(text) for text in ("opaque", "a.b.c", "a.!!!.c", f"a.{'e30'}.c")] == [1_800] * 4
-    late = make_token(Claims(login="u", agreements=(), portfolios=(), issued=9_000, expires=1, generation=1), b"")
-    assert life(late) == 1_800
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b'{"token":"t"}', b'{"token":"","expires":5}', b'{"token":"t","expires":1e30}', b"\xff"]
-)
-def test_a_services_answer_without_a_token_is_told_without_showing_it(body: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="holds no token") as caught:
-        read_service_token(body, {})
-    assert not caught.value.frame
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.text(max_size=30))
-def test_whatever_a_token_is_its_life_can_be_told(token: str) -> None:
-    body = msgspec.json.encode({"token": token or "x", "expires": 5_000.0})
-
-    found = read_service_token(body, {})
-
-    assert found.expires - found.issued > 0
 
 
 @pytest.mark.parametrize("option", [{"price_format": "raw"}, {"pace": "quick"}])
