@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import attrs
 import trio
 
-from strategykit.errors import LocalProtocolError, StrategykitError
+from strategykit.errors import ConfigError, LocalProtocolError, StrategykitError
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Bar, Event, Gap
 from strategykit.model.instruments import Instrument
@@ -137,7 +137,7 @@ class Source:
 
         try:
             row = self._upstream.want(channel.stream(self._exchange), _OWNER, receive)
-        except LocalProtocolError as exc:  # Also a limit of the venue's.
+        except (ConfigError, LocalProtocolError) as exc:  # Also a limit of the venue's.
             return str(exc)
         self._held[name] = _Held(channel, teller, receive, row)
         return ""

@@ -27,11 +27,12 @@ from strategykit.model.events import (
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.asks import Asks
-from strategykit.runtime.built_bars import BarsFromTrades, build_missing
+from strategykit.runtime.built_bars import BarsFromTrades
 from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.handover import Handover
 from strategykit.runtime.inquiries import Inquiries
+from strategykit.runtime.offered import find_offered
 from strategykit.runtime.outside import Answered, Finder, Ledger, Strategies, Watcher, Wires
 from strategykit.runtime.watchdog import Watchdog, watched
 from strategykit.sim.paper import PaperExchange
@@ -102,7 +103,7 @@ class Engine:
     asks: Asks = attrs.field(init=False)
     inquiries: Inquiries = attrs.field(init=False, default=attrs.Factory(Inquiries, takes_self=True))
     _find: Finder = attrs.field(
-        init=False, default=attrs.Factory(lambda self: build_missing(self.dialect.offers), takes_self=True)
+        init=False, default=attrs.Factory(lambda self: find_offered(self.dialect), takes_self=True)
     )
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
     paused: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -141,8 +142,7 @@ class Engine:
         """Subscribe `owner` to `stream`; `receive` gets its events.
 
         Raises:
-            LimitReached: The venue's connections are full.
-            LocalProtocolError: The venue has no such stream; nobody else notices.
+            ConfigError, LocalProtocolError: The venue has no such stream, or no room for it; nobody else notices.
         """
         stream, receive = self._find(stream, receive)
         row = self.table.want(stream, owner, fresh_within=fresh_within)
