@@ -116,7 +116,7 @@ def run_live(plan: LivePlan) -> RunReport:
     clock = WallClock(wall, watchdog)
     redactor = Redactor()  # For all that leaves the run: tape, report and errors.
     with watchdog.watching(), redactor.errors():
-        return run_with_home(clock, lambda home: live_main(home, plan, clock, wall, watchdog, redactor))
+        return run_with_home(clock, lambda home: live_main(home, plan, clock, wall, watchdog, redactor, Stops()))
 
 
 async def live_main(
@@ -126,9 +126,10 @@ async def live_main(
     wall: Callable[[], int],
     watchdog: Watchdog,
     redactor: Redactor,
+    stops: Stops,
 ) -> RunReport:
     """Do what `run_live` does, in a loop that runs already, by `clock`; its strategies live in `home`."""
-    with Stops() as stops:
+    with stops:
         async with trio.open_nursery() as listening:
             if plan.handle_signals:
                 await listening.start(stops.listen)
