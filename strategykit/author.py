@@ -1,6 +1,6 @@
 """What the author of a strategy needs, and nothing else: `strategykit` gives it under its own name."""
 
-from strategykit.declarations import Bars, Books, Quotes, Tickers, Trades
+from strategykit.declarations import Assets, Bars, Books, BooksByOrder, Quotes, Rates, Tickers, Trades, Volumes
 from strategykit.errors import (
     OrderEnded,
     OrderRefused,
@@ -19,17 +19,37 @@ from strategykit.indicators import (
     rsi,
     sma,
 )
-from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Ticker, Trade
+from strategykit.model.events import (
+    AssetUpdate,
+    Bar,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Fill,
+    Gap,
+    Quote,
+    Rate,
+    Side,
+    Stale,
+    Ticker,
+    Trade,
+    Volume,
+)
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState, TimeInForce
 from strategykit.runtime.order import Order
 from strategykit.strategy import Strategy, define, param
 
 __all__ = [
+    "AssetUpdate",
+    "Assets",
     "Bar",
     "Bars",
     "BookSnapshot",
     "Books",
+    "BooksByOrder",
+    "ByOrderDelta",
+    "ByOrderSnapshot",
     "Condition",
     "Fill",
     "Gap",
@@ -40,6 +60,8 @@ __all__ = [
     "OrderState",
     "Quote",
     "Quotes",
+    "Rate",
+    "Rates",
     "RiskLimit",
     "Side",
     "Stale",
@@ -51,6 +73,8 @@ __all__ = [
     "Trade",
     "Trades",
     "Value",
+    "Volume",
+    "Volumes",
     "atr",
     "crosses_above",
     "crosses_below",

@@ -11,10 +11,23 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.bars import interval as parse_interval
 from strategykit.runtime.desk import Desk
-from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TickerFeed, TradeFeed
+from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
+from strategykit.runtime.special_feeds import AssetFeed, ByOrderFeed, RateFeed, TickerFeed, VolumeFeed
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["Bars", "Books", "Declaration", "Owner", "Quotes", "Tickers", "Trades"]
+__all__ = [
+    "Assets",
+    "Bars",
+    "Books",
+    "BooksByOrder",
+    "Declaration",
+    "Owner",
+    "Quotes",
+    "Rates",
+    "Tickers",
+    "Trades",
+    "Volumes",
+]
 
 F = TypeVar("F", bound=Feed[Any])
 
@@ -175,6 +188,58 @@ class Books(Declaration[BookFeed]):
 
     def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> BookFeed:
         return BookFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class BooksByOrder(Declaration[ByOrderFeed]):
+    """Order book of an instrument, order by order; `on_book_by_order` gets each change of its orders.
+
+    The orders are kept in `ByOrderFeed.orders`. An ``async for``, conditions and indicators get the levels that they
+    make, as of `Books`: whole, and only the latest. Not every venue shows orders; a strategy that wants them elsewhere
+    fails before it starts.
+    """
+
+    kind = StreamKind.BOOK_BY_ORDER
+    handler = "on_book_by_order"
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> ByOrderFeed:
+        return ByOrderFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Rates(Declaration[RateFeed]):
+    """What one asset is worth in another, as the venue counts it; `on_rate` gets each, an ``async for`` the latest.
+
+    The instrument is a pair, such as ``"SOL/USD"``, that isn't traded itself. Not every venue has rates; a strategy
+    that wants them elsewhere fails before it starts, as with `Volumes` and `Assets`.
+    """
+
+    kind = StreamKind.RATE
+    handler = "on_rate"
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> RateFeed:
+        return RateFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Volumes(Declaration[VolumeFeed]):
+    """What was traded of an instrument in the last hour, day and month; `on_volume` gets each when it has changed."""
+
+    kind = StreamKind.VOLUME
+    handler = "on_volume"
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> VolumeFeed:
+        return VolumeFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+
+
+class Assets(Declaration[AssetFeed]):
+    """What a venue says of a currency or coin; `on_asset` gets it when it has changed, an ``async for`` the latest.
+
+    The instrument is the asset's id, such as ``"BTC"``.
+    """
+
+    kind = StreamKind.ASSET
+    handler = "on_asset"
+
+    def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> AssetFeed:
+        return AssetFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
 
 
 class Bars(Declaration[BarFeed]):

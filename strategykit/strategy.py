@@ -14,7 +14,22 @@ import trio
 from strategykit.declarations import Declaration
 from strategykit.errors import ConfigError, StrategyError
 from strategykit.indicators import Condition
-from strategykit.model.events import Bar, BookSnapshot, Fill, Gap, Quote, Side, Stale, Ticker, Trade
+from strategykit.model.events import (
+    AssetUpdate,
+    Bar,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Fill,
+    Gap,
+    Quote,
+    Rate,
+    Side,
+    Stale,
+    Ticker,
+    Trade,
+    Volume,
+)
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import TimeInForce
 from strategykit.model.portfolio import Portfolio
@@ -95,6 +110,18 @@ class Strategy:
 
     def on_book(self, book: BookSnapshot) -> None:
         """A new state of an order book."""
+
+    def on_book_by_order(self, change: ByOrderSnapshot | ByOrderDelta) -> None:
+        """Orders of a book came, changed or left; or all of them, whole. The feed's `orders` has them as they are."""
+
+    def on_rate(self, rate: Rate) -> None:
+        """A new rate of one asset in another."""
+
+    def on_volume(self, volume: Volume) -> None:
+        """New figures of what was traded in the last hour, day or month."""
+
+    def on_asset(self, asset: AssetUpdate) -> None:
+        """News of a currency or coin."""
 
     def on_bar(self, bar: Bar) -> None:
         """A bar has closed."""

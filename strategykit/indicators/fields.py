@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from strategykit.errors import ConfigError
-from strategykit.model.events import Bar, BookSnapshot, Quote, Ticker, Trade
+from strategykit.model.events import AssetUpdate, Bar, BookSnapshot, Quote, Rate, Ticker, Trade, Volume
 
 __all__ = ["USUAL", "Field", "Source", "bar_or_none", "is_forming"]
 
@@ -58,12 +58,24 @@ _READERS: Final[Mapping[type, Mapping[str, Reader]]] = {
     },
     Ticker: _attributes("last", "open", "high", "low", "volume", "turnover", "trades", "change"),
     BookSnapshot: {"bid": _book_bid, "ask": _book_ask, "mid": _book_mid},
+    Rate: _attributes("rate"),
+    Volume: _attributes("base", "quote"),
+    AssetUpdate: _attributes("price_usd", "volume_hour_usd", "volume_day_usd", "volume_month_usd"),
     float: {},
     int: {},
 }
 """``{type of event: {field: how to read it}}``; plain numbers are what values give."""
 
-USUAL: Final[Mapping[type, str]] = {Bar: "close", Trade: "price", Quote: "mid", BookSnapshot: "mid", Ticker: "last"}
+USUAL: Final[Mapping[type, str]] = {
+    Bar: "close",
+    Trade: "price",
+    Quote: "mid",
+    BookSnapshot: "mid",
+    Ticker: "last",
+    Rate: "rate",
+    Volume: "base",
+    AssetUpdate: "price_usd",
+}
 """The field that is meant when nobody says."""
 
 

@@ -10,13 +10,28 @@ import enum
 from decimal import Decimal
 
 from strategykit.model.event_class import Side, event
-from strategykit.model.market_events import Bar, BookDelta, BookSnapshot, Quote, Ticker, Trade
+from strategykit.model.market_events import (
+    AssetUpdate,
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Quote,
+    Rate,
+    Ticker,
+    Trade,
+    Volume,
+)
 
 __all__ = [
     "AccountUpdate",
+    "AssetUpdate",
     "Bar",
     "BookDelta",
     "BookSnapshot",
+    "ByOrderDelta",
+    "ByOrderSnapshot",
     "ConnectionDown",
     "ConnectionUp",
     "Event",
@@ -27,12 +42,14 @@ __all__ = [
     "OrderUpdate",
     "PositionUpdate",
     "Quote",
+    "Rate",
     "Side",
     "Stale",
     "Ticker",
     "Trade",
     "VenueError",
     "VenueStatus",
+    "Volume",
     "event",
 ]
 
@@ -251,8 +268,13 @@ Event = (
     | Quote
     | BookSnapshot
     | BookDelta
+    | ByOrderSnapshot
+    | ByOrderDelta
     | Bar
     | Ticker
+    | Rate
+    | Volume
+    | AssetUpdate
     | InstrumentUpdate
     | OrderUpdate
     | Fill

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from strategykit.model.event_class import Side, event
 
-__all__ = ["Bar", "BookDelta", "BookSnapshot", "Quote", "Ticker", "Trade"]
+__all__ = [
+    "AssetUpdate",
+    "Bar",
+    "BookDelta",
+    "BookSnapshot",
+    "ByOrderDelta",
+    "ByOrderSnapshot",
+    "Quote",
+    "Rate",
+    "Ticker",
+    "Trade",
+    "Volume",
+]
 
 
 @event
@@ -96,6 +108,48 @@ class BookDelta:
 
 
 @event
+class ByOrderSnapshot:
+    """A whole order book, order by order; it replaces what was known."""
+
+    instrument: str
+    bid_ids: tuple[str | None, ...]
+    """The venue's names of the orders. Highest price first; of one price, first those that were there first, as far as
+    the venue says so. None: all that rests at this price, of a venue that doesn't show its orders."""
+    bid_prices: tuple[float, ...]
+    """Parallel to `bid_ids`, as are the sizes."""
+    bid_sizes: tuple[float, ...]
+    """What is left of each, counted as in books by level."""
+    ask_ids: tuple[str | None, ...]
+    """Lowest price first."""
+    ask_prices: tuple[float, ...]
+    ask_sizes: tuple[float, ...]
+    event_time: int | None
+    receive_time: int
+    guid: str
+    snapshot: bool = False
+    """True for the first state after subscribing."""
+    sequence: int | None = None  # As by `BookSnapshot`.
+
+
+@event
+class ByOrderDelta:
+    """Orders of a book that came, moved, grew or shrank; a size of 0 removes one."""
+
+    instrument: str
+    bid_ids: tuple[str | None, ...]
+    """As by `ByOrderSnapshot`, in the order in which it happened. Each once: what comes here is how it is now."""
+    bid_prices: tuple[float, ...]
+    bid_sizes: tuple[float, ...]
+    ask_ids: tuple[str | None, ...]
+    ask_prices: tuple[float, ...]
+    ask_sizes: tuple[float, ...]
+    event_time: int | None
+    receive_time: int
+    guid: str
+    sequence: int | None = None
+
+
+@event
 class Bar:
     """Open, high, low, close and volume of one interval, which is `interval` nanoseconds long."""
 
@@ -142,3 +196,54 @@ class Ticker:
     def change(self) -> float | None:
         """How far the price has gone, as a part of `open`: 0.02 is 2 % up."""
         return self.last / self.open - 1.0 if self.last is not None and self.open else None
+
+
+@event
+class Rate:
+    """What one asset is worth in another by the venue's own count, over many markets; nobody trades at it."""
+
+    instrument: str
+    """The pair, such as ``"SOL/USD"``."""
+    rate: float
+    """Units of the second for one of the first."""
+    method: str | None
+    """How it was found, in the venue's words."""
+    event_time: int | None
+    receive_time: int
+    guid: str
+
+
+@event
+class Volume:
+    """What was traded of an instrument in the last hour, day or month, which the venue sums up every so often."""
+
+    instrument: str
+    period: str
+    """Which of them, in the venue's words: ``"1HRS"``, ``"1DAY"`` or ``"1MTH"``."""
+    base: float
+    """In units of what is traded."""
+    quote: float
+    """In the currency that it is traded for."""
+    event_time: int | None
+    receive_time: int
+    guid: str
+
+
+@event
+class AssetUpdate:
+    """What a venue says of a currency or coin, all of it each time."""
+
+    instrument: str
+    """Its id, such as ``"BTC"``. Assets aren't traded themselves."""
+    name: str | None
+    is_crypto: bool | None
+    price_usd: float | None
+    volume_hour_usd: float | None
+    """Traded in the last hour, over all markets; as in the next two, in US dollars."""
+    volume_day_usd: float | None
+    volume_month_usd: float | None
+    facts: str
+    """All of it as JSON, in the venue's words."""
+    event_time: int | None
+    receive_time: int
+    guid: str

@@ -31,7 +31,7 @@ from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import AskInstrument, Dialect
-from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.streams import UNTRADED, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["ACCOUNT", "READY_WITHIN", "Identity", "Run", "assemble"]
@@ -160,9 +160,11 @@ class Run:
                 except ConfigError as exc:
                     seat.fail(exc)
                     continue
-                if stream.instrument is not None and stream.instrument not in self.instruments:
-                    wanted[stream.instrument] = None
-        recorded = {row.stream.instrument: None for row in self.engine.table} if self.live else {}
+                traded = stream.instrument if stream.kind not in UNTRADED else None
+                if traded is not None and traded not in self.instruments:
+                    wanted[traded] = None
+        streams = [row.stream for row in self.engine.table if row.stream.kind not in UNTRADED] if self.live else []
+        recorded = {stream.instrument: None for stream in streams}
         for symbol in recorded:
             if symbol is not None and symbol not in wanted and symbol not in self.instruments:
                 self._ask_instrument(symbol, lambda _: None)

@@ -22,6 +22,7 @@ from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.scopes import Freshness, Holding, fresh_scope, hold_scope, working_scope
 from strategykit.runtime.waking import Wakes
+from strategykit.venues.streams import UNTRADED
 
 __all__ = ["Desk", "Reactions"]
 
@@ -149,7 +150,8 @@ class Desk:
     def _one(self, instrument: str | None) -> str:
         if instrument is not None:
             return instrument
-        found = list(dict.fromkeys(feed.instrument for feed in self.feeds.values() if feed.instrument))
+        streams = [feed.stream for feed in self.feeds.values() if feed.stream.kind not in UNTRADED]
+        found = list(dict.fromkeys(stream.instrument for stream in streams if stream.instrument))
         if len(found) != 1:
             raise ConfigError(f"{self.name} has the instruments {found or 'none'}; say which with instrument=…")
         return found[0]

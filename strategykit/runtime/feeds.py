@@ -13,16 +13,33 @@ import trio
 from strategykit.errors import StrategyError
 from strategykit.indicators import Condition, Latest
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Ticker, Trade
+from strategykit.model.events import (
+    AssetUpdate,
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Event,
+    Gap,
+    Quote,
+    Rate,
+    Stale,
+    Ticker,
+    Trade,
+    Volume,
+)
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import MOST_GAPS
 
-__all__ = ["MARKET", "BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TickerFeed", "TradeFeed"]
+__all__ = ["MARKET", "BarFeed", "BookFeed", "Feed", "FeedOwner", "QuoteFeed", "TradeFeed"]
 
 E = TypeVar("E")
 
-MARKET: Final = frozenset({Trade, Quote, BookSnapshot, BookDelta, Bar, Ticker})
+MARKET: Final = frozenset(
+    {Trade, Quote, BookSnapshot, BookDelta, ByOrderSnapshot, ByOrderDelta, Bar, Ticker, Rate, Volume, AssetUpdate}
+)
 """Events that nobody but their subscribers gets."""
 
 MAILBOX: Final = 10_000
@@ -262,22 +279,6 @@ class QuoteFeed(Feed[Quote]):
         return Latest(self, "ask")
 
 
-class TickerFeed(Feed[Ticker]):
-    """The last 24 hours in figures."""
-
-    conflate = True
-
-    @property
-    def price(self) -> Latest:
-        """Price of the last trade, for conditions."""
-        return Latest(self, "last")
-
-    @property
-    def change(self) -> Latest:
-        """How far the price has gone in 24 hours, as a part of where it was, for conditions."""
-        return Latest(self, "change")
-
-
 class BookFeed(Feed[BookSnapshot]):
     """An order book, kept whole in `book`; what is told are its states, to the depth wanted, even of changes."""
 
@@ -289,6 +290,10 @@ class BookFeed(Feed[BookSnapshot]):
 
     def take(self, event: BookSnapshot | BookDelta) -> None:
         self.book.apply(event)
+        self._show(event)
+
+    def _show(self, event: BookSnapshot | BookDelta) -> None:
+        """Tell the state that the book is in after `event`."""
         depth = self.stream.depth
         if type(event) is BookSnapshot and (
             depth is None or max(len(event.bid_prices), len(event.ask_prices)) <= depth

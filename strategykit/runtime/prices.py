@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strategykit.model.events import Bar, BookSnapshot, Event, Quote, Ticker, Trade
+from strategykit.model.events import Bar, BookSnapshot, ByOrderSnapshot, Event, Quote, Ticker, Trade
 
 __all__ = ["LastPrices"]
 
@@ -23,5 +23,8 @@ class LastPrices:
                 self.prices[symbol] = price
             case Quote(instrument=symbol, bid=bid, ask=ask) if bid is not None and ask is not None:
                 self.prices[symbol] = (bid + ask) / 2
-            case BookSnapshot(instrument=symbol, bid_prices=[bid, *_], ask_prices=[ask, *_]):
+            case (
+                BookSnapshot(instrument=symbol, bid_prices=[bid, *_], ask_prices=[ask, *_])
+                | ByOrderSnapshot(instrument=symbol, bid_prices=[bid, *_], ask_prices=[ask, *_])
+            ):
                 self.prices.setdefault(symbol, (bid + ask) / 2)

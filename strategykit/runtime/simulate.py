@@ -11,7 +11,20 @@ import attrs
 import trio
 
 from strategykit.model.codec import make_converter
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Ticker, Trade
+from strategykit.model.events import (
+    AssetUpdate,
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Event,
+    Quote,
+    Rate,
+    Ticker,
+    Trade,
+    Volume,
+)
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
@@ -38,8 +51,13 @@ _KINDS: Final[dict[type, StreamKind]] = {
     Quote: StreamKind.QUOTES,
     BookSnapshot: StreamKind.BOOK,
     BookDelta: StreamKind.BOOK,
+    ByOrderSnapshot: StreamKind.BOOK_BY_ORDER,
+    ByOrderDelta: StreamKind.BOOK_BY_ORDER,
     Bar: StreamKind.BARS,
     Ticker: StreamKind.TICKER,
+    Rate: StreamKind.RATE,
+    Volume: StreamKind.VOLUME,
+    AssetUpdate: StreamKind.ASSET,
 }
 
 

@@ -8,7 +8,19 @@ from typing import Final
 import attrs
 
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Side, Ticker, Trade
+from strategykit.model.by_order import BookByOrder
+from strategykit.model.events import (
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Event,
+    Quote,
+    Side,
+    Ticker,
+    Trade,
+)
 from strategykit.model.instruments import Instrument
 
 __all__ = ["Offer", "Probe", "RecordedMarket", "exact"]
@@ -57,6 +69,7 @@ class RecordedMarket:
     top: Quote | Book | None = None
     """The newer of the last quote and the last book."""
     book: Book = attrs.field(init=False)
+    orders: BookByOrder = attrs.field(init=False)
     traded: bool = False
     """Whether trades or bars are among the data."""
     fine: bool = False
@@ -65,6 +78,10 @@ class RecordedMarket:
     @book.default
     def _make_book(self) -> Book:
         return Book(self.instrument.symbol)
+
+    @orders.default
+    def _make_orders(self) -> BookByOrder:
+        return BookByOrder(self.instrument.symbol)
 
     def note(self, event: Event) -> bool:
         """Take in one event of this instrument; say whether orders may have met it."""
@@ -80,6 +97,13 @@ class RecordedMarket:
             if self.book.invalid:
                 return False  # Changes to what isn't known.
             self.top = self.book
+            self.fine = True
+            return True
+        if kind is ByOrderSnapshot or kind is ByOrderDelta:
+            assert isinstance(event, ByOrderSnapshot | ByOrderDelta)
+            if self.orders.apply(event) is None:
+                return False
+            self.top = self.orders.levels
             self.fine = True
             return True
         if kind is Trade:

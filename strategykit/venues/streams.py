@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["PRIVATE", "Stream", "StreamKind", "stream_label", "usual_lane"]
+__all__ = ["PRIVATE", "UNTRADED", "Stream", "StreamKind", "stream_label", "usual_lane"]
 
 
 class StreamKind(enum.Enum):
@@ -22,6 +22,9 @@ class StreamKind(enum.Enum):
     CLUSTERS = "clusters"
     INSTRUMENT = "instrument"
     VOLUME = "volume"
+    """What was traded in the last hour, day and month."""
+    RATE = "rate"
+    """What one currency or coin is worth in another, by the venue's own count."""
     ASSET = "asset"
     """What a venue says of a currency or coin."""
     ORDERS = "orders"
@@ -45,6 +48,9 @@ PRIVATE: Final = frozenset(
     }
 )
 """Streams of an account. They travel away from market data, where the venue allows it."""
+
+UNTRADED: Final = frozenset({StreamKind.RATE, StreamKind.ASSET})
+"""Streams of what nobody can place an order for."""
 
 
 _UNITS: Final = ((86_400 * 10**9, "d"), (3_600 * 10**9, "h"), (60 * 10**9, "m"))

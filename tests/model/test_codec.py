@@ -35,6 +35,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     Decimal: amounts,
     type(None): st.none(),
     tuple[float, ...]: st.lists(numbers, max_size=3).map(tuple),
+    tuple[str | None, ...]: st.lists(st.none() | texts, max_size=3).map(tuple),
     tuple[tuple[str, Decimal], ...]: st.lists(st.tuples(texts, amounts), max_size=2).map(tuple),
     tuple[TickBand, ...]: st.lists(
         st.builds(TickBand, tick=amounts, above=st.none() | amounts, below=st.none() | amounts), max_size=2
