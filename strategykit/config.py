@@ -183,7 +183,7 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
                 on_stop=tables.run.on_stop,
             ),
             strategies=_strategies(tables.strategy, folder),
-            record=tuple(_stream(row, venue.exchange, f"record #{n}") for n, row in enumerate(tables.record, 1)),
+            record=tuple(_stream(row, venue, f"record #{n}") for n, row in enumerate(tables.record, 1)),
         )
     except Mistakes as exc:
         raise ConfigError("\n".join(f"{source}: {line}" for line in exc.lines)) from None
@@ -281,9 +281,17 @@ def _strategies(tables: tuple[StrategyTable, ...], folder: Path) -> tuple[Strate
     return tuple(specs.values())
 
 
-def _stream(table: RecordTable, exchange: str | None, key: str) -> Stream:
+def _stream(table: RecordTable, venue: VenuePlan, key: str) -> Stream:
+    offers = venue.dialect().offers
+    if table.kind not in offers.streams:
+        has = ", ".join(offers.market_data)
+        raise Mistakes(f'{key}.kind = "{table.kind.value}": {venue.known.title} has none; it has {has}')
     if table.kind is StreamKind.BARS and table.interval is None:
         raise Mistakes(f'{key}.interval is missing; bars need a length, such as "1m"')
     return Stream(
-        kind=table.kind, instrument=table.instrument, exchange=exchange, interval=table.interval, depth=table.depth
+        kind=table.kind,
+        instrument=table.instrument,
+        exchange=venue.exchange,
+        interval=table.interval,
+        depth=table.depth,
     )

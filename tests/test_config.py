@@ -189,6 +189,10 @@ def test_a_token_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path, mon
             venue() + "[[record]]\nkind = 'bars'\ninstrument = 'A'",
             'record #1.interval is missing; bars need a length, such as "1m"',
         ),
+        (
+            venue() + "[[record]]\nkind = 'ticker'\ninstrument = 'A'",
+            'record #1.kind = "ticker": ALOR has none; it has trades, quotes, book, bars, ',
+        ),
     ],
 )
 def test_a_mistake_gets_one_line_with_key_value_and_what_would_be_right(tmp_path: Path, text: str, line: str) -> None:

@@ -44,7 +44,7 @@ def features_of(venue: Venue) -> Features:
     return Features(
         name=venue.name,
         title=venue.title,
-        market_data=[kind.value for kind in StreamKind if kind in offers.streams and kind not in PRIVATE],
+        market_data=offers.market_data,
         account=[kind.value for kind in StreamKind if kind in offers.streams and kind in PRIVATE],
         orders=[kind.value for kind in OrderType if kind in offers.orders],
         credentials=[" + ".join(login) for login in venue.logins],

@@ -9,7 +9,7 @@ from strategykit.model.events import Event
 from strategykit.runtime.built_bars import build_missing
 from strategykit.runtime.outside import Finder
 from strategykit.venues.dialect import Dialect
-from strategykit.venues.streams import PRIVATE, Stream, StreamKind
+from strategykit.venues.streams import Stream
 
 __all__ = ["check_offered", "find_offered"]
 
@@ -20,12 +20,10 @@ def check_offered(dialect: Dialect, wanted: Stream) -> None:
     Raises:
         ConfigError: It has none; the message says what it has.
     """
-    has = dialect.offers.streams
-    if wanted.kind in has:
-        return
-    kinds = ", ".join(kind.value.replace("_", " ") for kind in StreamKind if kind in has and kind not in PRIVATE)
-    kind = wanted.kind.value.replace("_", " ")
-    raise ConfigError(f"{wanted.label}: {dialect.name} has no {kind}; of market data it has {kinds}")
+    offers = dialect.offers
+    if wanted.kind not in offers.streams:
+        has = ", ".join(offers.market_data)
+        raise ConfigError(f"{wanted.label}: {dialect.name} has no {wanted.kind.value}; of market data it has {has}")
 
 
 def find_offered(dialect: Dialect) -> Finder:

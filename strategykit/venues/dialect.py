@@ -26,7 +26,7 @@ from strategykit.venues.asks import (
     AskTrades,
     HttpRequest,
 )
-from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 
 if TYPE_CHECKING:
     from strategykit.venues.subscriptions import Subscription, Subscriptions
@@ -242,6 +242,11 @@ class Offers:
     streams: frozenset[StreamKind]
     orders: frozenset[OrderType] = frozenset()
     """Empty: it takes no orders; strategies trade on paper there."""
+
+    @property
+    def market_data(self) -> list[str]:
+        """Give the kinds of streams that are no account's, as `StreamKind` writes them."""
+        return [kind.value for kind in StreamKind if kind in self.streams and kind not in PRIVATE]
 
 
 class Dialect(Protocol):
