@@ -8,7 +8,10 @@ __all__ = [
     "STRATEGY_FAILURES",
     "ConfigError",
     "ConnectionLost",
+    "JournalDamaged",
     "JournalError",
+    "JournalFull",
+    "JournalLocked",
     "LimitReached",
     "LocalProtocolError",
     "LoginRefused",
@@ -103,10 +106,6 @@ class RiskLimit(StrategykitError):
     """We said no, before anything was sent."""
 
 
-class JournalError(StrategykitError):
-    """The journal of orders can't be written or read; the message says which file, where in it, and what to do."""
-
-
 class StrategyError(StrategykitError):
     """A strategy's file or class can't be used; the message says what would be right."""
 
@@ -117,6 +116,43 @@ class StrategyBlocked(StrategykitError):
 
 class TapeError(StrategykitError):
     """A recording is damaged or can't be read; the message says which file and where in it."""
+
+
+class JournalError(StrategykitError):
+    """The record of orders can't be read or written; the message says which file, where in it, and what would be right.
+
+    Where it can't be written, no orders may be placed; cancels still go out.
+    """
+
+
+class JournalDamaged(JournalError):
+    """A journal's file isn't what was written. `strategykit orders --salvage` makes a new one of what is whole.
+
+    Attributes:
+        path: The file.
+        offset: Bytes from its beginning: where the first record is that can't be trusted.
+    """
+
+    def __init__(self, message: str, *, path: str, offset: int) -> None:
+        self.path = path
+        self.offset = offset
+        super().__init__(f"{path}, byte {offset}: {message}")
+
+
+class JournalLocked(JournalError):
+    """Another process writes this journal.
+
+    Attributes:
+        pid: Its number; None where it didn't say.
+    """
+
+    def __init__(self, message: str, *, pid: int | None) -> None:
+        self.pid = pid
+        super().__init__(message)
+
+
+class JournalFull(JournalError):
+    """The disk is full: orders are refused from now on, while cancels and the venue's news are still written."""
 
 
 def only_error(group: BaseExceptionGroup[StrategykitError]) -> StrategykitError:

@@ -19,7 +19,9 @@ LINES: Final = 400
 
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
-    SHELL | {"config", "registry", "tape", "sim", "net", "runtime", "indicators"} | {"strategy", "declarations"}
+    SHELL
+    | {"config", "registry", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
+    | {"strategy", "declarations"}
 )
 
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
@@ -27,7 +29,9 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "secret": frozenset({"errors"}),
     "model": frozenset({"errors"}),
     "venues": frozenset({"errors", "secret", "model"}),
-    "tape": SHELL,
+    "disk": frozenset({"errors"}),
+    "tape": SHELL | {"disk"},
+    "journal": frozenset({"errors", "model", "disk"}),
     "sim": SHELL,
     "net": SHELL,
     "config_values": SHELL | {"net"},

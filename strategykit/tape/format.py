@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import msgspec
 
+from strategykit.disk import shown
 from strategykit.errors import TapeError
 
 __all__ = [
@@ -190,9 +191,3 @@ def text_of(body: bytes) -> str:
 def segment_name(number: int) -> str:
     """Give the sealed name; ``.part`` or ``.zst`` is added by who needs it."""
     return f"{number:06d}.tape"
-
-
-def shown(what: object) -> str:
-    """Give a path, or a text from a tape, for a message: one line, whatever it holds."""
-    text = str(what)
-    return text if text.isprintable() else ascii(text)
