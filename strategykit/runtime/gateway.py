@@ -152,14 +152,21 @@ class Gateway:
         """Withdraw `order`; while the lane is down or its number unknown, as soon as that changes."""
         self._cancels.ask(order)
 
-    def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None:
-        """Replace limit, or the lots that are still to be filled.
+    def amend_nowait(
+        self,
+        order: Order,
+        *,
+        limit: Decimal | float | None,
+        quantity: Decimal | None,
+        stop: Decimal | float | None = None,
+    ) -> None:
+        """Replace limit, trigger, or the lots that are still to be filled.
 
         Raises:
             OrderRefused: It can't be amended now: ended, in doubt, or another amend is on its way.
         """
         known = self.instrument(order.instrument)
-        amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity)
+        amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity, stop=stop)
         try:
             left = self.commands.send(order, amend)
         except JournalError as exc:

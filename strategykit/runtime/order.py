@@ -11,6 +11,7 @@ import attrs
 from strategykit.errors import LocalProtocolError, OrderEnded, OrderRefused
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import Evidence, OrderRequest, OrderState, OrderType, next_state
+from strategykit.runtime.amendment import Amendment
 from strategykit.runtime.waking import Signal
 
 __all__ = ["Amendment", "Order", "OrderKeeper"]
@@ -28,24 +29,14 @@ class OrderKeeper(Protocol):
     """What a handle asks of the gateway."""
 
     def cancel_nowait(self, order: Order) -> None: ...
-    def amend_nowait(self, order: Order, *, limit: Decimal | float | None, quantity: Decimal | None) -> None: ...
-
-
-@attrs.frozen(eq=False)
-class Amendment:
-    """A change that is on its way to the venue."""
-
-    request: OrderRequest
-    sets_quantity: bool
-    """Whether the strategy named the lots that are to be open from then on."""
-    filled: Decimal = Decimal(0)
-    """Lots that were known as filled under its number when it was sent."""
-
-    def shown_by(self, update: OrderUpdate, before: OrderRequest) -> bool:
-        """Whether `update` shows the order as this changes it, and not as it was before; for amends in place."""
-        lots = self.request.quantity + self.filled if self.sets_quantity else before.quantity
-        wanted = (self.request.price, lots)
-        return wanted == (update.price, update.quantity) and wanted != (before.price, before.quantity)
+    def amend_nowait(
+        self,
+        order: Order,
+        *,
+        limit: Decimal | float | None,
+        quantity: Decimal | None,
+        stop: Decimal | float | None = None,
+    ) -> None: ...
 
 
 @attrs.define(eq=False, repr=False)
@@ -346,23 +337,27 @@ class Order:
         """Ask for the cancel and go on."""
         self.keeper.cancel_nowait(self)
 
-    async def amend(self, *, limit: Decimal | float | None = None, quantity: Decimal | int | None = None) -> OrderState:
-        """Change limit or remaining quantity and wait for the answer; gives the state, which may be FILLED.
+    async def amend(
+        self,
+        *,
+        limit: Decimal | float | None = None,
+        quantity: Decimal | int | None = None,
+        stop: Decimal | float | None = None,
+    ) -> OrderState:
+        """Change limit, trigger or remaining quantity and wait for the answer; gives the state, which may be FILLED.
 
         Args:
             limit: The new limit. With it alone, what was asked for in all stays: if fills that were on their way
                 would make it more, the rest of the order is cancelled.
             quantity: Lots that are to be open from then on, besides all that was filled until it took effect.
+            stop: The new trigger of a stop that hasn't fired.
 
         Raises:
             OrderRefused: The venue said no; the order stands as it was.
         """
         self.amend_refusal = None
-        self.keeper.amend_nowait(
-            self,
-            limit=limit,
-            quantity=None if quantity is None else Decimal(quantity),
-        )
+        lots = None if quantity is None else Decimal(quantity)
+        self.keeper.amend_nowait(self, limit=limit, quantity=lots, stop=stop)
         await self.changed.until(lambda: self.amending is None or self.state.terminal)
         if self.amend_refusal is not None:
             raise self.amend_refusal

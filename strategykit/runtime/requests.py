@@ -73,7 +73,13 @@ def make_request(
 
 
 def make_amend(
-    order: Order, guid: str, known: Instrument, *, limit: Decimal | float | None, quantity: Decimal | None
+    order: Order,
+    guid: str,
+    known: Instrument,
+    *,
+    limit: Decimal | float | None,
+    quantity: Decimal | None,
+    stop: Decimal | float | None = None,
 ) -> AmendOrder:
     """Give the command that changes `order`.
 
@@ -83,9 +89,10 @@ def make_amend(
         known: What it trades.
         limit: Worst price; None leaves it.
         quantity: Lots that are still to be filled; None leaves them.
+        stop: Trigger; None leaves it.
 
     Raises:
-        OrderRefused: It can't be amended now: ended, going, in doubt, or another amend is on its way.
+        OrderRefused: It can't be amended now: ended, going, in doubt, fired, or another amend is on its way.
         RiskLimit: It makes no sense.
     """
     going = order.cancel_wanted or order.ending is not None or not order.is_open
@@ -94,6 +101,11 @@ def make_amend(
         raise OrderRefused(f"{order.client_order_id} can't be amended while {doing}")
     request = order.request
     price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
+    trigger = request.stop_price
+    if stop is not None:
+        if trigger is None:
+            raise OrderRefused(f"{order.client_order_id} has no trigger to amend: it is no stop, or has fired")
+        trigger = tick_price(known, stop, request.side.opposite, "stop")
     lots = order.working_quantity - order.excess if quantity is None else quantity
     if not lots.is_finite() or lots != lots.to_integral_value():
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; give a whole number")
@@ -101,7 +113,7 @@ def make_amend(
         raise OrderRefused(f"{order.client_order_id} can't be amended: the venue counts all of it as filled")
     if lots <= 0:
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
-    wanted = attrs.evolve(request, price=price, quantity=lots)
+    wanted = attrs.evolve(request, price=price, quantity=lots, stop_price=trigger)
     filled = request.quantity - order.working_quantity
     return AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted, filled=filled)
 
