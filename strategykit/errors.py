@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "JournalError",
     "JournalFull",
     "JournalLocked",
+    "LegsApart",
     "LimitReached",
     "LocalProtocolError",
     "LoginRefused",
@@ -25,6 +28,7 @@ __all__ = [
     "StrategykitError",
     "SubscriptionRefused",
     "TapeError",
+    "Unsettled",
     "only_error",
 ]
 
@@ -100,6 +104,24 @@ class OrderRefused(Refused):
 
 class OrderEnded(StrategykitError):
     """An order that was waited for ended without what was waited for."""
+
+
+class LegsApart(OrderEnded):
+    """Not every leg was filled; those that were have been undone, and nothing is left of them."""
+
+
+class Unsettled(StrategykitError):
+    """A block that was to end well couldn't: something is left, or isn't known to be over.
+
+    Attributes:
+        left: Lots by instrument that its fills so far have left, below 0 where they were sold; empty if none are.
+        doubtful: Client order ids of its orders that may still be filled, as far as is known.
+    """
+
+    def __init__(self, message: str, *, left: Mapping[str, Decimal], doubtful: Sequence[str]) -> None:
+        self.left = dict(left)
+        self.doubtful = tuple(doubtful)
+        super().__init__(message)
 
 
 class RiskLimit(StrategykitError):
