@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 import attrs
 import httpx
 import trio
+
+from strategykit.net.endpoints import client_tls
 
 __all__ = ["SOCKETS", "Network"]
 
@@ -24,6 +28,8 @@ class Network:
     """Opens a stream to a host and port; raises `OSError` where that can't be had."""
     transport: Callable[[], httpx.AsyncBaseTransport | None] = _sockets
     """Makes what carries the calls of one HTTP client, and is closed and used again with it; None: sockets."""
+    tls: Callable[[str | Path | None], ssl.SSLContext] = client_tls
+    """Makes the TLS settings from a file of certificates; None: the system's."""
 
 
 SOCKETS: Final = Network()

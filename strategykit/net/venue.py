@@ -13,7 +13,7 @@ import trio
 
 from strategykit.errors import ConfigError, LimitReached, LocalProtocolError, StrategykitError
 from strategykit.model.orders import Command
-from strategykit.net.endpoints import Endpoints, client_tls
+from strategykit.net.endpoints import Endpoints
 from strategykit.net.http import HttpClient
 from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.link import ConnectionStatistics, Link, Wiring
@@ -293,7 +293,7 @@ def connect_venue(
         ConfigError: The certificates can't be read.
     """
     timing = timing or Timing()
-    tls = client_tls(ca_file)
+    tls = network.tls(ca_file)
     tokens = http_tokens = TokenSource(
         fetch_token, protect=partial(recorder.protect, passing=True), rng=rng, timing=timing
     )

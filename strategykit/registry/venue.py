@@ -160,6 +160,11 @@ class Venue:
         """Make what fetches the tokens for a run's connections."""
         tokens = self.tokens(secrets, self.settings(said))
         if isinstance(tokens, TokenService):
-            transport = network.transport()
-            return token_fetcher(endpoints.oauth, request=tokens.request, parse=tokens.parse, transport=transport)
+            return token_fetcher(
+                endpoints.oauth,
+                request=tokens.request,
+                parse=tokens.parse,
+                tls=network.tls(None),
+                transport=network.transport(),
+            )
         return fixed_token(tokens)
