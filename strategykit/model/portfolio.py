@@ -59,6 +59,16 @@ class Position:
     _entry_quantity: Decimal = attrs.field(default=_ZERO, init=False)
 
     @property
+    def cost(self) -> Decimal:
+        """What the open lots cost; negative for a short position, which was paid for."""
+        return self._cost
+
+    def carry(self, quantity: Decimal, cost: Decimal) -> None:
+        """Begin with lots that were entered earlier, at what they cost."""
+        self.quantity = quantity
+        self._enter(quantity, cost)
+
+    @property
     def average_price(self) -> Decimal | None:
         """Price per unit at which the open lots were entered, to 28 digits; None while flat."""
         if not self.quantity:
@@ -131,6 +141,18 @@ class Portfolio:
     def add(self, instrument: Instrument) -> None:
         """Let `instrument` be traded; one that is known already stays as it is."""
         self.positions.setdefault(instrument.symbol, Position(instrument))
+
+    def carry(self, instrument: Instrument, quantity: Decimal, cost: Decimal) -> None:
+        """Begin with lots that were entered before the first fill; cash isn't touched by them.
+
+        Raises:
+            LocalProtocolError: Something of the instrument is held or was traded already.
+        """
+        self.add(instrument)
+        position = self.positions[instrument.symbol]
+        if position.fills or position.quantity:
+            raise LocalProtocolError(f"{instrument.symbol} is held already; what was held before comes first")
+        position.carry(quantity, cost)
 
     def apply(self, fill: Fill) -> bool:
         """Fold a fill in; give False if it was counted before.

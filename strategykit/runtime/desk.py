@@ -57,6 +57,8 @@ class Desk:
     nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     feeds: dict[str, Feed[Any]] = attrs.field(factory=dict, init=False)
     orders: list[Order] = attrs.field(factory=list, init=False)
+    waited_for: str = attrs.field(default="", init=False)
+    """The condition that the strategy last waited for, as it was when it held."""
     _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
     _hurried: bool = attrs.field(default=False, init=False)
     _deaf: bool = attrs.field(default=False, init=False)
@@ -178,7 +180,8 @@ class Desk:
         self._call(self.reactions.on_order, order)
 
     def order_filled(self, order: Order, fill: Fill) -> None:  # noqa: ARG002 - the fill says it all
-        self.portfolio.add(self.gateway.instrument(fill.instrument))
+        if fill.instrument not in self.portfolio.positions:
+            self.portfolio.add(self.gateway.instrument(fill.instrument))
         self.portfolio.apply(fill)
         if self._deaf_to_orders:
             return

@@ -6,7 +6,8 @@ Rules (RELIABILITY section 1): nothing is sent twice, a fill counts once, and an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 
 import attrs
@@ -99,6 +100,25 @@ class Gateway:
         """Tell `ear` of everything that happens to the orders of `strategy`."""
         self._ears[strategy] = ear
 
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Fold what happened in an earlier run: meanwhile nothing is asked and nothing is written down."""
+        journal, doubt = self.journal, self.doubt
+        parts: tuple[Gateway | OrderNews, ...] = (self, self._news)
+        for part in parts:
+            part.journal, part.doubt = NullJournal(), lambda _: None
+        try:
+            yield
+        finally:
+            for part in parts:
+                part.journal, part.doubt = journal, doubt
+
+    def restore(self, strategy: str, request: OrderRequest, *, placed: int) -> Order:
+        """Know an order of an earlier run of `strategy`; what has happened to it is told next."""
+        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, placed, earlier=True)
+        self._table.add(order)
+        return order
+
     # What strategies ask
 
     def submit(
@@ -167,15 +187,17 @@ class Gateway:
         """
         known = self.instrument(order.instrument)
         amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity, stop=stop)
+        order.amending = Amendment(amend.request, sets_quantity=quantity is not None, filled=amend.filled)
+        left, reason = False, "the command lane is down"
         try:
             left = self.commands.send(order, amend)
         except JournalError as exc:
-            raise OrderRefused(
-                f"{order.client_order_id}: the amend can't be written down, and wasn't sent: {exc}"
-            ) from exc
+            reason = f"it can't be written down: {exc}"
+        finally:
+            if not left:
+                order.amending = None
         if not left:
-            raise OrderRefused(f"{order.client_order_id}: the command lane is down; the amend wasn't sent")
-        order.amending = Amendment(amend.request, sets_quantity=quantity is not None, filled=amend.filled)
+            raise OrderRefused(f"{order.client_order_id}: {reason}; the amend wasn't sent")
 
     # What the wires say
 
@@ -233,6 +255,16 @@ class Gateway:
     def filled(self, fill: Fill) -> bool:
         """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
         return self._news.filled(fill)
+
+    def unsent(self, guid: str, reason: str) -> None:
+        """A command that was to be sent once it was written down for good couldn't be: nothing has left."""
+        pending = self.commands.unsent(guid)
+        if pending is None:
+            return
+        if isinstance(pending.command, CreateOrder):
+            pending.order.learn(Evidence.NEVER_LEFT, reason)
+        else:
+            self.amend_failed(pending.order, OrderRefused(f"{pending.order.client_order_id}: {reason}"))
 
     def doubtful(self) -> list[Order]:
         """Give the orders that the venue has to be asked about."""

@@ -90,6 +90,17 @@ class InFlight:
             self.start(self._watch)
         return True
 
+    def hold(self, order: Order, command: Command) -> None:
+        """Know a command that an earlier run sent: its answer may have been told to that run."""
+        self._pending[command.guid] = Pending(order, command, self.reply_within)
+
+    def unsent(self, guid: str) -> Pending | None:
+        """Nothing of the command `guid` has left after all: give it, once."""
+        pending = self.take(guid)
+        if pending is not None:
+            self.journal.unsent(pending.command, "it couldn't be written down for good")
+        return pending
+
     def take(self, guid: str) -> Pending | None:
         """The answer to `guid` has come: give what it answers, once; None if nothing waits for it."""
         pending = self._pending.pop(guid, None)

@@ -28,12 +28,12 @@ from strategykit.runtime.ending import FOREIGN, LEAVE_WITHIN, Ending, Failure
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.lag import Lag
 from strategykit.runtime.prices import LastPrices
-from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, Unrecorded
+from strategykit.runtime.recording import Notes, NullLedger, RunLedger, RunRecorder, Unrecorded, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.waking import Doorbell, Wakes
 from strategykit.runtime.watchdog import LIMIT, Watchdog
-from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
+from strategykit.runtime.wires import DurableJournal, LivePort, LiveWires, PaperPort
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.format import TapeHeader
@@ -216,6 +216,7 @@ class _Session:
         self.digest = Digest()
         self.prices = LastPrices()
         self.done = trio.Event()
+        self.journal: DurableJournal | None = None
         # Where signals are taken care of, a KeyboardInterrupt is nobody's Ctrl-C: somebody has raised it by himself.
         kinds = (*STRATEGY_FAILURES, KeyboardInterrupt) if plan.handle_signals else STRATEGY_FAILURES
         self.failure = Failure(ledger.note, kinds)
@@ -316,7 +317,9 @@ class _Session:
         plan = self.plan
         port: LivePort | PaperPort
         if plan.paper is None:
-            port = LivePort(self.venue, plan.dialect, self.ledger, self.converter, lambda: run.engine)
+            port = LivePort(
+                self.venue, plan.dialect, self.ledger, self.converter, lambda: run.engine, self.journal, self._tell
+            )
         else:
             port = PaperPort(self.ledger, self.converter, lambda: run.engine, self.clock, self.bell.ring)
         run = assemble(
@@ -344,6 +347,9 @@ class _Session:
             failures=self.failure.kinds,
         )
         return run
+
+    def _tell(self, word: str) -> None:
+        stop_input(self.ledger, self.inbox, self.wall(), word)
 
     def _finish(self) -> None:
         self.done.set()

@@ -52,7 +52,11 @@ class Order:
     """Called at every change, before those who wait are woken."""
     placed: int
     """Nanoseconds UTC: when it was decided."""
+    earlier: bool = False
+    """Whether an earlier run placed it."""
     state: OrderState = attrs.field(default=OrderState.INTENT, init=False)
+    evidence: Evidence | None = attrs.field(default=None, init=False)
+    """What its state was learnt by."""
     venue_order_id: str | None = attrs.field(default=None, init=False)
     """The number it has now; an amend may change it."""
     fills_seen: list[Fill] = attrs.field(factory=list, init=False)
@@ -173,6 +177,10 @@ class Order:
         self._commands += 1
         return f"{self.client_order_id}-{verb}{self._commands}"
 
+    def named_before(self, commands: int) -> None:
+        """So many commands were named after it by an earlier run, so none gets one of their names again."""
+        self._commands = max(self._commands, commands)
+
     def learn(self, evidence: Evidence, reason: str = "") -> None:
         """Fold what happened into the state. For the gateway.
 
@@ -180,6 +188,7 @@ class Order:
             LocalProtocolError: It can't happen to an order in this state.
         """
         self.state = next_state(self.state, evidence)
+        self.evidence = evidence
         if reason:
             self.reason = reason
         self.told(self)

@@ -51,6 +51,8 @@ class Reconciler:
     """Told of an ask that nobody waits for any longer, and why."""
     certain: Signal
     """Notified after every round."""
+    rounds: int = attrs.field(default=0, init=False)
+    """Those in which all was answered."""
     _running: bool = attrs.field(default=False, init=False)
     _again: bool = attrs.field(default=False, init=False)
     _waiting: bool = attrs.field(default=False, init=False)
@@ -129,6 +131,7 @@ class Reconciler:
                         shown.add(row.client_order_id)
                     gateway.updated(row)
         if whole:
+            self.rounds += 1
             note_missing(gateway, shown, asked_at=asked_at)
         return whole
 
@@ -167,6 +170,9 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
                 order.learn(Evidence.NOT_FOUND, f"the venue doesn't have it ({order.reason})")
         elif lost is not None and asked_at - lost >= PROPAGATION:
             order.lost_at = None
+            if order.earlier:
+                words = "the venue no longer shows it: it ended unseen, perhaps with fills that nobody has told us of"
+                order.learn(Evidence.EXPIRED, words)
             gateway.contradict(f"{order.client_order_id}: the venue no longer shows order {order.venue_order_id}")
 
 

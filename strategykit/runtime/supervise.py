@@ -28,7 +28,10 @@ from strategykit.venues.dialect import AskBars
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["Seat", "Supervisor"]
+__all__ = ["UNSENT", "Seat", "Supervisor"]
+
+UNSENT: Final = "unsent "
+"""Begins the word that says that a command hasn't left."""
 
 WARM_WITHIN: Final = 20.0
 """Seconds for the history of a strategy's bars to come."""
@@ -100,8 +103,14 @@ class Supervisor:
             seat.scope.cancel()
 
     def controlled(self, word: str) -> None:
-        """Take a word from outside: ``"stop"``, or ``"hurry"`` when there is no more time."""
-        if word == "hurry":
+        """Take a word from outside: ``"stop"``, or ``"hurry"`` when there is no more time.
+
+        ``"unsent GUID why"`` says that a command couldn't be written down for good, so that nothing of it has left.
+        """
+        if word.startswith(UNSENT):
+            guid, _, reason = word.removeprefix(UNSENT).partition(" ")
+            self.engine.gateway.unsent(guid, reason)
+        elif word == "hurry":
             self.hurry()
         elif word == "stop":
             self.stop()

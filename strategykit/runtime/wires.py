@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
-from strategykit.model.orders import Command
+from strategykit.errors import JournalError
+from strategykit.model.orders import CancelOrder, Command
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.recording import NullLedger, command_facts
+from strategykit.runtime.supervise import UNSENT
 from strategykit.venues.dialect import Ask, Dialect, Frame
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["LivePort", "LiveWires", "PaperPort"]
+__all__ = ["DurableJournal", "LivePort", "LiveWires", "PaperPort"]
 
 
 @attrs.define
@@ -26,6 +28,14 @@ class _Carried:
     held: dict[str, Subscription] = attrs.field(factory=dict)
     new: dict[str, Subscription] = attrs.field(factory=dict)
     old: dict[str, Subscription] = attrs.field(factory=dict)
+
+
+class DurableJournal(Protocol):
+    """Where commands are written down before they go."""
+
+    def when_durable(self, then: Callable[[], None], lost: Callable[[JournalError], None]) -> None:
+        """Call `then` once the last intent would outlive a power loss; `lost` if that can't be had."""
+        ...
 
 
 class LiveWires:
@@ -98,13 +108,16 @@ class LiveWires:
 
 @attrs.define(eq=False)
 class LivePort:
-    """Orders to a venue, each on the tape before it goes."""
+    """Orders to a venue, each on the tape, and in the journal for good, before it goes."""
 
     venue: LiveVenue
     dialect: Dialect
     ledger: NullLedger
     converter: Any
     engine: Callable[[], Engine]
+    journal: DurableJournal | None
+    unsent: Callable[[str], None]
+    """Takes the word that says that a command couldn't be written down for good."""
 
     def command(self, strategy: str, command: Command) -> bool:
         self.dialect.command(command)  # What the venue can't be told raises here, before anything is on the tape.
@@ -112,11 +125,18 @@ class LivePort:
         session = self.engine().sessions.get(connection)
         # Whether the lane is up is what the run has been told, not what the socket knows by now: a re-run is told
         # the same. What is sent into a wire that has just broken ends unanswered, and that is dealt with.
-        up = session is not None
-        self.ledger.command(command_facts(strategy, command, self.converter), sent=up)
-        if session is not None:
+        self.ledger.command(command_facts(strategy, command, self.converter), sent=session is not None)
+        if session is None:
+            return False
+
+        def send() -> None:
             self.venue.command(command, connection, session)
-        return up
+
+        if self.journal is None or isinstance(command, CancelOrder):
+            send()  # To take an order back needs no proof of having wanted to.
+        else:
+            self.journal.when_durable(send, lambda error: self.unsent(f"{UNSENT}{command.guid} {error}"))
+        return True
 
     def suspect(self, reason: str) -> None:
         self.venue.drop(self.engine().command_connection, reason)
