@@ -8,9 +8,9 @@ from typing import Final
 import attrs
 import trio
 
-from strategykit.model.events import Stale
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
+from strategykit.runtime.unseen import Unseen
 from strategykit.venues.subscriptions import LIVE, Subscription, SubscriptionState
 
 __all__ = ["keep_fresh", "keep_house"]
@@ -44,10 +44,11 @@ async def keep_fresh(engine: Engine, clock: RunClock) -> None:
 async def keep_house(engine: Engine, clock: RunClock) -> None:
     """Look after the guid table of `engine` until cancelled."""
     asked: dict[tuple[str, int], tuple[float, int]] = {}
-    renewals = _Renewals(engine)
+    renewals, unseen = _Renewals(engine), Unseen(engine)
     while True:
         now = trio.current_time()
         overdue: dict[tuple[str, int], tuple[float, int]] = {}
+        silent: list[tuple[Subscription, int]] = []
         for row in list(engine.table):
             session = engine.sessions.get(row.connection)
             due = engine.paused.get(row.guid)
@@ -57,12 +58,11 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
                 if clock.reading >= due:
                     engine.ask_for(row)
                 continue
+            if not engine.dialect.acknowledges:
+                silent.append((row, session))
+                continue
             since, tries = asked.get((row.guid, session), (now, 1))
-            if now - since >= CONFIRM_WITHIN and not engine.dialect.acknowledges:
-                if tries == 1:
-                    _tell_unseen(engine, row, clock.reading)
-                tries = 2
-            elif now - since >= CONFIRM_WITHIN:
+            if now - since >= CONFIRM_WITHIN:
                 if tries >= ASKS:
                     engine.wires.drop(row.connection, f"{row.stream.label} unconfirmed after {tries} requests")
                     continue
@@ -73,6 +73,7 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
                 since, tries = now, tries + 1
             overdue[row.guid, session] = (since, tries)
         asked = overdue
+        unseen.look(silent, now, clock.reading)
         stale = engine.table.silent(clock.reading)
         for each in stale:
             engine.route(each)
@@ -105,17 +106,6 @@ class _Renewals:
                 why = "data came that nobody wants" if everything else "it fell silent"
                 engine.ledger.note("venue", f"{row.stream.label} is asked for once more: {why}")
                 engine.wires.subscribe(row, row.connection, session)
-
-
-def _tell_unseen(engine: Engine, row: Subscription, now: int) -> None:
-    """Tell that nothing has come: a venue that answers no subscription doesn't tell a quiet stream from a wrong one."""
-    silent = int(CONFIRM_WITHIN * 1e9)
-    engine.ledger.note(
-        "venue",
-        f"{row.stream.label}: nothing within {CONFIRM_WITHIN:g} s of asking; the venue answers no subscriptions, so "
-        "either nothing has happened there, or it has no such stream",
-    )
-    engine.route(Stale(row.stream.instrument, silent, None, now, row.guid))
 
 
 def _replace_old(engine: Engine, now: int) -> None:

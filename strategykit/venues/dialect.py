@@ -106,6 +106,9 @@ class LaneSpec:
     asks_again: bool = False
     """Whether a stream can be asked for once more at any time without harm. Then one that falls silent is, and all are
     when data come that nobody ever wanted: the venue may have forgotten what was asked."""
+    asks_unseen: bool = False
+    """Whether a stream of which nothing comes is ended and asked for once more, after longer and longer pauses: a venue
+    that answers no requests may have overlooked the first."""
     life: float | None = None
     """Seconds after which the venue ends a connection; it is replaced before that. None: it may live on."""
     renews: bool = True

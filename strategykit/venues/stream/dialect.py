@@ -124,6 +124,7 @@ class StreamFamily:
                 ping_every=variant.ping_every,
                 pong_within=10.0,
                 messages=variant.rate,
+                asks_unseen=True,
                 life=variant.rules.life or None,
             )
         }

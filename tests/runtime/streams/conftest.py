@@ -15,7 +15,7 @@ from strategykit.runtime.recording import Notes, NullLedger
 from strategykit.runtime.waking import Wakes
 from strategykit.strategy import Strategy
 from strategykit.venues.alor.dialect import Alor
-from strategykit.venues.dialect import Ask, Frame
+from strategykit.venues.dialect import Ask, Dialect, Frame
 from strategykit.venues.subscriptions import Subscription
 
 SECOND = 1_000_000_000
@@ -26,17 +26,19 @@ class QuietWires:
     """The outside of a run that the test answers for, and its order port: keeps what it is asked for."""
 
     clock: ReplayClock
+    dialect: Dialect
     asks: list[Ask] = attrs.field(factory=list)
     requests: list[Frame] = attrs.field(factory=list)
     asked_at: list[float] = attrs.field(factory=list)
     """Seconds since the start, a subscription."""
+    ended: list[tuple[float, str]] = attrs.field(factory=list)
+    """When streams were unsubscribed from, and which."""
     drops: list[str] = attrs.field(factory=list)
     tokens: int = 0
 
     def open(self, connection: str, lane: str) -> None: ...
     def close(self, connection: str) -> None: ...
     def refuse(self, reason: str) -> None: ...
-    def unsubscribe(self, row: Subscription, connection: str, session: int) -> None: ...
     def refresh_login(self, connection: str) -> None: ...
     def command(self, strategy: str, command: object) -> bool:
         return False
@@ -44,8 +46,16 @@ class QuietWires:
     def suspect(self, reason: str) -> None: ...
 
     def subscribe(self, row: Subscription, connection: str, session: int) -> None:
-        self.requests.extend(Alor().subscribe([row], (), token="t"))
-        self.asked_at.append((self.clock.reading - self.clock.start) / SECOND)
+        self.requests.extend(self.dialect.subscribe([row], (), token="t"))
+        self.asked_at.append(self.elapsed)
+
+    def unsubscribe(self, row: Subscription, connection: str, session: int) -> None:
+        self.ended.append((self.elapsed, row.stream.label))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return (self.clock.reading - self.clock.start) / SECOND
 
     def drop(self, connection: str, reason: str) -> None:
         self.drops.append(reason)
@@ -60,10 +70,13 @@ class QuietWires:
 Script = Callable[[Run, QuietWires], Awaitable[None]]
 
 
-def play_quietly(strategies: Sequence[tuple[str, Strategy]], script: Script) -> tuple[Run, QuietWires]:
+def play_quietly(
+    strategies: Sequence[tuple[str, Strategy]], script: Script, *, dialect: Dialect | None = None
+) -> tuple[Run, QuietWires]:
     """Run strategies on an open connection of which `script` is the far end; no question of theirs has an answer."""
     clock = ReplayClock(10**18)
-    wires = QuietWires(clock)
+    dialect = dialect or Alor()
+    wires = QuietWires(clock, dialect)
 
     async def main() -> Run:
         done = trio.Event()
@@ -72,7 +85,7 @@ def play_quietly(strategies: Sequence[tuple[str, Strategy]], script: Script) -> 
                 identity=Identity(1, clock.start),
                 clock=clock,
                 wakes=Wakes(clock.poke),
-                dialect=Alor(),
+                dialect=dialect,
                 market_connections=1,
                 wires=wires,
                 port=wires,
@@ -104,5 +117,5 @@ def play_quietly(strategies: Sequence[tuple[str, Strategy]], script: Script) -> 
 
 
 @pytest.fixture
-def play() -> Callable[[Sequence[tuple[str, Strategy]], Script], tuple[Run, QuietWires]]:
+def play() -> Callable[..., tuple[Run, QuietWires]]:
     return play_quietly
