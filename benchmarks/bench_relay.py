@@ -35,7 +35,8 @@ from strategykit.relay.limits import RelayLimits
 from strategykit.relay.server import RelayPlan, RelayServer, open_relay
 from strategykit.relay.source import Source
 from strategykit.runtime.outside import Answered
-from strategykit.venues.dialect import Ask
+from strategykit.venues.alor.dialect import Alor
+from strategykit.venues.dialect import Ask, Dialect
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import Subscription
 
@@ -61,6 +62,7 @@ class Venue:
     """What stands for a run: whoever asks gets what is told here."""
 
     routes: list[Callable[[Event], None]] = attrs.field(factory=list)
+    dialect: Dialect = attrs.field(factory=Alor)
 
     def want(
         self,

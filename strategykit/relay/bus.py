@@ -28,6 +28,11 @@ class BusEnds(Protocol):
 class Bus(Protocol):
     """Carries messages of channels from whoever has the venue to whoever has clients. Its plain methods never wait."""
 
+    @property
+    def source(self) -> Source | None:
+        """The venue's end; None where others have it."""
+        ...
+
     def subscribe(self, channel: str) -> str:
         """Have a channel's messages delivered from now on; give why that can't be, or nothing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Container
 from typing import Final
 
 import attrs
@@ -10,12 +11,12 @@ import attrs
 from strategykit.venues.stream.server_variants import SERVER_VARIANTS
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["Channel", "Word", "read_channel"]
+__all__ = ["Channel", "Word", "is_symbol", "read_channel"]
 
 _RULES: Final = SERVER_VARIANTS["backpack"]
 _LONGEST: Final = 100
-_ODD: Final = frozenset('"\\/@*?[] ')
-"""Signs that no symbol has; some of them mean something to Redis or in JSON."""
+_ODD: Final = frozenset('"\\*?[]')
+"""Signs that no symbol has, and that mean something in JSON, or to Redis."""
 
 
 class Word(enum.Enum):
@@ -32,7 +33,7 @@ _KINDS: Final = {
     Word.TRADE: StreamKind.TRADES,
     Word.DEPTH: StreamKind.BOOK,
     Word.QUOTE: StreamKind.QUOTES,
-    Word.TICKER: StreamKind.QUOTES,
+    Word.TICKER: StreamKind.TICKER,
     Word.BARS: StreamKind.BARS,
 }
 
@@ -50,10 +51,13 @@ class Channel:
     frequency: int | None = None
     """Nanoseconds between changes of a book, at the least."""
 
-    def stream(self, exchange: str | None) -> Stream:
-        """Give what has to be subscribed to at the venue for it."""
+    def stream(self, exchange: str | None, has: Container[StreamKind]) -> Stream:
+        """Give what has to be subscribed to for it, at a venue that `has` these kinds of streams."""
+        kind = _KINDS[self.word]
+        if kind is StreamKind.TICKER and kind not in has:
+            kind = StreamKind.QUOTES  # Some venues send the day so far with these.
         return Stream(
-            kind=_KINDS[self.word],
+            kind=kind,
             instrument=self.symbol,
             exchange=exchange,
             interval=self.interval,
@@ -62,12 +66,17 @@ class Channel:
         )
 
 
+def is_symbol(text: str) -> bool:
+    """Whether a symbol, or the name of a channel, can be this."""
+    return 0 < len(text) <= _LONGEST and text.isascii() and text.isprintable() and _ODD.isdisjoint(text)
+
+
 def read_channel(name: str) -> Channel | None:
     """Read a name; None: it isn't one of a channel.
 
     Symbols may hold dots themselves, so the kind is split off the left. Source: stream protocol sheet, section 4.
     """
-    if len(name) > _LONGEST or not name.isascii() or not name.isprintable() or not _ODD.isdisjoint(name):
+    if not is_symbol(name):
         return None
     kind, _, rest = name.partition(".")
     try:

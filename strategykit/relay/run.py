@@ -45,7 +45,7 @@ def relay_session(
         bus_url: Of a Redis that other relays share; None: clients come to this process only.
         tape: Where to record what the venue sends; None: a new folder in the session's, if it has one.
         on_ready: Told when clients can come.
-        on_note: Told when the bus goes away, and when it is back.
+        on_note: Told when the bus goes away, and when it is back; and of channels that the venue refuses.
         handle_signals: Whether Ctrl-C stops it in good order.
 
     Raises:
@@ -59,7 +59,8 @@ def relay_session(
         bus = _bus(bus_url, lambda publish: _source(session, run, publish), on_note)
         async with open_relay(bus, plan) as server:
             on_ready(server)
-            await trio.sleep_forever()
+            assert bus.source is not None
+            await bus.source.keep_telling(on_note)
 
     return run_session(attrs.evolve(session, strategies=()), tape=tape, meanwhile=serve, handle_signals=handle_signals)
 

@@ -13,11 +13,24 @@ from typing import Final, Protocol
 
 import msgspec
 
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Side, Trade
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Side, Ticker, Trade
 from strategykit.relay.channels import Channel, Word
 from strategykit.venues.stream.server_backpack import write_naive
+from strategykit.venues.stream.server_rest_backpack import depth_row
+from strategykit.venues.stream.server_values import BookState
 
-__all__ = ["BookTeller", "Hole", "Teller", "TradeTeller", "digits", "hole_of", "make_teller", "mark", "prefix"]
+__all__ = [
+    "BookTeller",
+    "Hole",
+    "Teller",
+    "TickerTeller",
+    "TradeTeller",
+    "digits",
+    "hole_of",
+    "make_teller",
+    "mark",
+    "prefix",
+]
 
 KEPT: Final = 1_000
 """Trades that can be asked for again."""
@@ -105,7 +118,7 @@ class _BarData(msgspec.Struct):
     X: bool
 
 
-class _TickerData(msgspec.Struct):
+class _TickerData(msgspec.Struct, omit_defaults=True):
     e: str
     E: int
     s: str
@@ -114,6 +127,8 @@ class _TickerData(msgspec.Struct):
     h: str | None
     l: str | None  # noqa: E741 - the venue's name
     v: str | None
+    V: str | None = None
+    n: int | None = None
 
 
 class Teller(Protocol):
@@ -156,7 +171,7 @@ class _Numbered:
         return payload
 
 
-def _times(event: Trade | Quote | BookSnapshot | BookDelta) -> tuple[int, int]:
+def _times(event: Trade | Quote | BookSnapshot | BookDelta | Ticker) -> tuple[int, int]:
     """Give when it is told and when it was, in microseconds."""
     told = event.receive_time // 1_000
     return told, told if event.event_time is None else event.event_time // 1_000
@@ -220,15 +235,18 @@ class BookTeller(_Numbered):
         )
 
     def snapshot(self, limit: int) -> dict[str, object]:
-        """Give the book as REST words it: both sides ascending. Source: stream protocol sheet, section 4."""
+        """Give the book as REST words it."""
         bids = sorted(self._bids.items(), reverse=True)[:limit]
         asks = sorted(self._asks.items())[:limit]
-        return {
-            "asks": [(digits(price), digits(size)) for price, size in asks],
-            "bids": [(digits(price), digits(size)) for price, size in reversed(bids)],
-            "lastUpdateId": str(self.number),
-            "timestamp": self.time,
-        }
+        return depth_row(
+            BookState(
+                self.channel.symbol,
+                self.number,
+                tuple((digits(price), digits(size)) for price, size in bids),
+                tuple((digits(price), digits(size)) for price, size in asks),
+                self.time * 1_000,
+            )
+        )
 
 
 def _changes(old: Mapping[float, float], new: Mapping[float, float]) -> Side2:
@@ -264,21 +282,44 @@ class _QuoteTeller(_Numbered):
         )
 
 
-class _TickerTeller(_Numbered):
-    """The day so far, where the venue sends it with its quotes; told when it has changed."""
+class TickerTeller(_Numbered):
+    """The last 24 hours, or the day so far where the venue sends that with its quotes; told when it has changed."""
 
     def __init__(self, channel: Channel, start: int) -> None:
         super().__init__(channel, start)
-        self._told: tuple[float | None, ...] = (None,)
+        self.latest: Ticker | None = None
+        """What was told last."""
+        self._told: tuple[float | None, ...] = ()
+
+    def missed(self, hole: Hole) -> None:
+        super().missed(hole)
+        self.latest, self._told = None, ()
 
     def tell(self, event: Event) -> bytes | None:
-        if not isinstance(event, Quote):
+        if isinstance(event, Quote):
+            prices = (event.last, event.open, event.high, event.low)
+            where = (event.event_time, event.receive_time, event.guid)
+            event = Ticker(event.instrument, *prices, event.volume, None, None, *where)
+        if not isinstance(event, Ticker) or event.last is None:
             return None
-        day = (event.open, event.last, event.high, event.low, event.volume)
-        if event.last is None or day == self._told:
+        day = (event.open, event.last, event.high, event.low, event.volume, event.turnover)
+        if day == self._told:
             return None
-        self._told = day
-        return self._made(_TickerData("ticker", _times(event)[0], self.channel.symbol, *map(_maybe, day)))
+        self.latest, self._told = event, day
+        return self._made(
+            _TickerData(
+                e="ticker",
+                E=_times(event)[0],
+                s=self.channel.symbol,
+                o=_maybe(event.open),
+                c=_maybe(event.last),
+                h=_maybe(event.high),
+                l=_maybe(event.low),
+                v=_maybe(event.volume),
+                V=_maybe(event.turnover),
+                n=event.trades,
+            )
+        )
 
 
 class _BarTeller(_Numbered):
@@ -303,11 +344,11 @@ class _BarTeller(_Numbered):
         )
 
 
-_TELLERS: Final[Mapping[Word, type[TradeTeller | BookTeller | _QuoteTeller | _TickerTeller | _BarTeller]]] = {
+_TELLERS: Final[Mapping[Word, type[TradeTeller | BookTeller | _QuoteTeller | TickerTeller | _BarTeller]]] = {
     Word.TRADE: TradeTeller,
     Word.DEPTH: BookTeller,
     Word.QUOTE: _QuoteTeller,
-    Word.TICKER: _TickerTeller,
+    Word.TICKER: TickerTeller,
     Word.BARS: _BarTeller,
 }
 

@@ -22,7 +22,8 @@ from strategykit.relay.server import RelayPlan, RelayServer
 from strategykit.relay.source import Source
 from strategykit.relay.wire import ClientWire
 from strategykit.runtime.outside import Answered
-from strategykit.venues.dialect import Ask
+from strategykit.venues.alor.dialect import Alor
+from strategykit.venues.dialect import Ask, Dialect
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
@@ -49,6 +50,7 @@ class Upstream:
     routes: list[tuple[Subscription, Callable[[Event], None]]] = attrs.field(factory=list)
     full: bool = False
     now: int = NOON
+    dialect: Dialect = attrs.field(factory=Alor)
 
     def want(self, stream: Stream, owner: str, receive: Callable[[Event], None] | None) -> Subscription:
         if self.full:

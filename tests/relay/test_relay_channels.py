@@ -10,6 +10,7 @@ from strategykit.relay.channels import Channel, Word, read_channel
 from strategykit.venues.streams import Stream, StreamKind
 
 MINUTE = 60 * 10**9
+ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,8 @@ MINUTE = 60 * 10**9
         ("bookTicker.Si-12.26", Channel("bookTicker.Si-12.26", Word.QUOTE, "Si-12.26")),
         ("ticker.X", Channel("ticker.X", Word.TICKER, "X")),
         ("kline.1m.A.B", Channel("kline.1m.A.B", Word.BARS, "A.B", MINUTE)),
+        ("trade.CME_Eq/ES/XCME_Eq ES (Z26)", Channel(f"trade.{ES}", Word.TRADE, ES)),
+        ("bookTicker.SOL/USD", Channel("bookTicker.SOL/USD", Word.QUOTE, "SOL/USD")),
     ],
 )
 def test_a_name_is_split_off_the_left(name: str, expected: Channel) -> None:
@@ -52,5 +55,8 @@ def test_a_channel_says_what_to_ask_the_venue_for() -> None:
 
     assert bars is not None
     assert ticker is not None
-    assert bars.stream("MOEX") == Stream(kind=StreamKind.BARS, instrument="SBER", exchange="MOEX", interval=MINUTE)
-    assert ticker.stream(None) == Stream(kind=StreamKind.QUOTES, instrument="SBER")
+    few, many = {StreamKind.QUOTES, StreamKind.BARS}, frozenset(StreamKind)
+    asked = Stream(kind=StreamKind.BARS, instrument="SBER", exchange="MOEX", interval=MINUTE)
+    assert bars.stream("MOEX", many) == asked
+    assert ticker.stream(None, few) == Stream(kind=StreamKind.QUOTES, instrument="SBER")
+    assert ticker.stream(None, many) == Stream(kind=StreamKind.TICKER, instrument="SBER")

@@ -29,7 +29,7 @@ def check_symbol(variant: Variant, symbol: str | None) -> str:
         LocalProtocolError: It can't.
     """
     odd = symbol is None or not 0 < len(symbol) <= _LONGEST or not symbol.isprintable()
-    if symbol is None or odd or any(sign in symbol for sign in ' @/"\\'):
+    if symbol is None or odd or any(sign in symbol for sign in variant.odd):
         raise LocalProtocolError(f"{variant.name} has no instrument {(symbol or '')[:_LONGEST]!r}")
     return symbol
 

@@ -27,7 +27,11 @@ from strategykit.venues.subscriptions import LIVE, Subscriptions
 __all__ = ["RELAYED", "Relayed"]
 
 RELAYED: Final[Variant] = attrs.evolve(
-    VARIANTS["backpack"], rules=attrs.evolve(VARIANTS["backpack"].rules, name="relay"), ws="", http=""
+    VARIANTS["backpack"],
+    rules=attrs.evolve(VARIANTS["backpack"].rules, name="relay"),
+    ws="",
+    http="",
+    odd='"\\',  # T4's markets are called as "CME_Eq/ES/XCME_Eq ES (Z26)".
 )
 
 _BEGINNING: Final = '{"stream":"'

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from strategykit.model.instruments import Instrument
 from strategykit.venues.stream.server_backpack import write_naive
 from strategykit.venues.stream.server_values import BookState, Candle, Day, Mark, Print
 from strategykit.venues.stream.server_wording import Row
 
 __all__ = [
+    "bar_row",
+    "day_row",
     "depth_row",
     "kline_row",
+    "listed_row",
     "mark_row",
     "market_row",
     "seed_depth_row",
@@ -24,18 +29,25 @@ _MS = 1_000_000
 
 def market_row(instrument: Instrument) -> Row:
     base, quote, *perpetual = instrument.symbol.split("_")
-    tick, lot = f"{instrument.tick:f}", f"{instrument.lot:f}"
+    row = listed_row(
+        instrument.symbol, base, quote, tick=instrument.tick, step=instrument.lot, perpetual=bool(perpetual)
+    )
+    return row | {"createdAt": "2025-01-21T06:34:54.691858"}
+
+
+def listed_row(symbol: str, base: str, quote: str, *, tick: Decimal, step: Decimal, perpetual: bool) -> Row:
+    """Word a market: what is traded for what, and the steps of its prices and quantities."""
+    price, quantity = f"{tick:f}", f"{step:f}"
     return {
-        "symbol": instrument.symbol,
+        "symbol": symbol,
         "baseSymbol": base,
         "quoteSymbol": quote,
         "marketType": "PERP" if perpetual else "SPOT",
         "filters": {
-            "price": {"minPrice": tick, "maxPrice": None, "tickSize": tick},
-            "quantity": {"minQuantity": lot, "maxQuantity": None, "stepSize": lot},
+            "price": {"minPrice": price, "maxPrice": None, "tickSize": price},
+            "quantity": {"minQuantity": quantity, "maxQuantity": None, "stepSize": quantity},
         },
         "orderBookState": "Open",
-        "createdAt": "2025-01-21T06:34:54.691858",
         "visible": True,
     }
 
@@ -62,22 +74,55 @@ def trade_row(trade: Print) -> Row:
 
 
 def kline_row(candle: Candle) -> Row:
-    row: Row = {
-        "start": write_naive(candle.open_time, between=" "),
-        "end": write_naive(candle.close_time + 1, between=" "),
-    }
-    return row | _bar(candle) | {"quoteVolume": candle.quote_volume, "trades": str(candle.trades)}
+    prices = (candle.open, candle.high, candle.low, candle.close)
+    row = bar_row(candle.open_time, candle.close_time + 1, prices, candle.volume)
+    return row | {"quoteVolume": candle.quote_volume, "trades": str(candle.trades)}
+
+
+def bar_row(begin: int, end: int, prices: tuple[str, str, str, str], volume: str) -> Row:
+    """Word a bar: open, high, low and close. What it came to in money, and how many trades, isn't always known."""
+    row: Row = {"start": write_naive(begin, between=" "), "end": write_naive(end, between=" ")}
+    row |= zip(("open", "high", "low", "close"), prices, strict=True)
+    return row | {"volume": volume, "quoteVolume": None, "trades": None}
 
 
 def ticker_row(day: Day) -> Row:
     """Word a ticker; the seed's server has the same members."""
-    return {"symbol": day.symbol, "high": day.high, "low": day.low, "volume": day.volume} | {
-        "firstPrice": day.open,
-        "lastPrice": day.last,
-        "priceChange": day.change,
-        "priceChangePercent": f"{float(day.percent) / 100:.6f}",
-        "quoteVolume": day.quote_volume,
-        "trades": str(day.trades),
+    return day_row(
+        day.symbol,
+        first=day.open,
+        last=day.last,
+        high=day.high,
+        low=day.low,
+        change=day.change,
+        ratio=float(day.percent) / 100,
+        volume=day.volume,
+        quote_volume=day.quote_volume,
+        trades=day.trades,
+    )
+
+
+def day_row(
+    symbol: str,
+    *,
+    first: str | None,
+    last: str | None,
+    high: str | None,
+    low: str | None,
+    change: str | None,
+    ratio: float | None,
+    volume: str | None,
+    quote_volume: str | None,
+    trades: int | None,
+) -> Row:
+    """Word the figures of a day; `ratio` is the change as a part of the first price."""
+    return {"symbol": symbol, "high": high, "low": low, "volume": volume} | {
+        "firstPrice": first,
+        "lastPrice": last,
+        "priceChange": change,
+        "priceChangePercent": None if ratio is None else f"{ratio:.6f}",
+        "quoteVolume": quote_volume,
+        "trades": None if trades is None else str(trades),
     }
 
 

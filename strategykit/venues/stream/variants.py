@@ -43,6 +43,8 @@ class Variant:
     rate: tuple[int, float] | None = None
     """So many messages of ours in so many seconds; leaves room for a ping and for the answer to one."""
     ping_every: float = 30.0
+    odd: str = ' @/"\\'
+    """Signs that none of its symbols has."""
 
     @property
     def name(self) -> str:
