@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import count
 from typing import Final
 
 from strategykit.model.events import (
@@ -46,6 +48,10 @@ class Publisher:
     def __init__(self, market: VenueMarket, encoder: Encoder) -> None:
         self.duplicate_fills = 0
         """How many of the next fills are told twice."""
+        self._put_off: dict[type[Event], tuple[int, int]] = {}
+        """How many of the next events of a kind come late, and by how many nanoseconds."""
+        self._late: list[tuple[int, int, Event]] = []
+        self._number = count()
         self._market = market
         self._encoder = encoder
         self._agenda = Agenda()
@@ -89,10 +95,21 @@ class Publisher:
             self.unsubscribe(session, guid)
 
     def publish(self, events: Sequence[Event], now: int) -> None:
-        """Tell what happened, then what conflation held back until `now`."""
+        """Tell what happened, then what conflation, or a fault, held back until `now`."""
         for event in events:
-            self._tell(event, now)
+            times, delay = self._put_off.get(type(event), (0, 0))
+            if times:
+                self._put_off[type(event)] = times - 1, delay
+                heappush(self._late, (now + delay, next(self._number), event))
+            else:
+                self._tell(event, now)
+        while self._late and self._late[0][0] <= now:
+            self._tell(heappop(self._late)[2], now)
         self._agenda.run(now)
+
+    def put_off(self, kind: type[Event], count: int, delay: int) -> None:
+        """Tell of the next `count` events of a kind `delay` nanoseconds late: others overtake them."""
+        self._put_off[kind] = self._put_off.get(kind, (0, 0))[0] + count, delay
 
     def _tell(self, event: Event, now: int) -> None:
         match event:

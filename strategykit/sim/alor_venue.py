@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final
 
-from strategykit.model.events import Event
+from strategykit.model.events import Event, Fill, OrderUpdate
 from strategykit.sim.access import Access
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.alor_desk import Desk, LogEntry
@@ -50,7 +50,11 @@ _MISHAPS: Final = {
     f"{mishap.value}_{answer}": (mishap, answer) for mishap in Mishap for answer in ("acknowledgement", "reply")
 }
 
-_OWN_FAULTS: Final = frozenset({*_MISHAPS, "duplicate_fill", "revoke_tokens", "halt", "resume"})
+_NEWS: Final = {"late_fill": Fill, "late_order_update": OrderUpdate}
+
+_OWN_FAULTS: Final = frozenset(
+    {*_MISHAPS, *_NEWS, "duplicate_fill", "ignored_request", "ignored_command", "revoke_tokens", "halt", "resume"}
+)
 
 
 class AlorVenue:
@@ -75,6 +79,8 @@ class AlorVenue:
         """What happens to the next answers on /ws."""
         self.replies = AnswerPlan()
         """What happens to the next answers to order commands on /cws."""
+        self.ignored = {"/ws": 0, "/cws": 0}
+        """How many of the next messages there are neither carried out nor answered; logins aren't among them."""
         self.events = 0
         self._sessions: dict[Session, None] = {}
         self._late: list[tuple[int, int, Session, bytes]] = []
@@ -133,6 +139,9 @@ class AlorVenue:
         if session.closed:
             return  # It was cut off in the middle of what it had sent.
         request = decode_request(message)
+        if self.ignored[session.path] and not isinstance(request, Authorize):
+            self.ignored[session.path] -= 1
+            return
         if isinstance(request, BadRequest):
             self._reply(session, request.guid, request.code, request.message)
         elif session.path == "/cws":
@@ -182,6 +191,10 @@ class AlorVenue:
         match command.fault:
             case "duplicate_fill":
                 self.publisher.duplicate_fills += count
+            case "late_fill" | "late_order_update":
+                self.publisher.put_off(_NEWS[command.fault], count, int(command.seconds * 1e9))
+            case "ignored_request" | "ignored_command":
+                self.ignored["/ws" if command.fault == "ignored_request" else "/cws"] += count
             case "revoke_tokens":
                 self.access.revoke()
             case "halt" | "resume":

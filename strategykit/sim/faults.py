@@ -17,7 +17,9 @@ Lane = Literal["market", "orders", "ws", "commands", "cws", "all"]
 """Which connections. One that carries a private subscription is of ``"orders"``, one for order commands alone of
 ``"commands"``, else of ``"market"``; ``"ws"`` is market and orders, ``"cws"`` is commands."""
 
-WIRE_FAULTS: Final = frozenset({"drop", "reset", "stall", "half_open", "garbage", "restart", "refuse_upgrades"})
+WIRE_FAULTS: Final = frozenset(
+    {"drop", "reset", "stall", "half_open", "garbage", "restart", "refuse_upgrades", "fail_calls"}
+)
 """What can go wrong on any wire; a venue has faults of its own beside them."""
 
 
@@ -63,7 +65,7 @@ class FaultCommand(msgspec.Struct, forbid_unknown_fields=True):
     code: int = 1001
     """Close code of a drop."""
     status: int = 0
-    """For refused upgrades: the HTTP status; 0: silence."""
+    """For refused upgrades: the HTTP status, 0: silence; for failed calls likewise, 0: 503."""
     frame: str | None = None
     """For garbage: the text to send; without it, one that is no JSON."""
     binary: str | None = None

@@ -175,6 +175,9 @@ class SimulatedServer(Generic[S]):
                 return json_answer(200, self.statistics)
             case "GET", "/sim/orders":
                 return json_answer(200, self.venue.orders)
+            case _ if self.faults.failing_calls:
+                self.faults.failing_calls -= 1
+                return json_answer(self.faults.call_status, {"message": "failed on command"})
             case _:
                 return self.venue.answer(call, self.now())
 

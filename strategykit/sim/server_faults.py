@@ -28,6 +28,9 @@ class Faults:
         """What upgrades are answered with while they are refused; 0: nothing."""
         self.refuse_until = 0.0
         """On Trio's clock."""
+        self.failing_calls = 0
+        """How many of the next HTTP calls are answered with `call_status` and not carried out."""
+        self.call_status = 503
 
     def drop(self, lane: Lane = "all", *, code: int = 1001, reason: str = "going away") -> int:
         """Close with a closing handshake."""
@@ -92,6 +95,12 @@ class Faults:
         self.refuse_until = self._server.time + seconds
         return 0
 
+    def fail_calls(self, count: int, *, status: int = 503) -> int:
+        """Answer the next HTTP calls with `status`, and carry none of them out."""
+        self.failing_calls += count
+        self.call_status = status
+        return 0
+
     def check_known(self, fault: str) -> None:
         """Refuse the name of what nobody here can do.
 
@@ -126,6 +135,8 @@ class Faults:
                 return self.refuse_upgrades(seconds, status=command.status)
             case "restart":
                 return self.restart(seconds, forget_orders=command.forget_orders)
+            case "fail_calls":
+                return self.fail_calls(command.count, status=command.status or 503)
             case _:
                 return self._server.venue.fault(command, self._server.now())
 

@@ -23,7 +23,7 @@ _MISHAPS: Final = {"lost_update": Mishap.MISSING, "late_update": Mishap.LATE, "d
 
 OWN_FAULTS: Final = frozenset(
     {"displace", "backlog", "silence", "reject_login", "revoke_tokens", "mbo_gap", "mbo_clear", "halt", "resume"}
-    | {"mode", "resnapshot", "new_session", "single_update", "fail_request", *_MISHAPS}
+    | {"mode", "resnapshot", "new_session", "single_update", "fail_request", "ignore_request", *_MISHAPS}
 )
 """``displace`` and ``backlog`` end sessions of a lane; ``silence`` keeps heartbeats from it for `seconds`;
 ``reject_login`` refuses the next `count` logins with ``arguments["result"]``; ``mbo_gap`` loses the next `count`
@@ -31,7 +31,8 @@ updates by order of an instrument (or of each), ``mbo_clear`` sends the book by 
 an instrument the market mode ``arguments["mode"]``; ``resnapshot`` sends depth snapshots as when a feed is back;
 ``new_session`` counts volume and trades from nothing again; ``lost_update``, ``late_update`` (by `seconds`) and
 ``duplicate_update`` befall the next `count` order updates, which ``single_update`` sends outside a group;
-``fail_request`` fails the next `count` submissions, revisions or pulls inside T4."""
+``fail_request`` fails the next `count` submissions, revisions or pulls inside T4; ``ignore_request`` has the next
+`count` requests of whatever kind neither carried out nor answered."""
 
 _MODES: Final = {
     name.removeprefix("MARKET_MODE_"): cast("enums.MarketMode", number) for name, number in enums.MarketMode.items()
@@ -61,6 +62,8 @@ class VenueFaults:
         self._by_order = by_order
         self._exchange = exchange
         self._publish = publish
+        self.ignored = 0
+        """How many of the next requests are ignored."""
 
     def carry_out(self, command: FaultCommand, now: int) -> int:
         """Do what is asked.
@@ -92,6 +95,9 @@ class VenueFaults:
                 return 0
             case "fail_request":
                 self._desk.failures += command.count
+                return 0
+            case "ignore_request":
+                self.ignored += command.count
                 return 0
             case _:
                 return self._befall_markets(command, now)

@@ -195,6 +195,9 @@ class T4Venue:
         self._by_order.witness(number, match)
 
     def _serve(self, session: T4Session, request: Request, now: int) -> None:
+        if self._faults.ignored:
+            self._faults.ignored -= 1
+            return
         match request:
             case TokenRequest():
                 self._doors.give_token(session, request, now)

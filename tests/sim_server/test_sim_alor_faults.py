@@ -4,6 +4,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import trio
 from trio_websocket import ConnectionClosed
@@ -21,6 +22,17 @@ async def market(client: Any) -> None:
 
 async def orders(client: Any) -> None:
     await client.subscribe("OrdersGetAndSubscribeV2", "o", portfolio="D12345")
+
+
+def buy(guid: str) -> dict[str, Any]:
+    return {
+        "opcode": "create:market",
+        "guid": guid,
+        "side": "buy",
+        "quantity": 1,
+        "instrument": {"symbol": "SBER", "exchange": "MOEX"},
+        "user": {"portfolio": "D12345"},
+    }
 
 
 async def ended(client: Any) -> int:
@@ -188,15 +200,7 @@ async def test_replies_to_commands_can_be_late_missing_or_double_but_orders_are_
         await lab.fault("missing_reply")
         await lab.fault("duplicate_reply")
         for guid in ("late", "missing", "double"):
-            request = {
-                "opcode": "create:market",
-                "guid": guid,
-                "side": "buy",
-                "quantity": 1,
-                "instrument": {"symbol": "SBER", "exchange": "MOEX"},
-                "user": {"portfolio": "D12345"},
-            }
-            await client.send(request)
+            await client.send(buy(guid))
         replies = [(await client.next())["requestGuid"] for _ in range(3)]
 
     assert replies == ["double", "double", "late"]
@@ -313,3 +317,39 @@ async def test_statistics_can_be_read_over_http(lab: Lab) -> None:
         {"path": "/ws", "lane": "orders", "subscriptions": 1, "sent": 1, "received": 1, "waiting": 0}
     ]
     assert (told["accepted"], told["tokens"]) == (1, 1)
+
+
+async def test_what_the_venue_ignores_is_neither_done_nor_answered(lab: Lab) -> None:
+    async with lab.connect("/cws") as client, lab.connect() as data:
+        await lab.fault("ignored_command")
+        await lab.fault("ignored_request")
+        await client.authorize()
+        await client.send(buy("ignored"))
+        await client.send(buy("done"))
+        await data.send({"opcode": "ping", "guid": "ignored", "token": data.token})
+        await data.send({"opcode": "ping", "guid": "answered", "token": data.token})
+        answered = [(await one.next())["requestGuid"] for one in (client, data)]
+
+    assert answered == ["done", "answered"]
+    assert len(lab.venue.exchange.orders("D12345")) == 1
+
+
+async def test_fills_and_changes_of_orders_can_be_told_late(lab: Lab) -> None:
+    async with lab.connect("/cws") as client, lab.connect() as data:
+        await client.authorize()
+        await orders(data)
+        await data.subscribe("TradesGetAndSubscribeV2", "f", portfolio="D12345")
+        await lab.fault("late_fill", seconds=0.2)
+        await lab.fault("late_order_update", seconds=0.1)
+        await client.send(buy("a"))
+        told = [(await data.next())["guid"] for _ in range(3)]
+
+    assert told == ["o", "o", "f"]
+
+
+async def test_calls_fail_for_a_while(lab: Lab) -> None:
+    await lab.fault("fail_calls", count=2, status=429)
+    async with httpx.AsyncClient(base_url=lab.venue.url) as http:
+        got = [(await http.get("/md/v2/time")).status_code for _ in range(3)]
+
+    assert got == [429, 429, 200]

@@ -142,7 +142,10 @@ async def test_a_venue_has_faults_of_its_own(echo: SimulatedServer[Session]) -> 
 
     assert got == ["psst", "encoded", "one", "two"]
     assert refused.status_code == 400
-    assert "there are: drop, garbage, half_open, refuse_upgrades, reset, restart, stall, whisper" in refused.text
+    assert (
+        "there are: drop, fail_calls, garbage, half_open, refuse_upgrades, reset, restart, stall, whisper"
+        in refused.text
+    )
 
 
 async def test_pings_of_the_venue_are_answered_and_counted(echo: SimulatedServer[Session]) -> None:

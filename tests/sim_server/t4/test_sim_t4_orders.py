@@ -456,6 +456,14 @@ def test_requests_can_fail_inside_the_venue(floor: Floor, ticket: MakeTicket) ->
     assert trader.pull(order)[-1].new_volume == 1
 
 
+def test_requests_can_be_ignored(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    floor.fault("ignore_request")
+
+    assert trader.order(ticket("BUY", 1, limit_price="5900")) == []
+    assert told(trader.order(ticket("BUY", 1, limit_price="5900")))[-1] == ("SUBMISSION_SUCCESS", "WORKING")
+
+
 def test_updates_can_travel_alone(floor: Floor, ticket: MakeTicket) -> None:
     trader = floor.trader()
     floor.fault("single_update", count=2)
