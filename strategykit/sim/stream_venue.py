@@ -81,7 +81,8 @@ class StreamVenue:
         self._rest = StreamRest(self._streams, self.variant)
         self._sessions: dict[StreamSession, None] = {}
         self._channels: dict[str, None] = {}
-        self._silent_requests = 0
+        self._overlooked: dict[str, int] = {}
+        """How many of the next requests to subscribe are ignored, by symbol; ``""``: whichever comes."""
 
     @property
     def statistics(self) -> Mapping[str, Any]:
@@ -139,8 +140,7 @@ class StreamVenue:
         if session.ended:
             return
         request = decode_request(message, self.variant, quirks=self._quirks)
-        if isinstance(request, Subscribe) and self._silent_requests:
-            self._silent_requests -= 1
+        if isinstance(request, Subscribe) and self._overlooks(request):
             return
         refused = self._find_refusal(session, request)
         if refused is None:
@@ -173,7 +173,7 @@ class StreamVenue:
         """Do one of its own faults.
 
         - ``skip``: lose the next `count` depth updates of `instrument`, so that a number is missing.
-        - ``silent``: ignore the next `count` requests to subscribe.
+        - ``silent``: ignore the next `count` requests to subscribe, if `instrument` is named those to streams of it.
         - ``shutdown``: say that the server goes, and close everything after `seconds`.
         - ``stale_snapshot``: answer the next `count` snapshots over REST with the oldest book there was.
         - ``panic``: send no data for `seconds`, as when the reference server's one fan-out task died.
@@ -186,7 +186,7 @@ class StreamVenue:
                 skips = self._publisher.skips
                 skips[command.instrument] = skips.get(command.instrument, 0) + command.count
             case "silent":
-                self._silent_requests += command.count
+                self._overlooked[command.instrument] = self._overlooked.get(command.instrument, 0) + command.count
             case "stale_snapshot":
                 self._rest.stale_snapshots += command.count
             case "panic":
@@ -232,6 +232,15 @@ class StreamVenue:
         if most and len({*session.names, *request.names}) > most:
             return BadRequest(2, f"Invalid request: more than {most} streams", request.request_id)
         return None
+
+    def _overlooks(self, request: Subscribe) -> bool:
+        """Say whether a request falls to a fault."""
+        channels = [self._channel(name) for name in request.names]
+        for symbol in (*(channel.symbol for channel in channels if channel is not None), ""):
+            if self._overlooked.get(symbol):
+                self._overlooked[symbol] -= 1
+                return True
+        return False
 
     def _carry_out(self, session: StreamSession, request: Request, now: int) -> None:
         """Do what was asked, once it is known to be possible."""

@@ -466,6 +466,20 @@ def test_a_request_can_be_ignored_on_command(variant: str, name: str) -> None:
     assert client.data(name)
 
 
+def test_requests_for_one_instrument_can_be_ignored_alone() -> None:
+    lab = Lab("seed")
+    client = lab.join()
+    lab.fault("silent", instrument="SOL_USDC", count=2)
+    for name in ("trade.SOL_USDC", "trade.BTC_USDT", "depth.SOL_USDC", "trade.NONE"):
+        client.ask("SUBSCRIBE", name)
+    lab.run(2)
+    assert {frame["stream"] for frame in client.sent} == {"trade.BTC_USDT"}
+
+    client.ask("SUBSCRIBE", "trade.SOL_USDC")
+    lab.run(2)
+    assert client.data("trade.SOL_USDC")
+
+
 def test_binance_says_that_it_goes_and_then_goes() -> None:
     lab = Lab("binance")
     raw, combined = lab.join("/ws"), lab.join()
