@@ -35,8 +35,11 @@ from strategykit.model.orders import TimeInForce
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.feeds import Feed
+from strategykit.runtime.holding import Holding
+from strategykit.runtime.legs import Legs
+from strategykit.runtime.levels import Terms
 from strategykit.runtime.order import Order
-from strategykit.runtime.scopes import Freshness, Holding
+from strategykit.runtime.scopes import Freshness
 
 __all__ = ["Strategy", "define", "param"]
 
@@ -282,34 +285,77 @@ class Strategy:
         quantity: Decimal | int,
         *,
         instrument: str | None = None,
-        stop: float | None = None,
-        target: float | None = None,
+        limit: Decimal | float | None = None,
+        enter_within: float | None = None,
+        stop: Decimal | float | None = None,
+        target: Decimal | float | None = None,
+        trailing: Decimal | float | None = None,
+        within: float | None = None,
     ) -> AbstractAsyncContextManager[Holding, bool]:
-        """Buy at the market and hold while the block runs; whatever the way out, sell what is held.
+        """Buy, and hold while the block runs; whatever the way out, sell what is held and wait for the fill.
+
+        Of `stop`, `target` and `trailing`, a `float` is a part of the entry price, 0.02 being 2 %, and a `Decimal` a
+        distance in price. The stop rests at the venue where orders go to one that has stops; else, and while that is
+        in doubt, the program watches prices: `Holding.protection` says which. The target is always watched here.
 
         Args:
             quantity: Lots.
             instrument: Needed where the strategy has more than one.
-            stop: Loss that ends the block, as a part of the entry price: 0.02 is 2 %.
-            target: Gain that ends the block, as a part of the entry price.
+            limit: Highest price of the entry; None buys at the market.
+            enter_within: Seconds after which what isn't bought is withdrawn; what is bought by then is held.
+            stop: Loss, from the mean price of the entry, that ends the block.
+            target: Gain that ends the block.
+            trailing: Loss, from the best price since the entry, that ends the block.
+            within: Seconds after which the block is ended.
+
+        Raises:
+            OrderEnded: Nothing was bought.
+            RiskLimit: We said no; nothing was sent. Or a level can't be reached from where it was bought.
+            Unsettled: It isn't known to be flat again; says what is left.
         """
-        return self.desk.hold(Side.BUY, quantity, instrument=instrument, stop=stop, target=target)
+        terms = Terms(
+            limit=limit, enter_within=enter_within, stop=stop, target=target, trailing=trailing, within=within
+        )
+        return self.desk.hold(Side.BUY, quantity, instrument=instrument, terms=terms)
 
     def short(
         self,
         quantity: Decimal | int,
         *,
         instrument: str | None = None,
-        stop: float | None = None,
-        target: float | None = None,
+        limit: Decimal | float | None = None,
+        enter_within: float | None = None,
+        stop: Decimal | float | None = None,
+        target: Decimal | float | None = None,
+        trailing: Decimal | float | None = None,
+        within: float | None = None,
     ) -> AbstractAsyncContextManager[Holding, bool]:
-        """Sell at the market and hold while the block runs; whatever the way out, buy back. See `long`."""
-        return self.desk.hold(Side.SELL, quantity, instrument=instrument, stop=stop, target=target)
+        """Sell, and hold while the block runs; whatever the way out, buy back what was sold. See `long`."""
+        terms = Terms(
+            limit=limit, enter_within=enter_within, stop=stop, target=target, trailing=trailing, within=within
+        )
+        return self.desk.hold(Side.SELL, quantity, instrument=instrument, terms=terms)
+
+    def legs(self, *, within: float) -> AbstractAsyncContextManager[Legs]:
+        """Place orders that are all to be filled, or none: `Legs.buy` and `Legs.sell` in the block.
+
+        At its end they get `within` seconds; what is filled of them then is traded away again unless all are. An error
+        in the block, or its cancellation, undoes them, too. What is filled is the strategy's to give up; to hold it
+        while a block runs, nest `long` and `short`.
+
+        Raises:
+            LegsApart: Not all were filled; none is held.
+            Unsettled: Not all were filled, and what was isn't known to be undone; says what is left.
+        """
+        return self.desk.legs(within=within)
 
     def working(self, *orders: Order) -> AbstractAsyncContextManager[None]:
         """Keep orders working while the block runs; on leaving, what is unfilled is cancelled and waited for."""
         return self.desk.working(*orders)
 
     def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness, bool]:
-        """Run the block while `feed` is alive: `within` seconds without an event cancel it."""
+        """Run the block while `feed` is alive: `within` seconds without an event cancel it.
+
+        A feed that has been silent for that long already, or that has told nothing yet, is waited for.
+        """
         return self.desk.fresh(feed, within=within)

@@ -19,9 +19,12 @@ from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.holding import Holding, hold_scope
+from strategykit.runtime.legs import Legs, legs_scope
+from strategykit.runtime.levels import Terms
 from strategykit.runtime.order import Order
-from strategykit.runtime.scopes import Freshness, Holding, fresh_scope, hold_scope, working_scope
-from strategykit.runtime.waking import Wakes
+from strategykit.runtime.scopes import Freshness, fresh_scope, working_scope
+from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import UNTRADED
 
 __all__ = ["Desk", "Reactions"]
@@ -54,9 +57,14 @@ class Desk:
     """Called with what a handler raised; stops this strategy, and no other."""
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES
     """What the strategy may raise that stops it alone."""
+    stops_at_venue: bool = False
+    """Whether stops can rest at the venue, and so outlive this program."""
     nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     feeds: dict[str, Feed[Any]] = attrs.field(factory=dict, init=False)
     orders: list[Order] = attrs.field(factory=list, init=False)
+    protections: dict[str, int] = attrs.field(factory=dict, init=False)
+    """Positions that had a stop, by where it was: ``"venue"`` or ``"here"``."""
+    _watchers: list[Callable[[Order], None]] = attrs.field(factory=list, init=False)
     waited_for: str = attrs.field(default="", init=False)
     """The condition that the strategy last waited for, as it was when it held."""
     _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
@@ -174,7 +182,21 @@ class Desk:
     async def lane_open(self) -> None:
         await self.gateway.lane.until(lambda: self.gateway.lane_up)
 
+    def signal(self) -> Signal:
+        return Signal(self.wakes)
+
+    def watch_orders(self, callback: Callable[[Order], None]) -> None:
+        self._watchers.append(callback)
+
+    def unwatch_orders(self, callback: Callable[[Order], None]) -> None:
+        self._watchers.remove(callback)
+
+    def protected(self, where: str) -> None:
+        self.protections[where] = self.protections.get(where, 0) + 1
+
     def order_changed(self, order: Order) -> None:
+        for callback in tuple(self._watchers):
+            callback(order)
         if self._deaf_to_orders:
             return
         self._call(self.reactions.on_order, order)
@@ -202,19 +224,16 @@ class Desk:
     # Scopes. Those that can end their own block say so to type checkers: the code after them is reached.
 
     def hold(
-        self,
-        side: Side,
-        quantity: Decimal | int,
-        *,
-        instrument: str | None,
-        stop: float | None,
-        target: float | None,
+        self, side: Side, quantity: Decimal | int, *, instrument: str | None, terms: Terms
     ) -> AbstractAsyncContextManager[Holding, bool]:
-        scope = hold_scope(self, side, quantity, instrument=self._one(instrument), stop=stop, target=target)
+        scope = hold_scope(self, side, quantity, instrument=self._one(instrument), terms=terms)
         return cast("AbstractAsyncContextManager[Holding, bool]", scope)
+
+    def legs(self, *, within: float) -> AbstractAsyncContextManager[Legs]:
+        return legs_scope(self, within=within)
 
     def working(self, *orders: Order) -> AbstractAsyncContextManager[None]:
         return working_scope(self, orders)
 
     def fresh(self, feed: Feed[Any], *, within: float) -> AbstractAsyncContextManager[Freshness, bool]:
-        return cast("AbstractAsyncContextManager[Freshness, bool]", fresh_scope(feed, within=within))
+        return cast("AbstractAsyncContextManager[Freshness, bool]", fresh_scope(feed, within=within, now=self.now))

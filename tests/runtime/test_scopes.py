@@ -27,7 +27,8 @@ from strategykit import (
     define,
 )
 from strategykit.model.events import Event
-from strategykit.runtime.scopes import Holding
+from strategykit.runtime.holding import Holding
+from strategykit.runtime.levels import Levels, Terms
 from strategykit.testing import START, Outcome, make_bars, make_books, make_quotes, make_trades, run_strategy
 
 SECOND = 1_000_000_000
@@ -364,7 +365,8 @@ def test_a_holding_without_a_fill_has_no_entry_price() -> None:
     async def story(teller: Teller) -> None:
         order = await teller.buy(1, limit=1.0)
         async with trio.open_nursery() as nursery:
-            holding = Holding("X", BUY, order, [], nursery, teller.desk.start_in)
+            levels = Levels(teller.instrument_of(), BUY, Terms())
+            holding = Holding(BUY, [order], teller.desk, nursery, levels, [])
             with pytest.raises(OrderEnded, match="no fill yet"):
                 _ = holding.entry_price
 

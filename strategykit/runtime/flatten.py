@@ -1,0 +1,166 @@
+"""Getting flat: withdraw orders, wait for the venue's word, and trade away what their fills have left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from decimal import Decimal
+from typing import Final, Protocol
+
+import trio
+
+from strategykit.errors import StrategykitError, Unsettled
+from strategykit.model.events import Side
+from strategykit.model.orders import OrderState, OrderType
+from strategykit.runtime.order import Order
+from strategykit.runtime.waking import Signal
+
+__all__ = ["LEAVE_WITHIN", "OrderSeat", "all_settled", "check_settled", "get_flat", "lots_held", "withdraw"]
+
+LEAVE_WITHIN: Final = 30.0
+"""Seconds that a scope may take to get flat or rid of its orders; then it says what is left."""
+
+FIRED_WITHIN: Final = 2.0
+"""Seconds for an order that is closing the position at this moment, such as a stop that has fired: a cancel would only
+be a second word on it. Then it is withdrawn as any other."""
+
+SHORTEST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+"""Seconds between two exits of which the first one didn't do it."""
+
+
+class OrderSeat(Protocol):
+    """What scopes that place orders need of the strategy's desk."""
+
+    def submit(
+        self,
+        side: Side,
+        quantity: Decimal | int,
+        *,
+        instrument: str | None = None,
+        limit: Decimal | float | None = None,
+        stop: Decimal | float | None = None,
+    ) -> Order: ...
+    async def lane_open(self) -> None:
+        """Return when orders can be sent."""
+        ...
+
+    def signal(self) -> Signal:
+        """Make something that tasks of the run can wait for."""
+        ...
+
+    def watch_orders(self, callback: Callable[[Order], None]) -> None:
+        """Call back with each order of the strategy that changes, until `unwatch_orders`."""
+        ...
+
+    def unwatch_orders(self, callback: Callable[[Order], None]) -> None: ...
+    def log(self, text: str) -> None: ...
+    def leaving(self, seconds: float) -> AbstractContextManager[trio.CancelScope]:
+        """Open a shielded, bounded scope for cleaning up, which a run that is in a hurry can cancel."""
+        ...
+
+
+def lots_held(orders: Iterable[Order]) -> dict[str, Decimal]:
+    """Give the lots that the fills of `orders` have left, by instrument; below 0 where they were sold."""
+    held: dict[str, Decimal] = {}
+    for order in orders:
+        held[order.instrument] = held.get(order.instrument, Decimal(0)) + order.filled_quantity * order.side.sign
+    return {instrument: lots for instrument, lots in held.items() if lots}
+
+
+def all_settled(orders: Iterable[Order]) -> bool:
+    """Whether nothing more can be filled of any, and every fill that the venue counts has been told."""
+    return not any(order.is_open or order.fills_missing for order in orders)
+
+
+async def withdraw(orders: Sequence[Order]) -> None:
+    """Cancel what is unfilled and wait for the venue's word; market orders that close what is held get a moment."""
+    held = lots_held(orders)
+    closing = [
+        order
+        for order in orders
+        if order.is_open
+        and order.request.type is OrderType.MARKET
+        and order.side.sign * held.get(order.instrument, Decimal(0)) < 0
+    ]
+    for order in orders:
+        if order not in closing:
+            order.cancel_nowait()
+    with trio.move_on_after(FIRED_WITHIN):
+        for order in closing:
+            await order.ended()
+    for order in orders:
+        order.cancel_nowait()
+    for order in orders:
+        await order.ended()
+
+
+async def get_flat(seat: OrderSeat, orders: list[Order]) -> None:
+    """Withdraw `orders`, and trade away what their fills have left; shielded, and bounded by `LEAVE_WITHIN`.
+
+    Never two exits at a time: whatever may still be filled has to be over before what is left is counted.
+
+    Args:
+        seat: Places exits.
+        orders: All that the scope has placed; exits are added to it.
+
+    Raises:
+        Unsettled: It isn't known to be flat.
+    """
+    tried: list[str] = []
+    with seat.leaving(LEAVE_WITHIN):
+        await withdraw(orders)
+        await _trade_away(seat, orders, tried)
+    check_settled(orders, tried)
+
+
+async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str]) -> None:
+    """Sell what was bought, and buy back what was sold, until the fills say that nothing is left."""
+    pause = SHORTEST_PAUSE
+    while held := lots_held(orders):
+        await seat.lane_open()
+        exits = [_exit(seat, instrument, lots, tried) for instrument, lots in held.items()]
+        placed = [order for order in exits if order is not None]
+        orders += placed
+        for order in placed:
+            await order.ended()
+        failed = [order for order in placed if order.state is not OrderState.FILLED]
+        for order in failed:
+            tried.append(f"exit {order.client_order_id} ended {order.state.value}: {order.reason}")
+            seat.log(f"{tried[-1]}; trying again")
+        if failed or len(placed) < len(exits):
+            await trio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _exit(seat: OrderSeat, instrument: str, lots: Decimal, tried: list[str]) -> Order | None:
+    try:
+        return seat.submit(Side.SELL if lots > 0 else Side.BUY, abs(lots), instrument=instrument)
+    except StrategykitError as exc:  # A limit of ours, or of the venue's: it may let the next one pass.
+        if str(exc) not in tried[-1:]:
+            tried.append(str(exc))
+            seat.log(f"no exit from {instrument}: {exc}; trying again")
+        return None
+
+
+def check_settled(orders: Sequence[Order], tried: Sequence[str] = ()) -> None:
+    """Pass if `orders` are over and have left nothing.
+
+    Raises:
+        Unsettled: They aren't, or haven't.
+    """
+    held = lots_held(orders)
+    doubtful = [order for order in orders if order.is_open or order.fills_missing]
+    if not held and not doubtful:
+        return
+    names = dict.fromkeys([*held, *(order.instrument for order in doubtful)])
+    left = ", ".join(
+        f"{held.get(name, Decimal(0))} lots are left" + (f" of {name}" if len(names) > 1 else "") for name in names
+    )
+    raise Unsettled(
+        f"{', '.join(names)}: not known to be flat; {left} by the fills so far"
+        + (f", and {doubtful} are undecided" if doubtful else "")
+        + (f" ({tried[-1]})" if tried else ""),
+        left=held,
+        doubtful=[order.client_order_id for order in doubtful],
+    )
