@@ -17,7 +17,7 @@ from strategykit.runtime.feeds import Feed
 from strategykit.runtime.flatten import get_flat
 from strategykit.runtime.levels import Levels, Terms, check_seconds
 from strategykit.runtime.order import Order
-from strategykit.runtime.protection import Guard, GuardSeat, Protection, need_prices
+from strategykit.runtime.protection import PRICED, Guard, GuardSeat, Protection, need_prices
 
 __all__ = ["Holding", "HoldingSeat", "hold_scope"]
 
@@ -178,7 +178,7 @@ async def hold_scope(
         Unsettled: It isn't known to be flat within `flatten.LEAVE_WITHIN` seconds.
     """
     terms.check(side)
-    feeds = seat.feeds_of(instrument)
+    feeds = [feed for feed in seat.feeds_of(instrument) if feed.stream.kind in PRICED]
     if terms.by_price:
         need_prices(feeds, instrument)
     levels = Levels(seat.instrument(instrument), side, terms)

@@ -11,14 +11,27 @@ import attrs
 import trio
 
 from strategykit.errors import RiskLimit, StrategykitError
-from strategykit.model.events import Bar, BookSnapshot, Quote, Side, Trade
+from strategykit.model.events import Bar, BookSnapshot, Quote, Side, Ticker, Trade
 from strategykit.model.orders import OrderState
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.flatten import OrderSeat, lots_held
 from strategykit.runtime.levels import Levels
 from strategykit.runtime.order import Order
+from strategykit.venues.streams import StreamKind
 
-__all__ = ["Guard", "GuardSeat", "Protection", "need_prices", "price_to_leave"]
+__all__ = ["PRICED", "Guard", "GuardSeat", "Protection", "need_prices", "price_to_leave"]
+
+PRICED: Final = frozenset(
+    {
+        StreamKind.TRADES,
+        StreamKind.QUOTES,
+        StreamKind.BOOK,
+        StreamKind.BOOK_BY_ORDER,
+        StreamKind.BARS,
+        StreamKind.TICKER,
+    }
+)
+"""Streams that tell at which price a position could be left."""
 
 MOVE_EVERY: Final = 1.0
 """Seconds from one command about a stop at the venue to the next: a stop that trails must not eat the account's rate
@@ -62,6 +75,8 @@ def price_to_leave(event: object, side: Side) -> float | None:
             return price
         case Bar(close=close):
             return close
+        case Ticker(last=last):
+            return last
         case Quote(bid=bid, ask=ask):
             return bid if side is Side.BUY else ask
         case BookSnapshot(bid_prices=bids, ask_prices=asks):
