@@ -14,6 +14,7 @@ import trio
 from strategykit.errors import STRATEGY_FAILURES, ConfigError, ConnectionLost
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderType
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.desk import Desk
@@ -269,7 +270,11 @@ def assemble(
         unanswered=engine.inquiries.unanswered,
         certain=Signal(wakes),
     )
-    seats = [_seat(name, strategy, identity, clock, wakes, gateway, ledger, failures) for name, strategy in strategies]
+    holds_stops = trades_at_venue and OrderType.STOP in dialect.offers.orders
+    seats = [
+        _seat(name, strategy, identity, clock, wakes, gateway, ledger, failures, stops_at_venue=holds_stops)
+        for name, strategy in strategies
+    ]
     supervisor = Supervisor(
         engine=engine,
         seats=seats,
@@ -307,6 +312,8 @@ def _seat(
     gateway: Gateway,
     ledger: NullLedger,
     failures: tuple[type[BaseException], ...],
+    *,
+    stops_at_venue: bool,
 ) -> Seat:
     def failed(error: BaseException) -> None:
         seat.fail(error)
@@ -322,6 +329,7 @@ def _seat(
         note=ledger.note,
         failed=failed,
         failures=failures,
+        stops_at_venue=stops_at_venue,
     )
     strategy.attach(desk)
     gateway.listen(name, desk)
