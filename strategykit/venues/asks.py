@@ -59,6 +59,8 @@ class AskBook:
     number: int = 0
     """Tells one asking from the next: each wants an answer of its own."""
     exchange: str | None = None
+    by_order: bool = False
+    """Whether its orders are wanted, and not what they make by level."""
 
 
 @attrs.frozen(kw_only=True)

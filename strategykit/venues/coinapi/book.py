@@ -1,113 +1,36 @@
-"""Whole books, by level and by order: a snapshot, then what changes. Source: CoinAPI protocol sheet, section 5."""
+"""Whole books, by level and by order: a snapshot, then changes. Source: CoinAPI protocol sheet, sections 5 and 8."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from strategykit.model.events import BookDelta, BookSnapshot
+from strategykit.venues.asks import AskBook
 from strategykit.venues.coinapi.cursors import CoinCursor
-from strategykit.venues.coinapi.rows import BookRow, LevelRow, OrderRow, OrdersRow
-from strategykit.venues.dialect import Decoded
+from strategykit.venues.coinapi.kept import Kept
+from strategykit.venues.coinapi.rows import BookRow, OrdersRow
+from strategykit.venues.coinapi.targets import ALL_LEVELS
+from strategykit.venues.dialect import Decoded, Need, Resubscribe
+from strategykit.venues.keyed import Answer, Rows
 
-__all__ = ["BookCursor", "LevelSide", "OrderSide"]
+__all__ = ["BookCursor"]
 
-L_contra = TypeVar("L_contra", contravariant=True)
+MOST_HELD: Final = 10_000
+"""Messages that wait for an answer; when there are more, the book is subscribed to anew."""
 
-_Levels = tuple[tuple[float, ...], tuple[float, ...]]
-"""Prices, best first, and their sizes."""
+_TRIES: Final = 3
+"""Answers without what came live before it is left at that: HTTP may know of a change later than the stream."""
 
-_PLACES: Final = 12
-"""Digits after the point; section 5 says 9 at the most. What is beyond is dust of binary arithmetic."""
-
-
-class Side(Protocol[L_contra]):
-    """One side of a book."""
-
-    def change(self, entries: Iterable[L_contra]) -> dict[float, float]:
-        """Take in what came; give the changed levels with their new totals, 0 for those that are gone."""
-        ...
-
-    def levels(self) -> dict[float, float]:
-        """Give all levels with their totals, in any order."""
-        ...
-
-
-class LevelSide:
-    """Totals by price."""
-
-    def __init__(self) -> None:
-        self._totals: dict[float, float] = {}
-
-    def change(self, entries: Iterable[LevelRow]) -> dict[float, float]:
-        changed = {entry.price: entry.size for entry in entries}
-        for price, size in changed.items():
-            if size:
-                self._totals[price] = size
-            else:
-                self._totals.pop(price, None)
-        return changed
-
-    def levels(self) -> dict[float, float]:
-        return self._totals
-
-
-class OrderSide:
-    """Orders, and their totals by price. An entry without an id is a whole level."""
-
-    def __init__(self) -> None:
-        self._prices: dict[str | float, float] = {}
-        """By id; by price for levels of venues without ids."""
-        self._sizes: dict[float, dict[str | float, float]] = {}
-        """By price, then as `_prices`."""
-
-    def change(self, entries: Iterable[OrderRow]) -> dict[float, float]:
-        changed: set[float] = set()
-        for entry in entries:
-            name = entry.price if entry.id is None else entry.id
-            price = self._prices.get(name, entry.price)
-            size = self._sizes.get(price, {}).get(name, 0.0)
-            left = _left(size, entry)
-            changed.add(price)
-            self._set(name, price, 0.0)
-            if left > 0.0:
-                # A new size may come with a new price; what is taken off an order stands where it was.
-                where = entry.price if entry.update_type in (None, "ADD", "UPDATE") else price
-                changed.add(where)
-                self._set(name, where, left)
-        return {price: self._total(price) for price in changed}
-
-    def levels(self) -> dict[float, float]:
-        return {price: self._total(price) for price in self._sizes}
-
-    def _set(self, name: str | float, price: float, size: float) -> None:
-        if size:
-            self._prices[name] = price
-            self._sizes.setdefault(price, {})[name] = size
-            return
-        self._prices.pop(name, None)
-        orders = self._sizes.get(price, {})
-        orders.pop(name, None)
-        if not orders:
-            self._sizes.pop(price, None)
-
-    def _total(self, price: float) -> float:
-        return round(sum(self._sizes.get(price, {}).values()), _PLACES)
-
-
-def _left(size: float, entry: OrderRow) -> float:
-    """Give what an order has after an entry about it. What isn't known can't be reduced; unknown words set the size."""
-    match entry.update_type:
-        case "DELETE":
-            return 0.0
-        case "SUBTRACT" | "MATCH":
-            return round(size - entry.size, _PLACES)
-        case _:
-            return entry.size
+_AT_MOST_EVERY: Final = 1_000_000_000
+"""Nanoseconds between two holes that are asked about: a stream full of them mustn't cost credits without end."""
 
 
 class BookCursor(CoinCursor[Any]):
     """One whole book.
+
+    After a hole the book of REST takes its place, and the messages since then change it. REST's has a time and no
+    number. It is taken if it is as new as the first message after the hole and says the same as all that came up to its
+    time: then nothing is missing between the two. If no such answer can be had, the book is subscribed to anew.
 
     While another connection takes over, its book is kept beside, until it has got as far as this one: it goes on from
     there, whole.
@@ -115,67 +38,121 @@ class BookCursor(CoinCursor[Any]):
     Args:
         guid: Of the subscription.
         symbol: Its id.
-        make_side: `LevelSide` or `OrderSide`.
+        make: `LevelBook` or `OrderBook`.
     """
 
-    rebuilds = True
-
-    def __init__(self, guid: str, symbol: str, make_side: Callable[[], Side[Any]]) -> None:
+    def __init__(self, guid: str, symbol: str, make: Callable[[str, str], Kept[Any]]) -> None:
         super().__init__(guid, symbol)
-        self._make_side = make_side
-        self._sides: tuple[Side[Any], Side[Any]] | None = None
-        """Bids and asks; None before the snapshot: what comes before it changes nothing (section 5)."""
+        self._make = make
+        self._book: Kept[Any] | None = None
+        """None before the snapshot: what comes before it changes nothing (section 5)."""
         self._newest = ""
         """Time of the newest message in it."""
-        self._beside: tuple[Side[Any], Side[Any]] | None = None
+        self._beside: Kept[Any] | None = None
         """The book of a connection that is taking over."""
         self._turned = False
         """Whether that has become this one, and nothing was told of it."""
+        self._held: list[Any] | None = None
+        """What came since a hole, while an answer is waited for."""
+        self._joined: int | None = None
+        """Time of the answer that the book was made of: some of what comes may be in it already."""
+        self._told = 0
+        """Time of the newest thing that was told: an answer that is older would lead back."""
+        self._number_asked = 0
+        self._tries = 0
+        self._again_at = 0
+        """A hole before this isn't asked about, nanoseconds UTC."""
 
     def reconnected(self) -> None:
         super().reconnected()
-        self._sides = self._beside = None
+        self._book = self._beside = self._held = self._joined = None
         self._turned = False
+        self._number_asked += 1
+
+    def torn(self) -> None:
+        self._held = []
 
     def wants(self, row: BookRow | OrdersRow) -> bool:
-        return self._sides is not None or row.is_snapshot is True
+        return self._book is not None or self._held is not None or row.is_snapshot is True
 
     def follows(self, row: BookRow | OrdersRow) -> bool:
         if row.is_snapshot:
-            self._beside = self._new_sides()
+            self._beside = self._make(self.symbol, self.guid)
         if self._beside is None:
             return False
-        _change(self._beside, row)
-        if self._sides is not None and row.time_coinapi < self._newest:
+        self._beside.put(row)
+        if self._book is not None and row.time_coinapi < self._newest:
             return False
-        self._sides, self._beside, self._turned = self._beside, None, True
+        self._book, self._beside, self._turned = self._beside, None, True
         return True
 
     def take(self, row: BookRow | OrdersRow, now: int) -> Sequence[Decoded]:
         self._newest = max(self._newest, row.time_coinapi)
         turned, self._turned = self._turned, False
-        if self._sides is None or (row.is_snapshot and not turned):
-            self._sides = self._new_sides()
-            _change(self._sides, row)
+        book = self._book
+        if row.is_snapshot and not turned:
+            book = self._book = self._make(self.symbol, self.guid)
+            book.put(row)
             turned = True
+        if book is None:
+            return self._hold(row, now)
         if turned:
-            bids, asks = _ordered(*(side.levels() for side in self._sides))
+            self._held = self._joined = None
+            self._told = row.time
+            return (book.whole(row.time, row.sequence, now),)
+        if self._joined is not None:
+            if row.time > self._joined:
+                self._joined = None
+            elif book.repeatable and book.holds((row,)):
+                return ()
+            elif row.time < self._joined or not book.repeatable:
+                return self._begin_anew("it isn't known whether a change is in the book that HTTP gave")
+        self._told = max(self._told, row.time)
+        told = book.change(row, now)
+        return () if told is None else (told,)
+
+    def _hold(self, row: BookRow | OrdersRow, now: int) -> Sequence[Decoded]:
+        held = self._held
+        assert held is not None  # Else it isn't wanted.
+        held.append(row)
+        if len(held) > MOST_HELD:
+            return self._begin_anew(f"more than {MOST_HELD} messages came while HTTP was asked for the book")
+        if len(held) > 1:
+            return ()
+        if now < self._again_at:
+            return self._begin_anew("HTTP was asked for the book a moment ago")
+        self._again_at, self._tries = now + _AT_MOST_EVERY, 0
+        return (self._ask(),)
+
+    def _ask(self) -> Need:
+        self._number_asked += 1
+        self._tries += 1
+        by_order = self._make(self.symbol, self.guid).by_order
+        ask = AskBook(instrument=self.symbol, depth=ALL_LEVELS, number=self._number_asked, by_order=by_order)
+        return Need(self.guid, ask, Answer(self._number_asked, lambda: self._number_asked, self._answered))
+
+    def _answered(self, rows: Rows | None, reason: str, now: int) -> Sequence[Decoded]:
+        held = self._held
+        if held is None:
+            return ()  # A snapshot came first.
+        book = self._make(self.symbol, self.guid)
+        time = book.fill(rows or ())
+        if time is None:
+            return self._begin_anew(f"HTTP gives no book: {reason}")
+        count = max((number for number, row in enumerate(held, 1) if row.time <= time), default=0)
+        if not count or time < self._told or not book.holds(held[:count]):
             return (
-                BookSnapshot(self.symbol, *bids, *asks, row.time, now, self.guid, snapshot=True, sequence=row.sequence),
+                (self._ask(),) if self._tries < _TRIES else self._begin_anew("HTTP's book isn't as new as the stream")
             )
-        bids, asks = _ordered(*_change(self._sides, row))
-        return (BookDelta(self.symbol, *bids, *asks, row.time, now, self.guid, row.sequence),)
+        self._book, self._held, self._joined = book, None, None if held[count:] else time
+        self._told = max(time, *(row.time for row in held))
+        told: list[Decoded] = [book.whole(time, held[count - 1].sequence, now)]
+        for row in held[count:]:
+            change = book.change(row, now)
+            told += [] if change is None else [change]
+        return told
 
-    def _new_sides(self) -> tuple[Side[Any], Side[Any]]:
-        return self._make_side(), self._make_side()
-
-
-def _change(sides: tuple[Side[Any], Side[Any]], row: BookRow | OrdersRow) -> tuple[dict[float, float], ...]:
-    return sides[0].change(row.bids or ()), sides[1].change(row.asks or ())
-
-
-def _ordered(bids: dict[float, float], asks: dict[float, float]) -> tuple[_Levels, _Levels]:
-    """Give prices and sizes of both sides, best first."""
-    found = sorted(bids, reverse=True), sorted(asks)
-    sizes = tuple(map(bids.__getitem__, found[0])), tuple(map(asks.__getitem__, found[1]))
-    return (tuple(found[0]), sizes[0]), (tuple(found[1]), sizes[1])
+    def _begin_anew(self, why: str) -> Sequence[Decoded]:
+        self._book = self._held = self._joined = None
+        self._number_asked += 1
+        return (Resubscribe(self.guid, f"{why}, so {self.symbol} is subscribed to anew"),)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 __all__ = ["CoinCursor", "TimedCursor"]
 
@@ -26,9 +26,6 @@ class CoinCursor(Generic[R]):
         numbered: Whether numbers without holes come. With a pace chosen by us they have holes (section 5).
     """
 
-    rebuilds: ClassVar[bool] = False
-    """Whether nothing is whole after a loss before it has been asked for anew."""
-
     def __init__(self, guid: str, symbol: str, *, numbered: bool = True) -> None:
         self.guid = guid
         self.symbol = symbol
@@ -45,6 +42,9 @@ class CoinCursor(Generic[R]):
         last, same = self._number, connection == self._by
         self._number, self._by = number, connection
         return number - last - 1 if self._numbered and same and last is not None and number > last else 0
+
+    def torn(self) -> None:
+        """Something is missing before the next message, by a connection that lives. Comes after `reconnected`."""
 
     def wants(self, row: R) -> bool:  # noqa: ARG002 - some choose
         """Say whether anything can be made of what came by the connection that carries it."""

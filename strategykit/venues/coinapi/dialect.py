@@ -14,9 +14,10 @@ from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Command
 from strategykit.venues.coinapi.bars import BarCursor
-from strategykit.venues.coinapi.book import BookCursor, LevelSide, OrderSide
+from strategykit.venues.coinapi.book import BookCursor
 from strategykit.venues.coinapi.cursors import CoinCursor
 from strategykit.venues.coinapi.http import ask_request, read_answer
+from strategykit.venues.coinapi.kept import LevelBook, OrderBook
 from strategykit.venues.coinapi.market import AssetCursor, QuoteCursor, RateCursor, TopCursor, VolumeCursor
 from strategykit.venues.coinapi.names import DataType, Variant
 from strategykit.venues.coinapi.rows import (
@@ -48,7 +49,6 @@ from strategykit.venues.dialect import (
     Limits,
     Offers,
     Refusal,
-    Resubscribe,
     SessionOver,
 )
 from strategykit.venues.keyed import hand_to
@@ -73,11 +73,11 @@ _SILENCE: Final = 15.0
 _CURSORS: Final[Mapping[DataType, Callable[[str, Stream, str], CoinCursor[Any]]]] = {
     DataType.TRADE: TradeCursor,
     DataType.QUOTE: QuoteCursor,
-    DataType.BOOK: lambda guid, _, symbol: BookCursor(guid, symbol, LevelSide),
+    DataType.BOOK: lambda guid, _, symbol: BookCursor(guid, symbol, LevelBook),
     DataType.BOOK5: TopCursor,
     DataType.BOOK20: TopCursor,
     DataType.BOOK50: TopCursor,
-    DataType.BOOK_L3: lambda guid, _, symbol: BookCursor(guid, symbol, OrderSide),
+    DataType.BOOK_L3: lambda guid, _, symbol: BookCursor(guid, symbol, OrderBook),
     DataType.OHLCV: BarCursor,
     DataType.VOLUME: VolumeCursor,
     DataType.EXRATE: RateCursor,
@@ -85,7 +85,7 @@ _CURSORS: Final[Mapping[DataType, Callable[[str, Stream, str], CoinCursor[Any]]]
 }
 
 _COMMON: Final = frozenset({StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BOOK_BY_ORDER})
-_V1_ONLY: Final = frozenset({StreamKind.BARS, StreamKind.VOLUME, StreamKind.ASSET})
+_V1_ONLY: Final = frozenset({StreamKind.BARS, StreamKind.VOLUME, StreamKind.RATE, StreamKind.ASSET})
 
 _ANY: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -222,11 +222,11 @@ class CoinApi:
                     pair = f"{row.asset_id_base}/{row.asset_id_quote}"
                     return _hand_out(table, DataType.EXRATE, pair, row, None, connection, receive_time)
                 case VolumeRow():
-                    nanoseconds(row.time_coinapi)
+                    time = nanoseconds(row.time_coinapi)
                     found: list[Decoded] = []
                     for part in row.volume_by_symbol:
                         if (DataType.VOLUME.value, part.symbol_id) in table.by_key:  # Others come along with it.
-                            datum = (row.period_id, part)
+                            datum = (row.period_id, time, part)
                             found += _hand_out(
                                 table, DataType.VOLUME, part.symbol_id, datum, None, connection, receive_time
                             )
@@ -234,7 +234,7 @@ class CoinApi:
                 case AssetRow():
                     facts = _ANY.decode(frame)
                     del facts["type"]
-                    return _hand_out(table, DataType.ASSET, row.asset_id, facts, None, connection, receive_time)
+                    return _hand_out(table, DataType.ASSET, row.asset_id, (row, facts), None, connection, receive_time)
                 case ReconnectRow():
                     seconds = "soon" if row.within_seconds is None else f"within {row.within_seconds:g} s"
                     return (Leaving(f"the venue announced that it closes the connection {seconds}"),)
@@ -302,11 +302,9 @@ def _hand_out(
             missing = cursor.missing(connection, number)
             if missing and row.state is not SubscriptionState.ASKED:
                 reason = f"{missing} messages of {row.stream.label} are missing before number {number}"
-                if cursor.rebuilds:
-                    found.append(Resubscribe(row.guid, reason))
-                    continue
                 table.missed(row, now, reason)
                 cursor.missing(connection, number)
+                cursor.torn()
             if not cursor.wants(datum):
                 continue
         found += hand_to(table, row, datum, connection=connection, now=now)

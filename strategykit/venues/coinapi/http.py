@@ -10,22 +10,24 @@ from typing import Final
 import msgspec
 
 from strategykit.errors import ConfigError, LocalProtocolError
-from strategykit.model.events import Bar, BookSnapshot, Event, Trade
+from strategykit.model.events import Bar, BookSnapshot, ByOrderSnapshot, Event, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskInstruments, AskPastTrades, HttpRequest
 from strategykit.venues.coinapi.bars import MOST_BARS
+from strategykit.venues.coinapi.kept import parallel_orders
 from strategykit.venues.coinapi.market import parallel
 from strategykit.venues.coinapi.rows import (
     UNREADABLE,
     LevelRow,
     Number,
+    OrderRow,
     PlainBarRow,
     Size,
     check_prices,
     nanoseconds,
     unreadable,
 )
-from strategykit.venues.coinapi.targets import MAX_PAST, period_of
+from strategykit.venues.coinapi.targets import ALL_LEVELS, MAX_PAST, period_of
 from strategykit.venues.coinapi.times import DAY, write_time
 from strategykit.venues.coinapi.trades import SIDES
 from strategykit.venues.listed import read_listed
@@ -49,6 +51,13 @@ class _BookItem(msgspec.Struct, gc=False):
     bids: list[LevelRow] | None = None
 
 
+class _OrdersItem(msgspec.Struct, gc=False):
+    time_exchange: str
+    time_coinapi: str
+    asks: list[OrderRow] | None = None
+    bids: list[OrderRow] | None = None
+
+
 class _SymbolItem(msgspec.Struct, gc=False):
     symbol_id: str
     exchange_id: str = "COINAPI"
@@ -61,6 +70,7 @@ class _SymbolItem(msgspec.Struct, gc=False):
 _TRADES: Final = msgspec.json.Decoder(list[_TradeItem])
 _BARS: Final = msgspec.json.Decoder(list[PlainBarRow])
 _BOOK: Final = msgspec.json.Decoder(_BookItem)
+_ORDERS: Final = msgspec.json.Decoder(_OrdersItem)
 _SYMBOLS: Final = msgspec.json.Decoder(list[_SymbolItem])
 
 _FINEST: Final = Decimal("0.000000001")
@@ -107,7 +117,9 @@ def ask_request(ask: Ask) -> HttpRequest:
             times = {"time_start": write_time(ask.since), "time_end": write_time(until)}
             return _get(f"/v1/trades/{symbol}/history", **times, limit=most)
         case _:
-            return _get(f"/v1/orderbooks/{symbol}/current", limit_levels=str(max(ask.depth, 1)))
+            book = "orderbooks3" if ask.by_order else "orderbooks"
+            cut = {} if ask.depth >= ALL_LEVELS else {"limit_levels": str(max(ask.depth, 1))}
+            return _get(f"/v1/{book}/{symbol}/current", **cut)
 
 
 def read_answer(ask: Ask, body: bytes, *, clock: str, receive_time: int) -> Sequence[Event | Instrument]:
@@ -133,7 +145,8 @@ def read_answer(ask: Ask, body: bytes, *, clock: str, receive_time: int) -> Sequ
             case AskPastTrades():
                 return _read_trades(ask, body, clock, receive_time)
             case AskBook():
-                return [_read_book(ask, body, clock, receive_time)]
+                read = _read_orders if ask.by_order else _read_book
+                return [read(ask, body, clock, receive_time)]
             case _:
                 raise LocalProtocolError("CoinAPI has market data only; it has no accounts")
     except (*UNREADABLE, ConfigError) as exc:
@@ -194,7 +207,23 @@ def _read_book(ask: AskBook, body: bytes, clock: str, now: int) -> BookSnapshot:
     return BookSnapshot(ask.instrument, *bids, *asks, _time(item, clock), now, "", snapshot=True)
 
 
-def _time(item: _TradeItem | _BookItem, clock: str) -> int:
+def _read_orders(ask: AskBook, body: bytes, clock: str, now: int) -> ByOrderSnapshot:
+    item = _ORDERS.decode(body)
+    # Sorting keeps the order of those at one price, which may be that of their queue; the venue doesn't say.
+    bids, asks = (
+        parallel_orders(
+            [
+                (order.id, order.price, order.size)
+                for order in sorted(side or (), key=lambda order: sign * order.price)
+                if order.size
+            ]
+        )
+        for sign, side in ((-1, item.bids), (1, item.asks))
+    )
+    return ByOrderSnapshot(ask.instrument, *bids, *asks, _time(item, clock), now, "", snapshot=True)
+
+
+def _time(item: _TradeItem | _BookItem | _OrdersItem, clock: str) -> int:
     return nanoseconds(item.time_coinapi if clock == "coinapi" else item.time_exchange)
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
-from strategykit.model.events import BookSnapshot, Quote, VenueStatus
+from strategykit.model.events import AssetUpdate, BookSnapshot, Quote, Rate, Volume
 from strategykit.venues.coinapi.cursors import CoinCursor, TimedCursor
-from strategykit.venues.coinapi.rows import LevelRow, QuoteRow, RateRow, TopRow, VolumePart
+from strategykit.venues.coinapi.rows import AssetRow, LevelRow, QuoteRow, RateRow, TopRow, VolumePart
 from strategykit.venues.dialect import Decoded
-from strategykit.venues.streams import Stream
+from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = ["AssetCursor", "QuoteCursor", "RateCursor", "TopCursor", "VolumeCursor", "parallel"]
 
@@ -88,7 +88,7 @@ class TopCursor(TimedCursor[TopRow]):
 
 
 class RateCursor(TimedCursor[RateRow]):
-    """What one asset is worth in another, as the last price of a quote without bid and ask.
+    """What one asset is worth in another; where quotes are wanted, as the last price of one without bid and ask.
 
     One pair can have several rates; told is the one that the most markets are behind.
     """
@@ -102,43 +102,59 @@ class RateCursor(TimedCursor[RateRow]):
             numbered=stream.frequency is None,
         )
         self._rank = -1
+        self._as_quote = stream.kind is StreamKind.QUOTES
 
     def take(self, row: RateRow, now: int) -> Sequence[Decoded]:
         rank = _RANKS.get(row.rate_type, 2)
         if rank < self._rank or self.repeats(row):
             return ()
         self._rank = rank
-        return (Quote(self.symbol, None, None, None, None, row.rate, row.nanoseconds, now, self.guid),)
+        if self._as_quote:
+            return (Quote(self.symbol, None, None, None, None, row.rate, row.nanoseconds, now, self.guid),)
+        return (Rate(self.symbol, row.rate, row.rate_type, row.nanoseconds, now, self.guid),)
 
 
-class VolumeCursor(CoinCursor[tuple[str, VolumePart]]):
-    """What was traded in the last hour, day and month, as JSON text."""
+class VolumeCursor(CoinCursor[tuple[str, int, VolumePart]]):
+    """What was traded in the last hour, day and month; told when it has changed, as the venue repeats itself."""
 
     def __init__(self, guid: str, _: Stream, symbol: str) -> None:
         super().__init__(guid, symbol)
-        self._last: dict[str, str] = {}
+        self._last: dict[str, tuple[float, float]] = {}
 
-    def take(self, row: tuple[str, VolumePart], now: int) -> Sequence[Decoded]:
-        period, part = row
-        figures = {"period_id": period, "volume_base": part.volume_base, "volume_quote": part.volume_quote}
-        return _tell_news(self._last, period, figures, self, now)
+    def take(self, row: tuple[str, int, VolumePart], now: int) -> Sequence[Decoded]:
+        period, time, part = row
+        figures = part.volume_base, part.volume_quote
+        if self._last.get(period) == figures:
+            return ()
+        self._last[period] = figures
+        return (Volume(self.symbol, period, *figures, time, now, self.guid),)
 
 
-class AssetCursor(CoinCursor[dict[str, Any]]):
-    """All that is known of an asset, as JSON text."""
+class AssetCursor(CoinCursor[tuple[AssetRow, dict[str, Any]]]):
+    """All that is known of an asset; told when it has changed, as the venue repeats itself."""
 
     def __init__(self, guid: str, _: Stream, asset: str) -> None:
         super().__init__(guid, asset)
-        self._last: dict[str, str] = {}
+        self._last = ""
 
-    def take(self, row: dict[str, Any], now: int) -> Sequence[Decoded]:
-        return _tell_news(self._last, "", row, self, now)
-
-
-def _tell_news(last: dict[str, str], key: str, figures: Any, cursor: CoinCursor[Any], now: int) -> Sequence[Decoded]:
-    """Hand figures on, unless they are those that were told last: they come again and again."""
-    text = msgspec.json.encode(figures).decode()
-    if last.get(key) == text:
-        return ()
-    last[key] = text
-    return (VenueStatus(cursor.symbol, text, None, now, cursor.guid),)
+    def take(self, row: tuple[AssetRow, dict[str, Any]], now: int) -> Sequence[Decoded]:
+        said, facts = row
+        text = msgspec.json.encode(facts).decode()
+        if text == self._last:
+            return ()
+        self._last = text
+        return (
+            AssetUpdate(
+                self.symbol,
+                said.name,
+                None if said.type_is_crypto is None else bool(said.type_is_crypto),
+                said.price_usd,
+                said.volume_1hrs_usd,
+                said.volume_1day_usd,
+                said.volume_1mth_usd,
+                text,
+                None,
+                now,
+                self.guid,
+            ),
+        )

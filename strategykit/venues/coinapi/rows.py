@@ -184,9 +184,15 @@ class VolumeRow(msgspec.Struct, gc=False, tag_field="type", tag=DataType.VOLUME.
 
 
 class AssetRow(msgspec.Struct, gc=False, tag_field="type", tag=DataType.ASSET.value):
-    """All but the name is handed on as it came: what is known of an asset differs from one to the next."""
+    """What is known of an asset differs from one to the next; it is handed on as it came, besides."""
 
     asset_id: str
+    name: str | None = None
+    type_is_crypto: int | None = None
+    price_usd: Number | None = None
+    volume_1hrs_usd: Size | None = None
+    volume_1day_usd: Size | None = None
+    volume_1mth_usd: Size | None = None
 
 
 class ReconnectRow(msgspec.Struct, gc=False, tag_field="type", tag="reconnect"):

@@ -14,10 +14,13 @@ from strategykit.errors import LocalProtocolError
 from strategykit.venues.coinapi.names import PERIODS, TOP_LEVELS, VARIANT_TYPES, DataType, Variant
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["MAX_PAST", "PERIOD_NAMES", "Target", "find_target", "period_of"]
+__all__ = ["ALL_LEVELS", "MAX_PAST", "PERIOD_NAMES", "Target", "find_target", "period_of"]
 
 MAX_PAST: Final = 100_000
 """Trades that one call gives at the most. Source: section 8, ``limit``."""
+
+ALL_LEVELS: Final = 1 << 30
+"""Levels a side of a book that isn't cut."""
 
 PERIOD_NAMES: Final[Mapping[int, str]] = {length: name for name, length in reversed(PERIODS.items())}
 """Periods by their nanoseconds."""
@@ -31,6 +34,7 @@ _PLAIN: Final[Mapping[StreamKind, DataType]] = {
     StreamKind.BOOK_BY_ORDER: DataType.BOOK_L3,
     StreamKind.BARS: DataType.OHLCV,
     StreamKind.VOLUME: DataType.VOLUME,
+    StreamKind.RATE: DataType.EXRATE,
     StreamKind.ASSET: DataType.ASSET,
 }
 
@@ -83,6 +87,8 @@ def find_target(stream: Stream, variant: Variant) -> Target:
         raise LocalProtocolError(
             f"{stream.instrument!r} is no symbol id of CoinAPI's, such as 'COINBASE_SPOT_BTC_USD', as data have it"
         )
+    if (data_type is DataType.EXRATE) is not ("/" in stream.instrument):
+        raise LocalProtocolError(f"{stream.instrument!r}: rates, and nothing else, are of pairs such as 'SOL/USD'")
     period = None if data_type is not DataType.OHLCV else period_of(stream.interval or 0)
     return Target(data_type, stream.instrument, period)
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.model.book import Book
-from strategykit.model.events import BookDelta, BookSnapshot, Gap, Side
+from strategykit.model.by_order import BookByOrder
+from strategykit.model.events import BookDelta, BookSnapshot, ByOrderDelta, ByOrderSnapshot, Gap, Side
 from strategykit.venues.streams import StreamKind
 from strategykit.venues.subscriptions import SubscriptionState
 
@@ -20,9 +21,14 @@ def levels(*pairs: tuple[float, float]) -> list[dict[str, float]]:
 
 
 def fold(told: list[Any]) -> Book:
-    book = Book("X")
+    """Give the levels that all which was told makes."""
+    book, orders = Book("X"), BookByOrder("X")
     for thing in told:
-        if isinstance(thing, BookSnapshot | BookDelta | Gap):
+        if isinstance(thing, ByOrderSnapshot | ByOrderDelta):
+            level = orders.apply(thing)
+            assert level is not None
+            book.apply(level)
+        elif isinstance(thing, BookSnapshot | BookDelta | Gap):
             book.apply(thing)
     return book
 
@@ -62,20 +68,24 @@ def test_a_later_snapshot_replaces_the_book(lab: Any) -> None:
     assert fold(told).levels(Side.SELL) == ((104, 2), (105, 1)), "best first, and without levels of nothing"
 
 
-def test_a_missing_number_has_the_book_asked_for_anew(lab: Any) -> None:
+def test_a_missing_number_that_http_knows_nothing_of_has_the_book_asked_for_anew(lab: Any) -> None:
     lab.want(StreamKind.BOOK)
     whole(lab, sequence=1)
     assert lab.resubscribed == []
 
-    assert change(lab, at=2, bids=levels((100, 1)), sequence=3) == []
+    (gap,) = change(lab, at=2, bids=levels((100, 1)), sequence=3)
+    assert isinstance(gap, Gap)
+    assert "1 messages of book KRAKEN_SPOT_ETH_EUR are missing before number 3" in gap.reason
+    assert lab.answer(None, "429: quota exceeded") == []
     assert lab.resubscribed == ["g1"]
     assert change(lab, at=3, bids=levels((100, 1)), sequence=4) == [], "until it is whole again"
     gap, snapshot = whole(lab, at=4, sequence=5)
 
     assert isinstance(gap, Gap)
-    assert "1 messages of book KRAKEN_SPOT_ETH_EUR are missing before number 3" in gap.reason
+    assert gap.reason == "HTTP gives no book: 429: quota exceeded, so KRAKEN_SPOT_ETH_EUR is subscribed to anew"
     assert isinstance(snapshot, BookSnapshot)
     assert lab.resubscribed == ["g1"]
+    assert lab.needs == []
 
 
 def test_a_cut_wire_is_followed_by_a_gap_and_a_snapshot(lab: Any) -> None:
@@ -111,6 +121,8 @@ def test_orders_are_added_up_to_levels(lab: Any) -> None:
         asks=[order("c", 101, 0.1, "SUBTRACT"), order("e", 102, 1, "ADD")],
     )
 
+    assert isinstance(told[-1], ByOrderDelta)
+    assert (told[-1].bid_ids, told[-1].bid_sizes) == (("a", "d", "b"), (0.75, 4, 1.5)), "what is left of each"
     assert fold(told).levels(Side.BUY) == ((99, 2.25), (98, 4))
     assert fold(told).levels(Side.SELL) == ((101, 0.2), (102, 1))
 
@@ -140,6 +152,7 @@ def test_what_is_taken_off_unknown_orders_changes_nothing(lab: Any) -> None:
 
     told += orders(lab, at=1, bids=[order("x", 99, 1, "MATCH"), order("y", 98, 1, "DELETE")])
 
+    assert len(told) == 1
     assert fold(told).levels(Side.BUY) == ((99, 1),)
 
 
@@ -255,7 +268,7 @@ def test_a_book_by_order_is_taken_over_with_its_orders(lab: Any) -> None:
     told += orders(lab, at=6, bids=[order("z", 97, 3, "MATCH")], by="market-0~2")
 
     assert row.connection == "market-0~2"
-    assert isinstance(told[-1], BookSnapshot)
+    assert isinstance(told[-1], ByOrderSnapshot)
     assert fold(told).levels(Side.BUY) == ((97, 4),)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import RemoteProtocolError
-from strategykit.model.events import Bar, Gap, Quote, VenueStatus
+from strategykit.model.events import AssetUpdate, Bar, Gap, Quote, Rate, Volume
 from strategykit.venues.coinapi import bars as bars_module
 from strategykit.venues.coinapi.times import write_time
 from strategykit.venues.dialect import Reply
@@ -134,6 +134,17 @@ def test_a_pair_has_its_rate_as_the_last_price(lab: Any) -> None:
     )
 
 
+def test_a_rate_says_how_it_was_found(lab: Any) -> None:
+    lab.want(StreamKind.RATE, "SOL/USD")
+    lab.want(StreamKind.QUOTES, "SOL/USD")
+
+    found, quoted = rate(lab, 151.2, "BASE_QUOTE_ISOLATED", at=1)
+
+    assert isinstance(found, Rate)
+    assert (found.instrument, found.rate, found.method) == ("SOL/USD", 151.2, "BASE_QUOTE_ISOLATED")
+    assert (found.event_time, found.guid, quoted.last, quoted.guid) == (START + SECOND, "g1", 151.2, "g2")
+
+
 def test_of_several_rates_the_one_with_the_most_markets_behind_it_is_told(lab: Any) -> None:
     lab.want(StreamKind.QUOTES, "SOL/USD")
     told = rate(lab, 1, "BASE_QUOTE_ISOLATED") + rate(lab, 2, None) + rate(lab, 3, "BASE_ALL_CROSSES_TO_REF")
@@ -159,8 +170,8 @@ def test_volumes_are_told_by_symbol_when_they_have_changed(lab: Any) -> None:
         return lab.feed(json.dumps(message))
 
     (told,) = volume(1.5)
-    assert isinstance(told, VenueStatus)
-    assert json.loads(told.status) == {"period_id": "1DAY", "volume_base": 1.5, "volume_quote": 2}
+    assert isinstance(told, Volume)
+    assert (told.period, told.base, told.quote, told.event_time) == ("1DAY", 1.5, 2, START)
     assert volume(1.5) == []
     assert len(volume(1.75)) == 1
     assert lab.table.foreign == 0
@@ -172,7 +183,12 @@ def test_an_asset_is_told_whole_when_it_has_changed(lab: Any) -> None:
 
     (told,) = lab.feed(json.dumps(message))
 
-    assert (told.instrument, json.loads(told.status)["extra"]) == ("BTC", [1])
+    assert isinstance(told, AssetUpdate)
+    assert (told.instrument, json.loads(told.facts)["extra"]) == ("BTC", [1])
+    assert (told.name, told.is_crypto, told.price_usd, told.volume_day_usd) == ("Bitcoin", None, 61_800.5, None)
+    (known,) = lab.feed(json.dumps(message | {"type_is_crypto": 1, "volume_1day_usd": 5}))
+    assert (known.is_crypto, known.volume_day_usd) == (True, 5)
+    lab.feed(json.dumps(message))
     assert lab.feed(json.dumps(message)) == []
 
 
