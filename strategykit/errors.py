@@ -125,7 +125,29 @@ class Unsettled(StrategykitError):
 
 
 class RiskLimit(StrategykitError):
-    """We said no, before anything was sent."""
+    """We said no, before anything was sent.
+
+    Attributes:
+        limit: The one that would be broken, such as ``"max_position"``; empty where a request makes no sense.
+        value: What it would come to; None if that can't be known.
+        allowed: What the limit allows.
+        scope: Whose limit it is: ``"account"``, or ``"strategy NAME"``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str = "",
+        value: Decimal | int | None = None,
+        allowed: Decimal | int | None = None,
+        scope: str = "",
+    ) -> None:
+        self.limit = limit
+        self.value = value
+        self.allowed = allowed
+        self.scope = scope
+        super().__init__(message)
 
 
 class StrategyError(StrategykitError):

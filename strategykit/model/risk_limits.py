@@ -1,0 +1,168 @@
+"""How much strategies may do: the limits of one scope, and those of a whole run.
+
+A scope is one strategy, or the account, which is all strategies of the run together. Nothing here can be written once
+it is made. Limits may be as wide as one likes, but none is ever missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from strategykit.errors import ConfigError
+
+__all__ = [
+    "ACCOUNT_LIMITS",
+    "COLLAR_TICKS",
+    "LIMIT_WORDS",
+    "NO_PLAN",
+    "STRATEGY_LIMITS",
+    "Limits",
+    "RiskPlan",
+    "zone_of",
+]
+
+SECOND: Final = 1_000_000_000
+
+COLLAR_TICKS: Final = 10
+"""Ticks that a limit may always lie beyond the last price: a part of a price near 0 is less than a tick."""
+
+
+def _frozen(values: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType(dict(values))
+
+
+def _sound(_: Limits, attribute: attrs.Attribute[Any], value: int | Decimal) -> None:
+    kind = type(attribute.default)
+    if type(value) is not kind or (isinstance(value, Decimal) and value.is_nan()) or value <= 0:
+        raise ConfigError(f"{attribute.name} = {value!r} should be {_KINDS[kind]} above 0")
+
+
+def _whole(_: Limits, attribute: attrs.Attribute[Any], value: Mapping[str, object]) -> None:
+    for symbol, lots in value.items():
+        if type(lots) is not int or lots < 0:
+            raise ConfigError(f"{attribute.name}[{symbol!r}] = {lots!r} should be a whole number, at least 0")
+
+
+_KINDS: Final[Mapping[type, str]] = {int: "a whole number", Decimal: "a Decimal"}
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """The limits of one scope; `LIMIT_WORDS` says what each means. A value that equals its limit is allowed."""
+
+    max_order_quantity: int = attrs.field(default=1_000, validator=_sound)
+    max_order_notional: Decimal = attrs.field(default=Decimal(10_000_000), validator=_sound)
+    price_collar: Decimal = attrs.field(default=Decimal("0.1"), validator=_sound)
+    max_open_orders: int = attrs.field(default=100, validator=_sound)
+    max_order_rate: int = attrs.field(default=50, validator=_sound)
+    max_repeats: int = attrs.field(default=20, validator=_sound)
+    repeat_window: int = attrs.field(default=10 * SECOND, validator=_sound)
+    """Nanoseconds."""
+    max_position: int = attrs.field(default=5_000, validator=_sound)
+    max_position_of: Mapping[str, int] = attrs.field(factory=dict, converter=_frozen, validator=_whole)
+    """`max_position` of single instruments, by symbol; 0 keeps one from being held."""
+    max_daily_loss: Decimal = attrs.field(default=Decimal(100_000), validator=_sound)
+
+    def position(self, instrument: str) -> int:
+        """Give the lots that may be held of `instrument`."""
+        return self.max_position_of.get(instrument, self.max_position)
+
+    def narrowed(self, by: Limits) -> Limits:
+        """Give the narrower of each two limits. The window of repeats stays."""
+        changes = {name: min(getattr(self, name), getattr(by, name)) for name in _NARROWING}
+        symbols = [*self.max_position_of, *by.max_position_of]
+        of = {symbol: min(self.position(symbol), by.position(symbol)) for symbol in symbols}
+        return attrs.evolve(self, **changes, max_position_of=of)
+
+    def wider(self, than: Limits) -> Iterator[str]:
+        """Name the limits that allow more than those of `than`; one of a single instrument as ``max_position.SBER``."""
+        yield from (name for name in _NARROWING if getattr(self, name) > getattr(than, name))
+        for symbol in self.max_position_of:
+            if self.position(symbol) > than.position(symbol):
+                yield f"max_position.{symbol}"
+
+
+LIMIT_WORDS: Final[Mapping[str, str]] = {
+    "max_order_quantity": "Lots in one order.",
+    "max_order_notional": "What one order is worth, in its instrument's currency: at its limit or trigger; a market "
+    "order, and a sell below the market, at the last price. As long as no price is known, a market order is refused.",
+    "price_collar": "How far a limit may lie beyond the last price, as a part of it: above for a buy, below for a "
+    f"sell; of a stop with a limit, beyond its trigger. {COLLAR_TICKS} ticks are always allowed.",
+    "max_open_orders": "Orders that can still be filled, as far as is known.",
+    "max_order_rate": "Orders and amends within any one second.",
+    "max_repeats": "Orders of the same instrument, side, quantity and prices within `repeat_window`, with no fill of "
+    "the instrument between them.",
+    "repeat_window": "How far `max_repeats` looks back.",
+    "max_position": "Lots of one instrument, long or short, with all that works in that direction counted as filled. "
+    "Of the account: the long positions of all strategies added up, and the short ones by themselves.",
+    "max_daily_loss": "Loss since the day began, realised and open, with fees, in each currency by itself. Beyond it, "
+    "orders that open are withdrawn, and none is placed until the next day.",
+}
+"""What each limit means."""
+
+_NARROWING: Final = tuple(name for name in LIMIT_WORDS if name != "repeat_window")
+"""Limits that allow the less the smaller they are. A window of repeats is strict when it is long."""
+
+STRATEGY_LIMITS: Final = Limits()
+"""Of each strategy, where nobody says otherwise."""
+
+ACCOUNT_LIMITS: Final = Limits(max_open_orders=500, max_order_rate=100, max_repeats=100)
+"""Of all strategies together. Several of them may place the same order on the same news: more repeats are allowed."""
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Give a time zone by name.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # Missing, unfit as a file's name, or a folder of zones.
+        raise ConfigError(f"{name!r} is no known time zone, such as 'UTC' or 'Europe/Moscow'") from None
+
+
+def _frozen_limits(values: Mapping[str, Limits]) -> Mapping[str, Limits]:
+    return MappingProxyType(dict(values))
+
+
+def _known(_: RiskPlan, __: attrs.Attribute[str], value: str) -> None:
+    zone_of(value)
+
+
+@attrs.frozen(kw_only=True)
+class RiskPlan:
+    """The limits of a run."""
+
+    account: Limits = ACCOUNT_LIMITS
+    strategy: Limits = STRATEGY_LIMITS
+    """Of each strategy that has none of its own."""
+    strategies: Mapping[str, Limits] = attrs.field(factory=dict, converter=_frozen_limits)
+    """Of single strategies, by name."""
+    time_zone: str = attrs.field(default="UTC", validator=_known)
+    """Whose midnight begins the day of `max_daily_loss`."""
+
+    def of(self, strategy: str) -> Limits:
+        """Give the limits of the strategy of that name."""
+        return self.strategies.get(strategy, self.strategy)
+
+
+_ENDLESS: Final = Limits(
+    max_order_quantity=10**15,
+    max_order_notional=Decimal("Infinity"),
+    price_collar=Decimal("Infinity"),
+    max_open_orders=10**15,
+    max_order_rate=10**15,
+    max_repeats=10**15,
+    max_position=10**15,
+    max_daily_loss=Decimal("Infinity"),
+)
+
+NO_PLAN: Final = RiskPlan(account=_ENDLESS, strategy=_ENDLESS)
+"""No limit is ever met: for running again what was recorded before there were limits."""

@@ -1,0 +1,310 @@
+"""Limits on what strategies may do, kept where no strategy reaches: every order passes here before it gets a number.
+
+Nothing here waits or reads a clock. Orders and fills are counted from what the gateway tells, so that a re-run of a
+tape comes to the same; prices are looked up when an order asks, so that market data cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Context, Decimal, localcontext
+from typing import Final
+
+import attrs
+
+from strategykit.model.events import Fill, Side
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderRequest
+from strategykit.model.risk_limits import COLLAR_TICKS, RiskPlan, zone_of
+from strategykit.runtime.order import Order
+from strategykit.runtime.risk_books import Book, Scope, day_end, day_of, may_fill
+
+__all__ = ["Risk"]
+
+ZERO: Final = Decimal(0)
+
+_EXACT: Final = Context(prec=60)
+"""Of our own: a strategy may have set another for itself."""
+
+
+def _ignore(_: str | None, __: str) -> None:
+    """Nobody wants to know."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Risk:
+    """Holds every order against the limits of its strategy and of the account.
+
+    An order that only closes what its strategy holds, even if all that works in its direction is filled before, is held
+    against the pace of orders and nothing else. Cancels never come here.
+    """
+
+    plan: RiskPlan
+    instruments: Mapping[str, Instrument]
+    price: Callable[[str], Decimal | None]
+    """Gives the last price of an instrument; None: nobody knows."""
+    tripped: Callable[[str | None, str], None] = _ignore
+    """Called when a day's loss goes beyond its limit, with the strategy, or None for the account, and a line on it:
+    what `opening` gives is to be withdrawn then."""
+    _account: Scope = attrs.field(init=False)
+    _strategies: dict[str, Scope] = attrs.field(factory=dict, init=False)
+    _followed: dict[str, tuple[Decimal, bool]] = attrs.field(factory=dict, init=False)
+    """Lots that orders may still be filled by, and whether they are open, by client order id."""
+    _fills: Counter[str] = attrs.field(factory=Counter, init=False)
+    """Fills of each instrument: an order after one isn't the same order again."""
+    _day: tuple[int, int] = attrs.field(default=(0, 0), init=False)
+    """When it began and when it ends; both 0 before anything was asked or told."""
+
+    @_account.default
+    def _make_account(self) -> Scope:
+        return Scope(strategy=None, limits=self.plan.account, price=self.price, where="[risk]")
+
+    # What the gateway asks
+
+    def check_order(self, strategy: str, request: OrderRequest, instrument: Instrument, now: int) -> None:
+        """Let `request` pass, and count it, or refuse it.
+
+        Args:
+            strategy: Whose it is.
+            request: What would be sent.
+            instrument: What it trades.
+            now: Nanoseconds UTC.
+
+        Raises:
+            RiskLimit: It would break a limit.
+        """
+        self.judge(strategy, now)
+        with localcontext(_EXACT):
+            scopes = (self._scope(strategy), self._account)
+            book, lots = self._book(scopes[0], request.instrument), request.quantity
+            if not book.closes(request.side, lots):
+                for scope in scopes:
+                    if scope.open_orders >= scope.limits.max_open_orders:
+                        count = scope.open_orders + 1
+                        scope.refuse("max_open_orders", count, f"{count:,} open orders")
+                self._check_opening(scopes, book, request, lots, instrument)
+            self._check_rate(scopes, now)
+            same = (
+                request.instrument,
+                request.side,
+                lots,
+                request.price,
+                request.stop_price,
+                self._fills[request.instrument],
+            )
+            for scope in scopes:
+                count, limits = scope.pace.repeats(same, now) + 1, scope.limits
+                if count > limits.max_repeats:
+                    words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
+                    scope.refuse("max_repeats", count, words)
+            for scope in scopes:
+                scope.pace.count(same, now)
+
+    def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
+        """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
+        self.judge(order.strategy, now)
+        with localcontext(_EXACT):
+            scopes = (self._scope(order.strategy), self._account)
+            book = self._book(scopes[0], wanted.instrument)
+            more = max(ZERO, wanted.quantity - may_fill(order))
+            if not book.closes(wanted.side, more):
+                self._check_opening(scopes, book, wanted, more, instrument)
+            self._check_rate(scopes, now)
+            for scope in scopes:
+                scope.pace.count(None, now)
+
+    # What the gateway tells
+
+    def follow(self, order: Order) -> None:
+        """Something happened to `order`: count what it may still become."""
+        with localcontext(_EXACT):
+            lots, is_open = may_fill(order), order.is_open
+            had, was_open = self._followed.get(order.client_order_id, (ZERO, False))
+            if (lots, is_open) == (had, was_open):
+                return
+            if lots or is_open:
+                self._followed[order.client_order_id] = (lots, is_open)
+            else:
+                del self._followed[order.client_order_id]
+            mine = self._scope(order.strategy)
+            for scope in (mine, self._account):
+                scope.open_orders += is_open - was_open
+            book = self._book(mine, order.instrument)
+            if order.side is Side.BUY:
+                book.buying += lots - had
+            else:
+                book.selling += lots - had
+            self._measure(order.instrument, book)
+
+    def filled(self, order: Order, fill: Fill, now: int) -> None:
+        """A fill of `order` counts from now on; `judge` follows when all has come of it."""
+        fee = fill.fee or ZERO
+        if not (fill.quantity.is_finite() and fill.price.is_finite() and fee.is_finite()):
+            return  # It can't be; whoever keeps the portfolio says so.
+        with localcontext(_EXACT):
+            symbol, lots = fill.instrument, fill.quantity * fill.side.sign
+            self._turn(now)
+            scopes = (self._scope(order.strategy), self._account)
+            today = fill.receive_time >= self._day[0]
+            for scope in scopes:
+                book = self._book(scope, symbol)
+                scope.fill(symbol, book, lots, fill.price, today=today)
+                if today:
+                    scope.pay(fill.fee_currency or book.currency, fee)
+            self._fills[symbol] += 1
+            self._measure(symbol, self._book(scopes[0], symbol))
+
+    def judge(self, strategy: str, now: int) -> None:
+        """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
+        with localcontext(_EXACT):
+            self._turn(now)
+            found = [scope for scope in (self._scope(strategy), self._account) if scope.judge()]
+        for scope in found:
+            limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
+            what = "orders that open are withdrawn, and none is placed until the next day"
+            self.tripped(scope.strategy, f"{scope.name} has lost {scope.lost} today, more than {limit}: {what}")
+
+    def hold(self, strategy: str, positions: Mapping[str, Decimal], now: int) -> None:
+        """Have `strategy` hold what an earlier run has left it, whatever was told until now; the day begins anew.
+
+        Args:
+            strategy: Whose positions they are.
+            positions: Lots by instrument, negative when short.
+            now: Nanoseconds UTC.
+        """
+        with localcontext(_EXACT):
+            self._turn(now)
+            scopes = (self._scope(strategy), self._account)
+            for symbol in dict.fromkeys([*scopes[0].books, *positions]):
+                book = self._book(scopes[0], symbol)
+                change = positions.get(symbol, ZERO) - book.quantity
+                for scope in scopes:
+                    scope.hold(symbol, self._book(scope, symbol), change)
+                self._measure(symbol, book)
+            for scope in scopes:
+                scope.begin_day()
+
+    def begin_day(self, now: int) -> int:
+        """Begin a new day, if the last one has ended; give when the next one begins, nanoseconds UTC."""
+        with localcontext(_EXACT):
+            self._turn(now)
+        return self._day[1]
+
+    def opening(self, orders: Iterable[Order]) -> list[Order]:
+        """Give those of `orders` that could open something, or more of it, if all of them were filled.
+
+        Those that were placed first are taken for the ones that close.
+        """
+        found: list[Order] = []
+        left: dict[tuple[str, str], Decimal] = {}
+        with localcontext(_EXACT):
+            for order in orders:
+                key = (order.strategy, order.instrument)
+                held = left.get(key)
+                if held is None:
+                    held = self._book(self._scope(order.strategy), order.instrument).quantity
+                lots = may_fill(order) * order.side.sign
+                if lots * held < 0 and abs(lots) <= abs(held):
+                    held += lots
+                else:
+                    found.append(order)
+                left[key] = held
+        return found
+
+    # Inside
+
+    def _scope(self, strategy: str) -> Scope:
+        scope = self._strategies.get(strategy)
+        if scope is None:
+            where = "the strategy's own risk" if strategy in self.plan.strategies else "[risk.strategy]"
+            scope = Scope(strategy=strategy, limits=self.plan.of(strategy), price=self.price, where=where)
+            self._strategies[strategy] = scope
+        return scope
+
+    def _book(self, scope: Scope, symbol: str) -> Book:
+        return scope.books.get(symbol) or scope.book(symbol, self.instruments)
+
+    def _turn(self, now: int) -> None:
+        if now >= self._day[1]:
+            zone = zone_of(self.plan.time_zone)
+            self._day = (day_of(now, zone), day_end(now, zone))
+            for scope in (*self._strategies.values(), self._account):
+                scope.begin_day()
+
+    def _measure(self, symbol: str, book: Book) -> None:
+        """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
+        whole = self._book(self._account, symbol)
+        long, short = max(ZERO, book.quantity + book.buying), max(ZERO, book.selling - book.quantity)
+        whole.long += long - book.long
+        whole.short += short - book.short
+        book.long, book.short = long, short
+
+    def _check_opening(
+        self, scopes: tuple[Scope, Scope], book: Book, request: OrderRequest, more: Decimal, instrument: Instrument
+    ) -> None:
+        """Check what could open a position.
+
+        Args:
+            scopes: The strategy and the account.
+            book: The strategy's.
+            request: What would be asked for.
+            more: Lots that may be filled besides all that may be already.
+            instrument: What it trades.
+        """
+        symbol, side, lots = request.instrument, request.side, request.quantity
+        last = self.price(symbol)
+        worth, beyond, growth = _worth(request, last, instrument), _beyond(request, last), book.growth(side, more)
+        for scope in scopes:
+            limits = scope.limits
+            if scope.loss is not None:
+                words = f"nothing is opened any more today, as it has lost {scope.lost}"
+                scope.refuse("max_daily_loss", scope.loss, words)
+            if lots > limits.max_order_quantity:
+                scope.refuse("max_order_quantity", lots, f"{lots:,f} lots of {symbol} in one order")
+            if worth is None and limits.max_order_notional.is_finite():
+                words = f"nobody knows what {lots:,f} lots are worth before the first price of {symbol}"
+                scope.refuse("max_order_notional", None, words)
+            if worth is not None and worth > limits.max_order_notional:
+                words = f"an order of {symbol} worth {worth:,.2f} {instrument.currency}"
+                scope.refuse("max_order_notional", worth, words)
+            if beyond is not None:
+                _check_collar(scope, request, *beyond, instrument)
+            worst, most = self._book(scope, symbol).worst(side) + growth, limits.position(symbol)
+            if growth and worst > most:
+                words = f"{worst:,f} lots of {symbol} {'long' if side is Side.BUY else 'short'}, if all is filled"
+                scope.refuse("max_position", worst, words, most)
+
+    def _check_rate(self, scopes: tuple[Scope, Scope], now: int) -> None:
+        for scope in scopes:
+            if scope.pace.too_fast(now):
+                count = scope.limits.max_order_rate + 1
+                scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
+
+
+def _worth(request: OrderRequest, last: Decimal | None, instrument: Instrument) -> Decimal | None:
+    """Give what the order is worth at the worst; None for a market order whose price nobody knows."""
+    own = request.stop_price if request.price is None else request.price
+    may_get_last = own is None or (request.side is Side.SELL and request.stop_price is None)
+    prices = [price for price in (own, last if may_get_last else None) if price is not None]
+    return max((abs(instrument.value(price, request.quantity)) for price in prices), default=None)
+
+
+def _beyond(request: OrderRequest, last: Decimal | None) -> tuple[Decimal, Decimal] | None:
+    """Give how far the limit lies beyond the price that it is held against, and that price; None if there is none."""
+    reference = last if request.stop_price is None else request.stop_price
+    if request.price is None or reference is None:
+        return None
+    return (request.price - reference) * request.side.sign, reference
+
+
+def _check_collar(
+    scope: Scope, request: OrderRequest, beyond: Decimal, reference: Decimal, instrument: Instrument
+) -> None:
+    limit = scope.limits.price_collar
+    if beyond <= COLLAR_TICKS * instrument.tick_at(reference) or beyond <= limit * abs(reference):
+        return
+    part = beyond / abs(reference) if reference else Decimal("Infinity")
+    of = "the last price" if request.stop_price is None else "its trigger"
+    words = f"a {request.side.value} of {request.instrument} at {request.price}, {part:.2%} beyond {of} {reference}"
+    scope.refuse("price_collar", part, words)

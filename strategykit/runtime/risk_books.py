@@ -1,0 +1,252 @@
+"""What the limits are held against: lots, money and pace of one scope, counted from orders and fills alone."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final, NoReturn
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from strategykit.errors import RiskLimit
+from strategykit.model.events import Side
+from strategykit.model.instruments import Instrument
+from strategykit.model.risk_limits import Limits
+from strategykit.runtime.order import Order
+
+__all__ = ["ACCOUNT_SCOPE", "Book", "Pace", "Scope", "day_end", "day_of", "may_fill"]
+
+ACCOUNT_SCOPE: Final = "account"
+"""What the account is called among the scopes; strategies are called ``"strategy NAME"``."""
+
+SECOND: Final = 1_000_000_000
+ZERO: Final = Decimal(0)
+
+
+def may_fill(order: Order) -> Decimal:
+    """Give the lots of `order` that may still come as fills: what can be filled, and what the venue counts untold.
+
+    While an amend is on its way, the venue may have either: the greater counts.
+    """
+    lots, told = ZERO, order.filled_by_number
+    if order.is_open:
+        lots = max(lots, order.request.quantity - told.get(order.venue_order_id or "", ZERO))
+        if order.amending is not None:
+            lots = max(lots, order.amending.request.quantity)
+    if order.fills_missing:
+        for number, counted in order.counted.items():
+            if number != order.venue_order_id or not order.is_open:
+                lots += max(ZERO, counted - told.get(number, ZERO))
+    return lots
+
+
+@attrs.define(eq=False)
+class Book:
+    """One instrument in one scope. Lots are net; `long` and `short` are what they may become at the worst."""
+
+    unit: Decimal | None
+    """Money that one lot moves by for one whole point of price; None where nobody gave the instrument."""
+    currency: str
+    quantity: Decimal = ZERO
+    """Lots held, by the fills; negative is short."""
+    buying: Decimal = ZERO
+    """Lots that open orders may still buy. Of a strategy only, as is `selling`."""
+    selling: Decimal = ZERO
+    long: Decimal = ZERO
+    """Lots long if all that buys is filled, and nothing that sells. Of the account: of all strategies, added up."""
+    short: Decimal = ZERO
+    mark: Decimal | None = None
+    """Price of the last fill, or the first price that anybody knew: what the lots are worth where no data tell."""
+
+    def closes(self, side: Side, more: Decimal) -> bool:
+        """Whether it is nearer to flat, or flat, when `more` lots and all that works on their side are filled."""
+        return self.buying + more <= -self.quantity if side is Side.BUY else self.selling + more <= self.quantity
+
+    def worst(self, side: Side) -> Decimal:
+        """Give the lots that may come to be held on that side."""
+        return self.long if side is Side.BUY else self.short
+
+    def growth(self, side: Side, more: Decimal) -> Decimal:
+        """Give the lots by which `more` lots make that worse. For a strategy's book."""
+        net, working = (self.quantity, self.buying) if side is Side.BUY else (-self.quantity, self.selling)
+        return max(ZERO, net + working + more) - self.worst(side)
+
+
+@attrs.define(eq=False)
+class Pace:
+    """How fast orders come, and how often the same."""
+
+    limits: Limits
+    _times: deque[int] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: deque(maxlen=self.limits.max_order_rate), takes_self=True)
+    )
+    """Of the last orders and amends: as many as are allowed within a second."""
+    _recent: deque[tuple[int, Hashable]] = attrs.field(factory=deque, init=False)
+    """Orders of the last `repeat_window`."""
+    _counts: Counter[Hashable] = attrs.field(factory=Counter, init=False)
+
+    def too_fast(self, now: int) -> bool:
+        """Whether one more order now would be one too many within a second."""
+        times = self._times
+        return len(times) == times.maxlen and times[0] > now - SECOND
+
+    def repeats(self, what: Hashable, now: int) -> int:
+        """Give how often the same order was placed within the window."""
+        recent, since = self._recent, now - self.limits.repeat_window
+        while recent and recent[0][0] <= since:
+            _, old = recent.popleft()
+            self._counts[old] -= 1
+            if not self._counts[old]:
+                del self._counts[old]
+        return self._counts[what]
+
+    def count(self, what: Hashable | None, now: int) -> None:
+        """An order, or an amend if it is `None`, passed."""
+        self._times.append(now)
+        if what is not None:
+            self._recent.append((now, what))
+            self._counts[what] += 1
+
+
+@attrs.define(eq=False, kw_only=True)
+class Scope:
+    """One strategy, or the account."""
+
+    strategy: str | None
+    """None: the account."""
+    limits: Limits
+    price: Callable[[str], Decimal | None]
+    """Gives the last price of an instrument; None: nobody knows."""
+    where: str
+    """The table of a session file in which its limits stand."""
+    hits: Counter[str] = attrs.field(factory=Counter, init=False)
+    """How often its limits were met, by their names."""
+    pace: Pace = attrs.field(init=False, default=attrs.Factory(lambda self: Pace(self.limits), takes_self=True))
+    books: dict[str, Book] = attrs.field(factory=dict, init=False)
+    open_orders: int = attrs.field(default=0, init=False)
+    loss: Decimal | None = attrs.field(default=None, init=False)
+    """The day's loss that went beyond its limit: nothing is opened until the next day."""
+    lost: str = attrs.field(default="", init=False)
+    """The same in words."""
+    _held: dict[str, Book] = attrs.field(factory=dict, init=False)
+    """Those of `books` with a position."""
+    _money: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+    """By currency: what the day's fills brought less what they cost, less what was held when it began was worth.
+    With what is held now, that is the day's result."""
+
+    @property
+    def name(self) -> str:
+        return ACCOUNT_SCOPE if self.strategy is None else f"strategy {self.strategy}"
+
+    def book(self, symbol: str, instruments: Mapping[str, Instrument]) -> Book:
+        """Give the book of an instrument."""
+        book = self.books.get(symbol)
+        if book is None:
+            known = instruments.get(symbol)
+            book = Book(None, "") if known is None else Book(known.lot * known.multiplier, known.currency)
+            self.books[symbol] = book
+        return book
+
+    def fill(self, symbol: str, book: Book, lots: Decimal, price: Decimal, *, today: bool) -> None:
+        """Count `lots`, signed, at `price`. What was told on an earlier day changes nothing of today's result."""
+        if book.unit is None:
+            self.hold(symbol, book, lots)
+            return
+        paid = lots * price
+        if book.mark is None:  # What has been held since before anybody knew a price counts from this one on.
+            paid += book.quantity * price
+        elif not today:
+            paid += book.quantity * (price - book.mark)
+        self.pay(book.currency, paid * book.unit)
+        book.mark = price
+        self.hold(symbol, book, lots)
+
+    def hold(self, symbol: str, book: Book, lots: Decimal) -> None:
+        """Hold so many lots more, or less."""
+        book.quantity += lots
+        if book.quantity:
+            self._held[symbol] = book
+        else:
+            self._held.pop(symbol, None)
+
+    def pay(self, currency: str, amount: Decimal) -> None:
+        self._money[currency] = self._money.get(currency, ZERO) - amount
+
+    def begin_day(self) -> None:
+        """What is held is worth what it is worth now, and whatever was lost is forgiven."""
+        held = self._worth()
+        self._money = {currency: -worth for currency, worth in held.items()}
+        self.loss = None
+
+    def judge(self) -> bool:
+        """Whether the day's loss has just gone beyond its limit."""
+        if self.loss is not None:
+            return False
+        worth = self._worth()
+        for currency, money in self._money.items():
+            loss = -money - worth.get(currency, ZERO)
+            if loss > self.limits.max_daily_loss:
+                self.loss, self.lost = loss, f"{loss:,.2f} {currency}"
+                self.hits["max_daily_loss"] += 1
+                return True
+        return False
+
+    def refuse(
+        self, limit: str, value: Decimal | int | None, words: str, allowed: Decimal | int | None = None
+    ) -> NoReturn:
+        """Say no.
+
+        Args:
+            limit: The limit's name.
+            value: What it would come to; None if nobody knows.
+            words: The same for people.
+            allowed: What is allowed; None: what the limits say.
+
+        Raises:
+            RiskLimit: In any case.
+        """
+        most: Decimal | int = getattr(self.limits, limit) if allowed is None else allowed
+        self.hits[limit] += 1
+        link = "but" if value is None else "more than"
+        raise RiskLimit(
+            f"{self.name}: {words}, {link} {limit} = {most:,f}; raise it in {self.where} of the session file",
+            limit=limit,
+            value=value,
+            allowed=most,
+            scope=self.name,
+        )
+
+    def _worth(self) -> dict[str, Decimal]:
+        found: dict[str, Decimal] = {}
+        for symbol, book in self._held.items():
+            last = self.price(symbol)
+            mark = book.mark if last is None else last
+            if mark is None or book.unit is None:
+                continue
+            worth = book.quantity * mark * book.unit
+            if book.mark is None:  # See `fill`.
+                book.mark = mark
+                self.pay(book.currency, worth)
+            found[book.currency] = found.get(book.currency, ZERO) + worth
+        return found
+
+
+def day_of(now: int, zone: ZoneInfo) -> int:
+    """Give when the day of `now` began, nanoseconds UTC."""
+    today = datetime.fromtimestamp(now // SECOND, zone).date()
+    return _nanoseconds(datetime.combine(today, time(), zone))
+
+
+def day_end(now: int, zone: ZoneInfo) -> int:
+    """Give the first midnight after `now`, nanoseconds UTC."""
+    today = datetime.fromtimestamp(now // SECOND, zone).date()
+    # Clocks that are put back at midnight show one day's last hour twice.
+    midnights = (datetime.combine(today + timedelta(days), time(fold=fold), zone) for days in (1, 2) for fold in (0, 1))
+    return next(end for end in map(_nanoseconds, midnights) if end > now)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp()) * SECOND
