@@ -1,0 +1,290 @@
+"""A whole program in virtual time: a simulated venue, a network, and a live run with its strategies.
+
+Nothing in it is a stand-in but the network and the clock: the venue's server, the wires, the tape and the run are the
+ones that talk over real sockets. A minute takes half a second, and the same world does the same again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+from trio._core import _run as trio_loop
+
+from strategykit.config import PAPER_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
+from strategykit.errors import StrategykitError
+from strategykit.net.endpoints import Endpoints
+from strategykit.registry.simulation import SimPlan
+from strategykit.registry.table import find_venue
+from strategykit.runtime.assembly import Run
+from strategykit.runtime.home import run_with_home
+from strategykit.runtime.live import LivePlan, live_main
+from strategykit.runtime.report import RunReport
+from strategykit.runtime.run import plan_session
+from strategykit.runtime.stops import Stops
+from strategykit.runtime.watchdog import Watchdog
+from strategykit.sim.server import SimulatedServer
+from strategykit.strategy import Strategy
+from strategykit.tape.redact import Redactor
+from strategykit.testing.clock import VirtualClock, VirtualWall
+from strategykit.testing.faults import Fault, strike
+from strategykit.testing.markets import START
+from strategykit.testing.network import MemoryNetwork
+
+__all__ = ["Outing", "World", "run_world"]
+
+SETTLE_WITHIN: Final = 90.0
+"""Seconds after the last fault for everything to be as it should: three requests of 10 s, two pings of 20 s, pauses of
+up to 30 s."""
+
+QUIET: Final = 2.0
+"""Seconds for which it has to stay so."""
+
+UNSEEN: Final = 32.0
+"""Seconds for which a dead wire can look well: a ping every 20 s, a pong within 10."""
+
+LEAVING: Final = 5.0
+"""Seconds for the venue to notice that everybody has left."""
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """What there is, and what happens to it."""
+
+    venue: str = "alor"
+    """As sessions call it."""
+    strategies: Sequence[StrategySpec | tuple[str, Strategy]]
+    """Files with parameters, or pairs of name and strategy."""
+    faults: Sequence[Fault] = ()
+    seconds: float = 60.0
+    """How long the strategies run; afterwards no more faults strike, and all has to become well."""
+    seed: int = 0
+    """Of everything: market, latencies, ids, and which task goes first."""
+    instruments: Sequence[str] | None = None
+    """Symbols of the venue; None: all that it knows."""
+    rate: float = 4.0
+    """Actions of the crowd a second, on each instrument."""
+    advances_per_second: float = 10.0
+    latency: tuple[float, float] = (0.0002, 0.002)
+    """Seconds that a piece takes over the network, at the least and at the most."""
+    token_life: float = 1800.0
+    """Seconds."""
+    venue_ahead: float = 0.0
+    """Seconds by which the venue's clock is ahead of ours."""
+    paper: bool = False
+    """Whether orders stay here in any case."""
+    keep_orders: bool = False
+    start: int = START
+    """Nanoseconds UTC."""
+    options: Mapping[str, object] = attrs.field(factory=dict)
+    """Of the venue's dialect."""
+    presses: int = 1
+    """Signals that end the run; 2: it is hurried."""
+
+
+@attrs.define(kw_only=True)
+class Outing:
+    """What became of a world."""
+
+    report: RunReport | None = None
+    """None if the run couldn't begin, or broke."""
+    error: BaseException | None = None
+    """Why."""
+    run: Run | None = None
+    """The parts of the run, as they were left; None if it didn't come to that."""
+    orders: Mapping[str, Any] = attrs.field(factory=dict)
+    """What the venue knows of orders at the end, as its ``GET /sim/orders`` says it."""
+    wanted: Sequence[Mapping[str, Any]] = ()
+    """Subscriptions of the run before it was ended: rows with ``guid``, ``stream``, ``connection`` and ``state``."""
+    held: Sequence[Mapping[str, Any]] = ()
+    """Those that the venue had then: rows with ``lane`` and ``subscriptions``."""
+    struck: int = 0
+    """Faults that struck."""
+    unsettled: Sequence[str] = ()
+    """What wasn't as it should be `SETTLE_WITHIN` seconds after the last fault."""
+    sockets_left: int = 0
+    tasks_left: int = 0
+    seconds: float = 0.0
+    """How long all of it took, in its own time."""
+
+
+class _Presses(Stops):
+    """Signals that nobody sends: they are pressed from within."""
+
+    def press(self) -> None:
+        """Count one."""
+        self.count += 1
+        came, self._came = self._came, trio.Event()
+        came.set()
+
+    def abandon_in(self, seconds: float, why: Callable[[], str]) -> None:
+        """Do nothing: the process that this would leave is a test's."""
+
+
+def run_world(
+    world: World,
+    *,
+    tape: Path | None = None,
+    meanwhile: Callable[[Run], Awaitable[None]] | None = None,
+) -> Outing:
+    """Run a world to its end.
+
+    Args:
+        world: What there is.
+        tape: Folder to record to; None: nothing is recorded.
+        meanwhile: An async function that runs beside the run, once that has begun.
+    """
+    wall = VirtualWall(world.start)
+    clock = VirtualClock(wall)
+    outing = Outing()
+    with _one_order(world.seed):
+        play = _Play(world, outing, wall, clock, tape, meanwhile)
+        try:
+            run_with_home(clock, play.main)
+        except StrategykitError as exc:
+            outing.error = exc
+    return outing
+
+
+@contextmanager
+def _one_order(seed: int) -> Iterator[None]:
+    """Have Trio's loop shuffle by the seed, as pytest-trio does for Hypothesis: there is no public way."""
+    before = trio_loop._ALLOW_DETERMINISTIC_SCHEDULING, trio_loop._r.getstate()  # noqa: SLF001 - as said
+    trio_loop._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # noqa: SLF001
+    trio_loop._r.seed(seed)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        trio_loop._ALLOW_DETERMINISTIC_SCHEDULING = before[0]  # type: ignore[misc]  # noqa: SLF001
+        trio_loop._r.setstate(before[1])  # noqa: SLF001
+
+
+class _Play:
+    """One performance."""
+
+    def __init__(
+        self,
+        world: World,
+        outing: Outing,
+        wall: VirtualWall,
+        clock: VirtualClock,
+        tape: Path | None,
+        meanwhile: Callable[[Run], Awaitable[None]] | None,
+    ) -> None:
+        self.world = world
+        self.outing = outing
+        self.wall = wall
+        self.clock = clock
+        self.tape = tape
+        self.meanwhile = meanwhile
+        self.stops = _Presses()
+        self.network = MemoryNetwork(random.Random(f"network {world.seed}"), latency=world.latency)
+
+    async def main(self, home: trio.Nursery) -> None:
+        world, outing, redactor = self.world, self.outing, Redactor()
+        ahead = int(world.venue_ahead * 1e9)
+        plan = SimPlan(
+            instruments=world.instruments,
+            rate=world.rate,
+            seed=world.seed,
+            token_life=world.token_life,
+            advances_per_second=world.advances_per_second,
+            clock=lambda: self.wall.now + ahead,
+            listen=self.network.listen,
+        )
+        async with find_venue(world.venue).simulation.open(plan) as server:
+            before = trio.lowlevel.current_statistics().tasks_living
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._strike_all, server)
+                try:
+                    with redactor.errors():
+                        outing.report = await live_main(
+                            home, self._live(server), self.clock, self.wall, Watchdog(), redactor, self.stops
+                        )
+                except* StrategykitError as group:
+                    outing.error = group
+                nursery.cancel_scope.cancel()
+            outing.sockets_left = self.network.open_clients
+            self.network.heal()
+            await trio.sleep(LEAVING)
+            outing.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
+            outing.orders = server.venue.orders
+            outing.seconds = trio.current_time()
+
+    def _live(self, server: SimulatedServer[Any]) -> LivePlan:
+        world = self.world
+        known = find_venue(world.venue)
+        venue = VenuePlan(
+            name=world.venue,
+            endpoints=Endpoints.at(server.url),
+            account=known.simulation.account or PAPER_ACCOUNT,
+            options=known.settings(world.options),
+        )
+        specs = [item for item in world.strategies if isinstance(item, StrategySpec)]
+        run = RunPlan(seed=world.seed, tape=None, on_stop="keep" if world.keep_orders else "cancel")
+        session = Session(venue=venue, run=run, strategies=tuple(specs))
+        plan = plan_session(session, paper=world.paper, tape=self.tape, network=self.network.client())
+        made = dict(plan.strategies)
+        pairs = [(item.name, made[item.name]) if isinstance(item, StrategySpec) else item for item in world.strategies]
+        return attrs.evolve(
+            plan, strategies=pairs, handle_signals=False, meanwhile=lambda run: self._watch(run, server)
+        )
+
+    async def _strike_all(self, server: SimulatedServer[Any]) -> None:
+        for fault in sorted(self.world.faults, key=lambda fault: fault.at):
+            await trio.sleep_until(fault.at)
+            strike(fault, self.network, server)
+            self.outing.struck += 1
+
+    async def _watch(self, run: Run, server: SimulatedServer[Any]) -> None:
+        """Wait until all is well after the last fault, then end the run."""
+        self.outing.run = run
+        async with trio.open_nursery() as nursery:
+            if self.meanwhile is not None:
+                nursery.start_soon(self.meanwhile, run)
+            await trio.sleep_until(self.world.seconds)
+            self.network.heal()
+            await self._settle(run)
+            self.outing.wanted = [
+                {"guid": row.guid, "stream": row.stream.label, "connection": row.connection, "state": row.state.value}
+                for row in run.engine.table
+            ]
+            self.outing.held = [
+                {"lane": server.venue.lane(session), "subscriptions": server.venue.subscriptions(session)}
+                for session in server.peers
+            ]
+            for _ in range(self.world.presses):
+                self.stops.press()
+                await trio.sleep(0.1)
+            await trio.sleep_forever()
+
+    async def _settle(self, run: Run) -> None:
+        quiet = UNSEEN if any(_hides(fault) for fault in self.world.faults) else QUIET
+        since, latest = trio.current_time(), trio.current_time() + SETTLE_WITHIN + quiet
+        while trio.current_time() - since < quiet:
+            await trio.sleep(0.25)
+            lines = _unsettled(run)
+            if lines:
+                since = trio.current_time()
+            if trio.current_time() > latest:
+                self.outing.unsettled = lines or ["it settles and unsettles"]
+                return
+
+
+def _hides(fault: Fault) -> bool:
+    """Whether a wire can look well long after this."""
+    if fault.network is not None:
+        return fault.network.what == "stall" and not fault.network.seconds
+    return fault.venue is not None and fault.venue["fault"] in ("half_open", "silence")
+
+
+def _unsettled(run: Run) -> list[str]:
+    rows = [f"{row.stream.label} is {row.state.value}" for row in run.engine.table]
+    lines = [line for line in rows if not line.endswith((" active", " stale"))]
+    lines += [f"{name} isn't open" for name in run.engine.lanes if name not in run.engine.sessions]
+    return lines + [f"{order!r} is in doubt" for order in run.gateway.doubtful() if order.state.doubtful]
