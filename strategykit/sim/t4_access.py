@@ -65,10 +65,12 @@ class T4Access:
                 return user
         return _refusal(enums.LOGIN_RESULT_FAILED)
 
-    def issue(self, user: T4User, price_format: enums.PriceFormat, now: int) -> tuple[str, int]:
-        """Give a token and when it ends, nanoseconds UTC, in whole seconds."""
+    def issue(
+        self, user: T4User, price_format: enums.PriceFormat, now: int, *, life: float | None = None
+    ) -> tuple[str, int]:
+        """Give a token and when it ends, nanoseconds UTC, in whole seconds; `life` is in seconds, None: the usual."""
         self._forget(now)
-        expires = -(-(now + self._life) // _SECOND)
+        expires = -(-(now + (self._life if life is None else int(life * _SECOND))) // _SECOND)
         self.issued += 1
         claims = Claims(
             login=user.username,

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from typing import Literal
+
+import attrs
 
 from strategykit.sim.faults import FaultCommand
 from strategykit.sim.served import Outlet
@@ -25,7 +28,16 @@ from strategykit.venues.t4.server import (
 from strategykit.venues.t4.server_login import login_response
 from strategykit.venues.t4.server_requests import Login, TokenRequest
 
-__all__ = ["Doors", "lane_of"]
+__all__ = ["Doors", "TokenFault", "lane_of"]
+
+
+@attrs.frozen
+class TokenFault:
+    """What happens to a request for a token."""
+
+    kind: Literal["refuse_token", "short_token", "lost_token"]
+    life: float
+    """Seconds, of a short one."""
 
 
 class Doors:
@@ -42,6 +54,8 @@ class Doors:
         """Logged in, in their order."""
         self.refusals: deque[enums.LoginResult] = deque()
         """What the next logins are refused with, whoever they are."""
+        self.token_faults: deque[TokenFault] = deque()
+        """What happens to the next requests for tokens."""
         self._config = config
         self._access = access
         self._leave = leave
@@ -92,10 +106,15 @@ class Doors:
         session.send(encode(login_response=welcome), now)
 
     def give_token(self, session: T4Session, request: TokenRequest, now: int) -> None:
-        """Answer a request for a REST token."""
+        """Answer a request for a REST token, unless it is to be lost."""
         assert session.user is not None
-        token, expires = self._access.issue(session.user, session.format, now)
-        session.send(encode_token(request.request_id, token=token, expires=expires), now)
+        fault = self.token_faults.popleft() if self.token_faults else None
+        if fault is not None and fault.kind == "refuse_token":
+            session.send(encode_token(request.request_id, failure="refused on command"), now)
+        elif fault is None or fault.kind == "short_token":
+            life = None if fault is None else fault.life
+            token, expires = self._access.issue(session.user, session.format, now, life=life)
+            session.send(encode_token(request.request_id, token=token, expires=expires), now)
 
     def end(self, session: T4Session, result: enums.LoginResult | None, words: str) -> None:
         """Say why, if there is a result for it, and close. What the session held ends at once."""

@@ -12,7 +12,7 @@ from strategykit.sim.faults import AnswerFault, FaultCommand, Mishap
 from strategykit.sim.t4_access import T4Access
 from strategykit.sim.t4_by_order import ByOrderPublisher
 from strategykit.sim.t4_depth import DepthPublisher
-from strategykit.sim.t4_doors import Doors
+from strategykit.sim.t4_doors import Doors, TokenFault
 from strategykit.sim.t4_orders import OrderDesk
 from strategykit.sim.t4_updates import UpdateTeller
 from strategykit.venues.t4.proto import enums_pb2 as enums
@@ -24,15 +24,17 @@ _MISHAPS: Final = {"lost_update": Mishap.MISSING, "late_update": Mishap.LATE, "d
 OWN_FAULTS: Final = frozenset(
     {"displace", "backlog", "silence", "reject_login", "revoke_tokens", "mbo_gap", "mbo_clear", "halt", "resume"}
     | {"mode", "resnapshot", "new_session", "single_update", "fail_request", "ignore_request", *_MISHAPS}
+    | {"refuse_token", "short_token", "lost_token"}
 )
 """``displace`` and ``backlog`` end sessions of a lane; ``silence`` keeps heartbeats from it for `seconds`;
-``reject_login`` refuses the next `count` logins with ``arguments["result"]``; ``mbo_gap`` loses the next `count`
-updates by order of an instrument (or of each), ``mbo_clear`` sends the book by order anew after a clear; ``mode`` gives
-an instrument the market mode ``arguments["mode"]``; ``resnapshot`` sends depth snapshots as when a feed is back;
-``new_session`` counts volume and trades from nothing again; ``lost_update``, ``late_update`` (by `seconds`) and
-``duplicate_update`` befall the next `count` order updates, which ``single_update`` sends outside a group;
-``fail_request`` fails the next `count` submissions, revisions or pulls inside T4; ``ignore_request`` has the next
-`count` requests of whatever kind neither carried out nor answered."""
+``reject_login`` refuses the next `count` logins with ``arguments["result"]``; of the next `count` requests for tokens
+``refuse_token`` refuses each, ``short_token`` gives each a token that lives `seconds`, ``lost_token`` answers none;
+``mbo_gap`` loses the next `count` updates by order of an instrument (or of each), ``mbo_clear`` sends the book by order
+anew after a clear; ``mode`` gives an instrument the market mode ``arguments["mode"]``; ``resnapshot`` sends depth
+snapshots as when a feed is back; ``new_session`` counts volume and trades from nothing again; ``lost_update``,
+``late_update`` (by `seconds`) and ``duplicate_update`` befall the next `count` order updates, which ``single_update``
+sends outside a group; ``fail_request`` fails the next `count` submissions, revisions or pulls inside T4;
+``ignore_request`` has the next `count` requests of whatever kind neither carried out nor answered."""
 
 _MODES: Final = {
     name.removeprefix("MARKET_MODE_"): cast("enums.MarketMode", number) for name, number in enums.MarketMode.items()
@@ -87,6 +89,9 @@ class VenueFaults:
                 return 0
             case "revoke_tokens":
                 return self._access.revoke()
+            case "refuse_token" | "short_token" | "lost_token":
+                self._doors.token_faults.extend([TokenFault(command.fault, command.seconds)] * command.count)
+                return 0
             case "lost_update" | "late_update" | "duplicate_update":
                 self._teller.plan.add(AnswerFault(_MISHAPS[command.fault], command.seconds), command.count)
                 return 0

@@ -175,6 +175,27 @@ def test_tokens_are_given_on_request_end_in_time_and_can_be_revoked(make_floor: 
     assert status(fourth) == 401
 
 
+def test_requests_for_tokens_can_be_refused_cut_short_and_lost(floor: Floor) -> None:
+    client = floor.enter()
+    floor.fault("refuse_token")
+    floor.fault("short_token", seconds=3)
+    floor.fault("lost_token")
+
+    def ask() -> list[Any]:
+        heard = client.say(authentication_token_request=auth.AuthenticationTokenRequest(request_id="r"))
+        return [token for _, token in heard]
+
+    [refused], [short], lost, [usual] = ask(), ask(), ask(), ask()
+
+    assert (refused.request_id, refused.token, refused.fail_message) == ("r", "", "refused on command")
+    assert lost == []
+    assert short.expire_time.seconds - floor.now // 10**9 == 3
+    assert usual.expire_time.seconds - floor.now // 10**9 == 1800
+    floor.now += 4 * 10**9
+    keys = [f"Bearer {token.token}" for token in (short, usual)]
+    assert [floor.get("/markets/exchanges", key=key).status for key in keys] == [401, 200]
+
+
 def test_rest_logs_in_by_name(floor: Floor) -> None:
     def post(**body: Any) -> Any:
         given = {"firm": "SIM", "userName": "trader", "password": USER.password, "appName": USER.app_name, **body}
