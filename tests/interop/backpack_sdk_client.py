@@ -16,6 +16,7 @@ from backpack_exchange_sdk.websocket import WebSocketClient  # type: ignore[impo
 
 SECONDS = 6.0
 SYMBOL = "SOL_USDC"
+BAR = ("open", "high", "low", "close", "volume")
 
 
 def main(base: str) -> None:
@@ -33,6 +34,7 @@ def main(base: str) -> None:
     time.sleep(1)
     snapshot = public.get_depth(SYMBOL)
     time.sleep(SECONDS)
+    recent = [each["id"] for each in public.get_recent_trades(SYMBOL, 20)]
     client.unsubscribe([f"trade.{SYMBOL}"])
     time.sleep(0.5)
     heard = len(got["trade"])
@@ -48,8 +50,11 @@ def main(base: str) -> None:
     print(json.dumps({"trades": trades, "bars": bars, "books": dict(books), "late": len(trades) - heard}))
     print(json.dumps({"tops": tops, "tickers": [[each["s"], each["c"]] for each in got["ticker"]]}))
     markets = [each["symbol"] for each in public.get_markets()]
-    recent = [each["id"] for each in public.get_recent_trades(SYMBOL, 20)]
     print(json.dumps({"markets": markets, "recent": recent, "status": public.get_status()["status"]}))
+    day, days = public.get_ticker(SYMBOL), [each["symbol"] for each in public.get_tickers()]
+    print(json.dumps({"day": [float(day[name]) for name in ("low", "lastPrice", "high")], "days": days}))
+    past = public.get_klines(SYMBOL, "1m", int(time.time()) - 300)
+    print(json.dumps({"past": [[float(each[name]) for name in BAR] for each in past], "assets": public.get_assets()}))
 
 
 def keep_book(snapshot: dict[str, Any], changes: list[dict[str, Any]]) -> Any:

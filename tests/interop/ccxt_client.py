@@ -76,6 +76,8 @@ async def main(name: str, symbol: str, base: str) -> None:
         await asyncio.gather(watch_books(), watch_trades(), watch_bars(), watch_tickers())
         shown = exchange.fetch_ohlcv(symbol, "1m", limit=3)
         print(json.dumps({"history": await shown, "recent": len(await exchange.fetch_trades(symbol, limit=20))}))
+        day = await exchange.fetch_ticker(symbol)
+        print(json.dumps({"day": [day[each] for each in ("low", "last", "high")]}))
     finally:
         await exchange.close()
     print(json.dumps({"books": books, "trades": trades, "bars": bars, "tickers": tickers, "snapshots": snapshots}))

@@ -8,6 +8,7 @@ fetch packages. A fixture names a client and its version, and tests run it in a 
 * ``client``, whose parameter is one of these, runs a script of this folder with it. The script prints what it
   understood, a JSON object a line; the test gets that as one `dict`;
 * ``simulated`` runs ``strategykit sim`` in a process of its own, as a user would;
+* ``relayed`` runs ``strategykit relay`` in front of one, in another process;
 * ``watched`` reads over HTTP what the venue itself says meanwhile, to set beside what the client says.
 
 Each client is installed once, in a folder of its own below the folder that the environment variable
@@ -147,27 +148,48 @@ def simulated() -> Callable[..., Any]:
     @asynccontextmanager
     async def serve(venue: str, *options: str) -> AsyncGenerator[str]:
         """Start the venue and yield its URL; leaving terminates it, and it has to end well."""
-        command = [sys.executable, "-m", "strategykit", "sim", venue, "--json", *options]
-        process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        try:
-            facts = b""
-            with trio.fail_after(RUN_WITHIN):
-                while not facts.rstrip().endswith(b"}"):
-                    facts += await process.stdout.receive_some()
-            yield json.loads(facts)["url"]
-        finally:
-            process.terminate()  # Where this runs in the background, interrupts are ignored.
-            with trio.CancelScope(shield=True):
-                with trio.move_on_after(10) as waiting:
-                    await process.wait()
-                if waiting.cancelled_caught:
-                    process.kill()
-                    await process.wait()
-                await process.stdout.aclose()
-        assert process.returncode == 0
+        async with running("sim", venue, "--json", *options) as url:
+            yield url
 
     return serve
+
+
+@pytest.fixture
+def relayed(tmp_path: Path) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def serve(venue: str, url: str, *options: str) -> AsyncGenerator[str]:
+        """Start a relay in front of the venue at `url` and yield its own; leaving ends it as for `simulated`."""
+        session = tmp_path / "session.toml"
+        session.write_text(f'[venue]\nname = "{venue}"\nurl = "{url}"\n[run]\ntape = false\n', "utf-8")
+        async with running("relay", str(session), "--json", *options) as relay:
+            yield relay
+
+    return serve
+
+
+@asynccontextmanager
+async def running(*words: str) -> AsyncGenerator[str]:
+    """Run a command that prints where it serves, as JSON, and yield that."""
+    process = await trio.lowlevel.open_process([sys.executable, "-m", "strategykit", *words], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        facts = b""
+        with trio.fail_after(RUN_WITHIN):
+            while not facts.rstrip().endswith(b"}"):
+                more = await process.stdout.receive_some()
+                assert more, f"strategykit {' '.join(words)} ended at once"
+                facts += more
+        yield json.loads(facts)["url"]
+    finally:
+        process.terminate()  # Where this runs in the background, interrupts are ignored.
+        with trio.CancelScope(shield=True):
+            with trio.move_on_after(10) as waiting:
+                await process.wait()
+            if waiting.cancelled_caught:
+                process.kill()
+                await process.wait()
+            await process.stdout.aclose()
+    assert process.returncode == 0
 
 
 @attrs.define(eq=False)

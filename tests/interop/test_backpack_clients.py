@@ -41,6 +41,7 @@ async def test_ccxt_keeps_books_trades_and_bars(
     assert told["recent"] == 20
     assert told["tickers"]
     assert all(name == "SOL/USDC" and low <= last <= high for name, last, high, low in told["tickers"])
+    assert told["day"] == sorted(told["day"])
 
 
 @pytest.mark.parametrize("client", ["backpack-exchange-sdk==1.1.4"], indirect=True)
@@ -68,6 +69,9 @@ async def test_the_sdk_reads_every_public_stream(
     assert told["markets"] == ["BTC_USDC", "ETH_USDC", "SOL_USDC", "SOL_USDC_PERP"]
     assert told["recent"] == sorted(told["recent"], reverse=True)
     assert (len(told["recent"]), told["status"]) == (20, "Ok")
+    assert told["day"] == sorted(told["day"])
+    assert set(told["days"]) == set(told["markets"])
+    assert told["past"]
 
 
 @pytest.mark.parametrize(
