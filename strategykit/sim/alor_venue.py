@@ -131,8 +131,8 @@ class AlorVenue:
     def lane(self, session: Session) -> str:
         return session.lane
 
-    def subscriptions(self, session: Session) -> int:
-        return len(session.subscriptions)
+    def subscriptions(self, session: Session) -> Collection[str]:
+        return session.subscriptions
 
     def receive(self, session: Session, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is."""

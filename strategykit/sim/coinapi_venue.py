@@ -97,6 +97,10 @@ class CoinApiVenue:
         return {"sessions": len(self._publisher.sessions), "errors": self.refused, "symbols": len(self._market.symbols)}
 
     @property
+    def market(self) -> VenueMarket:
+        return self._source
+
+    @property
     def orders(self) -> Mapping[str, object]:
         return {}
 
@@ -131,8 +135,8 @@ class CoinApiVenue:
     def lane(self, session: CoinSession) -> str:  # noqa: ARG002 - all of it is market data
         return "market"
 
-    def subscriptions(self, session: CoinSession) -> int:
-        return len(session.scope)
+    def subscriptions(self, session: CoinSession) -> Collection[str]:
+        return [f"{kind.value} {entry}" for kind, entries in session.scope.entries.items() for entry in entries]
 
     def receive(self, session: CoinSession, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is. What is refused ends the connection."""

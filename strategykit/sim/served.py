@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
+from strategykit.sim.alor_market import VenueMarket
 from strategykit.sim.faults import FaultCommand
 from strategykit.sim.http_calls import HttpAnswer, HttpCall, HttpLimits
 
@@ -86,6 +87,11 @@ class ServedVenue(Protocol[S]):
         ...
 
     @property
+    def market(self) -> VenueMarket:
+        """What is traded there."""
+        ...
+
+    @property
     def orders(self) -> Mapping[str, object]:
         """What it knows of orders, for ``GET /sim/orders``: lists of rows under ``orders``, ``fills``, ``positions``
         and ``commands``; nothing where there are no orders. Each row of ``orders`` has ``account``, ``venue_order_id``,
@@ -114,8 +120,8 @@ class ServedVenue(Protocol[S]):
         """Name what the session is used for, as faults choose it: ``"market"``, ``"orders"`` or ``"commands"``."""
         ...
 
-    def subscriptions(self, session: S) -> int:
-        """Count what it is subscribed to."""
+    def subscriptions(self, session: S) -> Collection[str]:
+        """Name what it is subscribed to, in the venue's words."""
         ...
 
     def receive(self, session: S, message: str | bytes, now: int) -> None:

@@ -85,7 +85,7 @@ class SimulatedServer(Generic[S]):
             {
                 "path": self._paths[session],
                 "lane": self.venue.lane(session),
-                "subscriptions": self.venue.subscriptions(session),
+                "subscriptions": len(self.venue.subscriptions(session)),
                 "sent": peer.sent,
                 "received": peer.received,
                 "waiting": peer.waiting,

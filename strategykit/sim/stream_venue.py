@@ -90,6 +90,10 @@ class StreamVenue:
         return {"topics": self._publisher.topics, "channels": len(self._channels), "ignored": self.ignored}
 
     @property
+    def market(self) -> VenueMarket:
+        return self._market
+
+    @property
     def orders(self) -> Mapping[str, object]:
         return {}
 
@@ -131,8 +135,8 @@ class StreamVenue:
     def lane(self, session: StreamSession) -> str:  # noqa: ARG002 - all of it is market data
         return "market"
 
-    def subscriptions(self, session: StreamSession) -> int:
-        return len(session.names)
+    def subscriptions(self, session: StreamSession) -> Collection[str]:
+        return session.names
 
     def receive(self, session: StreamSession, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is."""

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, Final
 
 from strategykit.model.events import Event
+from strategykit.sim.alor_market import VenueMarket
 from strategykit.sim.exchange import SimulatedExchange
 from strategykit.sim.faults import FaultCommand
 from strategykit.sim.http_calls import HttpAnswer, HttpCall, json_answer
@@ -84,6 +85,10 @@ class T4Venue:
         return self._log
 
     @property
+    def market(self) -> VenueMarket:
+        return self.exchange
+
+    @property
     def orders(self) -> Mapping[str, object]:
         return make_report(self._log, self.exchange, self.config.accounts)
 
@@ -113,8 +118,9 @@ class T4Venue:
     def lane(self, session: T4Session) -> str:
         return lane_of(session)
 
-    def subscriptions(self, session: T4Session) -> int:
-        return len(session.depth) + len(session.by_order) + len(session.accounts)
+    def subscriptions(self, session: T4Session) -> Collection[str]:
+        held = {"depth": session.depth, "by_order": session.by_order, "account": session.accounts}
+        return [f"{kind} {name}" for kind, names in held.items() for name in names]
 
     def receive(self, session: T4Session, message: str | bytes, now: int) -> None:
         """Take one message of a client, whatever it is. Before the login only a login and heartbeats will do."""

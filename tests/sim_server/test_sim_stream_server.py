@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 
 from strategykit.errors import ConfigError
 from strategykit.model.events import Event, Side, Trade
+from strategykit.sim.exchange import SimulatedExchange
 from strategykit.sim.faults import FaultCommand
 from strategykit.sim.http_calls import HttpAnswer, HttpCall, json_answer
 from strategykit.sim.served import Outlet, ServerLimits
@@ -42,6 +43,7 @@ class EchoVenue:
     orders: Mapping[str, object] = {"orders": [], "fills": [], "positions": [], "commands": []}
 
     def __init__(self) -> None:
+        self.market = SimulatedExchange({}, seed=0, start=0, accounts={})
         self.sessions: list[Session] = []
         self.forgotten = False
 
@@ -58,8 +60,8 @@ class EchoVenue:
     def lane(self, session: Session) -> str:
         return "market"
 
-    def subscriptions(self, session: Session) -> int:
-        return 0
+    def subscriptions(self, session: Session) -> Sequence[str]:
+        return ()
 
     def receive(self, session: Session, message: str | bytes, now: int) -> None:
         session.outlet.send_block([])

@@ -279,7 +279,7 @@ def test_binance_acknowledges_names_that_it_does_not_know_and_says_nothing_by_th
 
     assert [frame["result"] for frame in client.sent] == [None, ["0", "nope@trade", "btcusdt@blockTrade"], None]
     assert client.session is not None
-    assert lab.venue.subscriptions(client.session) == 2
+    assert len(lab.venue.subscriptions(client.session)) == 2
     assert lab.venue.lane(client.session) == "market"
 
 
