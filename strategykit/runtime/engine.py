@@ -389,10 +389,10 @@ class Engine:
                 self.wires.refresh_token()
                 self.ask_for(row)  # It waits for the new token.
             return
-        owners = self.table.refused(row.guid, words)
         self._error(refusal.code, f"{row.stream.label}: {refusal.message}", now, row.guid)
-        for owner in owners:
-            self.supervisor().refused(owner, f"{row.stream.label}: {words}")
+        owners, words = self.table.refused(row.guid, words), f"{row.stream.label}: {words}"
+        for owner in self.inquiries.refused(row, owners, words, now):
+            self.supervisor().refused(owner, words)
 
     def _error(self, code: int, message: str, now: int, guid: str) -> None:
         error = VenueError(None, code, message, None, now, guid)

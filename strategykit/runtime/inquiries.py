@@ -74,6 +74,13 @@ class Inquiries:
                 self.engine.asks.told(ask, answer.rows, now)
                 self._release(ask)
 
+    def refused(self, row: Subscription, owners: Sequence[str], reason: str, now: int) -> list[str]:
+        """Tell all who wait for the first data of a stream that there will be none; give its other owners."""
+        for ask in [ask for ask, asked in self._rows.items() if asked is row]:
+            self.engine.asks.told(ask, None, now, reason)
+            self._release(ask)
+        return [owner for owner in owners if owner != ASKING]
+
     def unanswered(self, ask: Ask, reason: str) -> None:
         """Nobody waits for an answer any more: one that still comes must not be taken for the next one's."""
         row = self._rows.get(ask)

@@ -273,6 +273,22 @@ def test_a_stream_that_there_is_no_place_for_is_told_as_the_answer() -> None:
     assert "no connection to put a subscription on" in reason
 
 
+def test_a_refused_stream_is_told_as_the_answer_and_stops_nobody_else() -> None:
+    async def script(desk: Desk) -> None:
+        await desk.open()
+        for _ in range(2):
+            desk.ask(AskInstrument(instrument=ES))
+            reject = market.MarketDepthSubscribeReject(market_id="M1", mode="MARKET_MODE_REJECTED")
+            await desk.hear(market_depth_subscribe_reject=reject)
+        assert not desk.run.supervisor.stopping
+
+    desk = play(script)
+
+    assert desk.answers == [(None, f"instrument {ES}: T4 refuses it: rejected (1012)")] * 2
+    assert desk.wires.asked == ["instrument", "instrument"], "the next question is asked anew"
+    assert not len(desk.run.engine.table)
+
+
 @pytest.mark.parametrize("is_open", [True, False])
 def test_a_session_that_never_opened_isnt_over(is_open: bool) -> None:
     async def script(desk: Desk) -> None:
