@@ -163,8 +163,12 @@ class Books(Declaration[BookFeed]):
     """Order book of an instrument; `on_book` gets each state, an ``async for`` only the latest.
 
     Args:
-        depth: Levels a side.
-        every: Milliseconds: the venue sends at most one state in this time. None: its default.
+        instrument: Symbol, or ``"{parameter}"``.
+        depth: Levels a side. Where a venue sends this many only once a second, as CoinAPI does beyond 5, each change of
+            the whole book is asked for and cut to them here.
+        every: Milliseconds: the venue sends at most one state in this time, where it can. None: as often as it changes,
+            or as the venue sends it; CoinAPI's books of 20 and 50 levels, once a second, come with 1,000 or more.
+        fresh: Seconds of silence after which `on_stale` is called.
     """
 
     kind = StreamKind.BOOK

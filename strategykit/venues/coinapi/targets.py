@@ -38,6 +38,12 @@ _PLAIN: Final[Mapping[StreamKind, DataType]] = {
     StreamKind.ASSET: DataType.ASSET,
 }
 
+_AT_ONCE: Final = DataType.BOOK5
+"""The one of the small books that is sent with each change. The others come once a second (section 5)."""
+
+_SLOW: Final = 1_000_000_000
+"""Nanoseconds from one of them to the next, at least."""
+
 _PACED: Final = frozenset({DataType.QUOTE, DataType.EXRATE, *TOP_LEVELS})
 """What the venue can be asked to send less often."""
 
@@ -87,18 +93,20 @@ def find_target(stream: Stream, variant: Variant) -> Target:
         raise LocalProtocolError(
             f"{stream.instrument!r} is no symbol id of CoinAPI's, such as 'COINBASE_SPOT_BTC_USD', as data have it"
         )
+    period = None if data_type is not DataType.OHLCV else period_of(stream.interval or 0)
     if (data_type is DataType.EXRATE) is not ("/" in stream.instrument):
         raise LocalProtocolError(f"{stream.instrument!r}: rates, and nothing else, are of pairs such as 'SOL/USD'")
-    period = None if data_type is not DataType.OHLCV else period_of(stream.interval or 0)
     return Target(data_type, stream.instrument, period)
 
 
 def _find_type(stream: Stream, variant: Variant) -> DataType:
     kind, depth = stream.kind, stream.depth
     if kind is StreamKind.BOOK:
-        return next(
-            (name for name, levels in TOP_LEVELS.items() if depth is not None and depth <= levels), DataType.BOOK
-        )
+        small = next((name for name, levels in TOP_LEVELS.items() if depth is not None and depth <= levels), None)
+        # Who doesn't ask for less wants each change, as other venues send it: then the whole book, to be cut by who
+        # gets it.
+        slow = small is not _AT_ONCE and (stream.frequency or 0) < _SLOW
+        return DataType.BOOK if small is None or slow else small
     found = _PLAIN.get(kind)
     if found is None:
         known = sorted(item.value for item in (*_PLAIN, StreamKind.BOOK))
@@ -123,6 +131,8 @@ def _check(stream: Stream, data_type: DataType) -> None:
         raise LocalProtocolError(f"a subscription to {kind.value} {needs} interval")
     if frequency is None:
         return
+    if data_type is DataType.BOOK and depth is not None and depth <= max(TOP_LEVELS.values()):
+        return  # It comes more often than that, since the venue would send it less often.
     if data_type not in _PACED:
         raise LocalProtocolError(f"a subscription to {data_type} has no frequency: the venue sends everything")
     if frequency % _MS or not 1 <= frequency // _MS <= _MAX_MS:

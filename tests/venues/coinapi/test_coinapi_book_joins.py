@@ -218,6 +218,14 @@ def test_a_book_by_order_is_joined_to_the_orders_of_rest(lab: Any) -> None:
     assert last.bid_sizes == (4,)
 
 
+def test_orders_that_rest_doesnt_have_are_subscribed_to_anew(lab: Any) -> None:
+    begin(lab, StreamKind.BOOK_BY_ORDER, bids=[order("a", 99, 3)])
+    change(lab, 3, kind="book_l3", bids=[order("c", 97, 5, "ADD")])
+
+    assert lab.answer(None, "550: unknown") == []
+    assert lab.resubscribed == ["g1"]
+
+
 def test_what_may_be_taken_off_an_order_twice_has_the_book_subscribed_to_anew(lab: Any) -> None:
     begin(lab, StreamKind.BOOK_BY_ORDER, bids=[order("a", 99, 3)])
     change(lab, 3, kind="book_l3", bids=[order("c", 97, 5, "ADD")])

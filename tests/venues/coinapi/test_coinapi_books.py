@@ -15,6 +15,8 @@ from strategykit.model.events import BookDelta, BookSnapshot, ByOrderDelta, ByOr
 from strategykit.venues.streams import StreamKind
 from strategykit.venues.subscriptions import SubscriptionState
 
+SECOND = 1_000_000_000
+
 
 def levels(*pairs: tuple[float, float]) -> list[dict[str, float]]:
     return [{"price": price, "size": size} for price, size in pairs]
@@ -167,9 +169,15 @@ def test_entries_without_ids_are_whole_levels(lab: Any) -> None:
     assert fold(told).levels(Side.SELL) == ((101, 5), (103, 1))
 
 
-@pytest.mark.parametrize(("depth", "kind"), [(1, "book5"), (5, "book5"), (6, "book20"), (20, "book20"), (50, "book50")])
-def test_small_books_come_whole_and_as_deep_as_wanted(lab: Any, depth: int, kind: str) -> None:
-    lab.want(StreamKind.BOOK, depth=depth)
+@pytest.mark.parametrize(
+    ("depth", "kind", "every"),
+    [
+        *((1, "book5", None), (5, "book5", None), (5, "book5", 100_000_000)),
+        *((6, "book20", SECOND), (20, "book20", SECOND), (50, "book50", 5 * SECOND)),
+    ],
+)
+def test_small_books_come_whole_and_as_deep_as_wanted(lab: Any, depth: int, kind: str, every: int | None) -> None:
+    lab.want(StreamKind.BOOK, depth=depth, frequency=every)
     bids = levels(*((99 - i, 1 + i) for i in range(depth + 3)))
 
     first, second = (
@@ -180,6 +188,19 @@ def test_small_books_come_whole_and_as_deep_as_wanted(lab: Any, depth: int, kind
     assert (first.snapshot, second.snapshot, second.sequence) == (True, False, 2)
     assert len(first.bid_prices) == depth
     assert first.ask_prices == (101,)
+
+
+@pytest.mark.parametrize("every", [None, 50_000_000])
+@pytest.mark.parametrize("depth", [6, 20, 50])
+def test_who_doesnt_want_them_once_a_second_gets_each_change_of_small_books(
+    lab: Any, depth: int, every: int | None
+) -> None:
+    row = lab.want(StreamKind.BOOK, depth=depth, frequency=every)
+
+    told = whole(lab) + change(lab, at=1, bids=levels((100, 1)))
+
+    assert row.key == ("book", "KRAKEN_SPOT_ETH_EUR")
+    assert [type(thing) for thing in told] == [BookSnapshot, BookDelta]
 
 
 def test_a_small_book_that_two_connections_bring_is_told_once(lab: Any) -> None:

@@ -76,11 +76,12 @@ WANTED: list[tuple[StreamKind, str, dict[str, Any]]] = [
     (StreamKind.QUOTES, ETH, {}),
     (StreamKind.BOOK, ETH, {}),
     (StreamKind.BOOK, ETH, {"depth": 5}),
-    (StreamKind.BOOK, ETH, {"depth": 20}),
+    (StreamKind.BOOK, ETH, {"depth": 20, "frequency": 10**9}),
     (StreamKind.BOOK_BY_ORDER, ETH, {}),
     (StreamKind.BARS, ETH, {"interval": MINUTE}),
     (StreamKind.BARS, ETH, {"interval": MINUTE, "since": START - MINUTE}),
     (StreamKind.QUOTES, "SOL/USD", {}),
+    (StreamKind.RATE, "SOL/USD", {}),
     (StreamKind.VOLUME, ETH, {}),
     (StreamKind.ASSET, "SOL", {}),
 ]
@@ -88,6 +89,7 @@ ASKS: list[Ask] = [
     AskBars(instrument=ETH, interval=MINUTE, count=2, until=START),
     AskPastTrades(instrument=ETH, since=0, until=START, count=2),
     AskBook(instrument=ETH, depth=5),
+    AskBook(instrument=ETH, depth=5, by_order=True),
     AskInstrument(instrument=ETH),
 ]
 _STAMPED = {name: value for name, value in _STAMPS.items() if name != "sequence"}
@@ -95,6 +97,7 @@ BODIES: list[Any] = [
     [_BAR, _BAR],
     [{**_STAMPED, **_TRADE}, {**_STAMPED, **_TRADE, "uuid": "b"}],
     {**_STAMPED, **_LEVELS},
+    {**_STAMPED, "asks": [{"id": "a", "price": 2, "size": 1}], "bids": [{"id": None, "price": 1, "size": 1}]},
     [
         {
             "symbol_id": ETH,

@@ -46,6 +46,7 @@ bars = st.builds(
 others = st.sampled_from(
     [Stream(kind=StreamKind.VOLUME, instrument=symbol) for symbol in SYMBOLS]
     + [Stream(kind=StreamKind.QUOTES, instrument=pair) for pair in PAIRS]
+    + [Stream(kind=StreamKind.RATE, instrument=pair) for pair in PAIRS]
     + [Stream(kind=StreamKind.ASSET, instrument=asset) for asset in ASSETS]
 )
 streams = {Variant.V1: market | bars | others, Variant.DS: market}
@@ -260,6 +261,9 @@ def test_a_pace_that_was_left_behind_is_said_anew() -> None:
         (stream(StreamKind.TRADES, depth=100_001), "v1", "100001 past trades: the venue gives 0 to 100000"),
         (stream(StreamKind.BOOK, depth=0), "v1", "a book depth of 0 levels: at least 1"),
         (stream(StreamKind.QUOTES, depth=1), "v1", "a subscription to quotes has no depth"),
+        (stream(StreamKind.RATE), "v1", "'KRAKEN_SPOT_ETH_EUR': rates, and nothing else, are of pairs such as"),
+        (stream(StreamKind.TRADES, "SOL/USD"), "v1", "'SOL/USD': rates, and nothing else, are of pairs such as"),
+        (stream(StreamKind.RATE, "SOL/USD"), "ds", "CoinAPI's DS has no exrate; V1 has"),
         (stream(StreamKind.TRADES, frequency=SECOND), "v1", "trade has no frequency"),
         (stream(StreamKind.BOOK, frequency=SECOND), "v1", "book has no frequency"),
         (stream(StreamKind.QUOTES, frequency=1_500_000), "v1", r"1\.5 ms: CoinAPI takes whole ms"),
