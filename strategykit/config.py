@@ -107,8 +107,10 @@ class RunPlan:
     """Of ids, jitter and `Strategy.random`; None: drawn afresh."""
     tape: Path | None = Path("tapes")
     """Folder for recordings; None: nothing is recorded."""
+    journal: Path | None = None
+    """Folder for the journals of accounts; None: what is known of orders ends with the run."""
     on_stop: Literal["cancel", "keep"] = "cancel"
-    """What happens to working orders at the end."""
+    """What happens to working orders at the end, and to those that a run which was killed has left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -180,6 +182,7 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
                 duration=tables.run.duration,
                 seed=tables.run.seed,
                 tape=None if tables.run.tape is None else folder / tables.run.tape,
+                journal=None if tables.run.journal is None else folder / tables.run.journal,
                 on_stop=tables.run.on_stop,
             ),
             strategies=_strategies(tables.strategy, folder),

@@ -42,6 +42,7 @@ class RunTable:
     duration: int | None = None
     seed: int | None = None
     tape: Path | None = Path("tapes")
+    journal: Path | None = None
     on_stop: Literal["cancel", "keep"] = "cancel"
 
 
@@ -74,6 +75,7 @@ _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
         "duration": duration,
         "seed": between(0, None),
         "tape": folder,
+        "journal": folder,
         "on_stop": one_of(("cancel", "keep")),
     },
     StrategyTable: {

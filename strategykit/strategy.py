@@ -278,6 +278,10 @@ class Strategy:
         await order.accepted()
         return order
 
+    def open_orders(self) -> list[Order]:
+        """Give this strategy's orders that can still be filled; those that an earlier run left, too."""
+        return list(self.desk.open_orders())
+
     # Scopes
 
     def long(

@@ -73,6 +73,8 @@ def session_from(
         changes["duration"] = parse_duration(said["for"])
     if "tape" in said:
         changes["tape"] = None if said["tape"] is False else Path(said["tape"])
+    if "journal" in said:
+        changes["journal"] = Path(said["journal"])
     return attrs.evolve(session, run=attrs.evolve(session.run, **changes))
 
 

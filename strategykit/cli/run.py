@@ -61,6 +61,12 @@ def _run(
     seed: Annotated[int | None, Parameter(help="of ids and random numbers")] = None,
     tape: Annotated[str | None, Parameter(help="folder for the recording; default: tapes", metavar="FOLDER")] = None,
     record: Annotated[bool, Parameter(name="", negative="--no-tape", show_default=False, help="record nothing")] = True,
+    journal: Annotated[
+        str | None,
+        Parameter(
+            help="folder for the accounts' journals; default: none on this machine, else journal", metavar="FOLDER"
+        ),
+    ] = None,
     on_stop: Annotated[
         Literal["cancel", "keep"] | None, Parameter(help="what happens to working orders; default: cancel")
     ] = None,
@@ -91,7 +97,7 @@ def _run(
             "token": token,
             **read_options(option or ()),
         },
-        run={"for": for_, "seed": seed, "tape": tape if record else False, "on_stop": on_stop},
+        run={"for": for_, "seed": seed, "tape": tape if record else False, "journal": journal, "on_stop": on_stop},
         params=params,
     )
     if not session.strategies:

@@ -12,18 +12,22 @@ import attrs
 import trio
 
 from strategykit.errors import STRATEGY_FAILURES, ConfigError, ConnectionLost
+from strategykit.model.codec import make_converter
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderType
 from strategykit.model.portfolio import Portfolio
+from strategykit.runtime.adopt import adopt_orders, take_positions
+from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.housekeeping import keep_fresh, keep_house
+from strategykit.runtime.order import Order
 from strategykit.runtime.outside import Watcher, Wires
-from strategykit.runtime.ports import OrderPort
+from strategykit.runtime.ports import NullJournal, OrderJournal, OrderPort
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
 from strategykit.runtime.supervise import Seat, Supervisor
@@ -90,6 +94,8 @@ class Run:
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None
     """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
     nursery: trio.Nursery
+    adopted: Sequence[Order] = ()
+    """Orders of the run before that hadn't ended."""
     ready: bool = attrs.field(default=False, init=False)
     """Whether all that strategies need to begin has been there."""
     over: bool = attrs.field(default=False, init=False)
@@ -132,6 +138,11 @@ class Run:
                 self.gateway.lane_changed(up=True, reason="")
             if self.trades_at_venue:
                 await self.gateway.lane.until(lambda: self.gateway.lane_up)
+                missing = "its word on the account's orders"
+                self.gateway.doubt(0.0)
+                await self.reconciler.certain.until(self._is_certain)
+                missing = "the end of the orders that the run before left"
+                await self._withdraw_adopted()
         if scope.cancelled_caught:
             raise ConnectionLost(
                 f"the venue wasn't ready within {READY_WITHIN:g} s: {missing} is missing; `strategykit doctor` says why"
@@ -143,6 +154,19 @@ class Run:
             self.gateway.doubt(0.0)
             with trio.move_on_after(CERTAIN_WITHIN):
                 await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
+
+    def _is_certain(self) -> bool:
+        """Whether the venue has told how all our orders stand."""
+        return self.reconciler.rounds > 0 and not self.gateway.doubtful()
+
+    async def _withdraw_adopted(self) -> None:
+        """Cancel what the run before left working, as it would have done, had it come to its end."""
+        if self.supervisor.keep_orders:
+            return
+        for order in self.adopted:
+            order.cancel_nowait()
+        for order in self.adopted:
+            await order.ended()
 
     async def play_and_tell(self, done: trio.Event) -> None:
         """Play; `done` is set when it is over, however it ended."""
@@ -169,6 +193,9 @@ class Run:
         for symbol in recorded:
             if symbol is not None and symbol not in wanted and symbol not in self.instruments:
                 self._ask_instrument(symbol, lambda _: None)
+        for order in self.gateway.open_orders():
+            if order.instrument not in self.instruments:
+                wanted[order.instrument] = None
         for symbol in wanted:
             await self._load_instrument(symbol)
 
@@ -216,6 +243,8 @@ def assemble(
     keep_orders: bool,
     watchers: Sequence[Watcher] = (),
     watchdog: Watchdog | None = None,
+    journal: OrderJournal | None = None,
+    carried: Carried | None = None,
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
 ) -> Run:
     """Make a run whose strategies live in `home`, and all its other tasks in `nursery`; `Run.play` runs it."""
@@ -247,7 +276,10 @@ def assemble(
         now=now,
         start=start,
         doubt=lambda after: reconciler.doubt(gateway, after) if trades_at_venue else None,
+        journal=journal or NullJournal(),
     )
+    carried = carried or Carried()
+    adopted = adopt_orders(gateway, carried, make_converter(), now=identity.start)
     engine = Engine(
         dialect=dialect,
         table=table,
@@ -275,6 +307,8 @@ def assemble(
         _seat(name, strategy, identity, clock, wakes, gateway, ledger, failures, stops_at_venue=holds_stops)
         for name, strategy in strategies
     ]
+    for seat in seats:
+        take_positions(seat.name, seat.desk.portfolio, carried)
     supervisor = Supervisor(
         engine=engine,
         seats=seats,
@@ -299,6 +333,7 @@ def assemble(
         live=live,
         paper=paper,
         nursery=nursery,
+        adopted=adopted,
     )
     return run
 

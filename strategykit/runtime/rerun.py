@@ -15,6 +15,7 @@ from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Command
 from strategykit.runtime.assembly import ACCOUNT, Identity, assemble
+from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.engine import Engine
@@ -64,6 +65,8 @@ class RerunPlan:
     record: Sequence[Stream] = ()
     keep_orders: bool = False
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None = None
+    carried: Carried = attrs.field(factory=Carried)
+    """What the run before had left to it."""
     hold_limit: float = HOLD_LIMIT
     """Seconds that a strategy may hold the thread before it is interrupted."""
 
@@ -218,6 +221,7 @@ async def _rerun(
             keep_orders=plan.keep_orders,
             watchers=[digest, marks],
             watchdog=watchdog,
+            carried=plan.carried,
         )
         for stream in plan.record:
             run.engine.want(stream, ACCOUNT, None)

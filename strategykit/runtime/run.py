@@ -23,6 +23,7 @@ from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
 from strategykit.registry.table import find_venue
 from strategykit.runtime.backtest import BacktestPlan, backtest
+from strategykit.runtime.carried import Carried, read_carried
 from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.report import RunReport
@@ -35,6 +36,9 @@ from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
 __all__ = ["backtest_tape", "plan_session", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
+
+JOURNALS: Final = "journal"
+"""Folder for journals where real orders go and none is named."""
 
 PAPER_CASH: Final = Decimal(1_000_000)
 """Of a paper account, in each currency."""
@@ -107,10 +111,24 @@ def plan_session(
         duration=session.run.duration,
         seed=session.run.seed,
         tape=tape,
+        journal=_journal(session, real=real),
         facts=_facts(session, real=real),
         keep_orders=session.run.on_stop == "keep",
         paper=None if real else _paper(venue.account),
     )
+
+
+def _journal(session: Session, *, real: bool) -> Path | None:
+    """Give the folder of the account's journal. Orders that cost money never go without one."""
+    folder = session.run.journal
+    if folder is None and real and not session.venue.loopback:
+        folder = Path(JOURNALS)
+    return None if folder is None or not session.strategies else folder / journal_name(session.venue, real=real)
+
+
+def journal_name(venue: VenuePlan, *, real: bool) -> str:
+    """Give the name of an account's folder among journals, such as ``alor-D00001``."""
+    return "-".join(_UNFIT.sub("-", part) for part in (venue.name, venue.account if real else "PAPER"))
 
 
 def _why_paper(session: Session, *, asked: bool) -> str:
@@ -194,6 +212,7 @@ def rerun_tape(path: Path | str) -> RerunReport:
         record=[converter.structure(item, Stream) for item in facts.get("record", [])],
         keep_orders=facts.get("on_stop") == "keep",
         paper=None if facts.get("real", True) else _paper(str(facts["account"])),
+        carried=Carried() if "carried" not in facts else read_carried(facts["carried"], converter),
     )
     result = rerun(plan)
     return attrs.evolve(result, run=_told_torn(tape, result.run))

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 import attrs
 
-import strategykit
 from strategykit.runtime.desk import Desk
 
 __all__ = ["explain_decision"]
 
-_OURS: Final = str(Path(strategykit.__file__).parent)
+_OURS: Final = str(Path(__file__).parents[1])
 _DEPTH: Final = 60
 """Frames between a strategy's line and the gateway that are looked at."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from strategykit.net.timing import Timing
 from strategykit.runtime.assembly import READY_WITHIN
-from strategykit.runtime.live import REACH_WITHIN
+from strategykit.runtime.live_session import REACH_WITHIN
 from strategykit.tape.verify import verify_tape
 
 SLACK = 12.0

@@ -292,7 +292,7 @@ def test_an_order_whose_answer_is_lost_is_found_in_the_next_sessions_snapshot(ve
     placed, moved, ended = own_notes(result)
     assert moved == f"moved to 4.00 below, 6 lots, as {placed.rpartition(' ')[2]}"
     assert ended == "ended cancelled"
-    assert states == ["working"]
+    assert states == ["unknown"]
     assert not folder.wrong(result, venue)
 
 

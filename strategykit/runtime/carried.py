@@ -1,0 +1,176 @@
+"""What one run leaves to the next: positions of its strategies, and orders whose end nobody has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from strategykit.errors import JournalError, TapeError
+from strategykit.journal.format import Record, RecordKind
+from strategykit.model.codec import from_dict, to_dict
+from strategykit.model.events import Fill, OrderUpdate
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderState
+from strategykit.model.portfolio import Portfolio
+from strategykit.venues.dialect import Reply
+
+__all__ = ["Carried", "CarriedOrder", "CarriedPosition", "HeardNews", "carried_facts", "carry", "read_carried"]
+
+HeardNews = OrderUpdate | Fill | Reply
+"""What a record of something heard holds. The answer to a command about an order is kept as a reply to its guid."""
+
+_ENDED: Final = frozenset(state.value for state in OrderState if state.terminal)
+
+
+@attrs.frozen(kw_only=True)
+class CarriedPosition:
+    """What a strategy held of one instrument."""
+
+    strategy: str
+    instrument: Instrument
+    quantity: Decimal
+    """Lots; negative is short."""
+    cost: Decimal
+    """What the open lots cost; negative for a short position."""
+
+
+@attrs.define(kw_only=True)
+class CarriedOrder:
+    """An order that hadn't ended."""
+
+    client_order_id: str
+    strategy: str
+    records: list[Mapping[str, Any]]
+    """What tells of it, oldest first: the facts of each record with its ``time`` and ``kind``."""
+
+
+@attrs.frozen(kw_only=True)
+class Carried:
+    """Everything that the next run has to know."""
+
+    positions: tuple[CarriedPosition, ...] = ()
+    orders: tuple[CarriedOrder, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+    """What was traded, so that late fills can be counted before the venue has told what it trades."""
+
+    def __bool__(self) -> bool:
+        return bool(self.positions or self.orders)
+
+
+def carry(records: Iterable[Record], converter: Any) -> Carried:
+    """Fold the records of a run into what it leaves.
+
+    Raises:
+        JournalError: A record isn't what this version writes.
+    """
+    folding = _Folding(converter)
+    for record in records:
+        try:
+            folding.take(record)
+        except (TapeError, KeyError) as exc:
+            raise JournalError(f"record {record.seq} ({record.kind.value}) can't be read: {exc}") from exc
+    return folding.result()
+
+
+def carried_facts(carried: Carried, converter: Any) -> dict[str, Any]:
+    """Give it as JSON: for the journal of the next run, and for its tape."""
+    return to_dict(converter, carried, Carried)
+
+
+def read_carried(facts: object, converter: Any) -> Carried:
+    """Give back what `carried_facts` was given.
+
+    Raises:
+        TapeError: It is something else.
+    """
+    result: Carried = from_dict(converter, facts, Carried)
+    return result
+
+
+class _Folding:
+    def __init__(self, converter: Any) -> None:
+        self._converter = converter
+        self._books: dict[str, Portfolio] = {}
+        self._orders: dict[str, CarriedOrder] = {}
+        self._strategies: dict[str, str] = {}
+        """By client order id; of those that have ended, too: their fills may come late."""
+        self._names: dict[str, str] = {}
+        """Client order ids by the guids of commands."""
+        self._instruments: dict[str, Instrument] = {}
+
+    def take(self, record: Record) -> None:
+        facts = record.facts
+        match record.kind:
+            case RecordKind.CARRIED:
+                self._carried(read_carried(facts, self._converter))
+            case RecordKind.INTENT:
+                self._intent(record)
+            case RecordKind.UNSENT:
+                self._keep(self._names[facts["guid"]], record)
+            case RecordKind.HEARD:
+                self._keep(facts["client_order_id"], record)
+                if facts["news"]["type"] == Fill.__name__:
+                    self._filled(facts["client_order_id"], from_dict(self._converter, facts["news"], HeardNews))
+            case RecordKind.LEARNT if facts["state"] in _ENDED:
+                self._orders.pop(facts["client_order_id"], None)
+
+    def result(self) -> Carried:
+        positions = [
+            CarriedPosition(
+                strategy=strategy, instrument=position.instrument, quantity=position.quantity, cost=position.cost
+            )
+            for strategy, book in self._books.items()
+            for position in book.positions.values()
+            if position.quantity
+        ]
+        return Carried(
+            positions=tuple(positions),
+            orders=tuple(self._orders.values()),
+            instruments=tuple(self._instruments.values()),
+        )
+
+    def _carried(self, carried: Carried) -> None:
+        """Begin anew: what came before is in it."""
+        for before in (self._books, self._orders, self._strategies, self._names):
+            before.clear()
+        for known in carried.instruments:
+            self._instruments[known.symbol] = known
+        for position in carried.positions:
+            self._book(position.strategy).carry(position.instrument, position.quantity, position.cost)
+        for order in carried.orders:
+            self._orders[order.client_order_id] = order
+            self._strategies[order.client_order_id] = order.strategy
+            for facts in order.records:
+                if "guid" in facts:
+                    self._names[facts["guid"]] = order.client_order_id
+
+    def _intent(self, record: Record) -> None:
+        facts = record.facts
+        name, strategy = facts["client_order_id"], facts["strategy"]
+        self._names[facts["guid"]] = name
+        if "placed" in facts:
+            self._strategies[name] = strategy
+            self._orders[name] = CarriedOrder(client_order_id=name, strategy=strategy, records=[])
+        if "instrument" in facts:
+            known = from_dict(self._converter, facts["instrument"], Instrument)
+            self._instruments[known.symbol] = known
+        self._keep(name, record)
+
+    def _keep(self, name: str, record: Record) -> None:
+        order = self._orders.get(name)
+        if order is not None:
+            order.records.append({"time": record.time, "kind": record.kind.value, **record.facts})
+
+    def _filled(self, name: str, fill: Fill) -> None:
+        known = self._instruments.get(fill.instrument)
+        if known is None:
+            raise KeyError(f"reference data of {fill.instrument}")
+        book = self._book(self._strategies[name])
+        book.add(known)
+        book.apply(fill)
+
+    def _book(self, strategy: str) -> Portfolio:
+        return self._books.setdefault(strategy, Portfolio())

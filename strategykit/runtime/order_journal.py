@@ -1,0 +1,157 @@
+"""What a run writes down about its orders, before anything comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from strategykit.errors import JournalError
+from strategykit.journal.format import RecordKind
+from strategykit.journal.writer import JournalWriter, open_journal
+from strategykit.model.codec import make_converter
+from strategykit.model.events import OrderUpdate
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
+from strategykit.runtime.alarms import Alarms
+from strategykit.runtime.carried import Carried, HeardNews, carried_facts, carry
+from strategykit.runtime.order import Order
+from strategykit.runtime.ports import News
+from strategykit.venues.dialect import OrderReply, Reply
+
+__all__ = ["OpenedJournal", "RunJournal", "open_run_journal"]
+
+
+@attrs.frozen(kw_only=True)
+class OpenedJournal:
+    """The journal of the account that a run trades on."""
+
+    writer: JournalWriter
+    carried: Carried
+    """What the run before left."""
+
+
+@contextmanager
+def open_run_journal(
+    folder: Path,
+    *,
+    now: Callable[[], int],
+    run: Mapping[str, Any],
+    redact: Callable[[str], str],
+    in_loop: bool,
+    lasting: bool,
+) -> Iterator[OpenedJournal]:
+    """Open the journal in `folder`, and begin this run's part of it with what the run before left.
+
+    Args:
+        folder: One an account.
+        now: Nanoseconds UTC.
+        run: Facts about the run, such as its ``tag``.
+        redact: Hides secrets in a text.
+        in_loop: Whether the run's clock waits for no thread.
+        lasting: Whether what the run before had goes on without it: a paper account ends with its run.
+
+    Raises:
+        JournalError: It is damaged or locked, or can't be read or written.
+    """
+    converter = make_converter()
+    with open_journal(folder, now=now, run=run, redact=redact, in_loop=in_loop) as writer:
+        carried = carry(writer.past, converter) if lasting else Carried()
+        writer.write(RecordKind.CARRIED, carried_facts(carried, converter))
+        yield OpenedJournal(writer=writer, carried=carried)
+
+
+@attrs.define(eq=False, kw_only=True)
+class RunJournal:
+    """Puts what the gateway says into the journal of its account."""
+
+    writer: JournalWriter
+    converter: Any
+    alarms: Alarms
+    why: Callable[[str], Mapping[str, Any]]
+    """Gives the facts behind what a strategy is just now doing."""
+    instruments: Mapping[str, Instrument]
+    """The run's: each is described with the first order in it."""
+    _described: set[str] = attrs.field(factory=set, init=False)
+    _shown: dict[str, tuple[object, ...]] = attrs.field(factory=dict, init=False)
+    """The newest word of each number, as the venue repeats itself after every reconnect."""
+    _states: dict[str, tuple[object, ...]] = attrs.field(factory=dict, init=False)
+    _newest: int = attrs.field(default=0, init=False)
+    """The number of the last intent."""
+
+    def intend(self, order: Order, command: Command) -> None:
+        facts: dict[str, Any] = {
+            "guid": command.guid,
+            "client_order_id": order.client_order_id,
+            "strategy": order.strategy,
+            "command": self.converter.unstructure(command, unstructure_as=Command),
+        }
+        if isinstance(command, CreateOrder):
+            facts["placed"] = order.placed
+            facts["why"] = dict(self.why(order.strategy))
+            if order.instrument not in self._described:
+                known = self.instruments[order.instrument]
+                facts["instrument"] = self.converter.unstructure(known)
+        elif isinstance(command, AmendOrder) and order.amending is not None:
+            facts["sets_quantity"] = order.amending.sets_quantity
+        try:
+            self._newest = self.writer.write(RecordKind.INTENT, facts)
+            self._described.add(order.instrument)
+        except JournalError as exc:
+            self._failed(exc)
+            if not isinstance(command, CancelOrder):  # Cancels stay possible whenever the wire is.
+                raise
+
+    def unsent(self, command: Command, reason: str) -> None:
+        self._write(RecordKind.UNSENT, {"guid": command.guid, "reason": reason})
+
+    def heard(self, order: Order, news: News) -> None:
+        total: Decimal | None = None
+        match news:
+            case OrderUpdate():
+                word = (news.status, news.filled, news.price, news.quantity, news.reason)
+                if self._shown.get(news.venue_order_id) == word:
+                    return
+                self._shown[news.venue_order_id] = word
+            case OrderReply(quantity=quantity):
+                total = quantity
+                news = Reply(news.guid or "", news.code, news.message, news.ok, news.venue_order_id)
+        facts: dict[str, Any] = {"client_order_id": order.client_order_id}
+        if total is not None:
+            facts["total"] = str(total)
+        facts["news"] = self.converter.unstructure(news, unstructure_as=HeardNews)
+        self._write(RecordKind.HEARD, facts)
+
+    def learnt(self, order: Order) -> None:
+        known = (order.state, order.reason, order.venue_order_id)
+        name = order.client_order_id
+        if self._states.get(name) == known:
+            return
+        if order.state.terminal:
+            self._states.pop(name, None)
+        else:
+            self._states[name] = known
+        evidence = None if order.evidence is None else order.evidence.value
+        facts = {"client_order_id": name, "state": order.state.value, "evidence": evidence, "reason": order.reason}
+        self._write(RecordKind.LEARNT, facts)
+
+    def alarm(self, line: str) -> None:
+        """Write an alarm down."""
+        self._write(RecordKind.ALARM, {"text": line})
+
+    def when_durable(self, then: Callable[[], None], lost: Callable[[JournalError], None]) -> None:
+        """Call `then` once the last intent would outlive a power loss; `lost` if that can't be had."""
+        self.writer.when_durable(self._newest, then, lost)
+
+    def _write(self, kind: RecordKind, facts: Mapping[str, Any]) -> None:
+        try:
+            self.writer.write(kind, facts)
+        except JournalError as exc:
+            self._failed(exc)
+
+    def _failed(self, error: JournalError) -> None:
+        self.alarms.sound("journal", f"{error}; no orders are placed any more, cancels go out as before")
