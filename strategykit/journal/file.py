@@ -18,7 +18,8 @@ class JournalFile:
 
     Attributes:
         seq: Number of the last record.
-        size: Bytes of whole records.
+        size: Bytes of head and whole records.
+        chain: Up to the last record.
     """
 
     def __init__(self, disk: Disk, path: Path, fd: int, head: FileHead) -> None:
@@ -27,7 +28,7 @@ class JournalFile:
         self._disk = disk
         self._fd = fd
         self._write = disk.write
-        start, self._chain = encode_head(head)
+        start, self.chain = encode_head(head)
         write_all(disk, fd, start)
         self.size = len(start)
 
@@ -52,12 +53,12 @@ class JournalFile:
     def append(self, letter: int, durable: int, monotonic: int, wall: int, body: bytes) -> int:
         """Write one record and give its number."""
         seq = self.seq + 1
-        record, chain = encode_record(letter, seq, durable, monotonic, wall, body, self._chain)
+        record, chain = encode_record(letter, seq, durable, monotonic, wall, body, self.chain)
         size = len(record)
         done = self._write(self._fd, record)
         while done < size:  # A disk that fills up, or a signal.
             done += self._write(self._fd, memoryview(record)[done:])
-        self.seq, self._chain = seq, chain
+        self.seq, self.chain = seq, chain
         self.size += size
         return seq
 

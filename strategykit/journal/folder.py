@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Mapping
@@ -12,13 +13,13 @@ from typing import Any, Final
 
 import attrs
 
-from strategykit.disk import Disk, LockHeld, in_words, shown, sync_directory, take_lock, write_all
+from strategykit.disk import LOCK_NAME, Disk, LockHeld, in_words, shown, sync_directory, take_lock, write_all
 from strategykit.errors import JournalDamaged, JournalError, JournalFull, JournalLocked
 from strategykit.journal.format import FileHead, RecordKind
 from strategykit.journal.frames import Torn
 from strategykit.journal.reader import Journal, Records, check_link, journal_files, read_journal
 
-__all__ = ["RESERVE", "Past", "lock_folder", "make_folder", "make_reserve", "read_past"]
+__all__ = ["RESERVE", "Past", "holder_of", "lock_folder", "make_folder", "make_reserve", "pid_of", "read_past"]
 
 RESERVE: Final = "reserve"
 """The file that is given up when the disk is full."""
@@ -93,12 +94,32 @@ def lock_folder(folder: Path, tag: str, disk: Disk) -> int:
     try:
         return take_lock(folder, f"run {tag}", disk)
     except LockHeld as exc:
-        pid = _PID.match(exc.holder)
         raise JournalLocked(
             f"{shown(folder)} is being written by another run ({ascii(exc.holder)[1:-1]}); an account has one run at a "
             "time: wait until it ends, or stop it",
-            pid=int(pid[1]) if pid else None,
+            pid=pid_of(exc.holder),
         ) from exc
+
+
+def holder_of(folder: Path) -> str | None:
+    """Say who writes a journal just now, in its own words; None if nobody does."""
+    try:
+        fd = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:  # Nobody ever has, or not here: a copy.
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return ascii(os.pread(fd, 200, 0).decode("ascii", "replace").strip())[1:-1] or "unknown"
+    finally:
+        os.close(fd)
+    return None
+
+
+def pid_of(holder: str) -> int | None:
+    """Give the number of the process that wrote this of itself."""
+    found = _PID.match(holder)
+    return int(found[1]) if found else None
 
 
 def read_past(folder: Path, disk: Disk) -> Past:
@@ -139,12 +160,7 @@ def _read(files: dict[int, Path], number: int) -> Journal:
             f"{shown(beside)} goes on from file {number}, which isn't there: put it back. It tells which orders may "
             "still be open"
         )
-    journal = read_journal(files[number])
-    if journal.head.number != number:
-        raise JournalDamaged(
-            f"by its head it is file {journal.head.number}, not {number}", path=shown(journal.path), offset=0
-        )
-    return journal
+    return read_journal(files[number])
 
 
 def _put_aside(torn: Torn, disk: Disk) -> None:

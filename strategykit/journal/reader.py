@@ -18,7 +18,7 @@ from strategykit.journal.facts import decode_facts
 from strategykit.journal.format import KINDS, LETTERS, FileHead, Record, RecordKind
 from strategykit.journal.frames import Frame, FrameReader, Torn
 
-__all__ = ["Journal", "Records", "check_link", "journal_files", "read_journal"]
+__all__ = ["Journal", "Records", "check_link", "journal_files", "number_of", "read_journal"]
 
 _NAME: Final = re.compile(r"([0-9]{6,12})\.journal")
 
@@ -101,6 +101,7 @@ def read_journal(path: str | Path, *, damaged: bool = False) -> Journal:
     carried = LETTERS[RecordKind.CARRIED]
     with FrameReader(path) as reader:
         try:
+            _check_name(path, reader.head)
             for offset, letter, *_ in reader.frames():
                 offsets.append(offset)
                 takes_over = takes_over or letter == carried
@@ -141,6 +142,18 @@ def journal_files(folder: str | Path) -> dict[int, Path]:
                 raise JournalError(f"{shown(folder)} has file {number} twice: {found[number].name} and {name}")
             found[number] = folder / name
     return dict(sorted(found.items()))
+
+
+def number_of(path: Path) -> int:
+    """Give the number in a file's name; 1 if it has none."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else 1
+
+
+def _check_name(path: Path, head: FileHead) -> None:
+    # A copy may be called as one likes.
+    if _NAME.fullmatch(path.name) and number_of(path) != head.number:
+        raise JournalDamaged(f"by its head it is file {head.number} and was renamed", path=shown(path), offset=0)
 
 
 def check_link(older: Journal, newer: Journal) -> None:
