@@ -102,6 +102,7 @@ class Order:
     def __repr__(self) -> str:
         r = self.request
         price = "market" if r.price is None else f"at {r.price}"
+        price += "" if r.stop_price is None else f" from {r.stop_price}"
         return (
             f"<Order {r.client_order_id} {r.side.value} {r.quantity} {r.instrument} {price}: "
             f"{self.state.value}, {self.filled_quantity} filled>"
