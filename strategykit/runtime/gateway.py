@@ -23,6 +23,7 @@ from strategykit.model.orders import (
     OrderState,
     TimeInForce,
 )
+from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened
 from strategykit.runtime.order import Amendment, Order
@@ -30,6 +31,7 @@ from strategykit.runtime.order_news import FILLS_WITHIN, OrderNews
 from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import NullJournal, OrderEar, OrderJournal, OrderPort
 from strategykit.runtime.requests import make_amend, make_request
+from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.dialect import OrderReply, Reply
 
@@ -52,7 +54,15 @@ class Gateway:
     doubt: Callable[[float], None]
     """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
     journal: OrderJournal = attrs.field(factory=NullJournal)
-    _table: OrderTable = attrs.field(factory=OrderTable, init=False)
+    _risk: Risk = attrs.field(
+        default=attrs.Factory(
+            lambda self: Risk(plan=NO_PLAN, instruments=self.instruments, price=lambda _: None), takes_self=True
+        )
+    )
+    """Not to be had by what strategies can reach."""
+    _table: OrderTable = attrs.field(
+        init=False, default=attrs.Factory(lambda self: OrderTable(self._risk.follow), takes_self=True)
+    )
     _ears: dict[str, OrderEar] = attrs.field(factory=dict, init=False)
     _counts: dict[str, int] = attrs.field(factory=dict, init=False)
     commands: InFlight = attrs.field(
@@ -72,7 +82,13 @@ class Gateway:
         init=False,
         default=attrs.Factory(
             lambda self: OrderNews(
-                table=self._table, journal=self.journal, cancels=self._cancels, ears=self._ears, doubt=self.doubt
+                table=self._table,
+                risk=self._risk,
+                journal=self.journal,
+                cancels=self._cancels,
+                ears=self._ears,
+                doubt=self.doubt,
+                now=self.now,
             ),
             takes_self=True,
         ),
@@ -136,7 +152,7 @@ class Gateway:
         """Place an order and give its handle at once; it may be refused already. Prices are as in `make_request`.
 
         Raises:
-            RiskLimit: The order makes no sense; nothing was sent.
+            RiskLimit: The order makes no sense, or would break a limit; nothing was sent.
         """
         known = self.instrument(instrument)
         number = self._counts.get(strategy, 0) + 1
@@ -151,6 +167,7 @@ class Gateway:
             time_in_force=time_in_force,
             display_quantity=display_quantity,
         )
+        self._risk.check_order(strategy, request, known, self.now())
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, self.now())
         self._table.add(order)
@@ -184,10 +201,13 @@ class Gateway:
 
         Raises:
             OrderRefused: It can't be amended now: ended, in doubt, or another amend is on its way.
+            RiskLimit: The change makes no sense, or would break a limit; nothing was sent.
         """
         known = self.instrument(order.instrument)
         amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity, stop=stop)
+        self._risk.check_amend(order, amend.request, known, self.now())
         order.amending = Amendment(amend.request, sets_quantity=quantity is not None, filled=amend.filled)
+        self._table.follow(order)
         left, reason = False, "the command lane is down"
         try:
             left = self.commands.send(order, amend)
@@ -196,8 +216,15 @@ class Gateway:
         finally:
             if not left:
                 order.amending = None
+                self._table.follow(order)
         if not left:
             raise OrderRefused(f"{order.client_order_id}: {reason}; the amend wasn't sent")
+
+    def withdraw_opening(self, strategy: str | None) -> None:
+        """Withdraw the orders of `strategy`, or of all if it is None, that could open something, or more of it."""
+        orders = [order for order in self.open_orders() if strategy in (None, order.strategy)]
+        for order in self._risk.opening(orders):
+            self.cancel_nowait(order)
 
     # What the wires say
 
@@ -324,6 +351,7 @@ class Gateway:
     def amend_failed(self, order: Order, refusal: OrderRefused) -> None:
         """The order stands as it was; if it ended meanwhile, that wasn't the amend's doing."""
         order.stop_amending(refusal)
+        self._table.follow(order)
         self._news.settle_ending(order)
         self._cancels.excess(order)
         self._cancels.if_wanted(order)

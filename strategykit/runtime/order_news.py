@@ -20,6 +20,7 @@ from strategykit.runtime.fill_memory import FillMemory
 from strategykit.runtime.order import Order
 from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import OrderEar, OrderJournal
+from strategykit.runtime.risk import Risk
 
 __all__ = ["OrderNews"]
 
@@ -32,12 +33,14 @@ class OrderNews:
     """Takes in what is told of orders, in whatever order it comes."""
 
     table: OrderTable
+    risk: Risk
     journal: OrderJournal
     cancels: Cancels
     ears: dict[str, OrderEar]
     """Who is told, by strategy."""
     doubt: Callable[[float], None]
     """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
+    now: Callable[[], int]
     fills: FillMemory = attrs.field(factory=FillMemory, init=False)
 
     def updated(self, update: OrderUpdate) -> bool:
@@ -84,6 +87,7 @@ class OrderNews:
         self.journal.heard(order, fill)
         order.add(fill)
         self.table.follow(order)
+        self.risk.filled(order, fill, self.now())
         ear = self.ears.get(order.strategy)
         if ear is not None:
             ear.order_filled(order, fill)
@@ -94,6 +98,7 @@ class OrderNews:
         self.settle_ending(order)
         self.cancels.excess(order)
         self.cancels.if_wanted(order)
+        self.risk.judge(order.strategy, self.now())
         return True
 
     def _follow(self, order: Order, number: str, *, plain: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -22,6 +23,8 @@ _FOREIGN: Final = 1_000
 class OrderTable:
     """Orders by every name that they have. What is done at each event costs nothing for those that are over."""
 
+    _followed: Callable[[Order], None]
+    """Told of each order to which something happened."""
     orders: dict[str, Order] = attrs.field(factory=dict, init=False)
     """By client order id, in the order in which they were placed; those that have ended stay, as late news of them may
     come, and the report tells of them."""
@@ -43,6 +46,7 @@ class OrderTable:
             self._unsettled[order.client_order_id] = order
         else:
             self._unsettled.pop(order.client_order_id, None)
+        self._followed(order)
 
     def number(self, order: Order, number: str) -> None:
         """Know `order` by a number of the venue's, too."""

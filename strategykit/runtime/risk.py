@@ -16,7 +16,7 @@ import attrs
 from strategykit.model.events import Fill, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
-from strategykit.model.risk_limits import COLLAR_TICKS, RiskPlan, zone_of
+from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
 from strategykit.runtime.order import Order
 from strategykit.runtime.risk_books import Book, Scope, day_end, day_of, may_fill
 
@@ -58,7 +58,7 @@ class Risk:
 
     @_account.default
     def _make_account(self) -> Scope:
-        return Scope(strategy=None, limits=self.plan.account, price=self.price, where="[risk]")
+        return self._make_scope(None, self.plan.account, "[risk]")
 
     # What the gateway asks
 
@@ -77,7 +77,7 @@ class Risk:
         self.judge(strategy, now)
         with localcontext(_EXACT):
             scopes = (self._scope(strategy), self._account)
-            book, lots = self._book(scopes[0], request.instrument), request.quantity
+            book, lots = scopes[0].book(request.instrument), request.quantity
             if not book.closes(request.side, lots):
                 for scope in scopes:
                     if scope.open_orders >= scope.limits.max_open_orders:
@@ -106,7 +106,7 @@ class Risk:
         self.judge(order.strategy, now)
         with localcontext(_EXACT):
             scopes = (self._scope(order.strategy), self._account)
-            book = self._book(scopes[0], wanted.instrument)
+            book = scopes[0].book(wanted.instrument)
             more = max(ZERO, wanted.quantity - may_fill(order))
             if not book.closes(wanted.side, more):
                 self._check_opening(scopes, book, wanted, more, instrument)
@@ -130,7 +130,7 @@ class Risk:
             mine = self._scope(order.strategy)
             for scope in (mine, self._account):
                 scope.open_orders += is_open - was_open
-            book = self._book(mine, order.instrument)
+            book = mine.book(order.instrument)
             if order.side is Side.BUY:
                 book.buying += lots - had
             else:
@@ -148,12 +148,12 @@ class Risk:
             scopes = (self._scope(order.strategy), self._account)
             today = fill.receive_time >= self._day[0]
             for scope in scopes:
-                book = self._book(scope, symbol)
+                book = scope.book(symbol)
                 scope.fill(symbol, book, lots, fill.price, today=today)
                 if today:
                     scope.pay(fill.fee_currency or book.currency, fee)
             self._fills[symbol] += 1
-            self._measure(symbol, self._book(scopes[0], symbol))
+            self._measure(symbol, scopes[0].book(symbol))
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
@@ -177,10 +177,10 @@ class Risk:
             self._turn(now)
             scopes = (self._scope(strategy), self._account)
             for symbol in dict.fromkeys([*scopes[0].books, *positions]):
-                book = self._book(scopes[0], symbol)
+                book = scopes[0].book(symbol)
                 change = positions.get(symbol, ZERO) - book.quantity
                 for scope in scopes:
-                    scope.hold(symbol, self._book(scope, symbol), change)
+                    scope.hold(symbol, scope.book(symbol), change)
                 self._measure(symbol, book)
             for scope in scopes:
                 scope.begin_day()
@@ -203,7 +203,7 @@ class Risk:
                 key = (order.strategy, order.instrument)
                 held = left.get(key)
                 if held is None:
-                    held = self._book(self._scope(order.strategy), order.instrument).quantity
+                    held = self._scope(order.strategy).book(order.instrument).quantity
                 lots = may_fill(order) * order.side.sign
                 if lots * held < 0 and abs(lots) <= abs(held):
                     held += lots
@@ -214,16 +214,15 @@ class Risk:
 
     # Inside
 
+    def _make_scope(self, strategy: str | None, limits: Limits, where: str) -> Scope:
+        return Scope(strategy=strategy, limits=limits, where=where, instruments=self.instruments, price=self.price)
+
     def _scope(self, strategy: str) -> Scope:
         scope = self._strategies.get(strategy)
         if scope is None:
             where = "the strategy's own risk" if strategy in self.plan.strategies else "[risk.strategy]"
-            scope = Scope(strategy=strategy, limits=self.plan.of(strategy), price=self.price, where=where)
-            self._strategies[strategy] = scope
+            scope = self._strategies[strategy] = self._make_scope(strategy, self.plan.of(strategy), where)
         return scope
-
-    def _book(self, scope: Scope, symbol: str) -> Book:
-        return scope.books.get(symbol) or scope.book(symbol, self.instruments)
 
     def _turn(self, now: int) -> None:
         if now >= self._day[1]:
@@ -234,7 +233,7 @@ class Risk:
 
     def _measure(self, symbol: str, book: Book) -> None:
         """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
-        whole = self._book(self._account, symbol)
+        whole = self._account.book(symbol)
         long, short = max(ZERO, book.quantity + book.buying), max(ZERO, book.selling - book.quantity)
         whole.long += long - book.long
         whole.short += short - book.short
@@ -270,7 +269,7 @@ class Risk:
                 scope.refuse("max_order_notional", worth, words)
             if beyond is not None:
                 _check_collar(scope, request, *beyond, instrument)
-            worst, most = self._book(scope, symbol).worst(side) + growth, limits.position(symbol)
+            worst, most = scope.book(symbol).worst(side) + growth, limits.position(symbol)
             if growth and worst > most:
                 words = f"{worst:,f} lots of {symbol} {'long' if side is Side.BUY else 'short'}, if all is filled"
                 scope.refuse("max_position", worst, words, most)

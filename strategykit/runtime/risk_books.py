@@ -47,9 +47,9 @@ def may_fill(order: Order) -> Decimal:
 class Book:
     """One instrument in one scope. Lots are net; `long` and `short` are what they may become at the worst."""
 
-    unit: Decimal | None
-    """Money that one lot moves by for one whole point of price; None where nobody gave the instrument."""
-    currency: str
+    unit: Decimal | None = None
+    """Money that one lot moves by for one whole point of price; None as long as nobody has told what it trades."""
+    currency: str = ""
     quantity: Decimal = ZERO
     """Lots held, by the fills; negative is short."""
     buying: Decimal = ZERO
@@ -118,6 +118,7 @@ class Scope:
     strategy: str | None
     """None: the account."""
     limits: Limits
+    instruments: Mapping[str, Instrument]
     price: Callable[[str], Decimal | None]
     """Gives the last price of an instrument; None: nobody knows."""
     where: str
@@ -131,8 +132,8 @@ class Scope:
     """The day's loss that went beyond its limit: nothing is opened until the next day."""
     lost: str = attrs.field(default="", init=False)
     """The same in words."""
-    _held: dict[str, Book] = attrs.field(factory=dict, init=False)
-    """Those of `books` with a position."""
+    _held: dict[str, None] = attrs.field(factory=dict, init=False)
+    """Instruments with a position."""
     _money: dict[str, Decimal] = attrs.field(factory=dict, init=False)
     """By currency: what the day's fills brought less what they cost, less what was held when it began was worth.
     With what is held now, that is the day's result."""
@@ -141,13 +142,15 @@ class Scope:
     def name(self) -> str:
         return ACCOUNT_SCOPE if self.strategy is None else f"strategy {self.strategy}"
 
-    def book(self, symbol: str, instruments: Mapping[str, Instrument]) -> Book:
+    def book(self, symbol: str) -> Book:
         """Give the book of an instrument."""
         book = self.books.get(symbol)
         if book is None:
-            known = instruments.get(symbol)
-            book = Book(None, "") if known is None else Book(known.lot * known.multiplier, known.currency)
-            self.books[symbol] = book
+            book = self.books[symbol] = Book()
+        if book.unit is None:
+            known = self.instruments.get(symbol)
+            if known is not None:
+                book.unit, book.currency = known.lot * known.multiplier, known.currency
         return book
 
     def fill(self, symbol: str, book: Book, lots: Decimal, price: Decimal, *, today: bool) -> None:
@@ -168,7 +171,7 @@ class Scope:
         """Hold so many lots more, or less."""
         book.quantity += lots
         if book.quantity:
-            self._held[symbol] = book
+            self._held[symbol] = None
         else:
             self._held.pop(symbol, None)
 
@@ -221,8 +224,8 @@ class Scope:
 
     def _worth(self) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
-        for symbol, book in self._held.items():
-            last = self.price(symbol)
+        for symbol in self._held:
+            book, last = self.book(symbol), self.price(symbol)
             mark = book.mark if last is None else last
             if mark is None or book.unit is None:
                 continue
