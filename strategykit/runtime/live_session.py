@@ -111,6 +111,8 @@ class LiveSession:
             unaccounted = [*ending.reasons(), *await ending.compare()]
             connections = self._connections(lag)
             wires.cancel_scope.cancel()
+        if self.journal is not None:
+            self.journal.ended(run.gateway.open_orders(), unaccounted)
         return report(
             run,
             notes=self.notes,
@@ -121,6 +123,7 @@ class LiveSession:
             tape=None,
             tape_failure="",
             fault=self.failure.error,
+            alarms=self.alarms.lines,
         )
 
     async def _drive(self, run: Run) -> None:

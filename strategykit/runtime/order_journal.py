@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -142,6 +142,11 @@ class RunJournal:
     def alarm(self, line: str) -> None:
         """Write an alarm down."""
         self._write(RecordKind.ALARM, {"text": line})
+
+    def ended(self, left: Sequence[Order], unaccounted: Sequence[str]) -> None:
+        """The run is over, and leaves these orders open or in doubt; `unaccounted` are differences to the venue."""
+        names = [order.client_order_id for order in left]
+        self._write(RecordKind.CLOSED, {"open": names, "unaccounted": list(unaccounted)})
 
     def when_durable(self, then: Callable[[], None], lost: Callable[[JournalError], None]) -> None:
         """Call `then` once the last intent would outlive a power loss; `lost` if that can't be had."""

@@ -162,6 +162,8 @@ class RunReport:
     late: int
     events: int
     digest: str
+    alarms: Sequence[str] = ()
+    """What a person has to look at, whatever else went well."""
     tape: str | None = None
     tape_failure: str = ""
     foreign: Sequence[ForeignOrderReport] = ()
@@ -175,7 +177,10 @@ class RunReport:
     def ok(self) -> bool:
         """Whether nothing failed and nothing is unaccounted for."""
         return (
-            not self.unaccounted and not self.tape_failure and all(not s.error and not s.left for s in self.strategies)
+            not self.unaccounted
+            and not self.alarms
+            and not self.tape_failure
+            and all(not s.error and not s.left for s in self.strategies)
         )
 
 
@@ -190,6 +195,7 @@ def report(
     tape: str | None,
     tape_failure: str,
     fault: BaseException | None = None,
+    alarms: Sequence[str] = (),
 ) -> RunReport:
     """Gather a run's results.
 
@@ -231,6 +237,7 @@ def report(
         tape_failure=tape_failure,
         foreign=[_foreign(update) for update in run.gateway.foreign.values()],
         fault=fault,
+        alarms=tuple(alarms),
     )
 
 
