@@ -120,6 +120,8 @@ class Guard:
         self._orders = orders
         self._feeds = feeds
         self._watching = False
+        # Stops at venues go by trades. One that trailed a bid which nobody has met yet could fire where it is put.
+        self._trails_trades = any(feed.stream.kind is StreamKind.TRADES for feed in feeds)
         self._end = end
         self._side = levels.side
         self._price: float | None = None
@@ -208,7 +210,7 @@ class Guard:
         if price is None:
             return
         self._price = price
-        if self.levels.see(price):
+        if (type(event) is Trade or not self._trails_trades) and self.levels.see(price):
             self._set()
         self._judge()
 
