@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NoReturn, Protocol
 
 from strategykit.indicators.fields import Source, is_forming
 
 __all__ = ["Comparison", "Condition", "Cross", "Reading", "each_once"]
+
+
+_SIGNS: Final[Mapping[object, str]] = {operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">="}
 
 
 class Reading(Protocol):
@@ -37,6 +41,10 @@ class Condition(ABC):
     @abstractmethod
     def truth(self) -> bool | None:
         """Give None while it can't be known, so that ``~`` doesn't turn ignorance into truth."""
+
+    @abstractmethod
+    def words(self) -> str:
+        """Say it with the numbers of this moment, such as ``"101.2 > 100.9"``."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
@@ -68,6 +76,10 @@ class Comparison(Condition):
         left, right = self._left.value, self._right.value
         return None if left is None or right is None else self._compare(left, right)
 
+    def words(self) -> str:
+        left, right = (("?" if side.value is None else f"{side.value:.10g}") for side in (self._left, self._right))
+        return f"{left} {_SIGNS[self._compare]} {right}"
+
 
 class _Both(Condition):
     """Known to fail as soon as one side does, known to hold once both do."""
@@ -86,6 +98,9 @@ class _Both(Condition):
             return False
         return None if left is None or right is None else True
 
+    def words(self) -> str:
+        return f"({self._left.words()}) and ({self._right.words()})"
+
 
 class _Not(Condition):
     def __init__(self, of: Condition) -> None:
@@ -98,6 +113,9 @@ class _Not(Condition):
     def truth(self) -> bool | None:
         truth = self._of.truth()
         return None if truth is None else not truth
+
+    def words(self) -> str:
+        return f"not ({self._of.words()})"
 
 
 class Cross(Condition):
@@ -122,6 +140,9 @@ class Cross(Condition):
 
     def truth(self) -> bool | None:
         return None if self._relation.truth() is None else self._crossed
+
+    def words(self) -> str:
+        return f"crossed: {self._relation.words()}"
 
     def step(self) -> None:
         if self._replaying:

@@ -65,8 +65,8 @@ class Desk:
     protections: dict[str, int] = attrs.field(factory=dict, init=False)
     """Positions that had a stop, by where it was: ``"venue"`` or ``"here"``."""
     _watchers: list[Callable[[Order], None]] = attrs.field(factory=list, init=False)
-    waited_for: str = attrs.field(default="", init=False)
-    """The condition that the strategy last waited for, as it was when it held."""
+    waited_for: Condition | None = attrs.field(default=None, init=False)
+    """The condition for which the strategy waited last, and which came to hold."""
     _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
     _hurried: bool = attrs.field(default=False, init=False)
     _deaf: bool = attrs.field(default=False, init=False)
@@ -143,6 +143,7 @@ class Desk:
         if not feeds:
             raise StrategyError("this condition hangs on no stream, so it can never change")
         await feeds[0].wait_for(condition, feeds)
+        self.waited_for = condition
 
     def feed_gap(self, feed: Feed[Any], gap: Gap) -> None:  # noqa: ARG002 - the gap names its guid
         if not self._deaf:

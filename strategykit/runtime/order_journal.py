@@ -146,7 +146,8 @@ class RunJournal:
     def ended(self, left: Sequence[Order], unaccounted: Sequence[str]) -> None:
         """The run is over, and leaves these orders open or in doubt; `unaccounted` are differences to the venue."""
         names = [order.client_order_id for order in left]
-        self._write(RecordKind.CLOSED, {"open": names, "unaccounted": list(unaccounted)})
+        reason = f"not in good order: {unaccounted[0]}" if unaccounted else "in good order"
+        self._write(RecordKind.CLOSED, {"reason": reason, "open": names, "unaccounted": list(unaccounted)})
 
     def when_durable(self, then: Callable[[], None], lost: Callable[[JournalError], None]) -> None:
         """Call `then` once the last intent would outlive a power loss; `lost` if that can't be had."""

@@ -36,8 +36,8 @@ def explain_decision(desk: Desk) -> Mapping[str, Any]:
     facts["events"] = {
         name: _short(feed.last) for name, feed in desk.feeds.items() if getattr(feed, "last", None) is not None
     }
-    if desk.waited_for:
-        facts["condition"] = desk.waited_for
+    if desk.waited_for is not None:
+        facts["condition"] = desk.waited_for.words()
     return facts
 
 

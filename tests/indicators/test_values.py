@@ -494,3 +494,16 @@ def test_a_cross_that_nobody_keeps_goes_away() -> None:
     stream.send(quote(1.0, None))
 
     assert reference() is None
+
+
+def test_a_condition_says_its_numbers() -> None:
+    tap = Tap()
+    close = Latest(tap, "close")
+    condition = (close > 100) & ~(close <= 99.5)
+    assert condition.words() == "(? > 100) and (not (? <= 99.5))"
+
+    crossed = crosses_above(close, 101)
+    tap.send(bar(100.25))
+
+    assert condition.words() == "(100.25 > 100) and (not (100.25 <= 99.5))"
+    assert crossed.words() == "crossed: 100.25 > 101"
