@@ -309,8 +309,8 @@ class Strategy:
             enter_within: Seconds after which what isn't bought is withdrawn; what is bought by then is held.
             stop: Loss, from the mean price of the entry, that ends the block.
             target: Gain that ends the block.
-            trailing: Loss, from the best price since the entry, that ends the block. Best of the trades where the strategy
-                has a stream of them, else of the prices at which it could be sold.
+            trailing: Loss, from the best price since the entry, that ends the block: of trades where the strategy
+                has a stream of them, else of what it could be sold at.
             within: Seconds after which the block is ended.
 
         Raises:
