@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from strategykit.model.book import Book
 from strategykit.model.events import BookDelta, BookSnapshot, ByOrderDelta, ByOrderSnapshot, Gap, Side
 
-__all__ = ["BookByOrder"]
+__all__ = ["BookByOrder", "parallel_orders"]
 
 _PLACES: Final = 12
 """Digits after the point of a sum of sizes. What is beyond is dust of binary arithmetic."""
@@ -18,6 +18,12 @@ _Name = str | float
 
 _Orders = tuple[tuple[str | None, ...], tuple[float, ...], tuple[float, ...]]
 """Ids, prices, sizes."""
+
+
+def parallel_orders(orders: Sequence[tuple[str | None, float, float]]) -> _Orders:
+    """Give ids, prices and sizes of orders, as events have them."""
+    ids, prices, sizes = zip(*orders, strict=True) if orders else ((), (), ())
+    return ids, prices, sizes
 
 
 class _Half:
@@ -73,8 +79,7 @@ class _Half:
             for price in self.sorted(self._queues)
             for name, size in self._queues[price].items()
         ]
-        ids, prices, sizes = zip(*found, strict=True) if found else ((), (), ())
-        return ids, prices, sizes
+        return parallel_orders(found)
 
 
 class BookByOrder:

@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 
 from strategykit.errors import ConfigError, LocalProtocolError
+from strategykit.model.by_order import parallel_orders
 from strategykit.model.events import Bar, BookSnapshot, ByOrderSnapshot, Event, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskInstruments, AskPastTrades, HttpRequest
 from strategykit.venues.coinapi.bars import MOST_BARS
-from strategykit.venues.coinapi.kept import parallel_orders
 from strategykit.venues.coinapi.market import parallel
 from strategykit.venues.coinapi.rows import (
     UNREADABLE,

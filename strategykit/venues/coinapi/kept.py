@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final, Protocol, TypeVar
 
-from strategykit.model.by_order import BookByOrder
+from strategykit.model.by_order import BookByOrder, parallel_orders
 from strategykit.model.events import BookDelta, BookSnapshot, ByOrderDelta, ByOrderSnapshot, Side
 from strategykit.venues.coinapi.rows import BookRow, LevelRow, OrderRow, OrdersRow
 from strategykit.venues.keyed import Rows
 
-__all__ = ["Kept", "LevelBook", "OrderBook", "parallel_orders"]
+__all__ = ["Kept", "LevelBook", "OrderBook"]
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -194,11 +194,3 @@ def _ordered(bids: dict[float, float], asks: dict[float, float]) -> tuple[_Level
     found = sorted(bids, reverse=True), sorted(asks)
     sizes = tuple(map(bids.__getitem__, found[0])), tuple(map(asks.__getitem__, found[1]))
     return (tuple(found[0]), sizes[0]), (tuple(found[1]), sizes[1])
-
-
-def parallel_orders(
-    orders: Sequence[tuple[str | None, float, float]],
-) -> tuple[tuple[str | None, ...], tuple[float, ...], tuple[float, ...]]:
-    """Give ids, prices and sizes."""
-    ids, prices, sizes = zip(*orders, strict=True) if orders else ((), (), ())
-    return ids, prices, sizes

@@ -1,18 +1,19 @@
-"""Books by order, client side: every resting order is kept, and what is told are the levels that they make.
+"""Books by order, client side: every resting order is kept; told are these, or the levels that they make.
 
 Source: T4 protocol sheet, sections 3.3 and 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
 
-from strategykit.model.events import BookDelta, BookSnapshot
+from strategykit.model.by_order import BookByOrder, parallel_orders
+from strategykit.model.events import ByOrderDelta, ByOrderSnapshot, Side
 from strategykit.venues.dialect import Decoded, Resubscribe
-from strategykit.venues.streams import Stream
+from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.proto import market_pb2 as pb
 from strategykit.venues.t4.quotes import instrument_of
@@ -21,6 +22,9 @@ from strategykit.venues.t4.reading import price, stamp
 __all__ = ["ByOrderCursor", "Change", "Step", "Whole", "read_step", "read_step_of_trade", "read_whole"]
 
 _SIDES: Final = {enums.BID_OFFER_BID: True, enums.BID_OFFER_OFFER: False}
+
+_Order = tuple[str, float, float]
+"""Name, price and lots."""
 
 
 @attrs.frozen
@@ -31,6 +35,8 @@ class Change:
     bid: bool = True
     price: float = 0.0
     volume: int = 0
+    priority: int = 0
+    """Place in the queue at its price."""
 
 
 @attrs.frozen
@@ -81,35 +87,32 @@ def _change(order: pb.MarketByOrderSnapshot.Order | pb.MarketByOrderUpdate.Updat
     value, bid = price(order.price.value), _SIDES.get(order.bid_offer)
     if value is None or bid is None or order.volume < 0:
         raise ValueError(f"order {order.order_id} of {order.volume} lots, side {order.bid_offer}, at {value}")
-    return Change(order.order_id, bid, value, order.volume)
+    return Change(order.order_id, bid, value, order.volume, order.priority)
 
 
 class ByOrderCursor:
-    """A book that is built from its orders.
+    """A book that is built from its orders; where books by level are wanted, what these make is told.
 
     The sequence grows by 1: after a jump the stream is asked for anew, and what comes until then is dropped.
     """
 
-    __slots__ = ("_guid", "_instrument", "_levels", "_orders", "_sequence")
+    __slots__ = ("_book", "_by_level", "_guid", "_instrument", "_sequence")
 
     def __init__(self, guid: str, stream: Stream) -> None:
         self._guid = guid
         self._instrument = instrument_of(stream)
+        self._by_level = stream.kind is StreamKind.BOOK
         self.reconnected()
 
     def reconnected(self) -> None:
         """The book begins anew."""
         self._sequence: int | None = None
-        self._orders: dict[int, Change] = {}
-        self._levels: tuple[dict[float, int], dict[float, int]] = ({}, {})
+        self._book = BookByOrder(self._instrument)
 
     def take(self, datum: Whole | Step, now: int) -> Sequence[Decoded]:
         if isinstance(datum, Whole):
-            self.reconnected()
             self._sequence = datum.sequence
-            for order in datum.orders:
-                self._apply(order)
-            return (self._snapshot(datum.time, now),)
+            return self._tell(self._whole(datum.orders, datum, now))
         known = self._sequence
         if known is None or datum.sequence <= known:
             return ()
@@ -117,69 +120,61 @@ class ByOrderCursor:
             self._sequence = None
             return (Resubscribe(self._guid, f"book by order: {known} was followed by {datum.sequence}"),)
         self._sequence = datum.sequence
-        touched: dict[tuple[bool, float], None] = {}
-        cleared = False
-        for change in datum.changes:
-            if change.number is None:
-                self._orders.clear()
-                self._levels = ({}, {})
-                cleared = True
-            else:
-                touched.update(dict.fromkeys(self._apply(change)))
-        if cleared:
-            return (self._snapshot(datum.time, now),)
-        return (self._delta(touched, datum, now),) if touched else ()
+        last = max((place for place, change in enumerate(datum.changes) if change.number is None), default=None)
+        if last is not None:
+            standing = {change.number: change for change in datum.changes[last + 1 :]}
+            return self._tell(self._whole([change for change in standing.values() if change.volume], datum, now))
+        bids, asks = self._changed(datum.changes)
+        if not bids and not asks:
+            return ()
+        return self._tell(
+            ByOrderDelta(
+                self._instrument,
+                *parallel_orders(bids),
+                *parallel_orders(asks),
+                datum.time,
+                now,
+                self._guid,
+                datum.sequence,
+            )
+        )
 
     def follows(self, _: object) -> bool:
         return True
 
-    def _apply(self, change: Change) -> list[tuple[bool, float]]:
-        """Put an order in, in place of what it was, or take it out; give the levels that this changes."""
-        assert change.number is not None
-        touched = []
-        old = self._orders.pop(change.number, None)
-        if old is not None:
-            self._add(old, -old.volume)
-            touched.append((old.bid, old.price))
-        if change.volume:
-            self._orders[change.number] = change
-            self._add(change, change.volume)
-            touched.append((change.bid, change.price))
-        return touched
+    def _tell(self, event: ByOrderSnapshot | ByOrderDelta) -> Sequence[Decoded]:
+        levels = self._book.apply(event)
+        assert levels is not None  # A snapshot came before all changes.
+        return (levels,) if self._by_level else (event,)
 
-    def _add(self, order: Change, volume: int) -> None:
-        levels = self._levels[not order.bid]
-        left = levels.get(order.price, 0) + volume
-        if left:
-            levels[order.price] = left
-        else:
-            del levels[order.price]
-
-    def _snapshot(self, time: int | None, now: int) -> BookSnapshot:
-        bids, asks = (sorted(levels.items()) for levels in self._levels)
-        bids.reverse()
-        return BookSnapshot(
-            self._instrument,
-            tuple([level[0] for level in bids]),
-            tuple([float(level[1]) for level in bids]),
-            tuple([level[0] for level in asks]),
-            tuple([float(level[1]) for level in asks]),
-            time,
-            now,
-            self._guid,
-            True,
+    def _whole(self, orders: Iterable[Change], datum: Whole | Step, now: int) -> ByOrderSnapshot:
+        # Of one price, those that come first in its queue come first.
+        ordered = sorted(orders, key=lambda order: order.priority)
+        bids = sorted((order for order in ordered if order.bid), key=lambda order: -order.price)
+        asks = sorted((order for order in ordered if not order.bid), key=lambda order: order.price)
+        said, asked = (
+            parallel_orders([(str(order.number), order.price, float(order.volume)) for order in side])
+            for side in (bids, asks)
+        )
+        return ByOrderSnapshot(
+            self._instrument, *said, *asked, datum.time, now, self._guid, snapshot=True, sequence=datum.sequence
         )
 
-    def _delta(self, touched: dict[tuple[bool, float], None], step: Step, now: int) -> BookDelta:
-        bids, asks = ([level for bid, level in touched if bid is wanted] for wanted in (True, False))
-        return BookDelta(
-            self._instrument,
-            tuple(bids),
-            tuple([float(self._levels[0].get(level, 0)) for level in bids]),
-            tuple(asks),
-            tuple([float(self._levels[1].get(level, 0)) for level in asks]),
-            step.time,
-            now,
-            self._guid,
-            step.sequence,
-        )
+    def _changed(self, changes: Iterable[Change]) -> tuple[list[_Order], list[_Order]]:
+        """Give the bids and asks that came, changed or left."""
+        sides: dict[Side, dict[str, _Order]] = {Side.BUY: {}, Side.SELL: {}}
+        for change in changes:
+            name = str(change.number)
+            for side, changed in sides.items():
+                old = changed.pop(name, None) or self._find(side, name)
+                if old is not None:
+                    changed[name] = (name, old[1], 0.0)
+            if change.volume:
+                changed = sides[Side.BUY if change.bid else Side.SELL]
+                changed.pop(name, None)
+                changed[name] = (name, change.price, float(change.volume))
+        return list(sides[Side.BUY].values()), list(sides[Side.SELL].values())
+
+    def _find(self, side: Side, name: str) -> _Order | None:
+        found = self._book.find(name)
+        return None if found is None or found[0] is not side else (name, *found[1:])

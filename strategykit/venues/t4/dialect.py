@@ -66,7 +66,10 @@ _CURSORS: Final[Mapping[StreamKind, Callable[[str, Stream], KeyedCursor[Any]]]] 
 }
 
 _MARKET_KINDS: Final = frozenset(
-    {StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BARS, StreamKind.INSTRUMENT}
+    {
+        *(StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BOOK_BY_ORDER),
+        *(StreamKind.BARS, StreamKind.INSTRUMENT),
+    }
 )
 
 
@@ -195,8 +198,10 @@ class T4:
         """
         if stream.kind is StreamKind.QUOTES:
             return QuoteCursor(guid, stream, implied=self.implied)
+        if stream.kind is StreamKind.BOOK_BY_ORDER or (stream.kind is StreamKind.BOOK and self.by_order):
+            return ByOrderCursor(guid, stream)
         if stream.kind is StreamKind.BOOK:
-            return ByOrderCursor(guid, stream) if self.by_order else BookCursor(guid, stream, implied=self.implied)
+            return BookCursor(guid, stream, implied=self.implied)
         if stream.kind not in _CURSORS:
             raise LocalProtocolError(f"T4 has no stream of {stream.kind.value}")
         return _CURSORS[stream.kind](guid, stream)

@@ -46,7 +46,8 @@ def key_of(stream: Stream, *, by_order: bool) -> tuple[str, str]:
     if stream.kind in PRIVATE:
         raise LocalProtocolError(f"T4 has no stream of {stream.kind.value}")
     market_id = split_market(instrument_of(stream)).market_id
-    return ("by order" if by_order and stream.kind is StreamKind.BOOK else "depth"), market_id
+    orders = stream.kind is StreamKind.BOOK_BY_ORDER or (by_order and stream.kind is StreamKind.BOOK)
+    return ("by order" if orders else "depth"), market_id
 
 
 def account_key(kind: StreamKind, account: str) -> tuple[str, str]:

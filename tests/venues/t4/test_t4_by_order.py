@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from strategykit.errors import RemoteProtocolError
 from strategykit.model.book import Book
-from strategykit.model.events import BookDelta, BookSnapshot, Side
+from strategykit.model.by_order import BookByOrder
+from strategykit.model.events import BookDelta, BookSnapshot, ByOrderDelta, ByOrderSnapshot, Side
 from strategykit.venues.dialect import Refusal, Resubscribe
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.t4.by_order import ByOrderCursor, Change, Step, Whole
@@ -70,6 +71,32 @@ def test_changes_tell_the_levels_that_they_touch(bench: Any) -> None:
     assert (delta.ask_prices, delta.ask_sizes, delta.sequence) == ((11.0,), (0.0,), 8)
     assert bench.hear(market_by_order_update=step(9, gone(99))) == [], "an order that wasn't there"
     assert bench.hear(market_by_order_update=step(9, put(5, "BID", "9", 1))) == [], "a repeat"
+
+
+def test_the_orders_themselves_are_told_to_who_wants_them(make_bench: Any) -> None:
+    bench = make_bench()
+    bench.want("book_by_order")
+    late, early = standing(1, "BID", "10", 2) | {"priority": 9}, standing(2, "BID", "10", 3) | {"priority": 4}
+
+    (book,) = bench.hear(market_by_order_snapshot=whole(7, late, standing(3, "OFFER", "11", 4), early))
+    (delta,) = bench.hear(market_by_order_update=step(8, put(1, "BID", "9", 2), gone(3), put(4, "OFFER", "12", 1)))
+
+    assert isinstance(book, ByOrderSnapshot)
+    assert (book.bid_ids, book.bid_prices, book.bid_sizes) == (("2", "1"), (10, 10), (3, 2)), "in their queue's order"
+    assert (book.ask_ids, book.sequence) == (("3",), 7)
+    assert isinstance(delta, ByOrderDelta)
+    assert (delta.bid_ids, delta.bid_prices, delta.bid_sizes) == (("1",), (9,), (2,))
+    assert (delta.ask_ids, delta.ask_prices, delta.ask_sizes) == (("3", "4"), (11, 12), (0, 1))
+
+
+def test_one_market_can_be_wanted_by_order_and_by_level(make_bench: Any) -> None:
+    bench = make_bench(by_order=True)
+    bench.want("book_by_order")
+    bench.want("book")
+
+    told = bench.hear(market_by_order_snapshot=FIRST)
+
+    assert [type(each) for each in told] == [ByOrderSnapshot, BookSnapshot]
 
 
 def test_trades_take_their_place_in_the_sequence(bench: Any) -> None:
@@ -142,17 +169,19 @@ ORDERS = st.builds(
     price=st.integers(1, 4).map(float),
     volume=st.integers(0, 3),
 )
+KINDS = (StreamKind.BOOK, StreamKind.BOOK_BY_ORDER)
 CHANGES = st.lists(ORDERS | st.just(Change(None)), max_size=4)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(CHANGES, max_size=12))
 def test_whatever_changes_the_deltas_fold_to_the_book_that_its_orders_make(steps: list[list[Change]]) -> None:
-    cursor = ByOrderCursor("g", Stream(kind=StreamKind.BOOK, instrument=ES))
-    book, orders = Book(ES), dict[int, Change]()
-    found = list(cursor.take(Whole(0, None, ()), 1))
+    cursors = [ByOrderCursor("g", Stream(kind=kind, instrument=ES)) for kind in KINDS]
+    book, by_order, orders = Book(ES), BookByOrder(ES), dict[int, Change]()
+    found, told = (list(cursor.take(Whole(0, None, ()), 1)) for cursor in cursors)
     for number, changes in enumerate(steps, 1):
-        found += cursor.take(Step(number, None, tuple(changes)), 1)
+        found += cursors[0].take(Step(number, None, tuple(changes)), 1)
+        told += cursors[1].take(Step(number, None, tuple(changes)), 1)
         for change in changes:
             if change.number is None:
                 orders.clear()
@@ -163,6 +192,13 @@ def test_whatever_changes_the_deltas_fold_to_the_book_that_its_orders_make(steps
     for event in found:
         assert isinstance(event, BookSnapshot | BookDelta)
         book.apply(event)
+    for event in told:
+        assert isinstance(event, ByOrderSnapshot | ByOrderDelta)
+        by_order.apply(event)
+    for side, bid in ((Side.BUY, True), (Side.SELL, False)):
+        standing = {str(one.number): (one.price, one.volume) for one in orders.values() if one.bid is bid}
+        ids, prices, sizes = by_order.orders(side)
+        assert dict(zip(ids, zip(prices, sizes, strict=True), strict=True)) == standing
 
     levels: dict[tuple[bool, float], int] = {}
     for order in orders.values():
@@ -170,3 +206,4 @@ def test_whatever_changes_the_deltas_fold_to_the_book_that_its_orders_make(steps
     bids = sorted(((price, size) for (bid, price), size in levels.items() if bid), reverse=True)
     asks = sorted((price, size) for (bid, price), size in levels.items() if not bid)
     assert (list(book.levels(Side.BUY)), list(book.levels(Side.SELL))) == (bids, asks)
+    assert (list(by_order.levels.levels(Side.BUY)), list(by_order.levels.levels(Side.SELL))) == (bids, asks)

@@ -384,7 +384,7 @@ def test_no_stream_is_ever_handed_over_so_whatever_comes_follows(make_bench: Any
     cursors = [dialect.cursor("g", stream) for stream in streams]
     cursors.append(make_bench(by_order=True).dialect.cursor("g", Stream(kind=StreamKind.BOOK, instrument=ES)))
 
-    assert len(cursors) == 10
+    assert len(cursors) == 11
     assert all(cursor.follows(()) for cursor in cursors)
     for stream in (Stream(kind=StreamKind.RISK, account="A"), Stream(kind=StreamKind.STOP_ORDERS, account="A")):
         with pytest.raises(LocalProtocolError, match="T4 has no stream of"):

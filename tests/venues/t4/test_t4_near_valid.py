@@ -122,7 +122,7 @@ SAMPLES: Final = [*KINDS.values(), *FRAMES[:60]]
 def everything(make_bench: Callable[..., Any], *, by_order: bool) -> Any:
     """A bench on which every stream is wanted."""
     bench = make_bench(by_order=by_order, implied=True)
-    for kind in ("quotes", "book", "trades", "instrument"):
+    for kind in ("quotes", "book", "book_by_order", "trades", "instrument"):
         bench.want(kind)
     bench.want("bars", interval=10**9)
     bench.want_account()
