@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import attrs
 import trio
 from cyclopts import App, Parameter
 
@@ -18,7 +19,6 @@ from strategykit.cli._session import check_seed
 from strategykit.cli._table import Column, print_table
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
-from strategykit.model.events import Event
 from strategykit.registry.simulation import SimPlan
 from strategykit.registry.table import VENUES
 from strategykit.registry.venue import Venue
@@ -102,9 +102,10 @@ def _sim(
         seed=seed,
         cash=_cash(cash),
         fee_rate=_fee_rate(fee_rate),
-        source=None if tape is None else _recorded(tape),
         token_life=token_life,
     )
+    if tape is not None:
+        plan = _recorded(plan, tape)
     if not 0 <= port <= 65_535:
         raise ConfigError(f"--port {port}: a port is 0 to 65535")
     seconds = None if for_ is None else parse_duration(for_) * 1e-9
@@ -138,13 +139,14 @@ def _number(text: str) -> Decimal:
         return Decimal("NaN")
 
 
-def _recorded(path: Path) -> Iterator[tuple[int, Event]]:
-    from strategykit.runtime.recorded_events import market_events
+def _recorded(plan: SimPlan, path: Path) -> SimPlan:
+    from strategykit.runtime.recorded_events import market_events, recorded_instruments
     from strategykit.runtime.run import recorded_dialect
     from strategykit.tape.reader import open_tape
 
     tape = open_tape(path)
-    return market_events(tape, recorded_dialect(tape))
+    dialect = recorded_dialect(tape)
+    return attrs.evolve(plan, source=market_events(tape, dialect), recorded=recorded_instruments(tape, dialect))
 
 
 async def _serve(venue: Venue, plan: SimPlan, seconds: float | None, *, json: bool) -> None:
@@ -163,7 +165,7 @@ def _tell(venue: Venue, plan: SimPlan, url: str, *, json: bool) -> None:
     facts = {
         "url": url,
         **venue.simulation.facts,
-        "instruments": list(plan.instruments or venue.simulation.symbols()),
+        "instruments": list(plan.instruments or plan.recorded or venue.simulation.symbols()),
         "seed": plan.seed,
     }
     if json:

@@ -11,6 +11,7 @@ import attrs
 
 from strategykit.errors import ConfigError
 from strategykit.model.events import Event
+from strategykit.model.instruments import Instrument
 from strategykit.sim.server import Listen, SimulatedServer, listen_tcp
 
 __all__ = ["Choice", "SimPlan", "Simulation", "listed"]
@@ -36,6 +37,8 @@ class SimPlan:
     """Part of the traded value."""
     source: Iterable[tuple[int, Event]] | None = None
     """A recording to serve in place of a generated market."""
+    recorded: Mapping[str, Instrument] = attrs.field(factory=dict)
+    """What is recorded there, by symbol: that is listed then, and nothing else."""
     token_life: float = 1800.0
     """Seconds."""
     advances_per_second: float = 100.0
@@ -64,11 +67,12 @@ class Simulation:
 
 
 def listed(plan: SimPlan, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what is chosen of `known`, by symbol.
+    """Give what is chosen of `known`, or of what was recorded, by symbol.
 
     Raises:
         ConfigError: Something else is chosen.
     """
+    known = plan.recorded or known
     for symbol in plan.instruments or ():
         if symbol not in known:
             raise ConfigError(f"--instruments {symbol!r}: the simulated venue knows {', '.join(known)}")

@@ -1,26 +1,48 @@
-"""The market data of a tape as events: what a simulated venue can serve again."""
+"""The market data of a tape as events, and what they are of: what a simulated venue can serve again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
 
-from strategykit.errors import RemoteProtocolError
+from strategykit.errors import RemoteProtocolError, TapeError
 from strategykit.model.events import Bar, Event, Trade
+from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.handover import predecessor
 from strategykit.runtime.recorded import inputs, scan
 from strategykit.tape.reader import Tape
-from strategykit.venues.asks import Ask, AskBars
+from strategykit.venues.asks import Ask, AskBars, AskInstrument, AskInstruments
 from strategykit.venues.dialect import Confirmed, Decoded, Dialect, Need, Resubscribe
 from strategykit.venues.keyed import Rows
 from strategykit.venues.streams import PRIVATE
 from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions
 
-__all__ = ["market_events"]
+__all__ = ["market_events", "recorded_instruments"]
+
+
+def recorded_instruments(tape: Tape, dialect: Dialect) -> Mapping[str, Instrument]:
+    """Give what a tape says of the instruments whose market data it holds, by symbol.
+
+    Raises:
+        TapeError: The tape is damaged, or has reference data of none of them: then nobody knows what to serve them by.
+    """
+    contents = scan(tape)
+    symbols = {row.stream.instrument for row in contents.rows if row.stream.kind not in PRIVATE}
+    found: dict[str, Instrument] = {}
+    for ask, status, body in contents.answers:
+        if not isinstance(ask, AskInstrument | AskInstruments) or not 200 <= status < 300:
+            continue
+        with suppress(RemoteProtocolError):
+            rows = dialect.decode_answer(ask, body, receive_time=contents.first)
+            found.update({row.symbol: row for row in rows if isinstance(row, Instrument) and row.symbol in symbols})
+    if not found:
+        of = ", ".join(sorted(symbol for symbol in symbols if symbol is not None)) or "nothing"
+        raise TapeError(f"{tape.path}: holds market data of {of}, but no reference data to serve them by")
+    return found
 
 
 def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:

@@ -12,7 +12,10 @@ from strategykit.errors import ConfigError
 from strategykit.model.events import (
     AccountUpdate,
     Bar,
+    BookDelta,
     BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
     Event,
     Fill,
     InstrumentUpdate,
@@ -23,16 +26,19 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, Command, CreateOrder, OrderRequest
-from strategykit.sim.altered import altered
+from strategykit.sim.altered import altered, in_lots
 from strategykit.sim.checks import CommandResult, refused
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.history import BarHistory
 from strategykit.sim.ledger import OrderRecord
 from strategykit.sim.listing import TRADES_KEPT
 from strategykit.sim.paper import PaperExchange
+from strategykit.sim.recorded_books import RecordedBook
 from strategykit.venues.dialect import Reply
 
 __all__ = ["RecordedVenueMarket"]
+
+_SERVED = (Trade, Quote, BookSnapshot, BookDelta, ByOrderSnapshot, ByOrderDelta, InstrumentUpdate)
 
 _NORMAL, _BREAK = 17, 2
 """Trading status codes. Source: ALOR protocol sheet, section 3.5."""
@@ -41,11 +47,13 @@ _NORMAL, _BREAK = 17, 2
 class RecordedVenueMarket:
     """What `SimulatedExchange` is for a generated market, for a recorded one.
 
-    Trades, quotes, books and instrument updates are served; what else is in the recording isn't. Orders don't move the
-    recorded market: they are filled by `PaperExchange`'s rules.
+    Trades, quotes, books and instrument updates are served; what else is in the recording isn't. A book that was
+    recorded as changes is served whole: each venue's streams make of its states what they tell. Sizes are in lots, as
+    those of a generated market, whatever the recording counts. Orders don't move the recorded market: they are filled
+    by `PaperExchange`'s rules.
 
     Args:
-        instruments: By symbol; events of others are left out.
+        instruments: By symbol; events of others are left out. They say whether the recording counts units.
         accounts: Cash by name.
         fees: What fills cost.
         margin_rate: Share of positions that equity must cover.
@@ -61,8 +69,9 @@ class RecordedVenueMarket:
         margin_rate: Decimal,
         now: int,
     ) -> None:
-        self.instruments = dict(instruments)
+        self.instruments = {symbol: attrs.evolve(each, counts_units=False) for symbol, each in instruments.items()}
         self._now = now
+        self._lots = {symbol: float(each.lot) for symbol, each in instruments.items() if each.counts_units}
         self._papers = {
             name: PaperExchange(self.instruments, account=name, cash=cash, fees=fees, margin_rate=margin_rate)
             for name, cash in accounts.items()
@@ -72,7 +81,7 @@ class RecordedVenueMarket:
         self._trades: dict[str, deque[Trade]] = {symbol: deque(maxlen=TRADES_KEPT) for symbol in instruments}
         self._history = {symbol: BarHistory(symbol) for symbol in instruments}
         self._latest: dict[str, int] = dict.fromkeys(instruments, 0)
-        self._books = {symbol: BookSnapshot(symbol, (), (), (), (), None, now, "") for symbol in instruments}
+        self._books = {symbol: RecordedBook(symbol, now) for symbol in instruments}
         self._quotes = {symbol: Quote(symbol, None, None, None, None, None, None, now, "") for symbol in instruments}
         self._status = {symbol: self._normal(instrument, now) for symbol, instrument in self.instruments.items()}
 
@@ -86,33 +95,43 @@ class RecordedVenueMarket:
         """
         self._now = now
         symbol = event.instrument
-        if symbol not in self.instruments or not isinstance(event, Trade | Quote | BookSnapshot | InstrumentUpdate):
+        if symbol not in self.instruments or not isinstance(event, _SERVED):
             return []
+        lot = self._lots.get(symbol)
+        if lot is not None and not isinstance(event, InstrumentUpdate):
+            event = in_lots(event, lot)
         time = now if event.event_time is None else event.event_time + shift
-        shown = altered(event, event_time=time, receive_time=now, guid="")
-        if not isinstance(shown, InstrumentUpdate):
-            shown = altered(shown, snapshot=False)
+        shown = altered(event, event_time=time, receive_time=now)
+        told: list[Event] = []
         match shown:
             case Trade():
+                shown = altered(shown, guid="", snapshot=False)
                 self._trades[symbol].append(shown)
                 # Bars want times that never go back, which a recording doesn't promise.
                 self._latest[symbol] = max(self._latest[symbol], time)
                 self._history[symbol].trade(self._latest[symbol], shown.price, shown.quantity)
+                told.append(shown)
             case Quote():
-                self._quotes[symbol] = shown
-            case BookSnapshot():
-                self._books[symbol] = shown
+                shown = self._quotes[symbol] = altered(shown, guid="", snapshot=False)
+                told.append(shown)
             case InstrumentUpdate():
-                self._status[symbol] = shown
-        told: list[Event] = [shown]
+                shown = self._status[symbol] = altered(shown, guid="")
+                told.append(shown)
+            case _:
+                moved = self._books[symbol].take(shown, now)
+                if moved is None:
+                    return []
+                if isinstance(moved, BookSnapshot):
+                    told += self._changed_books(symbol)
+                shown = altered(moved, guid="")
         for paper in self._traders.values():
             self._note(paper.on_event(shown, now), told)
         return told
 
     def advance(self, now: int) -> list[Event]:
-        """Do what is due for orders; the market itself comes by `feed`."""
+        """Do what is due for orders, and tell how books stand that were fed as changes; all else comes by `feed`."""
         self._now = now
-        told: list[Event] = []
+        told = self._changed_books(*self._books)
         for paper in self._traders.values():
             self._note(paper.run_due(now), told)
         return told
@@ -147,7 +166,7 @@ class RecordedVenueMarket:
         return [status]
 
     def book(self, symbol: str) -> BookSnapshot:
-        return self._books[symbol]
+        return self._books[symbol].state
 
     def quote(self, symbol: str) -> Quote:
         return self._quotes[symbol]
@@ -180,6 +199,10 @@ class RecordedVenueMarket:
     def account(self, account: str) -> AccountUpdate:
         return self._papers[account].account(self._now)
 
+    def _changed_books(self, *symbols: str) -> list[Event]:
+        news = [self._books[symbol].news() for symbol in symbols]
+        return [state for state in news if state is not None]
+
     def _trader(self, account: str, now: int) -> PaperExchange:
         """Give an account's exchange; it is told of the market from its first order on."""
         paper = self._papers[account]
@@ -189,7 +212,7 @@ class RecordedVenueMarket:
                 latest: list[Trade | Quote | BookSnapshot] = [
                     *self.trades(symbol, 1),
                     self._quotes[symbol],
-                    self._books[symbol],
+                    self._books[symbol].state,
                 ]
                 for event in latest:
                     if event.event_time is not None:
