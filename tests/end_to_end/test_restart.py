@@ -6,11 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from strategykit.config import SIMULATED_ACCOUNT, RunPlan, Session, VenuePlan
 from strategykit.model.orders import OrderState
+from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.assembly import Run
-from strategykit.runtime.run import rerun_tape
+from strategykit.runtime.demo import open_venue_process
+from strategykit.runtime.run import rerun_tape, run_session
 
 FIRST = """
     quotes = Quotes("{instrument}")
@@ -40,39 +44,46 @@ SECOND = """
 """
 
 
-def kill_after_trading(venue: Any, bench: Any, start: Any) -> None:
-    spec = bench.strategy(FIRST)
-    first = start("run", spec.file, "--url", venue.url, "--instrument", "SBER", "--journal", "journal", "--no-tape")
-    assert first.process.stdout.readline() == "left\n", first.process.stderr.read()
-    first.process.kill()
-    first.wait()
+ACCOUNTS = {"alor": (SIMULATED_ACCOUNT, "SBER"), "t4": ("SIM-1", "CME_Eq/ES/XCME_Eq ES (Z26)")}
 
 
-@pytest.mark.parametrize("on_stop", ["cancel", "keep"])
+def orders_of(url: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = httpx.get(f"{url}/sim/orders", timeout=5).json()["orders"]
+    return rows
+
+
+@pytest.mark.parametrize(("venue", "on_stop"), [("alor", "cancel"), ("alor", "keep"), ("t4", "cancel"), ("t4", "keep")])
 def test_a_run_takes_over_what_a_killed_one_has_left(
-    venue: Any, bench: Any, start: Any, tmp_path: Path, on_stop: str
+    bench: Any, start: Any, tmp_path: Path, venue: str, on_stop: str
 ) -> None:
-    kill_after_trading(venue, bench, start)
-    assert len(venue.working()) == 2
-    states: list[OrderState] = []
+    account, instrument = ACCOUNTS[venue]
+    with open_venue_process(venue) as url:
+        first = bench.strategy(FIRST)
+        where = ("--venue", venue, "--url", url, "--instrument", instrument, "--account", account)
+        program = start("run", first.file, *where, "--journal", "journal", "--no-tape")
+        assert program.process.stdout.readline() == "left\n", program.process.stderr.read()
+        program.process.kill()
+        program.wait()
+        assert [row["status"] for row in orders_of(url)].count("working") == 2
 
-    async def watch(run: Run) -> None:
-        states.extend(order.state for order in run.adopted)
+        states: list[OrderState] = []
 
-    result = bench.run(
-        venue.url,
-        [bench.strategy(SECOND, name="own_1")],
-        journal=tmp_path / "journal",
-        on_stop=on_stop,
-        meanwhile=watch,
-    )
+        async def watch(run: Run) -> None:
+            states.extend(order.state for order in run.adopted)
 
-    assert states == [OrderState.UNKNOWN, OrderState.UNKNOWN]
-    (line,) = [text for _, source, text in result.notes if source == "own_1"]
-    left = "no order" if on_stop == "cancel" else "working 1, working 3"
-    assert line == f"begins with 2 lots and {left}"
-    (report,) = result.strategies
-    assert (report.state, report.left, report.positions.get("SBER", 0)) == ("ended", [], Decimal(0))
-    assert venue.working() == []
-    assert result.unaccounted == []
-    assert rerun_tape(bench.tape).ok
+        session = Session(
+            venue=VenuePlan(name=venue, endpoints=Endpoints.at(url), account=account),
+            run=RunPlan(duration=3 * 10**9, tape=None, journal=tmp_path / "journal", on_stop=on_stop),
+            strategies=[bench.strategy(SECOND, name="own_1", instrument=instrument)],
+        )
+        result = run_session(session, tape=bench.tape, meanwhile=watch, handle_signals=False)
+
+        assert states == [OrderState.UNKNOWN, OrderState.UNKNOWN]
+        (line,) = [text for _, source, text in result.notes if source == "own_1"]
+        left = "no order" if on_stop == "cancel" else "working 1, working 3"
+        assert line == f"begins with 2 lots and {left}"
+        (report,) = result.strategies
+        assert (report.state, report.left, report.positions.get(instrument, 0)) == ("ended", [], Decimal(0))
+        assert [row["status"] for row in orders_of(url)].count("working") == 0
+        assert (result.unaccounted, result.alarms) == ([], ())
+        assert rerun_tape(bench.tape).ok
