@@ -33,6 +33,7 @@ from strategykit.venues.dialect import (
 )
 from strategykit.venues.http_tokens import TokenReply
 from strategykit.venues.keyed import KeyedCursor
+from strategykit.venues.lookups import Lookup
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription, Subscriptions
 from strategykit.venues.t4.bars import BarCursor
@@ -41,6 +42,7 @@ from strategykit.venues.t4.client import encode
 from strategykit.venues.t4.commands import encode_command
 from strategykit.venues.t4.decoding import Decoder
 from strategykit.venues.t4.holdings import MoneyCursor, PositionCursor
+from strategykit.venues.t4.listing import browse, look_up
 from strategykit.venues.t4.login import FORMATS, Holder, login_frame
 from strategykit.venues.t4.names import classify_code, split_market, word
 from strategykit.venues.t4.orders import FillCursor, OrderCursor
@@ -147,7 +149,8 @@ class T4:
 
     @property
     def offers(self) -> Offers:
-        return Offers(streams=_MARKET_KINDS | frozenset(ACCOUNT_KINDS), orders=frozenset(OrderType))
+        streams = _MARKET_KINDS | frozenset(ACCOUNT_KINDS)
+        return Offers(streams=streams, orders=frozenset(OrderType), day_in_quotes=True)
 
     @property
     def commands(self) -> str:
@@ -277,6 +280,12 @@ class T4:
         if isinstance(ask, AskPastTrades):
             return read_trades(ask, body, receive_time=receive_time)
         raise RemoteProtocolError(f"T4 answers no {type(ask).__name__} over HTTP", frame=body)
+
+    def browse(self, text: str) -> Lookup:
+        return browse(text)
+
+    def look_up(self, symbol: str) -> Lookup:
+        return look_up(symbol)
 
     def classify(self, code: int) -> ErrorClass:
         return classify_code(code)
