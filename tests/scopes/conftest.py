@@ -8,10 +8,9 @@ from operator import attrgetter
 from typing import Any
 
 import attrs
-import pytest
 import trio
 
-from strategykit import Fill, Order, Quotes, Side, Strategy, Trades, define
+from strategykit import Fill, Order, Quote, Quotes, Side, Strategy, Trades, define
 from strategykit.model.events import Event, OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Command, CreateOrder, OrderRequest
@@ -19,15 +18,27 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.ports import OrderPort
 from strategykit.runtime.simulate import simulate
 from strategykit.sim.paper import PaperExchange
-from strategykit.testing import START, make_quotes
+from strategykit.testing import START, make_quotes, make_trades
 from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades, Reply
 
 SECOND = 1_000_000_000
 
 
+def market(prices: Sequence[float], *, every: float = 1.0) -> list[Event]:
+    """Quotes with an ask that is 0.5 above the price, and trades at it: what the venue's stops go by."""
+    quotes = make_quotes("X", prices, spread=0.5, every=every)
+    trades = make_trades("X", prices, every=every)
+    return [event for pair in zip(quotes, trades, strict=True) for event in pair]
+
+
+def thin(*bids: float) -> list[Quote]:
+    """Quotes for three lots, with an ask that is 0.5 above the bid."""
+    return make_quotes("X", bids, spread=0.5, size=3)
+
+
 @define
 class Teller(Strategy):
-    """Runs the story that a test gives it."""
+    """Runs the story that a test gives it, once there is a price."""
 
     def __attrs_post_init__(self) -> None:
         self.story: Callable[[Teller], Awaitable[None]] = no_story
@@ -40,6 +51,7 @@ class Teller(Strategy):
 
     async def run(self) -> None:
         await self.curtain.wait()
+        await self.when((self.quotes.bid > 0) | (self.trades.price > 0))
         await self.story(self)
 
     def seconds(self) -> float:
@@ -178,62 +190,50 @@ class Stage:
 Story = Callable[[Teller], Awaitable[None]]
 
 
-@attrs.define(eq=False)
-class Theatre:
-    """Runs stories."""
+def play(
+    story: Story,
+    events: Iterable[Event] | None = None,
+    *,
+    prepare: Callable[[Stage], None] = lambda _: None,
+    latency: float = 0.0,
+    at_venue: bool = True,
+    teller: Teller | None = None,
+    check: bool = True,
+) -> Stage:
+    """Run `story` to its end.
 
-    stages: list[Stage] = attrs.field(factory=list)
+    Args:
+        story: What the strategy does.
+        events: The market; by default a minute of quotes, 100.0 to 100.5.
+        prepare: Told of the stage before the first event.
+        latency: Seconds from a command to its taking effect.
+        at_venue: Whether stops may rest at the venue.
+        teller: The strategy, if it is to be a special one.
+        check: Whether to raise what the strategy raised.
+    """
+    teller = teller or Teller()
+    teller.story = story
+    given = make_quotes("X", [100.0] * 60, spread=0.5) if events is None else list(events)
+    stages: list[Stage] = []
 
-    def play(
-        self,
-        story: Story,
-        events: Iterable[Event] | None = None,
-        *,
-        prepare: Callable[[Stage], None] = lambda _: None,
-        latency: float = 0.0,
-        at_venue: bool = True,
-        teller: Teller | None = None,
-        check: bool = True,
-    ) -> Stage:
-        """Run `story` to its end.
+    def ready(run: Run) -> None:
+        venue = Venue(run.instruments, account="PAPER", cash=Decimal(1_000_000), latency=int(latency * 1e9))
+        run.engine.paper = venue
+        stage = Stage(teller, run, venue, run.gateway.commands.port)
+        run.gateway.commands.port = stage
+        parts: Sequence[Any] = (run.gateway, run.gateway._news)
+        for part in parts:
+            part.doubt = lambda after: run.reconciler.doubt(run.gateway, after)
+        run.reconciler.ask = stage.ask
+        run.supervisor.seats[0].desk.stops_at_venue = at_venue
+        stages.append(stage)
+        prepare(stage)
+        teller.curtain.set()
 
-        Args:
-            story: What the strategy does.
-            events: The market; by default a minute of quotes, 100.0 to 100.5.
-            prepare: Told of the stage before the first event.
-            latency: Seconds from a command to its taking effect.
-            at_venue: Whether stops may rest at the venue.
-            teller: The strategy, if it is to be a special one.
-            check: Whether to raise what the strategy raised.
-        """
-        teller = teller or Teller()
-        teller.story = story
-        given = make_quotes("X", [100.0] * 60, spread=0.5) if events is None else list(events)
-        stages: list[Stage] = []
-
-        def ready(run: Run) -> None:
-            venue = Venue(run.instruments, account="PAPER", cash=Decimal(1_000_000), latency=int(latency * 1e9))
-            run.engine.paper = venue
-            stage = Stage(teller, run, venue, run.gateway.commands.port)
-            run.gateway.commands.port = stage
-            parts: Sequence[Any] = (run.gateway, run.gateway._news)
-            for part in parts:
-                part.doubt = lambda after: run.reconciler.doubt(run.gateway, after)
-            run.reconciler.ask = stage.ask
-            run.supervisor.seats[0].desk.stops_at_venue = at_venue
-            stages.append(stage)
-            prepare(stage)
-            teller.curtain.set()
-
-        instruments = {event.instrument: Instrument(event.instrument) for event in given if event.instrument}
-        done = simulate([("strategy", teller)], given, instruments=instruments, start=START, ready=ready)
-        (stage,) = stages
-        stage.notes = [text for _, _, text in done.notes.lines]
-        if check and stage.error is not None:
-            raise stage.error
-        return stage
-
-
-@pytest.fixture
-def theatre() -> Theatre:
-    return Theatre()
+    instruments = {event.instrument: Instrument(event.instrument) for event in given if event.instrument}
+    done = simulate([("strategy", teller)], given, instruments=instruments, start=START, ready=ready)
+    (stage,) = stages
+    stage.notes = [text for _, _, text in done.notes.lines]
+    if check and stage.error is not None:
+        raise stage.error
+    return stage
