@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Container
 from typing import Final
 
 import attrs
 
+from strategykit.errors import LocalProtocolError
+from strategykit.venues.dialect import Offers
 from strategykit.venues.stream.server_variants import SERVER_VARIANTS
 from strategykit.venues.streams import Stream, StreamKind
 
@@ -15,6 +16,7 @@ __all__ = ["Channel", "Word", "is_symbol", "read_channel"]
 
 _RULES: Final = SERVER_VARIANTS["backpack"]
 _LONGEST: Final = 100
+_DAY: Final = 86_400 * 10**9
 _ODD: Final = frozenset('"\\*?[]')
 """Signs that no symbol has, and that mean something in JSON, or to Redis."""
 
@@ -51,16 +53,25 @@ class Channel:
     frequency: int | None = None
     """Nanoseconds between changes of a book, at the least."""
 
-    def stream(self, exchange: str | None, has: Container[StreamKind]) -> Stream:
-        """Give what has to be subscribed to for it, at a venue that `has` these kinds of streams."""
-        kind = _KINDS[self.word]
-        if kind is StreamKind.TICKER and kind not in has:
-            kind = StreamKind.QUOTES  # Some venues send the day so far with these.
+    def stream(self, exchange: str | None, offers: Offers) -> Stream:
+        """Give what has to be subscribed to for it, at a venue that `offers` this much.
+
+        Raises:
+            LocalProtocolError: It doesn't say how the day went, by whatever stream.
+        """
+        kind, interval = _KINDS[self.word], self.interval
+        if kind is StreamKind.TICKER and kind not in offers.streams:
+            if offers.day_in_quotes:
+                kind = StreamKind.QUOTES
+            elif StreamKind.BARS in offers.streams:  # Bars that are built here of trades would begin in mid-day.
+                kind, interval = StreamKind.BARS, _DAY
+            else:
+                raise LocalProtocolError("the venue doesn't say how the day went")
         return Stream(
             kind=kind,
             instrument=self.symbol,
             exchange=exchange,
-            interval=self.interval,
+            interval=interval,
             frequency=self.frequency or None,
             skip_history=self.word is Word.TRADE,
         )

@@ -16,8 +16,9 @@ from strategykit.model.events import Bar, Ticker
 from strategykit.model.instruments import Instrument
 from strategykit.relay.channels import is_symbol
 from strategykit.relay.listing import Listing
+from strategykit.relay.tellers import BookTeller, TickerTeller, TradeTeller
 from strategykit.relay.upstream import CallRefused, Held, Upstream, ask_venue
-from strategykit.relay.wording import BookTeller, TickerTeller, TradeTeller, digits
+from strategykit.relay.wording import digits
 from strategykit.sim.http_calls import HttpAnswer, json_answer
 from strategykit.venues.dialect import AskBars
 from strategykit.venues.stream.server_rest_backpack import bar_row, day_row, listed_row
@@ -61,16 +62,23 @@ class Desk:
         held: What is told of it, by the name of the channel.
         exchange: Which of its exchanges.
         now: The time, nanoseconds UTC.
+        named: Symbols that are told of where the venue gives no list, besides those that somebody listens to.
     """
 
     def __init__(
-        self, upstream: Upstream, held: Mapping[str, Held], *, exchange: str | None, now: Callable[[], int]
+        self,
+        upstream: Upstream,
+        held: Mapping[str, Held],
+        *,
+        exchange: str | None,
+        now: Callable[[], int],
+        named: Sequence[str],
     ) -> None:
         self._upstream = upstream
         self._held = held
         self._exchange = exchange
         self._now = now
-        self._listing = Listing(upstream, exchange=exchange, now=now, heard=self._heard)
+        self._listing = Listing(upstream, exchange=exchange, now=now, wanted=lambda: (*named, *self._heard()))
         self._converter = make_converter()
         self._worded: tuple[Sequence[Instrument], msgspec.Raw] = ((), msgspec.Raw(b"[]"))
         """The list of instruments that was worded last."""

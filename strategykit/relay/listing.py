@@ -32,16 +32,16 @@ class Listing:
         upstream: The run that has it.
         exchange: Which of its exchanges.
         now: The time, nanoseconds UTC.
-        heard: Gives the symbols that somebody listens to: all that can be told of where a venue gives no list.
+        wanted: Gives symbols that somebody has use for: all that can be told of where a venue gives no list.
     """
 
     def __init__(
-        self, upstream: Upstream, *, exchange: str | None, now: Callable[[], int], heard: Callable[[], Iterable[str]]
+        self, upstream: Upstream, *, exchange: str | None, now: Callable[[], int], wanted: Callable[[], Iterable[str]]
     ) -> None:
         self._upstream = upstream
         self._exchange = exchange
         self._now = now
-        self._heard = heard
+        self._wanted = wanted
         self._known: dict[str, Instrument] = {}
         self._listed: Sequence[Instrument] | None = None
         self._asked_at: int | None = None
@@ -69,7 +69,7 @@ class Listing:
         """Give all that the venue lists; the same object as long as it is the same list.
 
         A list that doesn't come leaves the one of before. Where the venue can't be asked for one, it is what somebody
-        listens to, or has asked about.
+        has use for, or has asked about.
 
         Raises:
             CallRefused: The venue gave no answer, and never gave one before.
@@ -100,7 +100,7 @@ class Listing:
         self._asked_at = self._now()
 
     async def _some(self) -> Sequence[Instrument]:
-        for symbol in dict.fromkeys(self._heard()):
+        for symbol in dict.fromkeys(self._wanted()):
             try:
                 await self.find(symbol)
             except CallRefused:

@@ -84,7 +84,8 @@ async def serve_only(
 
 
 def _source(session: Session, run: Run, publish: Callable[[str, bytes], None]) -> Source:
-    return Source(run.engine, publish, exchange=session.venue.exchange, now=wall_time())
+    named = [stream.instrument for stream in session.record if stream.instrument is not None]
+    return Source(run.engine, publish, exchange=session.venue.exchange, now=wall_time(), named=named)
 
 
 def _bus(

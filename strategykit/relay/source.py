@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NoReturn
 
@@ -13,8 +13,9 @@ from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.model.events import Event, Gap
 from strategykit.relay.channels import read_channel
 from strategykit.relay.desk import Desk
+from strategykit.relay.tellers import Teller, make_teller
 from strategykit.relay.upstream import Held, Upstream
-from strategykit.relay.wording import Hole, Teller, hole_of, make_teller
+from strategykit.relay.wording import Hole, hole_of
 from strategykit.sim.http_calls import HttpAnswer
 from strategykit.venues.subscriptions import SubscriptionState
 
@@ -42,6 +43,7 @@ class Source:
         publish: Takes a channel's name and a message.
         exchange: Where channels name none.
         now: The time, nanoseconds UTC.
+        named: Symbols that clients are told of where the venue gives no list.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Source:
         *,
         exchange: str | None,
         now: Callable[[], int],
+        named: Sequence[str] = (),
     ) -> None:
         self.published = 0
         """Messages."""
@@ -61,7 +64,7 @@ class Source:
         self._exchange = exchange
         self._now = now
         self._held: dict[str, Held] = {}
-        self._desk = Desk(upstream, self._held, exchange=exchange, now=now)
+        self._desk = Desk(upstream, self._held, exchange=exchange, now=now, named=named)
         self._refusals: dict[str, None] = {}
         """Channels that couldn't be had, the newest."""
         self._untold: deque[str] = deque(maxlen=CHANNELS)
@@ -108,9 +111,7 @@ class Source:
             self._take(name, teller, event)
 
         try:
-            row = self._upstream.want(
-                channel.stream(self._exchange, self._upstream.dialect.offers.streams), _OWNER, receive
-            )
+            row = self._upstream.want(channel.stream(self._exchange, self._upstream.dialect.offers), _OWNER, receive)
         except (ConfigError, LocalProtocolError) as exc:  # Also a limit of the venue's.
             return self._note(name, str(exc))
         self._held[name] = Held(channel, teller, receive, row)

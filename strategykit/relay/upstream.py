@@ -12,7 +12,7 @@ from strategykit.errors import StrategykitError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.relay.channels import Channel
-from strategykit.relay.wording import Teller
+from strategykit.relay.tellers import Teller
 from strategykit.runtime.outside import Answered
 from strategykit.venues.dialect import Ask, Dialect
 from strategykit.venues.streams import Stream

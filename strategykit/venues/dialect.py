@@ -245,6 +245,8 @@ class Offers:
     streams: frozenset[StreamKind]
     orders: frozenset[OrderType] = frozenset()
     """Empty: it takes no orders; strategies trade on paper there."""
+    day_in_quotes: bool = False
+    """Whether its quotes say how the day went so far: open, high, low, last and volume."""
 
     @property
     def market_data(self) -> list[str]:

@@ -51,6 +51,7 @@ class Upstream:
     full: bool = False
     now: int = NOON
     dialect: Dialect = attrs.field(factory=Alor)
+    named: list[str] = attrs.field(factory=list)
 
     def want(self, stream: Stream, owner: str, receive: Callable[[Event], None] | None) -> Subscription:
         if self.full:
@@ -213,7 +214,9 @@ async def read_all(stream: trio.abc.Stream) -> bytes:
 @asynccontextmanager
 async def _open(variant: str = "seed", **limits: Any) -> AsyncGenerator[Relay]:
     upstream = Upstream()
-    bus = LocalBus(lambda publish: Source(upstream, publish, exchange="MOEX", now=lambda: upstream.now))
+    bus = LocalBus(
+        lambda publish: Source(upstream, publish, exchange="MOEX", now=lambda: upstream.now, named=upstream.named)
+    )
     plan = RelayPlan(variant=variant, limits=RelayLimits(**limits))
     server = RelayServer(bus, plan)
     async with trio.open_nursery() as nursery:

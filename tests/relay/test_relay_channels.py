@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strategykit.errors import LocalProtocolError
 from strategykit.relay.channels import Channel, Word, read_channel
+from strategykit.venues.dialect import Offers
 from strategykit.venues.streams import Stream, StreamKind
 
 MINUTE = 60 * 10**9
+ALL = Offers(streams=frozenset(StreamKind))
 ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
 
 
@@ -55,8 +58,14 @@ def test_a_channel_says_what_to_ask_the_venue_for() -> None:
 
     assert bars is not None
     assert ticker is not None
-    few, many = {StreamKind.QUOTES, StreamKind.BARS}, frozenset(StreamKind)
     asked = Stream(kind=StreamKind.BARS, instrument="SBER", exchange="MOEX", interval=MINUTE)
-    assert bars.stream("MOEX", many) == asked
-    assert ticker.stream(None, few) == Stream(kind=StreamKind.QUOTES, instrument="SBER")
-    assert ticker.stream(None, many) == Stream(kind=StreamKind.TICKER, instrument="SBER")
+    assert bars.stream("MOEX", ALL) == asked
+    assert ticker.stream(None, ALL) == Stream(kind=StreamKind.TICKER, instrument="SBER")
+    few = frozenset({StreamKind.QUOTES, StreamKind.BARS})
+    day = Stream(kind=StreamKind.BARS, instrument="SBER", interval=1_440 * MINUTE)
+    assert ticker.stream(None, Offers(streams=few, day_in_quotes=True)) == Stream(
+        kind=StreamKind.QUOTES, instrument="SBER"
+    )
+    assert ticker.stream(None, Offers(streams=few)) == day
+    with pytest.raises(LocalProtocolError, match="how the day went"):
+        ticker.stream(None, Offers(streams=frozenset({StreamKind.QUOTES, StreamKind.TRADES})))

@@ -132,6 +132,17 @@ async def test_of_a_venue_that_gives_no_list_markets_are_those_that_somebody_lis
     assert [ask for ask, _ in relay.upstream.asks] == [AskInstrument(instrument=ES.symbol, exchange="MOEX")]
 
 
+async def test_of_a_venue_that_gives_no_list_what_the_session_names_is_listed_before_anybody_listens(
+    relay: Relay,
+) -> None:
+    relay.upstream.dialect = T4()
+    relay.upstream.named.append(ES.symbol)
+
+    _, rows = await asked(relay, "/api/v1/markets", [ES])
+
+    assert [row["symbol"] for row in rows] == [ES.symbol]
+
+
 async def test_markets_that_the_venue_says_nothing_of_are_left_out(relay: Relay) -> None:
     relay.upstream.dialect = T4()
     client = await relay.connect()

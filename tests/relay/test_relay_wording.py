@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Side, Trade
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Side, Ticker, Trade
 from strategykit.relay.channels import read_channel
-from strategykit.relay.wording import Hole, Teller, digits, hole_of, make_teller, mark
+from strategykit.relay.tellers import Teller, make_teller
+from strategykit.relay.wording import Hole, digits, hole_of, mark
 
 NOON = 1_773_000_000_000_000_000
 US = NOON // 1_000
+DAY = 86_400 * 10**9
 
 
 def teller(name: str) -> Teller:
@@ -123,6 +125,35 @@ def test_the_day_so_far_is_told_when_it_has_changed() -> None:
     }
     assert words.tell(quote(2.0)) is None
     assert words.tell(quote(2.5)) is not None
+
+
+def test_the_last_24_hours_are_told_with_all_that_the_venue_says() -> None:
+    words = teller("ticker.X")
+    ticker = Ticker("X", 2.0, 1.0, 3.0, 0.5, 7.0, 14.5, 9, NOON, NOON, "g")
+
+    data = told(words, ticker)["data"]
+
+    assert [data[name] for name in "ochlvVn"] == ["1", "2", "3", "0.5", "7", "14.5", 9]
+    assert words.tell(ticker) is None
+    assert words.tell(Ticker("X", None, None, None, None, 0.0, 0.0, 0, NOON, NOON, "g")) is None
+
+
+def test_a_bar_of_a_day_says_how_the_day_went() -> None:
+    bar = Bar("X", NOON - NOON % DAY, DAY, 1.0, 3.0, 0.5, 2.0, 9.0, False, None, NOON, "g")
+
+    data = told(teller("ticker.X"), bar)["data"]
+
+    assert [data[name] for name in "ochlv"] == ["1", "2", "3", "0.5", "9"]
+
+
+def test_after_a_hole_the_day_is_told_again_though_it_hasn_t_changed() -> None:
+    words = teller("ticker.X")
+    ticker = Ticker("X", 2.0, 1.0, 3.0, 0.5, 7.0, None, None, NOON, NOON, "g")
+    words.tell(ticker)
+
+    words.missed(Hole("the wire broke"))
+
+    assert told(words, ticker)["gap"] == {"reason": "the wire broke"}
 
 
 def test_bars_are_told_as_backpack_words_them() -> None:

@@ -127,7 +127,7 @@ class Alor:
 
     @property
     def offers(self) -> Offers:
-        return Offers(streams=frozenset(_CURSORS), orders=frozenset(OrderType))
+        return Offers(streams=frozenset(_CURSORS), orders=frozenset(OrderType), day_in_quotes=True)
 
     @property
     def commands(self) -> str:
