@@ -12,12 +12,14 @@ from typing import Any, Final, Generic, TypeVar
 import trio
 
 from strategykit.errors import ConfigError, RemoteProtocolError
+from strategykit.model.events import Event
 from strategykit.sim.faults import FaultCommand, decode_fault
 from strategykit.sim.http_calls import HttpAnswer, HttpCall, json_answer
 from strategykit.sim.served import ServedVenue, ServerLimits
 from strategykit.sim.server_faults import Faults
 from strategykit.sim.server_http import Upgrade, carry_http
 from strategykit.sim.server_outlet import PeerOutlet
+from strategykit.sim.server_recording import Recording, play
 from strategykit.sim.server_upgrade import accept_upgrade, find_handshake_fault
 from strategykit.sim.server_websocket import WebSocketPeer
 from strategykit.sim.server_wire import Wire
@@ -59,6 +61,8 @@ class SimulatedServer(Generic[S]):
         self.port = int(listeners[0].socket.getsockname()[1])
         self.faults = Faults(self)
         self.peers: dict[S, WebSocketPeer] = {}
+        self._joined = trio.Event()
+        """Set by the first WebSocket client."""
         self._paths: dict[S, str] = {}
         self._limits = limits
         self._listeners = listeners
@@ -154,6 +158,18 @@ class SimulatedServer(Generic[S]):
             due = max(due + period, began)
             await trio.sleep_until(due)
 
+    async def play(
+        self, source: Recording | None, feed: Callable[[Event, int, int], None], *, speed: float = 1.0
+    ) -> None:
+        """Feed a recording in, at its own pace times `speed`; ends with it, at once if there is none.
+
+        It begins with the first WebSocket client: a recording has an end, and nobody else sees what it begins with.
+        """
+        await trio.lowlevel.checkpoint()
+        if source is not None:
+            await self._joined.wait()
+            await play(source, feed, now=self.now, speed=speed)
+
     async def _carry(self, stream: trio.SocketStream) -> None:
         wire = Wire(stream)
         self._wires[wire] = None
@@ -222,6 +238,7 @@ class SimulatedServer(Generic[S]):
         self.peers[session] = peer
         self._paths[session] = upgrade.call.path
         self._accepted += 1
+        self._joined.set()
         try:
             with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await wire.send_all(accept_upgrade(upgrade))

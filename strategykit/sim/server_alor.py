@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -16,7 +17,6 @@ from strategykit.sim.faults import FaultCommand
 from strategykit.sim.served import ServerLimits
 from strategykit.sim.server import Listen, SimulatedServer, listen_tcp, serve_venue, steady_clock
 from strategykit.sim.server_faults import Faults
-from strategykit.sim.server_recording import play
 
 __all__ = ["AlorFaults", "SimulatedAlor", "open_simulated_alor"]
 
@@ -102,12 +102,8 @@ class SimulatedAlor(SimulatedServer[Session]):
         """What the venue did to orders, oldest first: the truth that clients' books are checked against."""
         return list(self._venue.log)
 
-    async def play(self) -> None:
-        """Feed the recording in, at its own pace, from now on; ends with it."""
-        if self.config.source is not None:
-            await play(self.config.source, self._feed, now=self.now, speed=self.config.source_speed)
-
-    def _feed(self, event: Event, now: int, shift: int) -> None:
+    def feed(self, event: Event, now: int, shift: int) -> None:
+        """Take one event of a recording; its times lie `shift` nanoseconds before the venue's."""
         self._venue.feed(event, now, shift=shift)
 
 
@@ -128,5 +124,5 @@ async def open_simulated_alor(
     clock = config.clock or steady_clock()
     venue = SimulatedAlor(config, host=host, listeners=listeners, clock=clock, listen=listen)
     async with serve_venue(venue, advances_per_second=config.advances_per_second) as nursery:
-        nursery.start_soon(venue.play)
+        nursery.start_soon(partial(venue.play, config.source, venue.feed, speed=config.source_speed))
         yield venue

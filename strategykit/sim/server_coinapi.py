@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import attrs
 
@@ -13,7 +14,6 @@ from strategykit.sim.coinapi_config import CoinApiVenueConfig
 from strategykit.sim.coinapi_session import AHEAD, CoinSession
 from strategykit.sim.coinapi_venue import CoinApiVenue
 from strategykit.sim.server import Listen, SimulatedServer, listen_tcp, serve_venue, steady_clock
-from strategykit.sim.server_recording import play
 from strategykit.venues.coinapi.names import Variant
 
 __all__ = ["open_simulated_coinapi"]
@@ -53,10 +53,6 @@ async def open_simulated_coinapi(
     def feed(event: Event, now: int, shift: int) -> None:
         venue.feed(event, now, shift=shift)
 
-    async def play_recording() -> None:
-        if config.source is not None:
-            await play(config.source, feed, now=server.now, speed=config.source_speed)
-
     async with serve_venue(server, advances_per_second=config.advances_per_second) as nursery:
-        nursery.start_soon(play_recording)
+        nursery.start_soon(partial(server.play, config.source, feed, speed=config.source_speed))
         yield server

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from strategykit.model.events import Event
 from strategykit.sim.server import Listen, SimulatedServer, listen_tcp, serve_venue, steady_clock
-from strategykit.sim.server_recording import play
 from strategykit.sim.stream_config import StreamVenueConfig
 from strategykit.sim.stream_session import StreamSession
 from strategykit.sim.stream_venue import StreamVenue
@@ -46,10 +46,6 @@ async def open_simulated_stream(
     def feed(event: Event, now: int, shift: int) -> None:
         venue.feed(event, now, shift=shift)
 
-    async def play_recording() -> None:
-        if config.source is not None:
-            await play(config.source, feed, now=server.now, speed=config.source_speed)
-
     async with serve_venue(server, advances_per_second=config.advances_per_second) as nursery:
-        nursery.start_soon(play_recording)
+        nursery.start_soon(partial(server.play, config.source, feed, speed=config.source_speed))
         yield server
