@@ -118,14 +118,15 @@ class Gateway:
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
-        """Fold what happened in an earlier run: meanwhile nothing is asked and nothing is written down."""
-        journal, doubt = self.journal, self.doubt
+        """Fold what happened in an earlier run: meanwhile nothing is asked or written down, and nobody is told."""
+        journal, doubt, self._news.ears = self.journal, self.doubt, {}
         parts: tuple[Gateway | OrderNews, ...] = (self, self._news)
         for part in parts:
             part.journal, part.doubt = NullJournal(), lambda _: None
         try:
             yield
         finally:
+            self._news.ears = self._ears
             for part in parts:
                 part.journal, part.doubt = journal, doubt
 

@@ -19,6 +19,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest, OrderState, OrderType
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
+from strategykit.runtime.ports import NullJournal, OrderJournal
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.waking import Doorbell, Signal, Wakes
 from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades, Reply
@@ -163,7 +164,9 @@ class Ear:
 class Stage:
     """A gateway and its reconciler between a strategy and a venue; the test is the wire."""
 
-    def __init__(self, nursery: trio.Nursery, venue: Venue) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, venue: Venue, *, journal: OrderJournal | None = None, tag: str = "tag"
+    ) -> None:
         self.venue = venue
         self.ear = Ear()
         self.sent: list[Command] = []
@@ -179,11 +182,12 @@ class Stage:
             port=self,
             account="D1",
             instruments={"X": Instrument("X", tick=Decimal("0.01"))},
-            tag="tag",
+            tag=tag,
             wakes=wakes,
             now=self.now,
             start=nursery.start_soon,
             doubt=lambda after: self.reconciler.doubt(self.gateway, after),
+            journal=journal or NullJournal(),
         )
         self.reconciler = Reconciler(
             ask=self.ask,
@@ -324,3 +328,9 @@ async def stage(nursery: trio.Nursery) -> Stage:
 def open_stage() -> Callable[[trio.Nursery, bool], Stage]:
     """Makes a stage inside a run that the test begins by itself."""
     return lambda nursery, ids_on_fills: Stage(nursery, Venue(ids_on_fills=ids_on_fills))
+
+
+@pytest.fixture
+def next_stage() -> Callable[..., Stage]:
+    """Makes a stage of a later run, at a venue that is there already."""
+    return Stage
