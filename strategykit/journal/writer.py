@@ -24,9 +24,6 @@ __all__ = ["JournalWriter", "open_journal"]
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
-_CLOSE_WITHIN: Final = 10.0
-"""Seconds that the last sync may take."""
-
 
 class JournalWriter:
     """The journal of one account, being written; `open_journal` opens it. Leaving ``with`` closes it.
@@ -50,6 +47,7 @@ class JournalWriter:
         redact: Callable[[str], str],
         disk: Disk,
         in_loop: bool,
+        close_within: float,
     ) -> None:
         self.past: Sequence[Record] = past.records
         self.recovered = past.recovered
@@ -61,6 +59,7 @@ class JournalWriter:
         self._monotonic = monotonic
         self._redact = redact
         self._disk = disk
+        self._close_within = close_within
         self._closed = False
         self._sync = GroupSync(file.sync, lambda: file.seq, self._error, in_loop=in_loop)
 
@@ -114,18 +113,18 @@ class JournalWriter:
         self._sync.start()
 
     def close(self) -> None:
-        """Sync, seal, and give the lock back. Blocks, for ten seconds at the most."""
+        """Sync, seal, and give the lock back. Blocks, for `close_within` seconds at the most."""
         if self._closed:
             return
         self._closed = True
         try:
-            if self._sync.stop(_CLOSE_WITHIN):
+            if self._sync.stop(self._close_within):
                 if self.failed is None:
                     with suppress(OSError):
                         self._file.seal()
                 self._file.close()
             else:  # The file stays open: while a thread syncs it, its number mustn't be given to another.
-                words = f"{shown(self.path)}: the disk didn't take everything within {_CLOSE_WITHIN:g} s"
+                words = f"{shown(self.path)}: the disk didn't take everything within {self._close_within:g} s"
                 self._sync.fail(JournalError(words))
         finally:
             os.close(self._lock)
@@ -170,6 +169,7 @@ def open_journal(
     monotonic: Callable[[], int] = time.monotonic_ns,
     disk: Disk | None = None,
     in_loop: bool = False,
+    close_within: float = 3.0,
 ) -> JournalWriter:
     """Take the journal of an account, read what the last run left, and begin the next file, durably. Blocks.
 
@@ -185,6 +185,7 @@ def open_journal(
         disk: How files are reached.
         in_loop: True syncs in the Trio loop itself, at its next turn: for runs on a virtual clock, which wouldn't wait
             for a thread.
+        close_within: Seconds that the last sync may take.
 
     Raises:
         JournalLocked: Another process has it; `JournalLocked.pid` says which.
@@ -211,7 +212,15 @@ def open_journal(
             kind = JournalFull if exc.errno in _FULL else JournalError
             raise kind(f"{shown(folder)} can't be written: {in_words(exc, folder)}") from exc
         writer = JournalWriter(
-            file, past, lock, now=now, monotonic=monotonic, redact=redact, disk=disk, in_loop=in_loop
+            file,
+            past,
+            lock,
+            now=now,
+            monotonic=monotonic,
+            redact=redact,
+            disk=disk,
+            in_loop=in_loop,
+            close_within=close_within,
         )
         writer.begin()
         undo.pop_all()
