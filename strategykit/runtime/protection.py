@@ -121,7 +121,7 @@ class Guard:
         self._feeds = feeds
         self._watching = False
         # Stops at venues go by trades. One that trailed a bid which nobody has met yet could fire where it is put.
-        self._trails_trades = any(feed.stream.kind is StreamKind.TRADES for feed in feeds)
+        self._trails_trades = any(type(feed.last) is Trade for feed in feeds)
         self._end = end
         self._side = levels.side
         self._price: float | None = None
@@ -210,7 +210,8 @@ class Guard:
         if price is None:
             return
         self._price = price
-        if (type(event) is Trade or not self._trails_trades) and self.levels.see(price):
+        self._trails_trades = traded = type(event) is Trade or self._trails_trades
+        if traded is (type(event) is Trade) and self.levels.see(price):
             self._set()
         self._judge()
 
