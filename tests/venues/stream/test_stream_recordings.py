@@ -1,5 +1,8 @@
 """Recordings that others made of Binance: through the decoder, and on a tape and back, with the counts they published.
 
+The file of barter-rs among them isn't read: its 21 trades and 3 disconnections are that program's own events, in a format
+of its own, without a frame of the venue's; no decoder of ours has anything to say about them.
+
 "This product includes software developed by Bryant Moscon (http://www.bryantmoscon.com/)": the sessions of cryptofeed.
 """
 
