@@ -1,7 +1,7 @@
 """Recordings that others made of Binance: through the decoder, and on a tape and back, with the counts they published.
 
-The file of barter-rs among them isn't read: its 21 trades and 3 disconnections are that program's own events, in a format
-of its own, without a frame of the venue's; no decoder of ours has anything to say about them.
+The file of barter-rs among them isn't read: it holds that program's own events (21 trades, 3 disconnections), and no
+frame of the venue's that a decoder could read.
 
 "This product includes software developed by Bryant Moscon (http://www.bryantmoscon.com/)": the sessions of cryptofeed.
 """
