@@ -72,6 +72,7 @@ def lines_until(process: subprocess.Popen[bytes], letter: bytes) -> list[bytes]:
 @pytest.mark.slow
 def test_nothing_is_lost_by_thirty_kills(nursery: subprocess.Popen[bytes], tmp_path: Path) -> None:
     folder, chance = tmp_path / "alor-D1", random.Random(7)
+    folder.mkdir()
     assert nursery.stdin is not None
     newest = 0
     for turn in range(30):
