@@ -68,16 +68,13 @@ class RecordedMarket:
     """Price of the last trade, or close of the last bar."""
     top: Quote | Book | None = None
     """The newer of the last quote and the last book."""
-    book: Book = attrs.field(init=False)
+    books: dict[str, Book] = attrs.field(factory=dict)
+    """By subscription: of one that is told to two depths, neither's changes fit the other's levels."""
     orders: BookByOrder = attrs.field(init=False)
     traded: bool = False
     """Whether trades or bars are among the data."""
     fine: bool = False
     """Whether trades, quotes or books are."""
-
-    @book.default
-    def _make_book(self) -> Book:
-        return Book(self.instrument.symbol)
 
     @orders.default
     def _make_orders(self) -> BookByOrder:
@@ -93,10 +90,13 @@ class RecordedMarket:
             return True
         if kind is BookSnapshot or kind is BookDelta:
             assert isinstance(event, BookSnapshot | BookDelta)
-            self.book.apply(event)
-            if self.book.invalid:
+            book = self.books.get(event.guid)
+            if book is None:
+                book = self.books[event.guid] = Book(self.instrument.symbol)
+            book.apply(event)
+            if book.invalid:
                 return False  # Changes to what isn't known.
-            self.top = self.book
+            self.top = book
             self.fine = True
             return True
         if kind is ByOrderSnapshot or kind is ByOrderDelta:

@@ -20,14 +20,14 @@ def market() -> RecordedMarket:
     return RecordedMarket(Instrument("BTCUSDT", D("0.1"), D("0.001"), currency="USDT", counts_units=True))
 
 
-def snapshot(bids: Levels, asks: Levels) -> BookSnapshot:
+def snapshot(bids: Levels, asks: Levels, guid: str = "") -> BookSnapshot:
     sides = tuple(bids), tuple(bids.values()), tuple(asks), tuple(asks.values())
-    return BookSnapshot("BTCUSDT", *sides, None, 1, "")
+    return BookSnapshot("BTCUSDT", *sides, None, 1, guid)
 
 
-def delta(bids: Levels, asks: Levels) -> BookDelta:
+def delta(bids: Levels, asks: Levels, guid: str = "") -> BookDelta:
     sides = tuple(bids), tuple(bids.values()), tuple(asks), tuple(asks.values())
-    return BookDelta("BTCUSDT", *sides, None, 2, "")
+    return BookDelta("BTCUSDT", *sides, None, 2, guid)
 
 
 def test_takers_meet_the_book_as_its_changes_left_it(market: RecordedMarket) -> None:
@@ -50,3 +50,12 @@ def test_a_quote_after_a_change_is_the_newer_one(market: RecordedMarket) -> None
 
     assert market.offers(Side.SELL) == [(D("90.0"), D("0.5"))]
     assert market.offers(Side.BUY) == [(D("91.0"), None)]
+
+
+def test_books_of_two_depths_are_kept_apart(market: RecordedMarket) -> None:
+    """A strategy may want five levels beside a whole book: the changes of the one don't fit the levels of the other."""
+    market.note(snapshot({100.0: 1.0, 99.0: 1.0}, {101.0: 1.0}, guid="whole"))
+    market.note(snapshot({100.0: 1.0}, {101.0: 1.0}, guid="small"))
+    market.note(delta({100.0: 0.0}, {}, guid="whole"))
+
+    assert market.offers(Side.SELL) == [(D("99.0"), D(1000))]
