@@ -129,7 +129,7 @@ class RiskLimit(StrategykitError):
 
     Attributes:
         limit: The one that would be broken, such as ``"max_position"``; empty where a request makes no sense.
-        value: What it would come to; None if that can't be known.
+        value: What it would come to; None where a request makes no sense, as `allowed`.
         allowed: What the limit allows.
         scope: Whose limit it is: ``"account"``, or ``"strategy NAME"``.
     """

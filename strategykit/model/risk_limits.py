@@ -19,6 +19,7 @@ from strategykit.errors import ConfigError
 __all__ = [
     "ACCOUNT_LIMITS",
     "COLLAR_TICKS",
+    "DEFAULT_PLAN",
     "LIMIT_WORDS",
     "NO_PLAN",
     "STRATEGY_LIMITS",
@@ -91,7 +92,8 @@ class Limits:
 LIMIT_WORDS: Final[Mapping[str, str]] = {
     "max_order_quantity": "Lots in one order.",
     "max_order_notional": "What one order is worth, in its instrument's currency: at its limit or trigger; a market "
-    "order, and a sell below the market, at the last price. As long as no price is known, a market order is refused.",
+    "order, and a sell below the market, at the last price. Before the first price, nobody knows what a market order "
+    "is worth: it is held against the other limits alone.",
     "price_collar": "How far a limit may lie beyond the last price, as a part of it: above for a buy, below for a "
     f"sell; of a stop with a limit, beyond its trigger. {COLLAR_TICKS} ticks are always allowed.",
     "max_open_orders": "Orders that can still be filled, as far as is known.",
@@ -152,6 +154,9 @@ class RiskPlan:
         """Give the limits of the strategy of that name."""
         return self.strategies.get(strategy, self.strategy)
 
+
+DEFAULT_PLAN: Final = RiskPlan()
+"""Where nobody says otherwise."""
 
 _ENDLESS: Final = Limits(
     max_order_quantity=10**15,

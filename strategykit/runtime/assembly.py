@@ -17,6 +17,7 @@ from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderType
 from strategykit.model.portfolio import Portfolio
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.adopt import adopt_orders, take_positions
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
@@ -28,8 +29,11 @@ from strategykit.runtime.housekeeping import keep_fresh, keep_house
 from strategykit.runtime.order import Order
 from strategykit.runtime.outside import Watcher, Wires
 from strategykit.runtime.ports import NullJournal, OrderJournal, OrderPort
+from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
+from strategykit.runtime.risk import Risk
+from strategykit.runtime.risk_run import Marks, hold_carried, keep_days
 from strategykit.runtime.supervise import Seat, Supervisor
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.runtime.watchdog import Watchdog
@@ -94,6 +98,7 @@ class Run:
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None
     """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
     nursery: trio.Nursery
+    risk: Risk
     adopted: Sequence[Order] = ()
     """Orders of the run before that hadn't ended."""
     ready: bool = attrs.field(default=False, init=False)
@@ -121,6 +126,7 @@ class Run:
             for declaration in seat.strategy.declarations()
         ):
             self.clock.turns.start(self.nursery, keep_fresh, self.engine, self.clock)
+        self.clock.turns.start(self.nursery, keep_days, self.risk, self.clock)
         lane = self.engine.dialect.commands
         if self.trades_at_venue and lane is not None:
             self.engine.connect(self.engine.command_connection, lane)
@@ -246,6 +252,8 @@ def assemble(
     journal: OrderJournal | None = None,
     carried: Carried | None = None,
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
+    limits: RiskPlan = DEFAULT_PLAN,
+    prices: LastPrices | None = None,
 ) -> Run:
     """Make a run whose strategies live in `home`, and all its other tasks in `nursery`; `Run.play` runs it."""
     guids = identity.random("guids")
@@ -267,6 +275,17 @@ def assemble(
 
     # The gateway, its reconciler, the engine and the supervisor call each other; each is made whole from functions
     # that look the others up when they are called, which is never before all of them exist.
+    risk = Risk(
+        plan=limits,
+        instruments=instruments,
+        price=Marks(
+            watched=prices or LastPrices(),
+            paper=lambda: engine.paper,
+            feeds=lambda symbol: (feed for seat in seats for feed in seat.desk.feeds_of(symbol)),
+        ),
+        note=ledger.note,
+        tripped=lambda strategy: gateway.withdraw_opening(strategy),  # noqa: PLW0108 - there is no gateway yet
+    )
     gateway = Gateway(
         port=port,
         account=account,
@@ -277,9 +296,9 @@ def assemble(
         start=start,
         doubt=lambda after: reconciler.doubt(gateway, after) if trades_at_venue else None,
         journal=journal or NullJournal(),
+        risk=risk,
     )
     carried = carried or Carried()
-    adopted = adopt_orders(gateway, carried, make_converter(), now=identity.start)
     engine = Engine(
         dialect=dialect,
         table=table,
@@ -320,6 +339,8 @@ def assemble(
     )
     clock.turns.parked = supervisor.parked
     driver = Driver(engine=engine, clock=clock, wakes=wakes)
+    adopted = adopt_orders(gateway, carried, make_converter(), now=identity.start)
+    hold_carried(risk, carried, identity.start)
     run = Run(
         engine=engine,
         gateway=gateway,
@@ -333,6 +354,7 @@ def assemble(
         live=live,
         paper=paper,
         nursery=nursery,
+        risk=risk,
         adopted=adopted,
     )
     return run

@@ -173,11 +173,11 @@ class Driver:
         await self.quiet()
         last = self.clock.reading + within
         while not done.is_set() and self.clock.reading < last:
-            due = self.clock.next_due()
             answer = None if self.engine.paper is None else self.engine.paper.due()
-            if due == NEVER and answer is None:
+            due = min(self.clock.next_due(), NEVER if answer is None else answer)
+            if due == NEVER or due > last:
                 return
-            await self.advance(min(due, NEVER if answer is None else answer))
+            await self.advance(due)
 
     async def finish_by(self, done: trio.Event, last: int) -> None:
         """As `finish`, but not beyond `last`: what the recorded run did later, nobody knows."""

@@ -11,20 +11,28 @@ class LastPrices:
     """Watches a run and keeps the last price of each instrument."""
 
     def __init__(self) -> None:
-        self.prices: dict[str, float] = {}
+        self.told: dict[str, float] = {}
+        """Of trades, bars, tickers, and the middle of quotes: the newest."""
+        self.middles: dict[str, float] = {}
+        """Of books, for where there is nothing else."""
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """All of them, by instrument."""
+        return {**self.middles, **self.told}
 
     def __call__(self, event: Event) -> None:
         match event:
             case Trade(instrument=symbol, price=price):
-                self.prices[symbol] = price
+                self.told[symbol] = price
             case Bar(instrument=symbol, close=price):
-                self.prices[symbol] = price
+                self.told[symbol] = price
             case Ticker(instrument=symbol, last=price) if price is not None:
-                self.prices[symbol] = price
+                self.told[symbol] = price
             case Quote(instrument=symbol, bid=bid, ask=ask) if bid is not None and ask is not None:
-                self.prices[symbol] = (bid + ask) / 2
+                self.told[symbol] = (bid + ask) / 2
             case (
                 BookSnapshot(instrument=symbol, bid_prices=[bid, *_], ask_prices=[ask, *_])
                 | ByOrderSnapshot(instrument=symbol, bid_prices=[bid, *_], ask_prices=[ask, *_])
             ):
-                self.prices.setdefault(symbol, (bid + ask) / 2)
+                self.middles[symbol] = (bid + ask) / 2

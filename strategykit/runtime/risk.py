@@ -28,10 +28,6 @@ _EXACT: Final = Context(prec=60)
 """Of our own: a strategy may have set another for itself."""
 
 
-def _ignore(_: str | None, __: str) -> None:
-    """Nobody wants to know."""
-
-
 @attrs.define(eq=False, kw_only=True)
 class Risk:
     """Holds every order against the limits of its strategy and of the account.
@@ -44,9 +40,11 @@ class Risk:
     instruments: Mapping[str, Instrument]
     price: Callable[[str], Decimal | None]
     """Gives the last price of an instrument; None: nobody knows."""
-    tripped: Callable[[str | None, str], None] = _ignore
-    """Called when a day's loss goes beyond its limit, with the strategy, or None for the account, and a line on it:
-    what `opening` gives is to be withdrawn then."""
+    tripped: Callable[[str | None], None] = lambda _: None
+    """Called when a day's loss goes beyond its limit, with the strategy, or None for the account: what `opening` gives
+    is to be withdrawn then."""
+    note: Callable[[str, str], None] = lambda _, __: None
+    """Takes a source and a line for the run's record."""
     _account: Scope = attrs.field(init=False)
     _strategies: dict[str, Scope] = attrs.field(factory=dict, init=False)
     _followed: dict[str, tuple[Decimal, bool]] = attrs.field(factory=dict, init=False)
@@ -163,7 +161,8 @@ class Risk:
         for scope in found:
             limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
             what = "orders that open are withdrawn, and none is placed until the next day"
-            self.tripped(scope.strategy, f"{scope.name} has lost {scope.lost} today, more than {limit}: {what}")
+            self.note("risk", f"{scope.name} has lost {scope.lost} today, more than {limit}: {what}")
+            self.tripped(scope.strategy)
 
     def hold(self, strategy: str, positions: Mapping[str, Decimal], now: int) -> None:
         """Have `strategy` hold what an earlier run has left it, whatever was told until now; the day begins anew.
@@ -261,9 +260,6 @@ class Risk:
                 scope.refuse("max_daily_loss", scope.loss, words)
             if lots > limits.max_order_quantity:
                 scope.refuse("max_order_quantity", lots, f"{lots:,f} lots of {symbol} in one order")
-            if worth is None and limits.max_order_notional.is_finite():
-                words = f"nobody knows what {lots:,f} lots are worth before the first price of {symbol}"
-                scope.refuse("max_order_notional", None, words)
             if worth is not None and worth > limits.max_order_notional:
                 words = f"an order of {symbol} worth {worth:,.2f} {instrument.currency}"
                 scope.refuse("max_order_notional", worth, words)

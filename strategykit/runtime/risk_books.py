@@ -197,14 +197,12 @@ class Scope:
                 return True
         return False
 
-    def refuse(
-        self, limit: str, value: Decimal | int | None, words: str, allowed: Decimal | int | None = None
-    ) -> NoReturn:
+    def refuse(self, limit: str, value: Decimal | int, words: str, allowed: Decimal | int | None = None) -> NoReturn:
         """Say no.
 
         Args:
             limit: The limit's name.
-            value: What it would come to; None if nobody knows.
+            value: What it would come to.
             words: The same for people.
             allowed: What is allowed; None: what the limits say.
 
@@ -213,9 +211,8 @@ class Scope:
         """
         most: Decimal | int = getattr(self.limits, limit) if allowed is None else allowed
         self.hits[limit] += 1
-        link = "but" if value is None else "more than"
         raise RiskLimit(
-            f"{self.name}: {words}, {link} {limit} = {most:,f}; raise it in {self.where} of the session file",
+            f"{self.name}: {words}, more than {limit} = {most:,f}; raise it in {self.where} of the session file",
             limit=limit,
             value=value,
             allowed=most,

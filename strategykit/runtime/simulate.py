@@ -26,6 +26,7 @@ from strategykit.model.events import (
     Volume,
 )
 from strategykit.model.instruments import Instrument
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
 from strategykit.runtime.built_bars import build_missing
@@ -99,6 +100,7 @@ def simulate(
     paper: bool = True,
     seed: int = 0,
     account: str = "PAPER",
+    limits: RiskPlan = DEFAULT_PLAN,
     ready: Callable[[Run], None] = lambda _: None,
 ) -> Simulation:
     """Run strategies over events, oldest first, each carrying the guid that `stream_guid` gives for its stream.
@@ -117,6 +119,7 @@ def simulate(
         paper: False: nothing answers orders, and each is refused at once.
         seed: Of ids and `Strategy.random`.
         account: Name of the account.
+        limits: Of risk.
         ready: Called with the run before its first event.
     """
     clock = ReplayClock(start)
@@ -132,6 +135,7 @@ def simulate(
         paper,
         seed,
         account,
+        limits,
         ready,
     )
     return run_with_home(clock, lambda home: _main(home, clock, *plan))
@@ -151,6 +155,7 @@ async def _main(
     paper: bool,  # noqa: FBT001 - `trio.run` passes no keywords
     seed: int,
     account: str,
+    limits: RiskPlan,
     ready: Callable[[Run], None],
 ) -> Simulation:
     notes, wires, done = Notes(), _Wires(), trio.Event()
@@ -181,6 +186,7 @@ async def _main(
             live=False,
             require_history=False,
             keep_orders=False,
+            limits=limits,
         )
         _serve(run)
         if any(item.fresh_within is not None for _, strategy in strategies for item in strategy.declarations()):

@@ -172,6 +172,11 @@ class PaperExchange:
         self._mark()
         return self._ledger.account(self.name, now)
 
+    def mark(self, instrument: str) -> Decimal | None:
+        """Give what a lot's unit is valued at; None where nothing is known of the instrument."""
+        market = self._markets.get(instrument)
+        return None if market is None else market.mark
+
     def _plan(self) -> None:
         first = self._expiries[0][0] if self._expiries else _NEVER
         self._next = min(first, self._pending[0][0]) if self._pending else first

@@ -11,6 +11,7 @@ import attrs
 
 from strategykit.model.events import Bar, Event, Fill
 from strategykit.model.instruments import Instrument
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.order import Order
 from strategykit.runtime.simulate import kind_of, simulate, stream_guid
 from strategykit.sim.fees import FeeModel
@@ -54,6 +55,7 @@ def run_strategy(
     fees: FeeModel | None = None,
     rule: FillRule = FillRule.TOUCH,
     latency: float = 0.0,
+    limits: RiskPlan = DEFAULT_PLAN,
     seed: int = 0,
 ) -> Outcome:
     """Run `strategy` over `events` in virtual time and give what it did; an hour of market takes milliseconds.
@@ -69,6 +71,7 @@ def run_strategy(
         fees: What fills cost; None: nothing.
         rule: When a resting limit order fills.
         latency: Seconds from an order to its taking effect.
+        limits: Of risk; what a session file calls ``[risk]``.
         seed: Of `Strategy.random`.
 
     Returns:
@@ -94,6 +97,7 @@ def run_strategy(
         fees=fees,
         rule=rule,
         latency=int(latency * 1e9),
+        limits=limits,
         seed=seed,
     )
     seat = done.run.supervisor.seats[0]

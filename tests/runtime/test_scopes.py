@@ -27,6 +27,7 @@ from strategykit import (
     define,
 )
 from strategykit.model.events import Event
+from strategykit.model.risk_limits import DEFAULT_PLAN, NO_PLAN, RiskPlan
 from strategykit.runtime.holding import Holding
 from strategykit.runtime.levels import Levels, Terms
 from strategykit.testing import START, Outcome, make_bars, make_books, make_quotes, make_trades, run_strategy
@@ -54,12 +55,16 @@ class Teller(Strategy):
 
 
 def tell(
-    story: Callable[[Teller], Awaitable[None]], events: Iterable[Event] | None = None, *, latency: float = 0.0
+    story: Callable[[Teller], Awaitable[None]],
+    events: Iterable[Event] | None = None,
+    *,
+    latency: float = 0.0,
+    limits: RiskPlan = DEFAULT_PLAN,
 ) -> tuple[Outcome, Teller]:
     teller = Teller()
     teller.story = story
     market = make_quotes("X", [100.0] * 60, spread=0.5) if events is None else events
-    return run_strategy(teller, market, latency=latency), teller
+    return run_strategy(teller, market, latency=latency, limits=limits), teller
 
 
 def assert_flat(outcome: Outcome, *sides: Side) -> None:
@@ -318,7 +323,7 @@ def test_a_refused_entry_is_told_and_leaves_nothing() -> None:
         except OrderEnded as exc:
             teller.told.append("refused" if "rejected" in str(exc) or "cancelled" in str(exc) else str(exc))
 
-    outcome, teller = tell(story)
+    outcome, teller = tell(story, limits=NO_PLAN)
 
     assert_flat(outcome.check())
     assert teller.told == ["refused"]
@@ -332,7 +337,7 @@ def test_a_second_leg_that_is_refused_undoes_the_first() -> None:
         except OrderEnded:
             teller.told.append("neither")
 
-    outcome, teller = tell(story)
+    outcome, teller = tell(story, limits=NO_PLAN)
 
     assert_flat(outcome.check(), BUY, SELL)
     assert teller.told == ["neither"]
@@ -580,7 +585,7 @@ def test_an_order_that_ends_unfilled_says_so_to_who_waits_for_its_fill() -> None
         with pytest.raises(OrderRefused):
             await teller.sell(10_000_000, limit=100.0)
 
-    outcome, teller = tell(story)
+    outcome, teller = tell(story, limits=NO_PLAN)
 
     outcome.check()
     assert teller.told[:3] == [OrderState.CANCELLED] * 3

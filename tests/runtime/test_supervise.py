@@ -11,6 +11,7 @@ from strategykit import Bar, Bars, Fill, OrderState, Quote, Quotes, Strategy, Tr
 from strategykit.errors import StrategykitError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
+from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.simulate import Simulation, simulate
 from strategykit.testing import START, make_bars, make_quotes, run_strategy
 
@@ -132,7 +133,7 @@ def test_an_error_of_ours_that_a_strategy_does_not_catch_is_told_as_it_is() -> N
             await self.when(self.quotes.bid > 0)
             await self.buy(1, limit=1e12)
 
-    outcome = run_strategy(Careless(), make_quotes("X", [100.0] * 3, spread=0.5))
+    outcome = run_strategy(Careless(), make_quotes("X", [100.0] * 3, spread=0.5), limits=NO_PLAN)
 
     with pytest.raises(StrategykitError):
         outcome.check()
