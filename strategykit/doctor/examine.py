@@ -13,6 +13,8 @@ from strategykit.doctor.findings import Finding, Verdict
 from strategykit.doctor.source import read_source
 from strategykit.errors import ConfigError, StrategyError
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
+from strategykit.runtime.offered import find_offered
+from strategykit.strategy import Strategy
 
 __all__ = ["examine_file", "examine_session"]
 
@@ -81,9 +83,21 @@ def _strategies(session: Session) -> Iterator[Finding]:
                 yield Finding(what, Verdict.FAIL, line, f"mend {spec.file}, or its [strategy.params]")
             continue
         yield Finding(what, Verdict.OK, f"{type(strategy).__name__} can be made")
+        for line in _lacking(session, strategy):
+            yield Finding(what, Verdict.FAIL, line, "run it on a venue that has it: docs/venues/README.md has a table")
         path = find_strategy(spec.file)
         for remark in read_source(path.read_text(encoding="utf-8")):
             yield Finding(what, Verdict.WARN, f"{path}, line {remark.line}: {remark.name}", f"it {remark.words}")
+
+
+def _lacking(session: Session, strategy: Strategy) -> Iterator[str]:
+    """Say what a strategy declares that can't be had at the venue."""
+    find = find_offered(session.venue.dialect())
+    for declaration in strategy.declarations():
+        try:
+            find(declaration.stream(strategy, now=0), lambda _: None)
+        except ConfigError as exc:
+            yield str(exc)
 
 
 def _tape(session: Session) -> Iterator[Finding]:

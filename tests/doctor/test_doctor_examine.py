@@ -102,6 +102,24 @@ def test_a_strategy_that_reads_the_wall_clock_is_found_by_line(tmp_path: Path) -
     assert "use self.now()" in clock.advice
 
 
+def test_a_strategy_that_wants_what_the_venue_does_not_have_is_found(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("""
+from strategykit import Bars, Books, Strategy, Tickers, define
+
+@define
+class Own(Strategy):
+    day = Tickers("SBER")
+    book = Books("SBER")
+    bars = Bars("{symbol}", "1m")
+""")
+
+    fine, lacking, wrong = found(written(tmp_path, more='[[strategy]]\nfile = "own.py"'), "strategy own")
+
+    assert [finding.verdict for finding in (fine, lacking, wrong)] == [Verdict.OK, Verdict.FAIL, Verdict.FAIL]
+    assert lacking.words.startswith("ticker SBER: alor has no ticker; of market data it has trades, quotes, ")
+    assert "names 'symbol', which is no parameter of the strategy" in wrong.words
+
+
 def test_where_the_tape_goes_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
 
