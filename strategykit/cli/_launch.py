@@ -23,6 +23,7 @@ from strategykit.runtime.live import Progress
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunReport
+from strategykit.venues.lookups import Listed
 
 if TYPE_CHECKING:
     from strategykit.runtime.demo import DemoReport
@@ -32,6 +33,7 @@ __all__ = [
     "in_words",
     "launch_demo",
     "launch_doctor",
+    "launch_instruments",
     "launch_record",
     "launch_replay",
     "launch_rerun",
@@ -97,12 +99,25 @@ def launch_rerun(tape: Path) -> RerunReport:
     return rerun_tape(tape)
 
 
-def launch_doctor(session: Session) -> list[Finding]:
+def launch_doctor(session: Session, *, login: bool = False) -> list[Finding]:
     """Knock at the venue's doors."""
     from strategykit.doctor.doors import venue_doors
+    from strategykit.doctor.instruments import instruments_of
     from strategykit.doctor.network import knock
+    from strategykit.runtime.live import wall_time
 
-    return trio.run(partial(knock, venue_doors(session.venue)), strict_exception_groups=True)
+    wanted = instruments_of(session, wall_time()())
+    return trio.run(
+        partial(knock, venue_doors(session.venue, instruments=wanted, login=login)), strict_exception_groups=True
+    )
+
+
+def launch_instruments(session: Session, text: str) -> Sequence[Listed]:
+    """Ask the venue what it lists."""
+    from strategykit.doctor.doors import venue_doors
+    from strategykit.doctor.network import find_instruments
+
+    return trio.run(partial(find_instruments, venue_doors(session.venue), text), strict_exception_groups=True)
 
 
 def in_words(progress: Progress) -> str:

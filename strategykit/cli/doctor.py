@@ -41,9 +41,16 @@ def _doctor(
     ] = False,
     venue: Annotated[str | None, Parameter(help="of the example; default: alor")] = None,
     offline: Annotated[bool, Parameter(negative="", show_default=False, help="leave the network alone")] = False,
+    login: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="log in, too, where that ends a session which is open"),
+    ] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
 ) -> int:
-    """Look for what is wrong with a session's file, keys, strategies and network; exit code 1 if something is."""
+    """Look for what is wrong with a session's file, keys, strategies, instruments and network; exit code 1 if anything.
+
+    Nothing is ordered and no open session disturbed: where a login would displace one, only --login tries it.
+    """
     if example:
         if session_file is not None:
             raise ConfigError("--example looks at no file; leave the session file out")
@@ -51,6 +58,8 @@ def _doctor(
             raise ConfigError("--example prints TOML; leave --json out")
         print_line(example_session(find_venue(venue or "alor")).rstrip())
         return OK
+    if login and offline:
+        raise ConfigError("--login and --offline were both given; a login needs the network")
     if venue is not None:
         raise ConfigError("--venue chooses an example; a session file names its venue itself")
     if session_file is None:
@@ -60,7 +69,7 @@ def _doctor(
         findings += examine_session(session)
         key_is_there = all(finding.verdict is not Verdict.FAIL for finding in findings if finding.what == "key")
         if not offline and key_is_there:
-            findings += launch_doctor(session)
+            findings += launch_doctor(session, login=login)
     _show(session_file, findings, json=json)
     return FAILURE if any(finding.verdict is Verdict.FAIL for finding in findings) else OK
 

@@ -1,17 +1,19 @@
-"""Knocking at a venue's doors, one after the other: name, connection, token, time, WebSockets, login."""
+"""Knocking at a venue's doors, one after the other: name, connection, token, time, what it lists, WebSockets, login."""
 
 from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
 import trio
 
 from strategykit.doctor.findings import Finding, Verdict
-from strategykit.errors import ConnectionLost, LoginRefused, StrategykitError
+from strategykit.doctor.instruments import browse, look_for
+from strategykit.errors import ConfigError, ConnectionLost, LocalProtocolError, LoginRefused, StrategykitError
 from strategykit.net.endpoints import Endpoints, Target, client_tls, split_url
 from strategykit.net.http import HttpClient, token_fetcher
 from strategykit.net.timing import Timing
@@ -20,14 +22,21 @@ from strategykit.net.wire import Wire, open_wire
 from strategykit.registry.venue import TimeQuestion, TokenService
 from strategykit.secret import Secret
 from strategykit.tape.redact import Redactor
-from strategykit.venues.dialect import LOGIN, Dialect
+from strategykit.venues.dialect import LOGIN, Dialect, Frame
+from strategykit.venues.lookups import Listed
 
-__all__ = ["Doors", "knock"]
+__all__ = ["Doors", "find_instruments", "knock"]
 
 WITHIN: Final = 5.0
 """Seconds for each step: whoever waits at a terminal wants to know."""
 
 _SILENCE: Final = f"no answer within {WITHIN:g} s"
+
+_GUID: Final = f"{LOGIN}doctor"
+
+_UNTRIED: Final = "not tried: it would end a session that is open for the same user"
+_ADVISED: Final = "`doctor --login` tries it; say that while nothing else is logged in"
+_CREDENTIALS: Final = "check the credentials that [venue] names"
 
 OFFSET: Final = 1.5
 """Seconds by which clocks may differ unremarked. ALOR tells whole seconds, so that 1 s is nothing."""
@@ -48,14 +57,41 @@ class Doors:
     """None: it can't be asked."""
     now: Callable[[], int]
     """Our time, nanoseconds UTC."""
+    http_tokens: TokenService | None = None
+    """Has what HTTP calls go with while no session is open; None: they go with the same."""
+    instruments: Sequence[str] = ()
+    """What is to be found there."""
+    exchange: str | None = None
+    """Where instruments name none."""
+    login: bool = False
+    """Whether a login is tried, too, that ends a session of the same user which is open."""
     redactor: Redactor = attrs.field(factory=Redactor)
     """Knows the credential: what is found quotes what the venue said."""
 
 
 async def knock(doors: Doors) -> list[Finding]:
-    """Try everything that a run will need, and give what was found. Nothing is ordered or subscribed."""
+    """Try what a run will need, and give what was found. Nothing is ordered or subscribed, and nobody displaced."""
     with doors.redactor.errors():
         return [doors.redactor.report(finding) for finding in await _knock(doors)]
+
+
+async def find_instruments(doors: Doors, text: str) -> Sequence[Listed]:
+    """Give what the venue lists under a name, or what has a word in its name or description; all, if `text` is empty.
+
+    With a password this logs in over HTTP: somebody asked for it.
+
+    Raises:
+        StrategykitError: It wasn't told.
+    """
+    with doors.redactor.errors():
+        tls = client_tls()
+        token, found = None, list[Finding]()
+        with trio.move_on_after(WITHIN):
+            token = await _get_token(attrs.evolve(doors, login=True), doors.http_tokens or doors.tokens, tls, found)
+        if token is None:
+            raise ConfigError(next((finding.words for finding in found), _SILENCE))
+        async with _http_client(doors, tls, token) as client:
+            return await browse(doors.dialect, client, text, exchange=doors.exchange)
 
 
 async def _knock(doors: Doors) -> list[Finding]:
@@ -68,18 +104,40 @@ async def _knock(doors: Doors) -> list[Finding]:
     if not reachable:
         return found  # The rest would only say the same again.
     tls = client_tls()
-    token: TokenFacts | None
-    if isinstance(doors.tokens, TokenService):
-        token, finding = await _fetch(doors, doors.tokens, tls)
-        found.append(finding)
-    else:
-        token = await fixed_token(doors.tokens)()
-    if token is not None and doors.time is not None:
-        found.append(await _compare_time(doors, doors.time, tls, token))
-    lanes = {spec.path: name for name, spec in reversed([*doors.dialect.lanes.items()])}
-    for path in dict.fromkeys(spec.path for spec in doors.dialect.lanes.values()):
-        found += await _upgrade(doors, tls, path, lanes[path], None if token is None else token.text)
+    token = await _get_token(doors, doors.tokens, tls, found)
+    http_token = token
+    if doors.http_tokens is not None:
+        http_token = await _get_token(doors, doors.http_tokens, tls, found)
+    if http_token is not None:
+        async with _http_client(doors, tls, http_token) as client:
+            if doors.time is not None:
+                found.append(await _compare_time(doors, doors.time, client))
+            found += await look_for(doors.dialect, client, doors.instruments, exchange=doors.exchange)
+    shown = None if token is None else token.text
+    for label, lane in _lanes(doors.dialect, shown).items():
+        found += await _upgrade(doors, tls, label, lane, shown)
     return found
+
+
+def _http_client(doors: Doors, tls: ssl.SSLContext, token: TokenFacts) -> HttpClient:
+    """Make what calls the venue with one token and no other."""
+
+    async def known() -> TokenFacts:
+        await trio.lowlevel.checkpoint()
+        return token
+
+    timing = Timing(fetch_within=WITHIN)
+    # Seeded, because nothing hangs on it: it spreads retries.
+    rng = random.Random(0)
+    return HttpClient(
+        doors.endpoints.http,
+        tokens=TokenSource(known, protect=lambda _: None, rng=rng, timing=timing),
+        headers=lambda token: doors.dialect.http_headers(token=token),
+        classify=doors.dialect.classify,
+        tls=tls,
+        rng=rng,
+        timing=timing,
+    )
 
 
 def _targets(endpoints: Endpoints) -> Iterator[Target]:
@@ -111,6 +169,21 @@ async def _reach(target: Target) -> Finding:
     return Finding(what, Verdict.OK, f"connected in {(trio.current_time() - began) * 1e3:.0f} ms")
 
 
+async def _get_token(
+    doors: Doors, tokens: TokenService | Secret | None, tls: ssl.SSLContext, found: list[Finding]
+) -> TokenFacts | None:
+    """Give a token, if there is one to be had; what a service says of that is a finding."""
+    if not isinstance(tokens, TokenService):
+        return await fixed_token(tokens)()
+    if tokens.displaces and not doors.login:
+        await trio.lowlevel.checkpoint()
+        found.append(Finding("token", Verdict.WARN, _UNTRIED, _ADVISED))
+        return None
+    token, finding = await _fetch(doors, tokens, tls)
+    found.append(finding)
+    return token
+
+
 async def _fetch(doors: Doors, service: TokenService, tls: ssl.SSLContext) -> tuple[TokenFacts | None, Finding]:
     fetch = token_fetcher(
         doors.endpoints.oauth,
@@ -122,36 +195,22 @@ async def _fetch(doors: Doors, service: TokenService, tls: ssl.SSLContext) -> tu
     try:
         token = await fetch()
     except LoginRefused as exc:
-        return None, Finding("token", Verdict.FAIL, str(exc), "get a new refresh token from the broker; they expire")
+        advice = _CREDENTIALS if service.displaces else "get a new refresh token from the broker; they expire"
+        return None, Finding("token", Verdict.FAIL, str(exc), advice)
     except StrategykitError as exc:
         return None, Finding("token", Verdict.FAIL, str(exc), "check venue.oauth; try again in a minute")
     doors.redactor.protect(token.text, passing=True)
+    for value in doors.dialect.http_headers(token=token.text).values():
+        doors.redactor.protect(value.rpartition(" ")[2], passing=True)
     return token, Finding("token", Verdict.OK, f"a token that lives {(token.expires - token.issued) / 60e9:.0f} min")
 
 
-async def _compare_time(doors: Doors, question: TimeQuestion, tls: ssl.SSLContext, token: TokenFacts) -> Finding:
-    async def known() -> TokenFacts:
-        await trio.lowlevel.checkpoint()
-        return token
-
-    timing = Timing(fetch_within=WITHIN)
-    # Seeded, because nothing hangs on it: it spreads retries, of which there's one.
-    rng = random.Random(0)
-    tokens = TokenSource(known, protect=lambda _: None, rng=rng, timing=timing)
+async def _compare_time(doors: Doors, question: TimeQuestion, client: HttpClient) -> Finding:
     try:
         with trio.fail_after(WITHIN):
-            async with HttpClient(
-                doors.endpoints.http,
-                tokens=tokens,
-                headers=lambda token: doors.dialect.http_headers(token=token),
-                classify=doors.dialect.classify,
-                tls=tls,
-                rng=rng,
-                timing=timing,
-            ) as client:
-                before = doors.now()
-                answer = await client.call(question.request)
-                middle = (before + doors.now()) // 2
+            before = doors.now()
+            answer = await client.call(question.request)
+            middle = (before + doors.now()) // 2
         if not answer.ok:
             raise ConnectionLost(f"the venue answered with HTTP {answer.status}")
         offset = (question.parse(answer.body) - middle) / 1e9
@@ -166,8 +225,21 @@ async def _compare_time(doors: Doors, question: TimeQuestion, tls: ssl.SSLContex
     )
 
 
-async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, token: str | None) -> list[Finding]:
-    what = f"websocket {path}"
+def _lanes(dialect: Dialect, token: str | None) -> dict[str, str]:
+    """Give a lane of each path, and those besides that log in with something else, by what they are called here."""
+    chosen: dict[tuple[str, Frame | None], str] = {}
+    for name, spec in dialect.lanes.items():
+        frame = None
+        if token is not None:
+            with suppress(LocalProtocolError):  # It is told where it is tried.
+                frame = dialect.login(name, guid=_GUID, token=token)
+        chosen.setdefault((spec.path, frame), name)
+    paths = [path for path, _ in chosen]
+    return {path if paths.count(path) == 1 else f"{path} ({name})": name for (path, _), name in chosen.items()}
+
+
+async def _upgrade(doors: Doors, tls: ssl.SSLContext, label: str, lane: str, token: str | None) -> list[Finding]:
+    what = f"websocket {label}"
     began = trio.current_time()
     failure = ""
     found: list[Finding] = []
@@ -175,43 +247,44 @@ async def _upgrade(doors: Doors, tls: ssl.SSLContext, path: str, lane: str, toke
     try:
         with trio.fail_after(WITHIN):
             async with open_wire(
-                doors.endpoints.ws + path,
+                doors.endpoints.ws + dialect.lanes[lane].path,
                 frame_bytes=dialect.limits.frame_bytes,
                 tls=tls,
                 headers=dialect.upgrade_headers(lane, token=token or ""),
             ) as wire:
                 found = [Finding(what, Verdict.OK, f"open in {(trio.current_time() - began) * 1e3:.0f} ms")]
                 if token is not None:
-                    found += await _log_in(doors, wire, lane, token)
+                    found += await _log_in(doors, wire, label, lane, token)
     except* (StrategykitError, trio.TooSlowError) as group:
         failure = str(_first(group)) or _SILENCE
     if failure and not found:
         advice = "check venue.ws; a proxy in between may not let WebSockets through"
         return [Finding(what, Verdict.FAIL, f"the handshake failed: {failure}", advice)]
     if failure:
-        found.append(Finding(f"login {path}", Verdict.FAIL, failure, "try again in a minute"))
+        found.append(Finding(f"login {label}", Verdict.FAIL, failure, "try again in a minute"))
     return found
 
 
-async def _log_in(doors: Doors, wire: Wire, lane: str, token: str) -> list[Finding]:
-    """Show the token where the venue wants it in a message of its own.
+async def _log_in(doors: Doors, wire: Wire, label: str, lane: str, token: str) -> list[Finding]:
+    """Show the token where the venue wants it in a message of its own, unless that would put somebody else out.
 
     Raises:
         ConnectionLost: The venue hung up.
     """
-    guid = f"{LOGIN}doctor"
-    frame = doors.dialect.login(lane, guid=guid, token=token)
+    frame = doors.dialect.login(lane, guid=_GUID, token=token)
     if frame is None:
         return []
+    what = f"login {label}"
+    if doors.dialect.lanes[lane].displaces and not doors.login:
+        return [Finding(what, Verdict.WARN, _UNTRIED, _ADVISED)]
     await wire.send(frame)
     reply = None
     while reply is None:
-        reply = doors.dialect.login_reply(await wire.receive(), guid)
-    what = f"login {doors.dialect.lanes[lane].path}"
+        reply = doors.dialect.login_reply(await wire.receive(), _GUID)
     if reply.ok:
         return [Finding(what, Verdict.OK, "the venue lets us in")]
     words = f"refused: {reply.message} ({reply.code})"
-    return [Finding(what, Verdict.FAIL, words, "check the credentials that [venue] names")]
+    return [Finding(what, Verdict.FAIL, words, _CREDENTIALS)]
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -9,15 +9,16 @@ from typing import Any, Final
 from strategykit.config_values import exactly, one_of, symbol
 from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan, Simulation, listed
-from strategykit.registry.venue import Credential, Option, Shown, Venue
+from strategykit.registry.venue import Credential, Option, Shown, TokenService, Venue
 from strategykit.secret import Secret
 from strategykit.sim.server import SimulatedServer
 from strategykit.sim.t4_config import T4User, T4VenueConfig, default_markets
 from strategykit.venues.t4.dialect import T4
-from strategykit.venues.t4.login import FORMATS, join_secrets
+from strategykit.venues.t4.login import FORMATS, Holder, join_secrets
 from strategykit.venues.t4.names import join_market
 from strategykit.venues.t4.server_prices import ListedMarket
 from strategykit.venues.t4.subscribing import BUFFERS
+from strategykit.venues.t4.tokens import read_service_token, service_request
 
 __all__ = ["T4_VENUE"]
 
@@ -33,6 +34,19 @@ _SECOND_LICENCE: Final = Credential(
 
 def _tokens(secrets: Mapping[str, Secret], _: Mapping[str, Any]) -> Secret | None:
     return join_secrets(secrets)
+
+
+def _http_tokens(secrets: Mapping[str, Secret], options: Mapping[str, Any]) -> TokenService | None:
+    """Without a session a key is shown as it is; a password logs in, and T4 doesn't say what that does to others."""
+    if "password" not in secrets:
+        return None
+    holder = Holder(**{key: str(options.get(key, "")) for key in ("firm", "username", "app_name")})
+    price_format = str(options.get("price_format", "real"))
+    return TokenService(
+        request=lambda: service_request(secrets, holder, price_format=price_format),
+        parse=read_service_token,
+        displaces=True,
+    )
 
 
 def _symbols() -> dict[str, ListedMarket]:
@@ -85,6 +99,7 @@ T4_VENUE: Final = Venue(
         {"password": _PASSWORD, "app_license": _LICENCE, "orders_app_license": _SECOND_LICENCE},
     ],
     tokens=_tokens,
+    http_tokens=_http_tokens,
     places=dict(map(_place, ("-sim", ""))),
     simulation=Simulation(
         open=_open,

@@ -53,6 +53,8 @@ class TokenService:
     request: Callable[[], HttpRequest]
     """Words the call; it alone reveals the credential."""
     parse: Callable[[bytes], TokenFacts]
+    displaces: bool = False
+    """Whether the venue may end a session of the same user for it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +73,10 @@ class Shown:
     name: str
     file: str
     params: Mapping[str, object]
+
+
+def _none(_: Mapping[str, Secret], __: Mapping[str, Any]) -> None:
+    """There is nothing of the kind."""
 
 
 def _lone(secrets: Mapping[str, Secret], _: Mapping[str, Any]) -> Secret | None:
@@ -94,6 +100,8 @@ class Venue:
     tokens: Callable[[Mapping[str, Secret], Mapping[str, Any]], TokenService | Secret | None] = _lone
     """Makes of the credentials, by key, and the options what the dialect is given as token: a service has it, or it is
     a lasting text; None: nothing is shown."""
+    http_tokens: Callable[[Mapping[str, Secret], Mapping[str, Any]], TokenService | None] = _none
+    """Gives what has the tokens of HTTP calls while no session is open, where these take others; None: the same."""
     oauth: bool = False
     """Whether tokens come from an address of their own; else a token service is where all other calls go."""
     places: Mapping[str, Endpoints] = attrs.field(factory=dict)

@@ -113,6 +113,8 @@ class LaneSpec:
     """Seconds after which the venue ends a connection; it is replaced before that. None: it may live on."""
     renews: bool = True
     """Whether a session that was logged in dies with its token, and so logs in again with each newer one."""
+    displaces: bool = False
+    """Whether a login ends the session that is open for the same user already."""
 
 
 @attrs.frozen(kw_only=True)

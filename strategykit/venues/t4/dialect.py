@@ -127,7 +127,7 @@ class T4:
 
     @property
     def lanes(self) -> Mapping[str, LaneSpec]:
-        """Source: sections 1.1, 1.3 and 1.4."""
+        """Source: sections 1.1 to 1.4."""
         names = ("market", "orders") if self.second_app else ("session",)
         return {
             name: LaneSpec(
@@ -138,6 +138,7 @@ class T4:
                 beat_every=20.0,
                 silence_within=60.0,
                 renews=False,
+                displaces=True,
             )
             for name in names
         }
