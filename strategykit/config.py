@@ -17,6 +17,7 @@ from strategykit.config_tables import RecordTable, StrategyTable, read_tables
 from strategykit.config_values import Mistakes, is_loopback
 from strategykit.config_venue import VenueTable
 from strategykit.errors import ConfigError
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.net.endpoints import Endpoints
 from strategykit.registry.alor import SIMULATED_ACCOUNT, SIMULATED_TOKEN
 from strategykit.registry.table import find_venue
@@ -130,6 +131,7 @@ class Session:
 
     venue: VenuePlan
     run: RunPlan = RunPlan()
+    risk: RiskPlan = DEFAULT_PLAN
     strategies: tuple[StrategySpec, ...] = ()
     record: tuple[Stream, ...] = ()
     """Streams to record whether or not a strategy wants them."""

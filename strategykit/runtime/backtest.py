@@ -12,6 +12,7 @@ from strategykit.errors import StrategyError
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.net.connection import CLOSED_BY_US
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, assemble
@@ -50,6 +51,8 @@ class BacktestPlan:
     latency: int = 0
     """Nanoseconds from an order to its taking effect."""
     account: str = "PAPER"
+    limits: RiskPlan = DEFAULT_PLAN
+    """Of risk."""
     seed: int | None = None
     """None: the tape's own."""
     on_progress: Callable[[float], None] = lambda _: None
@@ -105,6 +108,8 @@ async def _backtest(home: trio.Nursery, plan: BacktestPlan, contents: Contents, 
             live=False,
             require_history=False,
             keep_orders=False,
+            limits=plan.limits,
+            prices=marks,
             watchers=[digest, marks],
         )
         engine = run.engine

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue
@@ -58,6 +59,8 @@ class LivePlan:
     """Folder of the account's journal; None: nothing about orders outlives the run."""
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     """What a re-run needs besides: kept in the tape's header."""
+    limits: RiskPlan = DEFAULT_PLAN
+    """Of risk."""
     keep_orders: bool = False
     paper: Callable[[Mapping[str, Any]], PaperExchange] | None = None
     """Makes an exchange that answers the orders instead of the venue."""

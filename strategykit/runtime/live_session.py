@@ -204,6 +204,8 @@ class LiveSession:
             live=True,
             require_history=True,
             keep_orders=plan.keep_orders,
+            limits=plan.limits,
+            prices=self.prices,
             watchers=[self.digest, self.prices],
             watchdog=self.watchdog,
             journal=self.journal,

@@ -14,6 +14,7 @@ from strategykit.errors import TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Command
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.assembly import ACCOUNT, Identity, assemble
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import ReplayClock
@@ -63,6 +64,8 @@ class RerunPlan:
     exchange: str | None
     market_connections: int
     record: Sequence[Stream] = ()
+    limits: RiskPlan = DEFAULT_PLAN
+    """Of risk, as they were then."""
     keep_orders: bool = False
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None = None
     carried: Carried = attrs.field(factory=Carried)
@@ -219,6 +222,8 @@ async def _rerun(
             live=True,
             require_history=True,
             keep_orders=plan.keep_orders,
+            limits=plan.limits,
+            prices=marks,
             watchers=[digest, marks],
             watchdog=watchdog,
             carried=plan.carried,

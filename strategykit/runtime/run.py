@@ -15,8 +15,9 @@ import attrs
 
 from strategykit.config import Session, StrategySpec, VenuePlan
 from strategykit.errors import ConfigError, StrategyError, TapeError
-from strategykit.model.codec import make_converter
+from strategykit.model.codec import from_dict, make_converter, to_dict
 from strategykit.model.instruments import Instrument
+from strategykit.model.risk_limits import DEFAULT_PLAN, NO_PLAN, RiskPlan
 from strategykit.net.inbox import Inbox
 from strategykit.net.network import SOCKETS, Network
 from strategykit.net.recorder import Recorder
@@ -113,6 +114,7 @@ def plan_session(
         tape=tape,
         journal=_journal(session, real=real),
         facts=_facts(session, real=real),
+        limits=session.risk,
         keep_orders=session.run.on_stop == "keep",
         paper=None if real else _paper(venue.account),
     )
@@ -153,6 +155,7 @@ def backtest_tape(
     rule: FillRule = FillRule.TOUCH,
     latency: int = 0,
     cash: Decimal = PAPER_CASH,
+    limits: RiskPlan = DEFAULT_PLAN,
     seed: int | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RunReport:
@@ -165,6 +168,7 @@ def backtest_tape(
         rule: When resting orders fill.
         latency: Nanoseconds from an order to its taking effect.
         cash: At the start, in each instrument's currency.
+        limits: Of risk.
         seed: Of ids and `Strategy.random`; None: the tape's.
         on_progress: Told the part that is done.
 
@@ -182,6 +186,7 @@ def backtest_tape(
         fees=FeeModel() if fees is None else fees,
         rule=rule,
         latency=latency,
+        limits=limits,
         seed=seed,
         on_progress=on_progress,
     )
@@ -210,6 +215,7 @@ def rerun_tape(path: Path | str) -> RerunReport:
         exchange=None if facts.get("exchange") is None else str(facts["exchange"]),
         market_connections=int(facts["market_connections"]),
         record=[converter.structure(item, Stream) for item in facts.get("record", [])],
+        limits=from_dict(converter, facts["risk"], RiskPlan) if "risk" in facts else NO_PLAN,
         keep_orders=facts.get("on_stop") == "keep",
         paper=None if facts.get("real", True) else _paper(str(facts["account"])),
         carried=Carried() if "carried" not in facts else read_carried(facts["carried"], converter),
@@ -279,6 +285,7 @@ def _facts(session: Session, *, real: bool) -> dict[str, Any]:
         "market_connections": session.venue.market_connections,
         "real": real,
         "on_stop": session.run.on_stop,
+        "risk": to_dict(converter, session.risk, RiskPlan),
         "record": [converter.unstructure(stream) for stream in session.record],
         "strategies": [
             {
