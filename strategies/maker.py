@@ -22,8 +22,6 @@ class Maker(Strategy):
 
     async def run(self) -> None:
         while True:
-            # A new one: what `self.book` holds may be the very book that went stale.
-            await anext(aiter(self.book))
             async with self.fresh(self.book, within=self.quiet):
                 await self.quote()
 
