@@ -2,6 +2,7 @@
 # make test    install, then lint, types, tests with coverage
 # make bench   install, then the speed measurements
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
+# make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make interop install, then let clients that others wrote, fetched from their registries, talk to the simulated venues
 # make proto   install, then generate the code of T4's schema again
@@ -26,7 +27,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench soak faults interop proto setup clean
+.PHONY: demo test bench soak faults kills interop proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -55,6 +56,9 @@ SEED ?= 1
 
 faults: setup
 	@$(BIN)/python -m benchmarks.faults_live -n $(N) --seed $(SEED)
+
+kills: setup
+	@$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED)
 
 # Where the clients are installed, once each; `make clean` removes them.
 CLIENTS ?= build/clients
