@@ -57,6 +57,7 @@ SEED ?= 1
 faults: setup
 	@$(BIN)/python -m benchmarks.faults_live -n $(N) --seed $(SEED)
 
+kills: N = 200
 kills: setup
 	@$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED)
 
