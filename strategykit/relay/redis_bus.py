@@ -15,34 +15,23 @@ import math
 import random
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import anyio
+import attrs
 import coredis
 import trio
-from coredis.exceptions import AuthenticationError, AuthorizationError, UnknownCommandError
 from coredis.retry import NoRetryPolicy
-from coredis.typing import RedisError
 
 from strategykit.errors import ConfigError
 from strategykit.relay.bus import BusEnds
 from strategykit.relay.channels import read_channel
 from strategykit.relay.redis_calls import Calls
+from strategykit.relay.redis_trouble import FOREIGN, check_redis_url, trouble_of
 from strategykit.relay.source import Source
 from strategykit.sim.http_calls import HttpAnswer, json_answer
 
-__all__ = ["RedisBus", "check_redis_url"]
-
-LEASE: Final = 10.0
-"""Seconds after which another relay may publish in place of one that isn't heard of any more."""
-
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at what is wanted."""
-
-KEEP_FOR: Final = 3.0
-"""Seconds for which a channel is told that nobody wants any more: who wanted it may only be connecting anew."""
+__all__ = ["RedisBus", "RedisTiming", "check_redis_url"]
 
 _KEY: Final = "strategykit:publisher"
 _CHANGED: Final = "strategykit:wanted"
@@ -52,10 +41,6 @@ _MOST: Final = 20_000
 """Messages that wait to be published; beyond, all of them are dropped, and that is told."""
 
 _TOGETHER: Final = 500
-_CONNECT_WITHIN: Final = 5.0
-_PAUSES: Final = (0.1, 5.0)
-"""Seconds, the first and the longest, before another try."""
-
 _HOLD: Final = """\
 local holder = redis.call('get', KEYS[1])
 if not holder then redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) return 1 end
@@ -66,30 +51,21 @@ return 0"""
 _FREE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 _FREE_WITHIN: Final = 0.5
 
-_FOREIGN: Final = (
-    *(RedisError, OSError, TimeoutError, anyio.EndOfStream),
-    *(anyio.BrokenResourceError, anyio.ClosedResourceError, trio.BrokenResourceError, trio.ClosedResourceError),
-)
-"""What coredis lets out when a server isn't there, goes, or isn't a Redis."""
 
-_REFUSALS: Final = (AuthenticationError, AuthorizationError, UnknownCommandError)
+@attrs.frozen(kw_only=True)
+class RedisTiming:
+    """How a bus keeps time, in seconds."""
 
-
-def check_redis_url(url: str) -> str:
-    """Pass an address, without ever repeating its password.
-
-    Raises:
-        ConfigError: It isn't one of a Redis.
-    """
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("redis", "rediss", "unix") and (parts.scheme == "unix" or bool(parts.hostname))
-        _ = parts.port
-    except ValueError:
-        fine = False
-    if not fine:
-        raise ConfigError("--bus should look like redis://HOST:PORT or rediss://:PASSWORD@HOST:PORT")
-    return url
+    lease: float = 10.0
+    """After which another relay may publish in place of one that isn't heard of any more."""
+    look_every: float = 1.0
+    """Between two looks at what is wanted."""
+    keep_for: float = 3.0
+    """For which a channel is told that nobody wants any more: who wanted it may only be connecting anew."""
+    answer_within: float = 5.0
+    """In which Redis takes a connection, or answers a command; else it is away."""
+    pauses: tuple[float, float] = (0.1, 5.0)
+    """The first and the longest, before another try."""
 
 
 class RedisBus:
@@ -100,6 +76,7 @@ class RedisBus:
         make_source: Makes the venue's end from what takes its messages; None: only others publish.
         note: Told of what goes wrong and comes back, in words.
         rng: Spreads the tries to come back.
+        timing: How long what may take.
     """
 
     def __init__(
@@ -109,10 +86,12 @@ class RedisBus:
         *,
         note: Callable[[str], None] = lambda _: None,
         rng: random.Random | None = None,
+        timing: RedisTiming | None = None,
     ) -> None:
         self._url = check_redis_url(url)
         self._note = note
         self._rng = rng or random.Random()
+        self._timing = timing or RedisTiming()
         self.source = None if make_source is None else make_source(self._publish)
         self.is_up = False
         self.publishes = False
@@ -127,6 +106,7 @@ class RedisBus:
         self._unwanted_since: dict[str, float] = {}
         self._impossible: dict[str, str] = {}
         self._dropped = 0
+        self._tries = 0
         self._sessions = 0
         self._trouble = ""
 
@@ -154,6 +134,7 @@ class RedisBus:
         return {
             "bus": "redis",
             "bus_up": self.is_up,
+            "bus_tries": self._tries,
             "bus_sessions": self._sessions,
             "bus_trouble": self._trouble,
             "bus_dropped": self._dropped,
@@ -169,20 +150,23 @@ class RedisBus:
         """Carry messages until cancelled, over one connection after the other.
 
         Raises:
-            ConfigError: The very first one was refused for good: a wrong password, or a Redis too old.
+            ConfigError: The very first try was refused for good: a wrong password, or a Redis too old. Later it is
+                told and tried again, since clients have come meanwhile.
         """
         task_status.started()
-        pause = _PAUSES[0]
+        shortest, longest = self._timing.pauses
+        pause = shortest
         try:
             while True:
                 began = self._sessions
+                self._tries += 1
                 try:
                     await self._connect(ends)
-                except* _FOREIGN as group:
+                except* FOREIGN as group:
                     self.is_up = False
                     if trio.current_effective_deadline() > -math.inf:  # Else it is we who leave.
-                        self._down(group, first=self._sessions == 0)
-                pause = _PAUSES[0] if self._sessions > began else min(pause * 2, _PAUSES[1])
+                        self._down(group, first=self._tries == 1)
+                pause = shortest if self._sessions > began else min(pause * 2, longest)
                 await trio.sleep(pause * self._rng.uniform(0.5, 1.0))
         finally:
             if self.source is not None:
@@ -197,21 +181,23 @@ class RedisBus:
         try:
             async with self._client() as client:
                 await client.eval(_FREE, [_KEY], [self._name])
-        except* _FOREIGN:
+        except* FOREIGN:
             pass  # It ends by itself.
 
     def _client(self) -> coredis.Redis[bytes]:
         return coredis.Redis.from_url(
             self._url,
             retry_policy=NoRetryPolicy(),
-            connect_timeout=_CONNECT_WITHIN,
-            stream_timeout=_CONNECT_WITHIN,
+            connect_timeout=self._timing.answer_within,
+            stream_timeout=self._timing.answer_within,
         )
 
     async def _connect(self, ends: BusEnds) -> None:
         async with self._client() as client:
             pubsub = client.pubsub(
-                ignore_subscribe_messages=True, retry_policy=NoRetryPolicy(), subscription_timeout=_CONNECT_WITHIN
+                ignore_subscribe_messages=True,
+                retry_policy=NoRetryPolicy(),
+                subscription_timeout=self._timing.answer_within,
             )
             async with pubsub:
                 await pubsub.subscribe(self._calls.inbox, *([_CALLS, _CHANGED] if self.source is not None else ()))
@@ -236,11 +222,9 @@ class RedisBus:
                 self.source.missed("the bus was away")
 
     def _down(self, group: BaseExceptionGroup[Exception], *, first: bool) -> None:
-        leaves = list(_leaves(group))
-        cause = next((leaf for leaf in leaves if isinstance(leaf, _REFUSALS)), leaves[0])
-        words = _words(cause)
-        if first and isinstance(cause, _REFUSALS):
-            raise ConfigError(words) from cause
+        words, refused = trouble_of(group)
+        if first and refused is not None:
+            raise ConfigError(words) from refused
         if words != self._trouble:
             self._note(words)
         self._trouble = words
@@ -308,7 +292,7 @@ class RedisBus:
         try:
             while True:
                 self._look = trio.Event()
-                held = await client.eval(_HOLD, [_KEY], [self._name, str(int(LEASE * 1_000))])
+                held = await client.eval(_HOLD, [_KEY], [self._name, str(int(self._timing.lease * 1_000))])
                 if held != 1 and self.publishes:
                     source.release_all()
                     self._note("another relay publishes now; this one stands by")
@@ -316,7 +300,7 @@ class RedisBus:
                 if self.publishes:
                     names = await client.pubsub_channels()
                     self._adjust(source, {name.decode("utf-8", "replace") for name in names})
-                with trio.move_on_after(LOOK_EVERY):
+                with trio.move_on_after(self._timing.look_every):
                     await self._look.wait()
         finally:
             self.publishes = False
@@ -332,25 +316,5 @@ class RedisBus:
         self._impossible = {name: why for name, why in self._impossible.items() if name in wanted}
         self._unwanted_since = {name: self._unwanted_since.get(name, now) for name in held - wanted}
         for name, since in self._unwanted_since.items():
-            if now - since >= KEEP_FOR:
+            if now - since >= self._timing.keep_for:
                 source.release(name)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _words(error: BaseException) -> str:
-    """Say what is wrong. The words of the server and of coredis name no password."""
-    first = str(error).partition("\n")[0][:200]
-    if isinstance(error, AuthenticationError):
-        return f"the bus doesn't accept the password, or wants one: {first}"
-    if isinstance(error, AuthorizationError):
-        return f"the bus doesn't allow this user what a relay needs: {first}"
-    if isinstance(error, UnknownCommandError):
-        return f"the bus is no Redis of version 6.2 or later: {first}"
-    return f"the bus is away: {first or type(error).__name__}"

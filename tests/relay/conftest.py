@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -226,6 +227,13 @@ async def _open(variant: str = "seed", **limits: Any) -> AsyncGenerator[Relay]:
 
 
 Open = Callable[..., AbstractAsyncContextManager[Relay]]
+
+
+@pytest.fixture(scope="module")
+def leftovers() -> Generator[None]:
+    """Have what coredis leaves collected here, not in the midst of other tests."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
