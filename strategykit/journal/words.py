@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from strategykit.journal.format import RecordKind
 
@@ -35,6 +35,8 @@ def describe(kind: RecordKind, facts: Mapping[str, Any]) -> str:
             return f"{facts.get('bytes')} bytes at the end of {facts.get('file')} were no whole record and were cut off"
         case RecordKind.CARRIED:
             return "taken over from the runs before"
+        case other:
+            assert_never(other)
 
 
 def price_in_words(price: object, stop_price: object) -> str:

@@ -46,7 +46,14 @@ def opened(tmp_path: Path, clock: Clock) -> Iterator[Open]:
     writers: list[JournalWriter] = []
 
     def give(folder: Path | None = None, **more: Any) -> JournalWriter:
-        given = {"now": clock, "monotonic": clock, "run": {"tag": "a1"}, "reserve": RESERVE, **more}
+        given = {
+            "now": clock,
+            "monotonic": clock,
+            "run": {"tag": "a1"},
+            "reserve": RESERVE,
+            "disk": FaultyDisk(),
+            **more,
+        }
         writers.append(open_journal(folder or tmp_path / "alor-D1", **given))
         return writers[-1]
 
