@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import Final
 
 import attrs
 
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
 from strategykit.cli._table import Column, print_table
-from strategykit.cli._words import amounts, duration, seconds_only, short_id, when_within
+from strategykit.cli._words import amounts, counted, duration, seconds_only, short_id, when_within
+from strategykit.model.risk_limits import limits_in_words
 from strategykit.runtime.report import ForeignOrderReport, RunReport, StrategyReport
 
 __all__ = ["complaints", "hints", "print_run", "run_as_json", "show_run"]
@@ -54,7 +56,7 @@ def show_run(report: RunReport, *, orders: bool = False) -> None:
     _show_connections(report)
     _show_subscriptions(report)
     _show_notes(report)
-    for line in [*cautions(report), *hints(report)]:
+    for line in [*cautions(report), *hints(report), *limits_met(report), *limits_in_force(report)]:
         print_line(line)
     if report.tape:
         print_line(f"tape: {report.tape}")
@@ -86,6 +88,28 @@ def cautions(report: RunReport) -> list[str]:
                 f"note: no price of {', '.join(row.unpriced)} is known; the PnL of {row.name} is without open positions"
             )
     return lines
+
+
+def limits_met(report: RunReport) -> list[str]:
+    """Say which limits of risk were met, a line each."""
+    return [
+        f"limit met {counted(row.hits, 'time')}: {row.scope}, {limits_in_words({row.limit: row.allowed})}"
+        for row in report.limits
+        if row.hits
+    ]
+
+
+def limits_in_force(report: RunReport) -> list[str]:
+    """Say what the limits of risk were: of the account, and what others strategies had."""
+    scopes: dict[str, dict[str, Decimal | int]] = {}
+    for row in report.limits:
+        scopes.setdefault(row.scope, {})[row.limit] = row.allowed
+    account, *others = scopes.items() or [("", {})]
+    if others and all(limits == others[0][1] for _, limits in others):
+        others = [("each strategy", others[0][1])]
+    words = [(scope, limits_in_words(limits, beside=account[1])) for scope, limits in others]
+    lines = [f"limits of the account: {limits_in_words(account[1])}"] if account[1] else []
+    return lines + [f"limits of {scope}: {text}; otherwise the account's" for scope, text in words if text]
 
 
 def hints(report: RunReport) -> list[str]:

@@ -25,6 +25,7 @@ __all__ = [
     "STRATEGY_LIMITS",
     "Limits",
     "RiskPlan",
+    "limits_in_words",
     "zone_of",
 ]
 
@@ -74,6 +75,11 @@ class Limits:
         """Give the lots that may be held of `instrument`."""
         return self.max_position_of.get(instrument, self.max_position)
 
+    def items(self) -> Iterator[tuple[str, int | Decimal]]:
+        """Give name and value of each; one of a single instrument as ``max_position.SBER``."""
+        yield from ((name, getattr(self, name)) for name in LIMIT_WORDS)
+        yield from ((f"max_position.{symbol}", lots) for symbol, lots in self.max_position_of.items())
+
     def narrowed(self, by: Limits) -> Limits:
         """Give the narrower of each two limits. The window of repeats stays."""
         changes = {name: min(getattr(self, name), getattr(by, name)) for name in _NARROWING}
@@ -87,6 +93,21 @@ class Limits:
         for symbol in self.max_position_of:
             if self.position(symbol) > than.position(symbol):
                 yield f"max_position.{symbol}"
+
+
+def limits_in_words(limits: Mapping[str, int | Decimal], *, beside: Mapping[str, int | Decimal] | None = None) -> str:
+    """Write what `Limits.items` gives in a line, by the keys of a session file.
+
+    Args:
+        limits: By name.
+        beside: What is known already: only what differs is written then.
+    """
+    known = beside or {}
+    return ", ".join(
+        f"{name} = {value / SECOND:g} s" if name == "repeat_window" else f"{name} = {value:,}"
+        for name, value in limits.items()
+        if known.get(name) != value
+    )
 
 
 LIMIT_WORDS: Final[Mapping[str, str]] = {

@@ -15,6 +15,7 @@ from strategykit.runtime.assembly import ACCOUNT, Run
 from strategykit.runtime.feeds import BarFeed, Feed
 from strategykit.runtime.order import Order
 from strategykit.runtime.recording import Notes
+from strategykit.runtime.risk_report import LimitReport, report_limits
 
 __all__ = [
     "ConnectionReport",
@@ -162,6 +163,8 @@ class RunReport:
     late: int
     events: int
     digest: str
+    limits: Sequence[LimitReport] = ()
+    """Of risk: of the account, and of each strategy."""
     alarms: Sequence[str] = ()
     """What a person has to look at, whatever else went well."""
     tape: str | None = None
@@ -238,6 +241,7 @@ def report(
         foreign=[_foreign(update) for update in run.gateway.foreign.values()],
         fault=fault,
         alarms=tuple(alarms),
+        limits=report_limits(run.risk, [seat.name for seat in run.supervisor.seats]),
     )
 
 

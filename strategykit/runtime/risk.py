@@ -99,6 +99,11 @@ class Risk:
             for scope in scopes:
                 scope.pace.count(same, now)
 
+    def closes(self, strategy: str, request: OrderRequest) -> bool:
+        """Whether `request` only closes what its strategy holds, even if all that works on its side is filled before."""
+        with localcontext(_EXACT):
+            return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
+
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)
@@ -189,6 +194,10 @@ class Risk:
         with localcontext(_EXACT):
             self._turn(now)
         return self._day[1]
+
+    def scopes(self, strategies: Iterable[str]) -> list[Scope]:
+        """Give the account and `strategies`, with what they have come to."""
+        return [self._account, *map(self._scope, strategies)]
 
     def opening(self, orders: Iterable[Order]) -> list[Order]:
         """Give those of `orders` that could open something, or more of it, if all of them were filled.
