@@ -185,6 +185,12 @@ class AlorVenue:
             self.close_session(session, now)
         self._open_market(now, log=self._desk.log)
 
+    def heal(self) -> None:
+        self.acknowledgements.clear()
+        self.replies.clear()
+        self.ignored = dict.fromkeys(self.ignored, 0)
+        self.publisher.heal()
+
     def fault(self, command: FaultCommand, now: int) -> int:
         """Do one of its own faults; they hit no connections, but what comes next."""
         count = command.count

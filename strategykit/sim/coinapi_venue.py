@@ -53,7 +53,7 @@ _ELSEWHERE: Final = "ELSEWHERE_SPOT_NO_ONE$"
 _OWN_FAULTS: Final = frozenset(
     {
         *("sequence_gap", "reconnect", "scope_override", "error", "buffer_overflow", "update_before_snapshot"),
-        *("no_heartbeat", "halt", "resume"),
+        *("no_heartbeat", "refuse_calls", "halt", "resume"),
     }
 )
 
@@ -85,6 +85,7 @@ class CoinApiVenue:
         files = CoinFiles(self._market, samples=config.sample_files)
         self._rest = CoinRest(self._market, self._figures, self._access, files)
         self._no_heartbeat_until = now
+        self._calls_refused_until, self._call_status = now, 0
         self._exchange = config.exchange.upper() or next(iter(self._figures.exchanges), "")
         if self._exchange not in self._figures.exchanges:
             raise ConfigError(
@@ -176,10 +177,16 @@ class CoinApiVenue:
 
     def answer(self, call: HttpCall, now: int) -> HttpAnswer:
         """Answer one HTTP request."""
+        if now < self._calls_refused_until:
+            return json_answer(self._call_status, {"error": "REST isn't available for the moment"})
         return self._rest.answer(call, now)
 
     def forget_orders(self, now: int) -> None:
         """There are none."""
+
+    def heal(self) -> None:
+        self._publisher.gaps.clear()
+        self._publisher.late_snapshots = self._no_heartbeat_until = 0
 
     def fault(self, command: FaultCommand, now: int) -> int:
         """Do one of its own faults.
@@ -193,6 +200,7 @@ class CoinApiVenue:
         - ``buffer_overflow``: throw everybody's queue away as if it were full: the documented error, and the close.
         - ``update_before_snapshot``: send the next `count` snapshots of books after an update.
         - ``no_heartbeat``: send none for `seconds`.
+        - ``refuse_calls``: answer REST with `status`, or 503, for `seconds`.
         - ``halt``, ``resume``: let an instrument stand still.
         """
         if command.instrument and command.instrument not in self._market.symbols:
@@ -211,6 +219,10 @@ class CoinApiVenue:
             case "no_heartbeat":
                 self._no_heartbeat_until = now + int(command.seconds * _SECOND)
                 return sum(session.heartbeat for session in sessions)
+            case "refuse_calls":
+                self._calls_refused_until = now + int(command.seconds * _SECOND)
+                self._call_status = command.status or 503
+                return 0
             case "halt" | "resume":
                 trading = command.fault == "resume"
                 self._publisher.publish(self._source.set_trading(command.instrument, now, trading=trading), now)

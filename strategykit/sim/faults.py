@@ -47,6 +47,10 @@ class AnswerPlan:
     def add(self, fault: AnswerFault, count: int) -> None:
         self.waiting.extend([fault] * count)
 
+    def clear(self) -> None:
+        """Nothing happens to them."""
+        self.waiting.clear()
+
     def take(self) -> AnswerFault | None:
         """Give what happens to the answer that is due now; None: nothing, it is sent."""
         return self.waiting.popleft() if self.waiting else None

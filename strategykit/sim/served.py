@@ -140,6 +140,10 @@ class ServedVenue(Protocol[S]):
         """Begin again with untouched accounts, as after a restart that lost them; its sessions are gone, too."""
         ...
 
+    def heal(self) -> None:
+        """Call off all that was still to go wrong."""
+        ...
+
     def fault(self, command: FaultCommand, now: int) -> int:
         """Do one of `own_faults`; give how many connections or streams it hit.
 

@@ -173,6 +173,10 @@ class StreamVenue:
     def forget_orders(self, now: int) -> None:
         """There are none."""
 
+    def heal(self) -> None:
+        self._publisher.skips.clear()
+        self._rest.stale_snapshots = self._silent_requests = self._publisher.silent_until = 0
+
     def fault(self, command: FaultCommand, now: int) -> int:
         """Do one of its own faults.
 

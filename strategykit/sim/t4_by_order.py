@@ -101,6 +101,10 @@ class ByOrderPublisher:
         """Lose the next `count` updates of a market on the way to its watchers."""
         self._swallow[market_id] = self._swallow.get(market_id, 0) + count
 
+    def heal(self) -> None:
+        """Lose no more."""
+        self._swallow.clear()
+
     def _drop(self, session: T4Session, market_id: str) -> None:
         if market_id in session.by_order:
             session.by_order.discard(market_id)

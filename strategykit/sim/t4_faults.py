@@ -107,6 +107,13 @@ class VenueFaults:
             case _:
                 return self._befall_markets(command, now)
 
+    def heal(self) -> None:
+        """Call off all that was still to go wrong."""
+        self.ignored = self._teller.single = self._desk.failures = 0
+        self._teller.plan.clear()
+        self._doors.refusals.clear()
+        self._by_order.heal()
+
     def _befall_markets(self, command: FaultCommand, now: int) -> int:
         names = self._named(command)
         for name in names:

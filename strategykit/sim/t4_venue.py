@@ -156,6 +156,9 @@ class T4Venue:
         self._doors.close_all()
         self._open_market(now)
 
+    def heal(self) -> None:
+        self._faults.heal()
+
     def fault(self, command: FaultCommand, now: int) -> int:
         """Do one of the venue's own faults.
 

@@ -148,6 +148,14 @@ class MemoryNetwork:
             for way in connection.ways:
                 way.heal()
 
+    def reset(self) -> None:
+        """Break every connection, whatever had been done to it before, and let everybody know."""
+        self.heal()
+        for connection in list(self.connections):
+            for way in connection.ways:
+                way.goes_on = 0.0
+            connection.reset()
+
     @property
     def open_clients(self) -> int:
         """How many ends of clients are open."""

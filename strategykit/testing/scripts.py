@@ -116,7 +116,8 @@ def _draw_network(rng: random.Random) -> NetworkFault:
 
 def _span(rng: random.Random) -> float:
     """Give some seconds: mostly few, at times more than any deadline."""
-    return round(rng.choice((rng.uniform(0.01, 0.5), rng.uniform(0.5, 5.0), rng.uniform(5.0, 40.0))), 3)
+    longest = rng.choices((0.5, 4.0, 40.0), (6, 3, 1))[0]
+    return round(rng.uniform(0.02 * longest, longest), 3)
 
 
 # The venues'.

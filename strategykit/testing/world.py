@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 import trio
@@ -28,6 +28,7 @@ from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import plan_session
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.watchdog import Watchdog
+from strategykit.sim.faults import FaultCommand
 from strategykit.sim.server import SimulatedServer
 from strategykit.strategy import Strategy
 from strategykit.tape.redact import Redactor
@@ -48,8 +49,13 @@ QUIET: Final = 2.0
 UNSEEN: Final = 32.0
 """Seconds for which a dead wire can look well: a ping every 20 s, a pong within 10."""
 
+RESTING: Final = 2.0
+"""Seconds in which markets stand still, so that everybody knows the same of them."""
+
 LEAVING: Final = 5.0
 """Seconds for the venue to notice that everybody has left."""
+
+AtRest = Callable[[Run, SimulatedServer[Any]], None]
 
 
 @attrs.frozen(kw_only=True)
@@ -98,11 +104,7 @@ class Outing:
     run: Run | None = None
     """The parts of the run, as they were left; None if it didn't come to that."""
     orders: Mapping[str, Any] = attrs.field(factory=dict)
-    """What the venue knows of orders at the end, as its ``GET /sim/orders`` says it."""
-    wanted: Sequence[Mapping[str, Any]] = ()
-    """Subscriptions of the run before it was ended: rows with ``guid``, ``stream``, ``connection`` and ``state``."""
-    held: Sequence[Mapping[str, Any]] = ()
-    """Those that the venue had then: rows with ``lane`` and ``subscriptions``."""
+    """What the venue knew of orders when the run ended, as its ``GET /sim/orders`` says it."""
     struck: int = 0
     """Faults that struck."""
     unsettled: Sequence[str] = ()
@@ -131,6 +133,7 @@ def run_world(
     *,
     tape: Path | None = None,
     meanwhile: Callable[[Run], Awaitable[None]] | None = None,
+    at_rest: AtRest = lambda run, server: None,  # noqa: ARG005 - named for who reads the signature
 ) -> Outing:
     """Run a world to its end.
 
@@ -138,12 +141,13 @@ def run_world(
         world: What there is.
         tape: Folder to record to; None: nothing is recorded.
         meanwhile: An async function that runs beside the run, once that has begun.
+        at_rest: Called when all has become well, or was given up, and markets stand still, before the run is ended.
     """
     wall = VirtualWall(world.start)
     clock = VirtualClock(wall)
     outing = Outing()
     with _one_order(world.seed):
-        play = _Play(world, outing, wall, clock, tape, meanwhile)
+        play = _Play(world, outing, wall, clock, tape, meanwhile, at_rest)
         try:
             run_with_home(clock, play.main)
         except StrategykitError as exc:
@@ -175,6 +179,7 @@ class _Play:
         clock: VirtualClock,
         tape: Path | None,
         meanwhile: Callable[[Run], Awaitable[None]] | None,
+        at_rest: AtRest,
     ) -> None:
         self.world = world
         self.outing = outing
@@ -182,6 +187,7 @@ class _Play:
         self.clock = clock
         self.tape = tape
         self.meanwhile = meanwhile
+        self.at_rest = at_rest
         self.stops = _Presses()
         self.network = MemoryNetwork(random.Random(f"network {world.seed}"), latency=world.latency)
 
@@ -198,6 +204,7 @@ class _Play:
             listen=self.network.listen,
         )
         async with find_venue(world.venue).simulation.open(plan) as server:
+            await trio.sleep(0.1)  # It opens tasks of its own.
             before = trio.lowlevel.current_statistics().tasks_living
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._strike_all, server)
@@ -209,11 +216,11 @@ class _Play:
                 except* StrategykitError as group:
                     outing.error = group
                 nursery.cancel_scope.cancel()
+            outing.orders = server.venue.orders
             outing.sockets_left = self.network.open_clients
-            self.network.heal()
+            self.network.reset()
             await trio.sleep(LEAVING)
             outing.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
-            outing.orders = server.venue.orders
             outing.seconds = trio.current_time()
 
     def _live(self, server: SimulatedServer[Any]) -> LivePlan:
@@ -249,19 +256,20 @@ class _Play:
                 nursery.start_soon(self.meanwhile, run)
             await trio.sleep_until(self.world.seconds)
             self.network.heal()
+            server.faults.heal()
             await self._settle(run)
-            self.outing.wanted = [
-                {"guid": row.guid, "stream": row.stream.label, "connection": row.connection, "state": row.state.value}
-                for row in run.engine.table
-            ]
-            self.outing.held = [
-                {"lane": server.venue.lane(session), "subscriptions": server.venue.subscriptions(session)}
-                for session in server.peers
-            ]
+            self._trade(server, "halt")
+            await trio.sleep(RESTING)
+            self.at_rest(run, server)
+            self._trade(server, "resume")
             for _ in range(self.world.presses):
                 self.stops.press()
                 await trio.sleep(0.1)
             await trio.sleep_forever()
+
+    def _trade(self, server: SimulatedServer[Any], fault: Literal["halt", "resume"]) -> None:
+        for symbol in server.venue.market.instruments:
+            server.faults.carry_out(FaultCommand(fault, instrument=symbol))
 
     async def _settle(self, run: Run) -> None:
         quiet = UNSEEN if any(_hides(fault) for fault in self.world.faults) else QUIET

@@ -75,6 +75,8 @@ class EchoVenue:
     def forget_orders(self, now: int) -> None:
         self.forgotten = True
 
+    def heal(self) -> None: ...
+
     def fault(self, command: FaultCommand, now: int) -> int:
         for session in self.sessions:
             session.outlet.send(str(command.arguments["words"]))

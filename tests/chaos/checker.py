@@ -1,0 +1,333 @@
+"""The invariants I1 to I8, checked on the plain record of a run: what the client says against what the venue says.
+
+It imports nothing of the project's, on purpose: whatever the client gets wrong, it mustn't be got wrong here the same
+way. A line names the invariant that it breaks.
+
+I1  every order ended as the venue says; I2  no order was placed twice; I3  no fill is missing, none counts twice, and
+positions are the sum of the fills; I4  what is subscribed to at the venue is what is wanted; I5  what is missing lies
+in a gap that was told; I6  nothing is left open; I7  what was recorded can be read, and nothing that was sent is
+missing there; I8  no secret is in anything that leaves the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from tests.chaos.tape_bytes import TapeBroken, read_tape, unpacked
+
+__all__ = ["check", "check_secrets"]
+
+Row = Mapping[str, Any]
+
+_ENDED: Final = frozenset({"filled", "cancelled", "rejected", "expired"})
+
+_TOKEN: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
+"""How an access token looks, whatever is in it."""
+
+_TAIL: Final = 1_500_000_000
+"""Nanoseconds before the look at both sides in which a trade may still have been on its way."""
+
+
+def check(record: Row) -> list[str]:
+    """Give a line for each thing that is wrong with a run."""
+    # A run that never came to trading says so and leaves; that is what it should do.
+    began = bool(record["ours"].get("orders")) or not record["error"].startswith("ConnectionLost")
+    lines = [f"I6: {record['error']}"] if record["error"] and began else []
+    lines += [f"I1: not settled: {line}" for line in record["unsettled"]]
+    lines += _check_left(record["left"])
+    if record["ours"]:
+        lines += _check_end(record)
+        lines += _check_repeats(record)
+        if not record["forgets"]:
+            lines += _check_orders(record)
+            lines += _check_fills(record)
+        lines += _check_positions(record)
+    if record["rest"]:
+        lines += _check_subscriptions(record)
+        lines += _check_books(record["rest"]["books"])
+        for name, told in record["rest"]["witnesses"].items():
+            lines += _check_trades(name, told, record["rest"]["prints"][name], record["rest"]["time"])
+    if record["tape"] is not None:
+        lines += _check_tape(record)
+        lines += check_secrets(Path(record["tape"]), record["secrets"])
+    words = "\n".join([*record["ours"].get("notes", ()), *record["ours"].get("unaccounted", ()), record["error"]])
+    lines += [f"I8: {what} in what the run says" for what in _secrets_in(words.encode(), record["secrets"])]
+    return lines
+
+
+# I6, and what the run says of itself.
+
+
+def _check_left(left: Row) -> Iterator[str]:
+    if left["sockets"]:
+        yield f"I6: {left['sockets']} sockets left open"
+    if left["tasks"]:
+        yield f"I6: {left['tasks']} tasks left"
+    if left["threads"]:
+        yield f"I6: {left['threads']} threads left"
+    yield from (f"I6: {name} left open" for name in left["files"])
+
+
+def _check_end(record: Row) -> Iterator[str]:
+    ours = record["ours"]
+    open_orders = [row["client_order_id"] for row in ours["orders"] if row["state"] not in _ENDED]
+    for name in open_orders:
+        if record["hurried"] or record["kept"] or record["forgets"]:
+            told = any(name in line for line in ours["unaccounted"])
+            if not told and not record["kept"]:
+                yield f"I1: {name} hasn't ended, and nobody says so"
+        else:
+            yield f"I1: {name} hasn't ended"
+    if not record["hurried"] and not record["forgets"]:
+        yield from (f"I1: the run says: {line}" for line in ours["unaccounted"])
+    for row in ours["strategies"]:
+        kind = row["error"].partition(":")[0]
+        # An entry that was refused because the wire was down ends a strategy that doesn't expect it, and where faults
+        # last long enough, a block has to say what it leaves undecided.
+        if kind not in ("", "OrderEnded", "OrderRefused", "Unsettled"):
+            yield f"I1: {row['name']} failed: {row['error']}"
+    if ours["tape_failure"]:
+        yield f"I7: the tape failed: {ours['tape_failure']}"
+
+
+# I1 to I3.
+
+
+def _check_repeats(record: Row) -> Iterator[str]:
+    commands = record["theirs"].get("commands", ())
+    if record["venue"] == "t4":
+        numbers = defaultdict(set)
+        for row in commands:
+            numbers[_name_of(row)].add(row["unique_id"])
+        repeated = {tag: len(found) for tag, found in numbers.items() if tag and len(found) > 1}
+    else:
+        creates = Counter(row["client_order_id"] for row in commands if row["action"] == "create")
+        repeated = {name: count for name, count in creates.items() if count > 1}
+    yield from (f"I2: {name} was placed {count} times" for name, count in repeated.items())
+    known = {row["client_order_id"] for row in record["ours"]["orders"]}
+    placed = set(map(_name_of, commands)) - {""}
+    yield from (f"I2: the venue got {name}, which our books don't have" for name in sorted(placed - known))
+
+
+def _theirs_by_name(record: Row) -> dict[str, list[Row]]:
+    """Give the venue's rows of orders by our names for them, in the order in which they were placed."""
+    found = defaultdict(list)
+    for row in record["theirs"].get("orders", ()):
+        if row["account"] == record["ours"]["account"]:
+            found[_name_of(row)].append(row)
+    return found
+
+
+def _name_of(row: Row) -> str:
+    """Give our name of an order. T4 shows the tag of its last command, which is that name with a suffix."""
+    return str(row["tag"].partition("~")[0] if "tag" in row else row["client_order_id"] or "")
+
+
+def _check_orders(record: Row) -> Iterator[str]:
+    if record["paper"]:
+        return
+    theirs = _theirs_by_name(record)
+    for order in record["ours"]["orders"]:
+        name, rows = order["client_order_id"], theirs.pop(order["client_order_id"], [])
+        if not rows:
+            if order["state"] != "rejected":
+                yield f"I1: {name} is {order['state']} for us, and unknown to the venue"
+            continue
+        # A stop that has fired goes on as a plain order; an amended one under a later number.
+        plain = [row for row in rows if row.get("linked_order_id") is None]
+        last = max(plain or rows, key=lambda row: (row.get("stop_price") is None, str(row["venue_order_id"])))
+        if record["venue"] == "t4":
+            last = rows[-1]
+        status = last["status"]
+        if order["state"] in _ENDED and status != order["state"] and not _same_end(order, status):
+            yield f"I1: {name} is {order['state']} for us ({order['reason']}), {status} for the venue"
+        filled = sum((Decimal(str(row["filled"])) for row in rows), Decimal(0))
+        # Of one that is left open, fills go on.
+        if filled != Decimal(order["filled"]) and not (_is_left(order) and filled > Decimal(order["filled"])):
+            yield f"I3: {name}: {order['filled']} filled for us, {filled} for the venue"
+    yield from (f"I1: the venue has {name}, which our books don't" for name in theirs)
+
+
+def _is_left(order: Row) -> bool:
+    return order["state"] not in _ENDED
+
+
+def _numbers_of(record: Row, names: set[str]) -> set[str]:
+    """Give the venue's numbers of orders that we know by name only."""
+    return {str(row["venue_order_id"]) for name in names for row in _theirs_by_name(record).get(name, ())}
+
+
+def _same_end(order: Row, status: str) -> bool:
+    """Whether two words mean the same: what was filled in part and refused is at an end, as if withdrawn."""
+    return {order["state"], status} == {"cancelled", "expired"}
+
+
+def _check_fills(record: Row) -> Iterator[str]:
+    ours = Counter(
+        (str(fill["trade_id"]), str(fill["number"]), Decimal(fill["quantity"]), Decimal(fill["price"]))
+        for order in record["ours"]["orders"]
+        for fill in order["fills"]
+    )
+    yield from (f"I3: fill {fill} counts {count} times" for fill, count in ours.items() if count > 1)
+    for order in record["ours"]["orders"]:
+        total = sum((Decimal(fill["quantity"]) for fill in order["fills"]), Decimal(0))
+        if total != Decimal(order["filled"]):
+            yield f"I3: {order['client_order_id']}: its fills are {total}, it says {order['filled']}"
+    if record["paper"]:
+        return
+    left = {str(number) for order in record["ours"]["orders"] if _is_left(order) for number in order["numbers"]}
+    left |= _numbers_of(record, {order["client_order_id"] for order in record["ours"]["orders"] if _is_left(order)})
+    theirs = Counter(_their_fill(record, row) for row in record["theirs"]["fills"])
+    yield from (f"I3: fill {fill} is missing here" for fill in theirs if fill not in ours and fill[1] not in left)
+    yield from (f"I3: fill {fill} is unknown to the venue" for fill in ours if fill not in theirs)
+
+
+def _their_fill(record: Row, row: Row) -> tuple[str, str, Decimal, Decimal]:
+    if record["venue"] == "t4":
+        return row["trade_id"], row["unique_id"], Decimal(row["trade_volume"]), Decimal(row["trade_price"])
+    return row["trade_id"], row["venue_order_id"], Decimal(row["quantity"]), Decimal(row["price"])
+
+
+def _check_positions(record: Row) -> Iterator[str]:
+    ours = record["ours"]
+    by_fills: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for order in ours["orders"]:
+        sign = 1 if order["side"] == "buy" else -1
+        for fill in order["fills"]:
+            if fill["side"] != order["side"]:
+                yield f"I3: {order['client_order_id']} has a fill of the other side"
+            by_fills[order["strategy"], order["instrument"]] += sign * Decimal(fill["quantity"])
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for strategy, held in ours["positions"].items():
+        for instrument, quantity in held.items():
+            totals[instrument] += Decimal(quantity)
+            expected = by_fills.pop((strategy, instrument), Decimal(0))
+            if Decimal(quantity) != expected:
+                yield f"I3: {strategy} holds {quantity} {instrument}, its fills make {expected}"
+    yield from (f"I3: {key} lacks a position of {quantity}" for key, quantity in by_fills.items() if quantity)
+    if record["paper"] or record["forgets"] or any(map(_is_left, ours["orders"])):
+        return
+    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    for row in record["theirs"]["positions"]:
+        if row["account"] == ours["account"] and not row["is_currency"]:
+            theirs[row["instrument"]] += Decimal(row["quantity"])
+    names = record["symbols"]
+    for instrument in names:
+        if totals[instrument] != theirs[names[instrument]]:
+            yield f"I3: {totals[instrument]} {instrument} held for us, {theirs[names[instrument]]} for the venue"
+
+
+# I4 and I5.
+
+
+def _check_subscriptions(record: Row) -> Iterator[str]:
+    wanted, held = record["rest"]["wanted"], record["rest"]["held"]
+    for row in wanted:
+        if row["state"] not in ("active", "stale"):
+            yield f"I4: {row['stream']} is {row['state']}"
+    if record["unsettled"]:
+        return
+    names = Counter(name for row in held for name in row["names"])
+    if record["venue"] == "alor":
+        expected = {row["guid"]: row["stream"] for row in wanted}
+        yield from (f"I4: the venue doesn't have {label}" for guid, label in expected.items() if guid not in names)
+        yield from (f"I4: {name} is an orphan at the venue" for name in names if name not in expected)
+    yield from (f"I4: {name} is subscribed to {count} times" for name, count in names.items() if count > 1)
+
+
+def _check_books(books: Mapping[str, Row]) -> Iterator[str]:
+    for name, book in books.items():
+        for ours in book["ours"]:
+            if ours is None:
+                yield f"I5: there is no book of {name}"
+            elif ours != book["theirs"]:
+                yield f"I5: the book of {name} is {ours} for us, {book['theirs']} for the venue"
+
+
+def _check_trades(
+    name: str, told: Sequence[Sequence[Any]], prints: Sequence[Sequence[Any]], time: int
+) -> Iterator[str]:
+    """Every trade that isn't told lies where a gap is told; none is told twice or out of order."""
+    by_id = {str(row[0]): place for place, row in enumerate(prints)}
+    if any(row[0] == "trade" and row[1] is None for row in told):
+        yield from _check_unnumbered_trades(name, told, prints, time)
+        return
+    last, gap = None, False
+    for row in told:
+        if row[0] == "gap":
+            gap = True
+        elif row[0] == "trade":
+            place = by_id.get(str(row[1]))
+            if place is None:
+                yield f"I5: {name}: trade {row[1]} was never printed"
+                continue
+            if last is not None and place <= last:
+                yield f"I5: {name}: trade {row[1]} was told again, or too late"
+                continue
+            if last is not None and place > last + 1 and not gap:
+                yield f"I5: {name}: {place - last - 1} trades are missing before {row[1]}, and no gap was told"
+            last, gap = place, False
+    missing = [row for row in prints[0 if last is None else last + 1 :] if row[1] < time - _TAIL]
+    if missing and last is not None and not gap:
+        yield f"I5: {name}: the last {len(missing)} trades are missing, and no gap was told"
+
+
+def _check_unnumbered_trades(
+    name: str, told: Sequence[Sequence[Any]], prints: Sequence[Sequence[Any]], time: int
+) -> Iterator[str]:
+    """The same for a venue that doesn't number its trades: what is told has to fit the prints, in their order."""
+    place, gap = -1, True
+    for row in told:
+        if row[0] == "gap":
+            gap = True
+        elif row[0] == "trade":
+            found = next((at for at in range(place + 1, len(prints)) if _is_same(prints[at], row)), None)
+            if found is None:
+                yield f"I5: {name}: {row[2:5]} was told, which was never printed, or told before"
+                continue
+            if found > place + 1 and not gap:
+                yield f"I5: {name}: {found - place - 1} trades are missing before {row[2:5]}, and no gap was told"
+            place, gap = found, False
+    missing = [row for row in prints[place + 1 :] if row[1] < time - _TAIL]
+    if missing and place >= 0 and not gap:
+        yield f"I5: {name}: the last {len(missing)} trades are missing, and no gap was told"
+
+
+def _is_same(printed: Sequence[Any], told: Sequence[Any]) -> bool:
+    """Whether a trade that was told is this one, as far as its time, price and size tell; venues round times."""
+    return printed[2:4] == told[3:5] and 0 <= printed[1] - told[2] < 1_000_000
+
+
+# I7 and I8.
+
+
+def _check_tape(record: Row) -> Iterator[str]:
+    try:
+        records = list(read_tape(Path(record["tape"])))
+    except TapeBroken as exc:
+        yield f"I7: {exc}"
+        return
+    commands = Counter(row.value["command"]["guid"] for row in records if row.kind == "command")
+    if record["venue"] == "alor":
+        sent = Counter(row["guid"] for row in record["theirs"]["commands"] if not row["repeated"])
+        yield from (f"I7: command {guid} isn't on the tape" for guid in sent if guid not in commands)
+
+
+def check_secrets(folder: Path, secrets: Iterable[str]) -> Iterator[str]:
+    """No secret is in any file, as it is or unpacked."""
+    try:
+        for path, data in unpacked(folder):
+            yield from (f"I8: {what} in {path.name}" for what in _secrets_in(data, secrets))
+    except TapeBroken as exc:
+        yield f"I7: {exc}"
+
+
+def _secrets_in(data: bytes, secrets: Iterable[str]) -> Iterator[str]:
+    yield from ("a credential is" for secret in secrets if secret.encode() in data)
+    if _TOKEN.search(data):
+        yield "an access token is"

@@ -1,0 +1,170 @@
+"""What a world left behind, as plain values: the client's side of it and the venue's, each in its own words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from strategykit.registry.table import find_venue
+from strategykit.runtime.assembly import Run
+from strategykit.runtime.feeds import BookFeed
+from strategykit.runtime.order import Order
+from strategykit.sim.server import SimulatedServer
+from strategykit.testing import Outing, World, run_world
+
+__all__ = ["play"]
+
+DEPTH = 5
+"""Levels of a book that are compared."""
+
+
+def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None) -> dict[str, Any]:
+    """Run a world and give its record, as JSON would give it back.
+
+    Args:
+        world: What to run.
+        symbols: The venue's names of the instruments, by those of the strategies.
+        folder: Where its tape goes.
+    """
+    rest: dict[str, Any] = {}
+    files, threads = _files(), threading.active_count()
+    tape = None if folder is None else folder / "tape"
+    outing = run_world(world, tape=tape, at_rest=lambda run, server: rest.update(_at_rest(run, server, symbols)))
+    left = {
+        "sockets": outing.sockets_left,
+        "tasks": outing.tasks_left,
+        "files": sorted(_files() - files),
+        "threads": max(0, threading.active_count() - threads - 1),  # Trio keeps a worker for a while.
+    }
+    record = {
+        "venue": world.venue,
+        "paper": world.paper or find_venue(world.venue).dialect({}).commands is None,
+        "forgets": any((fault.venue or {}).get("forget_orders") for fault in world.faults),
+        "kept": world.keep_orders,
+        "hurried": world.presses > 1,
+        "symbols": dict(symbols),
+        "struck": outing.struck,
+        "seconds": outing.seconds,
+        "error": "" if outing.error is None else _words(outing.error),
+        "unsettled": list(outing.unsettled),
+        "left": left,
+        "rest": rest,
+        "theirs": outing.orders,
+        "ours": _ours(outing),
+        "tape": None if tape is None else str(tape),
+        "secrets": [secret.reveal() for secret in find_venue(world.venue).simulated().values()],
+    }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record, enc_hook=str))
+    return plain
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(map(_words, error.exceptions))
+    return f"{type(error).__name__}: {error}"
+
+
+def _files() -> set[str]:
+    found = set()
+    for fd in Path("/proc/self/fd").iterdir():
+        try:
+            found.add(str(fd.readlink()))
+        except OSError:
+            continue
+    return {name for name in found if name.startswith("/") and not name.startswith("/proc/")}
+
+
+def _at_rest(run: Run, server: SimulatedServer[Any], symbols: Mapping[str, str]) -> dict[str, Any]:
+    """Look at both sides while nothing moves."""
+    market = server.venue.market
+    seats = [seat for seat in run.supervisor.seats if seat.failure is None]
+    feeds = [feed for seat in seats for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed)]
+    return {
+        "time": run.clock.reading,
+        "wanted": [
+            {"guid": row.guid, "stream": row.stream.label, "connection": row.connection, "state": row.state.value}
+            for row in run.engine.table
+        ],
+        "held": [
+            {"lane": server.venue.lane(session), "names": list(server.venue.subscriptions(session))}
+            for session in server.peers
+        ],
+        "prints": {
+            name: [(row.trade_id, row.event_time, row.price, row.quantity) for row in market.trades(symbol, 5_000)]
+            for name, symbol in symbols.items()
+        },
+        "books": {
+            name: {"ours": [_levels(feed.last) for feed in feeds if feed.stream.instrument == name]}
+            | {"theirs": _levels(market.book(symbol))}
+            for name, symbol in symbols.items()
+        },
+        "witnesses": {
+            seat.strategy.instrument: seat.strategy.told
+            for seat in seats
+            if hasattr(seat.strategy, "told") and hasattr(seat.strategy, "instrument")
+        },
+    }
+
+
+def _levels(book: Any) -> Any:
+    if book is None:
+        return None
+    return [
+        [[price, size] for price, size in zip(prices[:DEPTH], sizes[:DEPTH], strict=True)]
+        for prices, sizes in ((book.bid_prices, book.bid_sizes), (book.ask_prices, book.ask_sizes))
+    ]
+
+
+def _ours(outing: Outing) -> dict[str, Any]:
+    run, report = outing.run, outing.report
+    if run is None:
+        return {}
+    positions: dict[str, dict[str, Decimal]] = {
+        seat.name: {symbol: held.quantity for symbol, held in seat.desk.portfolio.positions.items()}
+        for seat in run.supervisor.seats
+    }
+    return {
+        "account": run.gateway.account,
+        "orders": [_order(order) for order in run.gateway.orders.values()],
+        "positions": positions,
+        "strategies": []
+        if report is None
+        else [{"name": row.name, "error": row.error, "left": list(row.left)} for row in report.strategies],
+        "unaccounted": [] if report is None else list(report.unaccounted),
+        "notes": [] if report is None else [f"{source}: {words}" for _, source, words in report.notes],
+        "tape_failure": "" if report is None else report.tape_failure,
+        "digest": "" if report is None else report.digest,
+        "events": 0 if report is None else report.events,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "client_order_id": order.client_order_id,
+        "strategy": order.strategy,
+        "instrument": order.instrument,
+        "side": order.side.value,
+        "quantity": order.quantity,
+        "state": order.state.value,
+        "filled": order.filled_quantity,
+        "number": order.venue_order_id,
+        "numbers": order.filled_by_number,
+        "reason": order.reason,
+        "placed": order.placed,
+        "cancels": order.cancels,
+        "fills": [
+            {
+                "trade_id": fill.trade_id,
+                "number": fill.venue_order_id,
+                "quantity": fill.quantity,
+                "price": fill.price,
+                "side": fill.side.value,
+            }
+            for fill in order.fills_seen
+        ],
+    }

@@ -1,0 +1,89 @@
+"""Which worlds are tried: drawn from a venue and a seed, and kept as JSON where one has found something."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from strategykit.config import StrategySpec
+from strategykit.testing import World, draw_script, parse_script, write_script
+
+__all__ = ["SYMBOLS", "draw_world", "read_world", "write_world"]
+
+SYMBOLS: Final[Mapping[str, Mapping[str, str]]] = {
+    "alor": {"SBER": "SBER", "GAZP": "GAZP"},
+    "t4": {
+        "CME_Eq/ES/XCME_Eq ES (Z26)": "XCME_Eq ES (Z26)",
+        "CME_Ny/CL/XCME_Ny CL (Z26)": "XCME_Ny CL (Z26)",
+    },
+    "coinapi": {name: name for name in ("KRAKEN_SPOT_BTC_USD", "KRAKEN_SPOT_ETH_EUR")},
+    "seed": {name: name for name in ("BTC_USDT", "SOL_USDC")},
+    "backpack": {name: name for name in ("BTC_USDC", "SOL_USDC")},
+    "binance": {name: name for name in ("BTCUSDT", "ETHUSDT")},
+}
+"""The venue's own names of instruments, by those that strategies use."""
+
+_ROOT: Final = Path(__file__).parents[2]
+
+
+def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
+    """Draw one."""
+    rng = random.Random(f"{venue} {seed}")
+    first, second = SYMBOLS[venue]
+    seconds = 40.0
+    strategies = [
+        _spec("churn", "benchmarks/churn.py", instrument=first, pace=rng.choice((0.2, 0.5, 1.0))),
+        rng.choice(
+            (
+                _spec("holder", "tests/chaos/strategies/holder.py", instrument=second, pace=rng.choice((0.5, 2.0))),
+                _spec("maker", "sample:maker", instrument=second, refresh=rng.choice((0.5, 2.0)), edge=1),
+            )
+        ),
+        _spec("witness", "tests/chaos/strategies/witness.py", instrument=rng.choice((first, second))),
+    ]
+    return World(
+        venue=venue,
+        strategies=strategies,
+        seed=seed,
+        instruments=[first, second],
+        faults=draw_script(rng, venue, instruments=list(SYMBOLS[venue].values()), count=faults, seconds=0.8 * seconds),
+        seconds=seconds,
+        token_life=rng.choice((1800.0, 1800.0, 20.0)),
+        venue_ahead=rng.choice((0.0, 0.0, 1.27, -1.27, 3600.0)),
+        latency=rng.choice(((0.0, 0.0), (0.0002, 0.002), (0.001, 0.05), (0.05, 0.3))),
+        keep_orders=rng.random() < 0.1,
+        presses=rng.choice((1, 1, 1, 2)),
+    )
+
+
+def _spec(name: str, file: str, **params: object) -> StrategySpec:
+    return StrategySpec(name=name, file=file if file.startswith("sample:") else str(_ROOT / file), params=params)
+
+
+def write_world(world: World) -> dict[str, Any]:
+    """Give it as values that JSON has."""
+    row = attrs.asdict(world, recurse=False)
+    row["faults"] = write_script(world.faults)
+    row["strategies"] = [
+        {"name": spec.name, "file": _short(spec.file), "params": dict(spec.params)}
+        for spec in world.strategies
+        if isinstance(spec, StrategySpec)
+    ]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
+
+
+def read_world(row: Mapping[str, Any]) -> World:
+    """Make it of what `write_world` gave."""
+    values = dict(row)
+    values["faults"] = parse_script(values["faults"])
+    values["strategies"] = [_spec(spec["name"], spec["file"], **spec["params"]) for spec in values["strategies"]]
+    low, high = values["latency"]
+    return World(**{**values, "latency": (low, high)})
+
+
+def _short(file: str) -> str:
+    return file if file.startswith("sample:") else str(Path(file).relative_to(_ROOT))
