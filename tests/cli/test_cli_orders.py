@@ -32,7 +32,7 @@ def place(writer: JournalWriter, number: int, strategy: str, state: str, **reque
         "strategy": strategy,
         "command": command,
         "placed": NOON,
-        "why": WHY,
+        "why": WHY if strategy == "cross" else {},
     }
     writer.write(K.INTENT, facts)
     news = {
