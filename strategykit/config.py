@@ -108,6 +108,8 @@ class RunPlan:
     """Of ids, jitter and `Strategy.random`; None: drawn afresh."""
     tape: Path | None = Path("tapes")
     """Folder for recordings; None: nothing is recorded."""
+    on_kill: Literal["cancel", "flatten"] = "cancel"
+    """What the kill switch does: withdraw all orders, or close positions at the market, too."""
     journal: Path | None = None
     """Folder for the journals of accounts; None: what is known of orders ends with the run."""
     on_stop: Literal["cancel", "keep"] = "cancel"
@@ -186,6 +188,7 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
                 tape=None if tables.run.tape is None else folder / tables.run.tape,
                 journal=None if tables.run.journal is None else folder / tables.run.journal,
                 on_stop=tables.run.on_stop,
+                on_kill=tables.run.on_kill,
             ),
             strategies=_strategies(tables.strategy, folder),
             record=tuple(_stream(row, venue, f"record #{n}") for n, row in enumerate(tables.record, 1)),

@@ -44,6 +44,7 @@ class RunTable:
     tape: Path | None = Path("tapes")
     journal: Path | None = None
     on_stop: Literal["cancel", "keep"] = "cancel"
+    on_kill: Literal["cancel", "flatten"] = "cancel"
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +78,7 @@ _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
         "tape": folder,
         "journal": folder,
         "on_stop": one_of(("cancel", "keep")),
+        "on_kill": one_of(("cancel", "flatten")),
     },
     StrategyTable: {
         "file": matching(re.compile(r"(?!sample:$).+"), "a path, or sample:NAME"),

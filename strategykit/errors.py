@@ -25,6 +25,7 @@ __all__ = [
     "RiskLimit",
     "StrategyBlocked",
     "StrategyError",
+    "StrategyKilled",
     "StrategykitError",
     "SubscriptionRefused",
     "TapeError",
@@ -156,6 +157,10 @@ class StrategyError(StrategykitError):
 
 class StrategyBlocked(StrategykitError):
     """A strategy held the thread for longer than its limit and was interrupted."""
+
+
+class StrategyKilled(StrategykitError):
+    """The kill switch was pulled; the message says by whom, and why."""
 
 
 class TapeError(StrategykitError):

@@ -282,6 +282,14 @@ class Strategy:
         """Give this strategy's orders that can still be filled; those that an earlier run left, too."""
         return list(self.desk.open_orders())
 
+    def kill(self, reason: str) -> None:
+        """Pull the kill switch: every strategy of the run is stopped, and nothing is opened any more.
+
+        Args:
+            reason: In words; it stands in the journal, the report and every trace.
+        """
+        self.desk.kill(reason, f"strategy {self.desk.name}")
+
     # Scopes
 
     def long(

@@ -67,6 +67,7 @@ def complaints(report: RunReport) -> list[str]:
     """Say what went wrong in a run, a line each."""
     lines = [f"strategy {row.name} failed: {row.error}" for row in report.strategies if row.error]
     lines += [f"strategy {row.name} left {order}" for row in report.strategies for order in row.left]
+    lines += [report.killed] if report.killed else []
     lines += [f"ALARM: {line}" for line in report.alarms]
     lines += [f"unaccounted for: {line}" for line in report.unaccounted]
     if report.tape_failure:

@@ -2,228 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-import attrs
 import trio
 
-from strategykit.errors import STRATEGY_FAILURES, ConfigError, ConnectionLost
+from strategykit.errors import STRATEGY_FAILURES
 from strategykit.model.codec import make_converter
-from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderType
 from strategykit.model.portfolio import Portfolio
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.adopt import adopt_orders, take_positions
+from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.gateway import Gateway
-from strategykit.runtime.housekeeping import keep_fresh, keep_house
-from strategykit.runtime.order import Order
+from strategykit.runtime.kill import KillSwitch
 from strategykit.runtime.outside import Watcher, Wires
+from strategykit.runtime.playing import ACCOUNT, READY_WITHIN, Identity, Run
 from strategykit.runtime.ports import NullJournal, OrderJournal, OrderPort
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
 from strategykit.runtime.risk import Risk
-from strategykit.runtime.risk_run import Marks, hold_carried, keep_days
+from strategykit.runtime.risk_run import Marks, hold_carried
 from strategykit.runtime.supervise import Seat, Supervisor
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
-from strategykit.venues.dialect import AskInstrument, Dialect
-from strategykit.venues.streams import UNTRADED, Stream, StreamKind
+from strategykit.venues.dialect import Dialect
 from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["ACCOUNT", "READY_WITHIN", "Identity", "Run", "assemble"]
-
-ACCOUNT: Final = "(account)"
-"""Owner of the subscriptions that the run itself needs."""
-
-READY_WITHIN: Final = 30.0
-"""Seconds for reference data and the order lanes to be there before strategies start."""
-
-CERTAIN_WITHIN: Final = 10.0
-"""Seconds at the end of a run for the venue to tell how orders in doubt ended."""
-
-_PRIVATE: Final = (
-    StreamKind.ORDERS,
-    StreamKind.STOP_ORDERS,
-    StreamKind.FILLS,
-    StreamKind.POSITIONS,
-    StreamKind.SUMMARY,
-)
-
-
-@attrs.frozen
-class Identity:
-    """What ids and random numbers of a run are drawn from; kept in its tape."""
-
-    seed: int
-    start: int
-    """Nanoseconds UTC. In it, so that two runs with one seed don't share order ids."""
-
-    def random(self, purpose: str) -> random.Random:
-        return random.Random(f"{self.seed}:{self.start}:{purpose}")
-
-    @property
-    def tag(self) -> str:
-        return hashlib.sha256(f"{self.seed}:{self.start}".encode()).hexdigest()[:8]
-
-
-@attrs.define(eq=False, kw_only=True)
-class Run:
-    """All parts of one run."""
-
-    engine: Engine
-    gateway: Gateway
-    reconciler: Reconciler
-    supervisor: Supervisor
-    driver: Driver
-    clock: RunClock
-    exchange: str | None
-    instruments: dict[str, Instrument]
-    trades_at_venue: bool
-    """Whether a venue answers the orders, over lanes of its own."""
-    live: bool
-    """Whether there are wires: a recording's subscriptions need no confirming."""
-    paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None
-    """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
-    nursery: trio.Nursery
-    risk: Risk
-    adopted: Sequence[Order] = ()
-    """Orders of the run before that hadn't ended."""
-    ready: bool = attrs.field(default=False, init=False)
-    """Whether all that strategies need to begin has been there."""
-    over: bool = attrs.field(default=False, init=False)
-    """Whether the strategies have left and nothing is in doubt, as far as that could be had."""
-
-    async def play(self) -> None:
-        """Open what the account needs, load reference data, run the strategies, and leave nothing in doubt.
-
-        Raises:
-            ConnectionLost: The venue wasn't ready in time.
-        """
-        try:
-            await self._play()
-        finally:
-            self.over = True
-
-    async def _play(self) -> None:
-        if self.live:
-            self.clock.turns.start(self.nursery, keep_house, self.engine, self.clock)
-        elif any(
-            declaration.fresh_within is not None
-            for seat in self.supervisor.seats
-            for declaration in seat.strategy.declarations()
-        ):
-            self.clock.turns.start(self.nursery, keep_fresh, self.engine, self.clock)
-        self.clock.turns.start(self.nursery, keep_days, self.risk, self.clock)
-        lane = self.engine.dialect.commands
-        if self.trades_at_venue and lane is not None:
-            self.engine.connect(self.engine.command_connection, lane)
-            for kind in _PRIVATE:
-                if kind not in self.engine.dialect.offers.streams:
-                    continue
-                stream = Stream(kind=kind, account=self.gateway.account, exchange=self.exchange)
-                self.engine.want(stream, ACCOUNT, None)
-        missing = "reference data"
-        with self.supervisor.opening, trio.move_on_after(READY_WITHIN) as scope:
-            await self._load_instruments()
-            missing = f"connection {self.engine.command_connection}"
-            if self.paper is not None and self.instruments:
-                self.engine.paper = self.paper(self.instruments)
-                self.gateway.lane_changed(up=True, reason="")
-            if self.trades_at_venue:
-                await self.gateway.lane.until(lambda: self.gateway.lane_up)
-                missing = "its word on the account's orders"
-                self.gateway.doubt(0.0)
-                await self.reconciler.certain.until(self._is_certain)
-                missing = "the end of the orders that the run before left"
-                await self._withdraw_adopted()
-        if scope.cancelled_caught:
-            raise ConnectionLost(
-                f"the venue wasn't ready within {READY_WITHIN:g} s: {missing} is missing; `strategykit doctor` says why"
-            )
-        if not self.supervisor.stopping:
-            self.ready = True
-            await self.supervisor.run()
-        if self.trades_at_venue and self.gateway.doubtful():
-            self.gateway.doubt(0.0)
-            with trio.move_on_after(CERTAIN_WITHIN):
-                await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
-
-    def _is_certain(self) -> bool:
-        """Whether the venue has told how all our orders stand."""
-        return self.reconciler.rounds > 0 and not self.gateway.doubtful()
-
-    async def _withdraw_adopted(self) -> None:
-        """Cancel what the run before left working, as it would have done, had it come to its end."""
-        if self.supervisor.keep_orders:
-            return
-        for order in self.adopted:
-            order.cancel_nowait()
-        for order in self.adopted:
-            await order.ended()
-
-    async def play_and_tell(self, done: trio.Event) -> None:
-        """Play; `done` is set when it is over, however it ended."""
-        try:
-            await self.play()
-        finally:
-            done.set()
-
-    async def _load_instruments(self) -> None:
-        """Load what the strategies may trade; ask for what is only recorded, too: a backtest on the tape needs it."""
-        wanted: dict[str, None] = {}
-        for seat in self.supervisor.seats:
-            for declaration in seat.strategy.declarations():
-                try:
-                    stream = declaration.stream(seat.strategy, now=self.clock.reading)
-                except ConfigError as exc:
-                    seat.fail(exc)
-                    continue
-                traded = stream.instrument if stream.kind not in UNTRADED else None
-                if traded is not None and traded not in self.instruments:
-                    wanted[traded] = None
-        streams = [row.stream for row in self.engine.table if row.stream.kind not in UNTRADED] if self.live else []
-        recorded = {stream.instrument: None for stream in streams}
-        for symbol in recorded:
-            if symbol is not None and symbol not in wanted and symbol not in self.instruments:
-                self._ask_instrument(symbol, lambda _: None)
-        for order in self.gateway.open_orders():
-            if order.instrument not in self.instruments:
-                wanted[order.instrument] = None
-        for symbol in wanted:
-            await self._load_instrument(symbol)
-
-    async def _load_instrument(self, symbol: str) -> None:
-        came = trio.Event()
-
-        def take(found: Instrument | None) -> None:
-            if found is not None:
-                self.instruments[symbol] = found
-            came.set()
-
-        self._ask_instrument(symbol, take)
-        await came.wait()
-
-    def _ask_instrument(self, symbol: str, take: Callable[[Instrument | None], None]) -> None:
-        def answered(rows: Sequence[Event | Instrument] | None, reason: str) -> None:
-            found = [row for row in rows or () if isinstance(row, Instrument) and row.symbol == symbol]
-            if not found:
-                self.engine.ledger.note("venue", f"no reference data of {symbol}: {reason or 'unknown there'}")
-            take(found[0] if found else None)
-
-        self.engine.ask(AskInstrument(instrument=symbol, exchange=self.exchange), answered)
 
 
 def assemble(
@@ -249,6 +65,9 @@ def assemble(
     keep_orders: bool,
     watchers: Sequence[Watcher] = (),
     watchdog: Watchdog | None = None,
+    alarms: Alarms | None = None,
+    latch: Callable[[str, str], None] = lambda *_: None,
+    flatten: bool = False,
     journal: OrderJournal | None = None,
     carried: Carried | None = None,
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
@@ -337,6 +156,18 @@ def assemble(
         keep_orders=keep_orders,
         require_history=require_history,
     )
+    kill = KillSwitch(
+        gateway=gateway,
+        supervisor=supervisor,
+        reconciler=reconciler if trades_at_venue else None,
+        alarms=alarms or Alarms(ledger.note),
+        start=start,
+        latch=latch,
+        flatten=flatten,
+    )
+    supervisor.pull = kill.pull
+    for seat in seats:
+        seat.desk.kill = kill.pull
     clock.turns.parked = supervisor.parked
     driver = Driver(engine=engine, clock=clock, wakes=wakes)
     adopted = adopt_orders(gateway, carried, make_converter(), now=identity.start)
@@ -355,6 +186,7 @@ def assemble(
         paper=paper,
         nursery=nursery,
         risk=risk,
+        kill=kill,
         adopted=adopted,
     )
     return run

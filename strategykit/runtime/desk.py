@@ -59,6 +59,8 @@ class Desk:
     """What the strategy may raise that stops it alone."""
     stops_at_venue: bool = False
     """Whether stops can rest at the venue, and so outlive this program."""
+    kill: Callable[[str, str], None] = lambda *_: None
+    """Pulls the run's kill switch: takes a reason, and who."""
     nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     feeds: dict[str, Feed[Any]] = attrs.field(factory=dict, init=False)
     orders: list[Order] = attrs.field(factory=list, init=False)

@@ -19,6 +19,7 @@ from strategykit.net.inbox import Inbox
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.compare import compare_books, loose_ends
+from strategykit.runtime.kill import KILL_WITHIN
 from strategykit.runtime.recording import NullLedger, stop_input
 from strategykit.runtime.stops import Stops
 
@@ -115,6 +116,13 @@ class Ending:
         """End when something of ours has failed: only to withdraw the orders."""
         await self.failure.came.wait()
         self.run.supervisor.abort()
+        await self._end(FAULT_WITHIN)
+
+    async def when_killed(self) -> None:
+        """End when the kill switch was pulled and has had its time, or has come to its end before."""
+        await self.run.kill.pulled.wait()
+        with trio.move_on_after(KILL_WITHIN):
+            await self.run.kill.settled.wait()
         await self._end(FAULT_WITHIN)
 
     async def after(self, seconds: float) -> None:

@@ -93,6 +93,8 @@ class Gateway:
             takes_self=True,
         ),
     )
+    killed: str = attrs.field(default="", init=False)
+    """Why nothing may be opened any more; empty while the kill switch hasn't been pulled."""
     lane_up: bool = attrs.field(default=False, init=False)
     lane: Signal = attrs.field(init=False, default=attrs.Factory(lambda self: Signal(self.wakes), takes_self=True))
     """Notified when the command lane opens or ends."""
@@ -168,6 +170,10 @@ class Gateway:
             time_in_force=time_in_force,
             display_quantity=display_quantity,
         )
+        if self.killed and not self._risk.closes(strategy, request):
+            raise RiskLimit(
+                f"{self.killed}; nothing is placed any more but what closes a position", limit="kill_switch"
+            )
         self._risk.check_order(strategy, request, known, self.now())
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, self.now())
@@ -205,6 +211,8 @@ class Gateway:
             RiskLimit: The change makes no sense, or would break a limit; nothing was sent.
         """
         known = self.instrument(order.instrument)
+        if self.killed:
+            raise RiskLimit(f"{self.killed}; nothing is amended any more", limit="kill_switch")
         amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity, stop=stop)
         self._risk.check_amend(order, amend.request, known, self.now())
         order.amending = Amendment(amend.request, sets_quantity=quantity is not None, filled=amend.filled)

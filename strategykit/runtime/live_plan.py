@@ -62,6 +62,8 @@ class LivePlan:
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk."""
     keep_orders: bool = False
+    flatten: bool = False
+    """Whether the kill switch closes positions, too."""
     paper: Callable[[Mapping[str, Any]], PaperExchange] | None = None
     """Makes an exchange that answers the orders instead of the venue."""
     on_progress: Callable[[Progress], None] = lambda _: None

@@ -99,7 +99,7 @@ class LiveSession:
                     failure=self.failure,
                     leave_within=self.plan.leave_within,
                 )
-                for way in (ending.when_signalled, ending.when_refused, ending.when_failed):
+                for way in (ending.when_signalled, ending.when_refused, ending.when_failed, ending.when_killed):
                     outer.start_soon(way)
                 if self.plan.duration is not None:
                     outer.start_soon(ending.after, self.plan.duration * 1e-9)
@@ -107,6 +107,7 @@ class LiveSession:
                     outer.start_soon(self.plan.meanwhile, run)
                 await self._drive(run)
                 outer.cancel_scope.cancel()
+            run.kill.give_up()
             self.stops.stay()
             unaccounted = [*ending.reasons(), *await ending.compare()]
             connections = self._connections(lag)
@@ -208,6 +209,9 @@ class LiveSession:
             prices=self.prices,
             watchers=[self.digest, self.prices],
             watchdog=self.watchdog,
+            alarms=self.alarms,
+            latch=self._latch,
+            flatten=plan.flatten,
             journal=self.journal,
             carried=self.carried,
             failures=self.failure.kinds,
@@ -235,6 +239,11 @@ class LiveSession:
         """Give the facts behind what a strategy is just now doing."""
         seats = () if self.playing is None else self.playing.supervisor.seats
         return next((explain_decision(seat.desk) for seat in seats if seat.name == strategy), {})
+
+    def _latch(self, reason: str, by: str) -> None:
+        """Keep the kill switch pulled beyond the run: the next one doesn't begin before somebody has released it."""
+        if self.journal is not None:
+            self.journal.killed(reason, by)
 
     def _tell(self, word: str) -> None:
         stop_input(self.ledger, self.inbox, self.wall(), word)

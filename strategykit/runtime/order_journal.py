@@ -139,6 +139,10 @@ class RunJournal:
         facts = {"client_order_id": name, "state": order.state.value, "evidence": evidence, "reason": order.reason}
         self._write(RecordKind.LEARNT, facts)
 
+    def killed(self, reason: str, by: str) -> None:
+        """The kill switch was pulled."""
+        self._write(RecordKind.KILLED, {"reason": reason, "by": by})
+
     def alarm(self, line: str) -> None:
         """Write an alarm down."""
         self._write(RecordKind.ALARM, {"text": line})

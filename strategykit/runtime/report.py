@@ -165,6 +165,8 @@ class RunReport:
     digest: str
     limits: Sequence[LimitReport] = ()
     """Of risk: of the account, and of each strategy."""
+    killed: str = ""
+    """Who pulled the kill switch, why, and what was confirmed then; empty if nobody did."""
     alarms: Sequence[str] = ()
     """What a person has to look at, whatever else went well."""
     tape: str | None = None
@@ -181,6 +183,7 @@ class RunReport:
         """Whether nothing failed and nothing is unaccounted for."""
         return (
             not self.unaccounted
+            and not self.killed
             and not self.alarms
             and not self.tape_failure
             and all(not s.error and not s.left for s in self.strategies)
@@ -241,6 +244,7 @@ def report(
         foreign=[_foreign(update) for update in run.gateway.foreign.values()],
         fault=fault,
         alarms=tuple(alarms),
+        killed=run.kill.words,
         limits=report_limits(run.risk, [seat.name for seat in run.supervisor.seats]),
     )
 

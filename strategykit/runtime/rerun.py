@@ -67,6 +67,7 @@ class RerunPlan:
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk, as they were then."""
     keep_orders: bool = False
+    flatten: bool = False
     paper: Callable[[Mapping[str, Instrument]], PaperExchange] | None = None
     carried: Carried = attrs.field(factory=Carried)
     """What the run before had left to it."""
@@ -226,6 +227,7 @@ async def _rerun(
             prices=marks,
             watchers=[digest, marks],
             watchdog=watchdog,
+            flatten=plan.flatten,
             carried=plan.carried,
         )
         for stream in plan.record:

@@ -100,7 +100,7 @@ class Risk:
                 scope.pace.count(same, now)
 
     def closes(self, strategy: str, request: OrderRequest) -> bool:
-        """Whether `request` only closes what its strategy holds, even if all that works on its side is filled before."""
+        """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
         with localcontext(_EXACT):
             return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
 

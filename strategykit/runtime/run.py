@@ -116,6 +116,7 @@ def plan_session(
         facts=_facts(session, real=real),
         limits=session.risk,
         keep_orders=session.run.on_stop == "keep",
+        flatten=session.run.on_kill == "flatten",
         paper=None if real else _paper(venue.account),
     )
 
@@ -217,6 +218,7 @@ def rerun_tape(path: Path | str) -> RerunReport:
         record=[converter.structure(item, Stream) for item in facts.get("record", [])],
         limits=from_dict(converter, facts["risk"], RiskPlan) if "risk" in facts else NO_PLAN,
         keep_orders=facts.get("on_stop") == "keep",
+        flatten=facts.get("on_kill") == "flatten",
         paper=None if facts.get("real", True) else _paper(str(facts["account"])),
         carried=Carried() if "carried" not in facts else read_carried(facts["carried"], converter),
     )
@@ -285,6 +287,7 @@ def _facts(session: Session, *, real: bool) -> dict[str, Any]:
         "market_connections": session.venue.market_connections,
         "real": real,
         "on_stop": session.run.on_stop,
+        "on_kill": session.run.on_kill,
         "risk": to_dict(converter, session.risk, RiskPlan),
         "record": [converter.unstructure(stream) for stream in session.record],
         "strategies": [

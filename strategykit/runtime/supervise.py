@@ -13,6 +13,7 @@ from strategykit.errors import (
     LocalProtocolError,
     StrategyBlocked,
     StrategyError,
+    StrategyKilled,
     StrategykitError,
     SubscriptionRefused,
 )
@@ -28,7 +29,10 @@ from strategykit.venues.dialect import AskBars
 from strategykit.venues.streams import Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["UNSENT", "Seat", "Supervisor"]
+__all__ = ["KILL", "UNSENT", "Seat", "Supervisor"]
+
+KILL: Final = "kill "
+"""Begins the word that pulls the kill switch."""
 
 UNSENT: Final = "unsent "
 """Begins the word that says that a command hasn't left."""
@@ -66,7 +70,7 @@ class Seat:
         if self.failure is None:
             self.failure = error
         self.desk.deafen(to_orders=True)
-        self.scope.cancel()
+        self.scope.cancel(reason=f"{type(error).__name__}: {error}")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -84,6 +88,8 @@ class Supervisor:
     require_history: bool = True
     """Whether a strategy whose history can't be loaded fails; False in a backtest, whose tape may not hold it. Where
     bars are built from trades and the venue can't be asked for any, it begins without in either case."""
+    pull: Callable[[str, str], None] = lambda *_: None
+    """Pulls the run's kill switch: takes a reason, and who."""
     stopping: bool = attrs.field(default=False, init=False)
     opening: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     """Around whatever comes before the strategies; `stop` cancels it too."""
@@ -105,11 +111,15 @@ class Supervisor:
     def controlled(self, word: str) -> None:
         """Take a word from outside: ``"stop"``, or ``"hurry"`` when there is no more time.
 
-        ``"unsent GUID why"`` says that a command couldn't be written down for good, so that nothing of it has left.
+        ``"kill who: why"`` pulls the kill switch. ``"unsent GUID why"`` says that a command couldn't be written down
+        for good, so that nothing of it has left.
         """
         if word.startswith(UNSENT):
             guid, _, reason = word.removeprefix(UNSENT).partition(" ")
             self.engine.gateway.unsent(guid, reason)
+        elif word.startswith(KILL):
+            by, _, reason = word.removeprefix(KILL).partition(": ")
+            self.pull(reason, by)
         elif word == "hurry":
             self.hurry()
         elif word == "stop":
@@ -131,6 +141,14 @@ class Supervisor:
             seat.desk.close()
         # Of all orders: who places one comes to own it a moment later, and the error may lie between.
         self._ask_to_cancel("run", self.engine.gateway.orders.values())
+        self.stop()
+
+    def kill(self, error: StrategyKilled) -> None:
+        """Stop every strategy for good, and have all orders withdrawn, those to be kept, too."""
+        self.keep_orders = False
+        for seat in self.seats:
+            seat.fail(error)
+        self._ask_to_cancel("kill", self.engine.gateway.open_orders())
         self.stop()
 
     def abandon(self) -> None:

@@ -1,0 +1,148 @@
+"""The kill switch: strategies are stopped, their orders withdrawn, positions closed if that is wanted; then proof.
+
+Once pulled it stays so: nothing but what closes a position is placed any more. It ends in a line that says what was
+confirmed, or in a standing alarm that says what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.errors import StrategyKilled, StrategykitError
+from strategykit.model.events import Side
+from strategykit.runtime.alarms import Alarms
+from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.order import Order
+from strategykit.runtime.reconcile import Reconciler
+from strategykit.runtime.supervise import Supervisor
+
+__all__ = ["KILL_WITHIN", "KillSwitch"]
+
+KILL_WITHIN: Final = 15.0
+"""Seconds for all of it."""
+
+GONE_WITHIN: Final = 5.0
+"""Seconds of these for strategies to leave through their own scopes, before their positions are closed for them."""
+
+_TRIES: Final = 5
+"""Market orders for one position; more means that nobody takes it."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class KillSwitch:
+    """Ends all trading of a run."""
+
+    gateway: Gateway
+    supervisor: Supervisor
+    reconciler: Reconciler | None
+    """Asks the venue at the end; None where no venue answers the orders."""
+    alarms: Alarms
+    start: Callable[..., None]
+    """A nursery's ``start_soon``."""
+    latch: Callable[[str, str], None]
+    """Takes reason and author, and keeps them beyond the run; called first."""
+    flatten: bool
+    """Whether positions are closed at the market, too."""
+    reason: str = attrs.field(default="", init=False)
+    """Empty until it is pulled."""
+    pulled: trio.Event = attrs.field(factory=trio.Event, init=False)
+    settled: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when it is known how that ended."""
+    proof: str = attrs.field(default="", init=False)
+    """What was confirmed; empty until then, and where something is left."""
+
+    def pull(self, reason: str, by: str) -> None:
+        """Stop everything; the first reason stands.
+
+        Args:
+            reason: Why, in words.
+            by: Who, or what: ``"strategy cross"``, ``"file"``, ``"signal"``.
+        """
+        if self.reason:
+            return
+        self.reason = reason or "no reason given"
+        self.latch(self.reason, by)
+        self.gateway.killed = f"the kill switch was pulled by {by}: {self.reason}"
+        self.supervisor.kill(StrategyKilled(f"killed by {by}: {self.reason}"))
+        self.pulled.set()
+        self.start(self._settle)
+
+    @property
+    def words(self) -> str:
+        """Who pulled it, why, and what was confirmed; empty if nobody did."""
+        confirmed = f"; confirmed: {self.proof}" if self.proof else ""
+        return f"{self.gateway.killed}{confirmed}" if self.reason else ""
+
+    def give_up(self) -> None:
+        """The run ends now, however far it has come."""
+        if self.reason and not self.settled.is_set():
+            self._tell(f"not finished within {KILL_WITHIN:g} s")
+
+    async def _settle(self) -> None:
+        trouble = f"not finished within {KILL_WITHIN:g} s"
+        with trio.move_on_after(KILL_WITHIN):
+            try:
+                with trio.move_on_after(GONE_WITHIN):
+                    await self.supervisor.wait_gone()
+                await self._withdraw()
+                if self.flatten:
+                    await self._close_positions()
+                await self._confirm()
+                trouble = ""
+            except StrategykitError as exc:
+                trouble = str(exc)
+        self._tell(trouble)
+
+    async def _withdraw(self) -> None:
+        standing = self.gateway.open_orders()
+        for order in standing:
+            order.cancel_nowait()
+        for order in standing:
+            await order.ended()
+
+    async def _close_positions(self) -> None:
+        for strategy, symbol, _ in list(self._held()):
+            portfolio, tries = self.supervisor.seat(strategy).desk.portfolio, 0
+            while (held := portfolio.quantity(symbol)) and tries < _TRIES:
+                tries += 1
+                side = Side.SELL if held > 0 else Side.BUY
+                await self.gateway.submit(strategy, symbol, side, abs(held)).ended()
+
+    async def _confirm(self) -> None:
+        """Have the venue say once more how our orders stand."""
+        if self.reconciler is None:
+            await trio.lowlevel.checkpoint()
+            return
+        rounds = self.reconciler.rounds
+        self.gateway.doubt(0.0)
+        await self.reconciler.certain.until(
+            lambda: self.reconciler is not None and self.reconciler.rounds > rounds and not self.gateway.doubtful()
+        )
+
+    def _tell(self, trouble: str) -> None:
+        orders = [_words(order) for order in self.gateway.open_orders()]
+        held = [f"{lots:+} {symbol} of {strategy}" for strategy, symbol, lots in self._held()]
+        left = [*orders, *(held if self.flatten else [])]
+        if left or trouble:
+            rest = f"left are {'; '.join([*orders, *held])}" if orders or held else "nothing is left by our books"
+            self.alarms.sound("kill", f"{trouble or 'not everything could be ended'}; {rest}")
+        else:
+            asked = "the venue has no order of ours" if self.reconciler is not None else "no order is open"
+            self.proof = f"{asked}; positions: {'; '.join(held) or 'flat'}"
+            self.alarms.note("kill", f"confirmed: {self.proof}")
+        self.settled.set()
+
+    def _held(self) -> Iterator[tuple[str, str, Decimal]]:
+        for seat in self.supervisor.seats:
+            for symbol, position in seat.desk.portfolio.positions.items():
+                if position.quantity:
+                    yield seat.name, symbol, position.quantity
+
+
+def _words(order: Order) -> str:
+    return f"{order.client_order_id} ({order.state.value})"
