@@ -24,14 +24,17 @@ __all__ = ["CHANNELS", "Source"]
 CHANNELS: Final = 5_000
 """The most that a venue is asked for: a client must not use up what the venue allows all of them."""
 
-LOOK_EVERY: Final = 1.0
+_LOOK_EVERY: Final = 1.0
 """Seconds between two looks for channels that the venue refuses."""
+
+_QUIET_FOR: Final = 10.0
+"""Seconds before another line about them: whoever asks for nonsense mustn't fill the operator's screen."""
 
 _OWNER: Final = "(relay)"
 _NAMED: Final = 3
 """Refused channels that one line names."""
 
-_REMEMBERED: Final = 10_000
+_REMEMBERED: Final = 2_000
 """Refused channels that aren't told again."""
 
 
@@ -140,7 +143,7 @@ class Source:
     async def keep_telling(self, note: Callable[[str], None]) -> NoReturn:
         """Tell the operator of channels that can't be had, each once, until cancelled; their clients hear nothing."""
         while True:
-            await trio.sleep(LOOK_EVERY)
+            await trio.sleep(_LOOK_EVERY)
             for name, held in self._held.items():
                 self._look(name, held)
             if self._untold:
@@ -148,6 +151,7 @@ class Source:
                 more = len(self._untold) - _NAMED
                 note(f"the venue doesn't give {shown}{f'; and {more} channels more' if more > 0 else ''}")
                 self._untold.clear()
+                await trio.sleep(_QUIET_FOR)
 
     def _look(self, name: str, held: Held) -> None:
         if held.row.state is SubscriptionState.REFUSED:

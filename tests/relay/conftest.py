@@ -15,7 +15,7 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
-from strategykit.errors import LimitReached, LocalProtocolError
+from strategykit.errors import ConfigError, LimitReached, LocalProtocolError
 from strategykit.model.events import BookDelta, BookSnapshot, Event, Gap, Quote, Side, Trade
 from strategykit.relay.bus import LocalBus
 from strategykit.relay.limits import RelayLimits
@@ -50,6 +50,7 @@ class Upstream:
     asks: list[tuple[Ask, Answered]] = attrs.field(factory=list)
     routes: list[tuple[Subscription, Callable[[Event], None]]] = attrs.field(factory=list)
     full: bool = False
+    lacks: str = ""
     now: int = NOON
     dialect: Dialect = attrs.field(factory=Alor)
     named: list[str] = attrs.field(factory=list)
@@ -57,6 +58,8 @@ class Upstream:
     def want(self, stream: Stream, owner: str, receive: Callable[[Event], None] | None) -> Subscription:
         if self.full:
             raise LimitReached("every connection is full")
+        if self.lacks:
+            raise ConfigError(self.lacks)
         assert receive is not None
         row = Subscription(guid=f"g{len(self.log)}", stream=stream, connection="market-0", cursor=Cursor())
         self.log.append(f"+{stream.label}")
