@@ -17,10 +17,9 @@ class ByOrderFeed(BookFeed):
     """A book, kept whole in `orders`. Handlers get what happens to its orders; all else, the levels that they make."""
 
     def __init__(self, *args: Any, handler: Callable[[Any], None] | None, **kwargs: Any) -> None:
-        super().__init__(*args, handler=None if handler is None else self._hand_over, **kwargs)
+        super().__init__(*args, handler=None if handler is None else lambda _: handler(self._event), **kwargs)
         self.orders = BookByOrder(self.stream.instrument or "")
         self.book = self.orders.levels
-        self._own_handler = handler
         self._event: ByOrderSnapshot | ByOrderDelta | None = None
 
     def take(self, event: ByOrderSnapshot | ByOrderDelta) -> None:  # type: ignore[override]  # what comes by this kind
@@ -34,10 +33,6 @@ class ByOrderFeed(BookFeed):
     def gap(self, gap: Gap) -> None:
         self.orders.apply(gap)
         super().gap(gap)
-
-    def _hand_over(self, _: object) -> None:
-        if self._own_handler is not None:
-            self._own_handler(self._event)
 
 
 class TickerFeed(Feed[Ticker]):

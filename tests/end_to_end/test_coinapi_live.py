@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -16,17 +17,39 @@ import httpx
 import pytest
 import trio
 
+from strategykit.cli import main
 from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap, Quote, Stale, Trade
+from strategykit.model.events import (
+    AssetUpdate,
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Event,
+    Gap,
+    Quote,
+    Rate,
+    Side,
+    Stale,
+    Trade,
+    Volume,
+)
 from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.feeds import MARKET
+from strategykit.runtime.load import load_strategy
+from strategykit.runtime.parameters import make_strategy
+from strategykit.runtime.recorded import Contents, scan
 from strategykit.runtime.recorded_events import market_events
 from strategykit.runtime.report import RunReport
-from strategykit.runtime.run import recorded_dialect, rerun_tape, run_session
+from strategykit.runtime.run import backtest_tape, recorded_dialect, rerun_tape, run_session
 from strategykit.sim.coinapi_config import SIMULATED_KEY, CoinApiVenueConfig, default_coinapi_instruments
 from strategykit.sim.server_coinapi import open_simulated_coinapi
+from strategykit.tape.format import Kind
+from strategykit.tape.info import tape_info
 from strategykit.tape.reader import open_tape
+from strategykit.venues.asks import AskBook
 from strategykit.venues.streams import Stream, StreamKind
 
 BTC, ETH, COINBASE = "KRAKEN_SPOT_BTC_USD", "KRAKEN_SPOT_ETH_EUR", "COINBASE_SPOT_BTC_USD"
@@ -54,6 +77,27 @@ class Own(Strategy):
         while True:
             self.buy_nowait(1, instrument=self.instrument)
             await trio.sleep(0.1)
+"""
+RARE = """orders = BooksByOrder("{instrument}")
+    rate = Rates("BTC/USD")
+    traded = Volumes("{instrument}")
+    coin = Assets("BTC")
+    told = 0
+
+    def on_book_by_order(self, change) -> None:
+        self.told += 1
+        assert self.orders.bid.value < self.orders.ask.value
+
+    def on_volume(self, volume) -> None:
+        if volume.period == "1DAY":
+            self.log(f"{volume.period} {volume.base > 0}")
+
+    def on_asset(self, asset) -> None:
+        self.log(f"{asset.instrument} {asset.price_usd > 1_000}")
+
+    def on_rate(self, rate) -> None:
+        if self.told > 5:
+            self.log(f"{rate.instrument} {rate.rate > 1_000} after changes of orders")
 """
 SECONDS = 'bars = Bars("{instrument}", "1s", history=3)\n    rate = Quotes("BTC/USD")'
 
@@ -151,6 +195,21 @@ class Bench:
         self, venue: Venue, break_it: Break, *, name: str = "coinapi", more: str = "", symbol: str = BTC, **plan: Any
     ) -> tuple[RunReport, Watch]:
         """Run a strategy live until `break_it` has ended; its tape is run again, and must come out equal."""
+        result, watch = self.play(venue, break_it, name=name, more=more, symbol=symbol, **plan)
+        assert [each.error for each in result.strategies] == [""]
+        assert result.orders, "it traded on paper"
+        again = rerun_tape(self.folder / "tape")
+        assert again.ok, again.differences
+        tape = open_tape(self.folder / "tape")
+        served = [event for _, event in market_events(tape, recorded_dialect(tape))]
+        live = [event for event in watch.events if type(event) in MARKET and not is_past(event)]
+        assert list(map(repr, served[: len(live)])) == list(map(repr, live)), "a venue can serve it again"
+        return result, watch
+
+    def play(
+        self, venue: Venue, break_it: Break, *, name: str = "coinapi", more: str = "", symbol: str = BTC, **plan: Any
+    ) -> tuple[RunReport, Watch]:
+        """Run a strategy live until `break_it` has ended."""
         file = self.folder / "own.py"
         file.write_text(STRATEGY % more)
         watched: list[Watch] = []
@@ -169,15 +228,15 @@ class Bench:
             strategies=(StrategySpec(name="own", file=str(file), params={"instrument": symbol}),),
         )
         result = run_session(session, tape=self.folder / "tape", meanwhile=meanwhile)
-        assert [each.error for each in result.strategies] == [""]
-        assert result.orders, "it traded on paper"
-        again = rerun_tape(self.folder / "tape")
-        assert again.ok, again.differences
-        tape = open_tape(self.folder / "tape")
-        served = [event for _, event in market_events(tape, recorded_dialect(tape))]
-        live = [event for event in watched[0].events if type(event) in MARKET and not is_past(event)]
-        assert list(map(repr, served[: len(live)])) == list(map(repr, live)), "a venue can serve it again"
         return result, watched[0]
+
+    @property
+    def contents(self) -> Contents:
+        return scan(open_tape(self.folder / "tape"))
+
+    def frames(self, kind: Kind) -> list[str]:
+        """Give the texts that went out, or came in."""
+        return [str(record.frame) for record in open_tape(self.folder / "tape") if record.kind is kind]
 
 
 @pytest.fixture
@@ -196,23 +255,29 @@ def check_trades(watch: Watch) -> None:
     assert told == venues[venues.index(told[0]) : venues.index(told[-1]) + 1]
 
 
-def check_book(watch: Watch) -> None:
-    """The book that the strategy has is the venue's, whose market stands still."""
-    shown = watch.venue.get(f"orderbooks/{BTC}/current")
-    book = watch.run.supervisor.seats[0].strategy.book.book  # type: ignore[attr-defined]  # declared in the file
-    for side, levels in zip(("bids", "asks"), (book._bids, book._asks), strict=True):
-        prices, sizes = levels.levels()
-        assert [{"price": price, "size": size} for price, size in zip(prices, sizes, strict=True)] == shown[side]
-
-
 async def stand_still(watch: Watch) -> None:
-    """Have the market stop, and everything of it arrive."""
+    """Have the market stop, and wait until the strategy has the venue's books, whole."""
     watch.venue.fault("halt", instrument=BTC)
-    seen, quiet = -1, 0
-    while quiet < 3:
-        await trio.sleep(0.1)
-        before, seen = seen, len(watch.of(Trade, Quote, BookDelta))
-        quiet = quiet + 1 if seen == before else 0
+    strategy: Any = watch.run.supervisor.seats[0].strategy
+    shown = watch.venue.get(f"orderbooks/{BTC}/current")
+    levels = {Side.BUY: shown["bids"], Side.SELL: shown["asks"]}
+
+    def has_levels(side: Side) -> bool:
+        found = strategy.book.book.levels(side)
+        return bool([{"price": price, "size": size} for price, size in found] == levels[side])
+
+    await watch.until(lambda: all(map(has_levels, Side)))
+    if not hasattr(strategy, "orders"):
+        return
+    shown = watch.venue.get(f"orderbooks3/{BTC}/current")
+    orders = {Side.BUY: shown["bids"], Side.SELL: shown["asks"]}
+
+    def has_orders(side: Side) -> bool:
+        ids, prices, sizes = strategy.orders.orders.orders(side)
+        ours = dict(zip(ids, zip(prices, sizes, strict=True), strict=True))
+        return ours == {each["id"]: (each["price"], each["size"]) for each in orders[side]}
+
+    await watch.until(lambda: all(map(has_orders, Side)))
 
 
 def test_a_cut_wire_loses_no_trade_and_books_are_whole_again(venue: Venue, bench: Bench) -> None:
@@ -226,7 +291,6 @@ def test_a_cut_wire_loses_no_trade_and_books_are_whole_again(venue: Venue, bench
             await watch.more()
         await watch.more(Bar, count=2)
         await stand_still(watch)
-        check_book(watch)
 
     result, watch = bench.run(venue, break_it, more=SECONDS)
 
@@ -247,7 +311,6 @@ def test_an_announced_end_is_survived_without_a_gap(venue: Venue, bench: Bench) 
         await watch.until(lambda: "market-0" not in watch.run.engine.sessions)
         await watch.more()
         await stand_still(watch)
-        check_book(watch)
 
     result, watch = bench.run(venue, break_it)
 
@@ -274,21 +337,80 @@ def test_a_plan_of_one_connection_survives_an_announced_end_with_a_gap(bench: Be
     assert watch.of(Gap)
 
 
-@pytest.mark.parametrize("kind", ["trade", "book"])
+@pytest.mark.parametrize("kind", ["trade", "book", "book_l3"])
 def test_a_lost_message_is_told_and_made_good(venue: Venue, bench: Bench, kind: str) -> None:
     async def break_it(watch: Watch) -> None:
         await watch.more()
+        if kind == "book_l3":
+            await watch.more(ByOrderDelta)
         venue.fault("sequence_gap", count=2, instrument=BTC, arguments={"data_type": kind})
         await watch.until(lambda: bool(watch.of(Gap)))
         await watch.more()
         await stand_still(watch)
-        check_book(watch)
 
-    _, watch = bench.run(venue, break_it)
+    _, watch = bench.run(venue, break_it, more=RARE if kind == "book_l3" else "")
 
     (gap,) = watch.of(Gap)
     assert "2 messages of " in gap.reason
     check_trades(watch)
+    asked = [ask.by_order for ask, status, _ in bench.contents.answers if isinstance(ask, AskBook) and status == 200]
+    assert asked[:1] == {"trade": [], "book": [False], "book_l3": [True]}[kind], "a book is REST's, joined to the wire"
+    assert not any("unsubscribe" in frame for frame in bench.frames(Kind.OUT))
+
+
+def test_a_book_that_rest_refuses_is_subscribed_to_anew(venue: Venue, bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.more()
+        venue.fault("refuse_calls", status=429, seconds=30)
+        venue.fault("sequence_gap", count=2, instrument=BTC, arguments={"data_type": "book"})
+        await watch.until(lambda: len(watch.of(Gap)) >= 2)
+        await watch.more()
+        venue.fault("refuse_calls", seconds=0)
+        await stand_still(watch)
+
+    _, watch = bench.run(venue, break_it)
+
+    lost, healed = watch.of(Gap)
+    assert "2 messages of book" in lost.reason
+    assert "HTTP gives no book: 429" in healed.reason
+    assert any("unsubscribe" in frame for frame in bench.frames(Kind.OUT))
+
+
+def test_what_only_coinapi_has_reaches_strategies_live_and_in_replay(venue: Venue, bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.until(lambda: all(watch.of(kind) for kind in (ByOrderSnapshot, ByOrderDelta, Volume)))
+        await watch.until(
+            lambda: len(watch.of(Rate, symbol="BTC/USD")) > 2 and bool(watch.of(AssetUpdate, symbol="BTC"))
+        )
+        gaps = len(watch.of(Gap))
+        venue.fault("reset")
+        await watch.until(lambda: len(watch.of(Gap)) > gaps)
+        await watch.until(lambda: len(watch.of(ByOrderSnapshot)) >= 2)
+        await watch.more(ByOrderDelta, Trade)
+        await stand_still(watch)
+
+    result, watch = bench.run(venue, break_it, more=RARE)
+
+    said = {"1DAY True", "BTC True", "BTC/USD True after changes of orders"}
+    assert said <= {text for _, source, text in result.notes if source == "own"}
+    assert {volume.period for volume in watch.of(Volume)} == {"1HRS", "1DAY", "1MTH"}
+    own = make_strategy(load_strategy(str(bench.folder / "own.py")), {"instrument": BTC})
+    again = backtest_tape(bench.folder / "tape", [("own", own)])
+    assert [each.error for each in again.strategies] == [""]
+    assert said <= {text for _, source, text in again.notes if source == "own"}
+
+
+def test_what_ds_lacks_is_refused_in_words_before_anything_is_sent(bench: Bench) -> None:
+    async def break_it(watch: Watch) -> None:
+        await watch.until(lambda: watch.run.supervisor.seats[0].failure is not None)
+
+    with open_venue("ds") as venue:
+        result = bench.play(venue, break_it, name="coinapi-ds", symbol=COINBASE, more=RARE)[0]
+
+    (own,) = result.strategies
+    assert own.error.startswith(
+        "ConfigError: rate BTC/USD: coinapi-ds has no rate; of market data it has trades, quotes,"
+    )
 
 
 @pytest.mark.parametrize("instrument", ["", COINBASE])
@@ -306,7 +428,19 @@ def test_a_scope_that_another_hello_has_replaced_is_taken_back(venue: Venue, ben
     assert bool(watch.run.engine.table.foreign) is bool(instrument)
 
 
-def test_a_full_buffer_ends_the_session_and_not_the_run(venue: Venue, bench: Bench) -> None:
+def errors_on(tape: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Give the venue's error messages, as somebody who looks into a sealed tape sees them."""
+    assert tape_info(tape).sealed
+    capsys.readouterr()
+    assert main(["tape", "cat", str(tape)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    frames = [line["frame"] for line in lines if line["kind"] == "in"]
+    return [frame["message"] for frame in frames if frame["type"] == "error"]
+
+
+def test_a_full_buffer_ends_the_session_and_not_the_run(
+    venue: Venue, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def break_it(watch: Watch) -> None:
         await watch.more()
         venue.fault("buffer_overflow")
@@ -317,6 +451,9 @@ def test_a_full_buffer_ends_the_session_and_not_the_run(venue: Venue, bench: Ben
 
     check_trades(watch)
     assert any("Reached maximum allowed buffered messages" in text for _, _, text in result.notes)
+    full = "Reached maximum allowed buffered messages for this connection."
+    assert errors_on(bench.folder / "tape", capsys) == [full]
+    assert (result.ok, result.connections[0].reconnects) == (True, 1), "it passes"
 
 
 def test_ds_has_trades_quotes_and_books_of_one_venue(bench: Bench) -> None:
@@ -331,7 +468,9 @@ def test_ds_has_trades_quotes_and_books_of_one_venue(bench: Bench) -> None:
     assert -5 < result.connections[0].lag_p50 < 5_000
 
 
-def test_another_error_ends_the_run_in_good_order(venue: Venue, bench: Bench) -> None:
+def test_another_error_ends_the_run_in_good_order(
+    venue: Venue, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def break_it(watch: Watch) -> None:
         await watch.more(Trade)
         venue.fault("error", arguments={"message": "Subscription expired"})
@@ -340,10 +479,15 @@ def test_another_error_ends_the_run_in_good_order(venue: Venue, bench: Bench) ->
     result, _ = bench.run(venue, break_it)
 
     assert any("Subscription expired" in text for _, _, text in result.notes)
-    assert result.connections[0].reconnects == 0
+    assert errors_on(bench.folder / "tape", capsys) == ["Subscription expired"]
+    (why,) = result.unaccounted
+    assert "the venue ended the session: Subscription expired (1008)" in why
+    assert (result.ok, result.connections[0].reconnects) == (False, 0), "it is for good"
 
 
-def test_a_wrong_key_is_never_tried_again(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_is_never_tried_again(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("WRONG_KEY", "51d0a7ed-0000-4a91-8e57-00000000dead")
     session = Session(
         venue=VenuePlan(name="coinapi", endpoints=Endpoints.at(venue.url), credentials={"key": "env:WRONG_KEY"}),
@@ -354,6 +498,7 @@ def test_a_wrong_key_is_never_tried_again(venue: Venue, tmp_path: Path, monkeypa
     result = run_session(session, tape=tmp_path / "tape", handle_signals=False)
 
     assert any("Invalid API key" in text for _, _, text in result.notes)
+    assert errors_on(tmp_path / "tape", capsys) == ["Invalid API key"]
     assert httpx.get(f"{venue.url}/sim/statistics", timeout=5).json()["errors"] == 1
     tape = b"".join(path.read_bytes() for path in (tmp_path / "tape").iterdir())
     assert b"00000000dead" not in tape

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from strategykit.sim.coinapi_config import SIMULATED_KEY, CoinApiVenueConfig, default_coinapi_instruments
 from strategykit.sim.coinapi_venue import CoinApiVenue
+from strategykit.sim.faults import FaultCommand
 from strategykit.sim.http_calls import HttpAnswer, HttpCall
 from strategykit.venues.coinapi.names import Variant
 
@@ -540,3 +541,14 @@ def test_whatever_is_asked_is_answered(venue: CoinApiVenue, path: list[str], que
     assert answer.status in (200, 400, 404, 550)
     if answer.status != 200 and root == "/v1/":
         assert set(json.loads(answer.body)) == {"error"}
+
+
+def test_calls_can_be_refused_for_a_while() -> None:
+    venue = make_venue(steps=10)
+
+    assert venue.fault(FaultCommand("refuse_calls", seconds=2, status=429), NOW) == 0
+    refused = ask(venue, "/v1/exchanges")
+    assert (refused.status, json.loads(refused.body)) == (429, {"error": "REST isn't available for the moment"})
+    assert ask(venue, "/v1/exchanges", now=NOW + 2 * SECOND).status == 200
+    venue.fault(FaultCommand("refuse_calls"), NOW)
+    assert ask(venue, "/v1/exchanges").status == 503
