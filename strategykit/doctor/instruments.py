@@ -107,7 +107,7 @@ async def _find(
     found = await _ask(dialect, client, AskInstrument(instrument=symbol, exchange=exchange))
     exact = [row for row in found if row.symbol == symbol]
     if exact:
-        return exact, []
+        return exact[:1], []
     try:
         listed = await _list_all(dialect, client, exchange)
     except StrategykitError:
