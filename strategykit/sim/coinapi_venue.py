@@ -85,7 +85,7 @@ class CoinApiVenue:
         files = CoinFiles(self._market, samples=config.sample_files)
         self._rest = CoinRest(self._market, self._figures, self._access, files)
         self._no_heartbeat_until = now
-        self._calls_refused_until, self._call_status = now, 0
+        self._calls_refused_until = self._call_status = 0
         self._exchange = config.exchange.upper() or next(iter(self._figures.exchanges), "")
         if self._exchange not in self._figures.exchanges:
             raise ConfigError(
