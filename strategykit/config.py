@@ -7,13 +7,14 @@ Secrets are named by reference only, and what might be one is never repeated in 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
-from strategykit.config_tables import RecordTable, StrategyTable, read_tables
+from strategykit.config_risk import make_plan
+from strategykit.config_tables import LimitsTable, RecordTable, StrategyTable, read_tables
 from strategykit.config_values import Mistakes, is_loopback
 from strategykit.config_venue import VenueTable
 from strategykit.errors import ConfigError
@@ -178,7 +179,11 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
     """
     try:
         tables = read_tables(document)
-        venue = _venue(tables.venue, live=tables.run.live)
+        venue, strategies, risk = _together(
+            lambda: _venue(tables.venue, live=tables.run.live),
+            lambda: _strategies(tables.strategy, folder),
+            lambda: make_plan(tables.risk, _own_limits(tables.strategy)),
+        )
         return Session(
             venue=venue,
             run=RunPlan(
@@ -190,7 +195,8 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
                 on_stop=tables.run.on_stop,
                 on_kill=tables.run.on_kill,
             ),
-            strategies=_strategies(tables.strategy, folder),
+            risk=risk,
+            strategies=strategies,
             record=tuple(_stream(row, venue, f"record #{n}") for n, row in enumerate(tables.record, 1)),
         )
     except Mistakes as exc:
@@ -276,11 +282,35 @@ def _all_loopback(endpoints: Endpoints) -> bool:
     return all(is_loopback(url) for url in (endpoints.http, endpoints.ws, endpoints.oauth))
 
 
+def _together(
+    venue: Callable[[], VenuePlan], strategies: Callable[[], tuple[StrategySpec, ...]], risk: Callable[[], RiskPlan]
+) -> tuple[VenuePlan, tuple[StrategySpec, ...], RiskPlan]:
+    """Make all parts of a session, or tell the mistakes of all of them."""
+    found: list[Any] = []
+    lines: list[str] = []
+    for make in (venue, strategies, risk):
+        try:
+            found.append(make())
+        except Mistakes as exc:
+            lines += exc.lines
+    if lines:
+        raise Mistakes(*lines)
+    return found[0], found[1], found[2]
+
+
+def _own_limits(tables: tuple[StrategyTable, ...]) -> Iterator[tuple[str, str, LimitsTable]]:
+    yield from ((_name(table), f"strategy #{number}.risk", table.risk) for number, table in enumerate(tables, 1))
+
+
+def _name(table: StrategyTable) -> str:
+    sample = table.file.removeprefix("sample:")
+    return table.name or (sample if sample != table.file else Path(table.file).stem)
+
+
 def _strategies(tables: tuple[StrategyTable, ...], folder: Path) -> tuple[StrategySpec, ...]:
     specs: dict[str, StrategySpec] = {}
     for number, table in enumerate(tables, 1):
-        is_sample = table.file.startswith("sample:")
-        name = table.name or (table.file.removeprefix("sample:") if is_sample else Path(table.file).stem)
+        is_sample, name = table.file.startswith("sample:"), _name(table)
         if name in specs:
             other = [*specs].index(name) + 1
             raise Mistakes(f'strategy #{number}.name = "{name}" is that of strategy #{other}; each needs its own')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,6 +18,7 @@ from strategykit.config_values import (
     Check,
     Mistakes,
     WrongValue,
+    amount,
     between,
     duration,
     exactly,
@@ -24,14 +26,16 @@ from strategykit.config_values import (
     instrument,
     matching,
     one_of,
+    positions,
     public_kind,
     table,
+    time_zone,
 )
 from strategykit.config_venue import VenueTable, read_venue
 from strategykit.errors import ConfigError
 from strategykit.venues.streams import StreamKind
 
-__all__ = ["RecordTable", "RunTable", "SessionTable", "StrategyTable", "read_tables"]
+__all__ = ["LimitsTable", "RecordTable", "RiskTable", "RunTable", "SessionTable", "StrategyTable", "read_tables"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
@@ -48,10 +52,35 @@ class RunTable:
 
 
 @attrs.frozen(kw_only=True)
+class LimitsTable:
+    """Limits of risk; None where nothing is said."""
+
+    max_order_quantity: int | None = None
+    max_order_notional: Decimal | None = None
+    price_collar: Decimal | None = None
+    max_open_orders: int | None = None
+    max_order_rate: int | None = None
+    max_repeats: int | None = None
+    repeat_window: int | None = None
+    max_position: Mapping[str, int] | None = None
+    max_daily_loss: Decimal | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RiskTable(LimitsTable):
+    """The account's limits."""
+
+    strategy: LimitsTable = LimitsTable()
+    """Those of each strategy."""
+    time_zone: str = "UTC"
+
+
+@attrs.frozen(kw_only=True)
 class StrategyTable:
     file: str
     name: str | None = None
     params: Mapping[str, object] = attrs.field(factory=dict)
+    risk: LimitsTable = LimitsTable()
 
 
 @attrs.frozen(kw_only=True)
@@ -66,11 +95,26 @@ class RecordTable:
 class SessionTable:
     venue: VenueTable
     run: RunTable = RunTable()
+    risk: RiskTable = RiskTable()
     strategy: tuple[StrategyTable, ...] = ()
     record: tuple[RecordTable, ...] = ()
 
 
+_LIMITS: Final[Mapping[str, Check]] = {
+    "max_order_quantity": between(1, None),
+    "max_order_notional": amount,
+    "price_collar": amount,
+    "max_open_orders": between(1, None),
+    "max_order_rate": between(1, None),
+    "max_repeats": between(1, None),
+    "repeat_window": duration,
+    "max_position": positions,
+    "max_daily_loss": amount,
+}
+
 _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
+    LimitsTable: _LIMITS,
+    RiskTable: {**_LIMITS, "time_zone": time_zone},
     RunTable: {
         "live": exactly(bool),
         "duration": duration,
@@ -169,5 +213,7 @@ def _longer(key: str, error: Exception) -> str:
             return f"{key}.{_RENAMED.get(name, name)}".removeprefix(".")
         case [IterableValidationNote(index=int(index))]:
             return f"{key} #{index + 1}"
+        case [IterableValidationNote(index=str(name))]:
+            return f"{key}.{name}"
         case _:
             return key

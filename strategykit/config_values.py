@@ -12,14 +12,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, cast
 
+from cattrs.errors import IterableValidationError, IterableValidationNote
+
 from strategykit.errors import ConfigError
+from strategykit.model.risk_limits import zone_of
 from strategykit.net.endpoints import is_loopback_host, split_url
 from strategykit.venues.streams import PRIVATE, StreamKind
 
 __all__ = [
+    "EVERY",
     "Check",
     "Mistakes",
     "WrongValue",
+    "amount",
     "between",
     "duration",
     "exactly",
@@ -29,11 +34,13 @@ __all__ = [
     "matching",
     "one_of",
     "parse_duration",
+    "positions",
     "public_kind",
     "reference",
     "step",
     "symbol",
     "table",
+    "time_zone",
     "url",
 ]
 
@@ -160,6 +167,40 @@ def step(value: Any, _: Any) -> str:
     if not number.is_finite() or number <= 0:
         raise WrongValue(f'= {_shown(value)} should be a number above 0, such as "0.01"')
     return text
+
+
+def amount(value: Any, kind: Any) -> Decimal:
+    return Decimal(step(value, kind))
+
+
+EVERY: Final = "*"
+"""The key that stands for all instruments that have none of their own."""
+
+
+def positions(value: Any, kind: Any) -> Mapping[str, int]:
+    """Check lots for all instruments, or a table of lots for some; give them by symbol, those of all by `EVERY`."""
+    if not isinstance(value, dict):
+        return {EVERY: between(1, None)(value, kind)}
+    found: dict[str, int] = {}
+    wrong: list[Exception] = []
+    for symbol, lots in value.items():
+        try:
+            found[symbol] = between(1 if symbol == EVERY else 0, None)(lots, kind)
+        except WrongValue as exc:
+            exc.add_note(IterableValidationNote("", symbol, int))
+            wrong.append(exc)
+    if wrong:
+        raise IterableValidationError("positions", wrong, dict)
+    return found
+
+
+def time_zone(value: Any, kind: Any) -> str:
+    name = cast("str", _text(value, kind))
+    try:
+        zone_of(name)
+    except ConfigError as exc:
+        raise WrongValue(f"= {_shown(name)}: {exc}") from None
+    return name
 
 
 def reference(what: str, example: str) -> Callable[[Any, Any], str]:

@@ -19,6 +19,7 @@ from strategykit.cli._progress import show_progress
 from strategykit.cli._words import counted
 from strategykit.config import Session, StrategySpec
 from strategykit.doctor.findings import Finding
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.live import Progress
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.report import RunReport
@@ -51,6 +52,8 @@ class BacktestSettings:
     latency: int
     """Nanoseconds."""
     seed: int | None
+    limits: RiskPlan = DEFAULT_PLAN
+    """Of risk."""
 
 
 def launch_run(session: Session, *, live: bool, paper: bool = False) -> RunReport:
@@ -88,6 +91,7 @@ def launch_replay(tape: Path, specs: Sequence[StrategySpec], settings: BacktestS
             rule=FillRule(settings.rule),
             latency=settings.latency,
             cash=settings.cash,
+            limits=settings.limits,
             seed=settings.seed,
             on_progress=lambda part: progress.show(time.monotonic() - began, f"{part:.0%} of the tape"),
         )

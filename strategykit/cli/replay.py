@@ -19,6 +19,7 @@ from strategykit.cli._table import Column, print_table
 from strategykit.config import StrategySpec, load_session
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
+from strategykit.model.risk_limits import DEFAULT_PLAN
 from strategykit.runtime.rerun import CommandDifference, RerunReport
 
 __all__ = ["print_rerun", "register", "rerun_in_words"]
@@ -76,11 +77,11 @@ def _replay(
         raise ConfigError("name a strategy to replay, or a recorded run by --rerun PATH")
     if tape is None:
         raise ConfigError("--tape is missing; name the folder of a recording")
-    strategies = (
-        [StrategySpec(name=Path(what.removeprefix("sample:")).stem, file=what, params=params)]
-        if is_strategy(what)
-        else list(load_session(what).strategies)
-    )
+    name = Path(what.removeprefix("sample:")).stem
+    strategies, limits = [StrategySpec(name=name, file=what, params=params)], DEFAULT_PLAN
+    if not is_strategy(what):
+        session = load_session(what)
+        strategies, limits = list(session.strategies), session.risk
     if not strategies:
         raise ConfigError(f"{what}: has no [[strategy]] to replay")
     check_seed(seed)
@@ -90,6 +91,7 @@ def _replay(
         rule=rule,
         latency=0 if latency is None else parse_duration(latency),
         seed=seed,
+        limits=limits,
     )
     return print_run(launch_replay(tape, strategies, settings), json=json, orders=orders)
 

@@ -12,6 +12,7 @@ from strategykit.config import Session, load_session
 from strategykit.doctor.findings import Finding, Verdict
 from strategykit.doctor.source import read_source
 from strategykit.errors import ConfigError, StrategyError
+from strategykit.model.risk_limits import limits_in_words
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.offered import find_offered
 from strategykit.strategy import Strategy
@@ -39,7 +40,7 @@ def examine_file(path: Path) -> tuple[Session | None, list[Finding]]:
 
 def examine_session(session: Session) -> list[Finding]:
     """Look at all that doesn't need the network."""
-    return [*_money(session), _key(session), *_strategies(session), *_tape(session)]
+    return [*_money(session), *_risk(session), _key(session), *_strategies(session), *_tape(session)]
 
 
 def _money(session: Session) -> Iterator[Finding]:
@@ -51,6 +52,18 @@ def _money(session: Session) -> Iterator[Finding]:
         yield Finding("money", Verdict.WARN, "live = true: orders are real", "`run` asks for --live besides")
     else:
         yield Finding("money", Verdict.OK, "live = false: orders stay on paper")
+
+
+def _risk(session: Session) -> Iterator[Finding]:
+    """Say which limits are in force: the account's, and what others strategies have."""
+    plan = session.risk
+    account = dict(plan.account.items())
+    yield Finding("risk", Verdict.OK, f"limits of the account: {limits_in_words(account)}")
+    own = ((f"strategy {name}", limits) for name, limits in plan.strategies.items())
+    for whose, limits in (("each strategy", plan.strategy), *own):
+        words = limits_in_words(dict(limits.items()), beside=account)
+        if words:
+            yield Finding("risk", Verdict.OK, f"limits of {whose}: {words}; otherwise the account's")
 
 
 def _key(session: Session) -> Finding:

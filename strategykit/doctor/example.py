@@ -25,6 +25,15 @@ on_stop = "cancel"    # working orders at the end: "cancel" or "keep"
 
 _LIVE: Final = "# live = true         # real orders, if the command line says --live, too\n"
 
+_RISK: Final = """
+# Limits of all strategies together; there are more, and each has a default: docs/orders.md.
+# [risk]
+# max_order_quantity = 1_000    # lots in one order
+# max_daily_loss = 100_000      # beyond it, nothing is opened until the next day
+# [risk.strategy]               # of each strategy; one of them may have narrower ones as risk = { ... }
+# max_position = 5_000          # lots of one instrument
+"""
+
 _RECORD: Final = """
 # Streams that go on the tape whether or not a strategy wants them.
 [[record]]
@@ -42,6 +51,7 @@ def example_session(venue: Venue) -> str:
             *_venue(venue),
             _RUN,
             _LIVE if venue.takes_orders else "",
+            _RISK,
             "\n# As many strategies as you like run side by side.\n",
             _strategy(first, name=None, hint='    # or the path of your own, such as "my_strategy.py"'),
             *("\n" + _strategy(item, name=_name(item), hint="") for item in others),

@@ -50,7 +50,8 @@ def test_a_good_session_is_well_but_for_the_network(tmp_path: Path) -> None:
 
     assert session is not None
     findings += examine_session(session)
-    assert [finding.what for finding in findings] == ["file", "money", "key", "strategy cross", "tape"]
+    kinds = ["file", "money", "risk", "risk", "key", "strategy cross", "tape"]
+    assert [finding.what for finding in findings] == kinds
     assert {finding.verdict for finding in findings} == {Verdict.OK}
 
 

@@ -1,0 +1,95 @@
+"""The [risk] tables of a session file: from what they say to the limits of a run, without contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from strategykit.config_tables import LimitsTable, RiskTable
+from strategykit.config_values import EVERY, Mistakes
+from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, Limits, RiskPlan, limits_in_words
+
+__all__ = ["make_plan"]
+
+_ALL: Final = "risk.strategy"
+
+
+def make_plan(risk: RiskTable, own: Iterable[tuple[str, str, LimitsTable]]) -> RiskPlan:
+    """Give the limits of a run.
+
+    What nobody says is as by default, or as narrow as the next wider scope. What is said can't be wider than that.
+
+    Args:
+        risk: The account's, and those of all strategies.
+        own: For each strategy its name, the key of its table, and what that says.
+
+    Raises:
+        Mistakes: Limits contradict each other.
+    """
+    account = _applied(ACCOUNT_LIMITS, risk)
+    every = _applied(STRATEGY_LIMITS, risk.strategy)
+    lines = [*_too_big_orders("risk", risk, account), *_too_big_orders(_ALL, risk.strategy, every)]
+    lines += _wider(_ALL, risk.strategy, every, "risk", account)
+    every = every.narrowed(account)
+    strategies: dict[str, Limits] = {}
+    for name, key, table in own:
+        if _said(table):
+            limits = _applied(every, table)
+            lines += _too_big_orders(key, table, limits)
+            lines += _wider(key, table, limits, _ALL, every)
+            if limits.repeat_window < every.repeat_window:
+                words = _words(key, "repeat_window", limits, "shorter", _ALL, every)
+                lines.append(f"{words}; shorten that one, or lengthen this")
+            strategies[name] = limits.narrowed(every)
+    if lines:
+        raise Mistakes(*lines)
+    return RiskPlan(account=account, strategy=every, strategies=strategies, time_zone=risk.time_zone)
+
+
+def _said(table: LimitsTable) -> dict[str, Any]:
+    """Give the limits that a table says, by key."""
+    values = attrs.asdict(table, recurse=False, filter=lambda field, _: field.name in _KEYS)
+    return {key: value for key, value in values.items() if value is not None}
+
+
+_KEYS: Final = frozenset(attrs.fields_dict(LimitsTable))
+
+
+def _applied(base: Limits, table: LimitsTable) -> Limits:
+    """Give `base` with what `table` says in its place."""
+    said = _said(table)
+    positions: Mapping[str, int] = said.pop("max_position", {})
+    every = positions.get(EVERY, base.max_position)
+    single = {symbol: lots for symbol, lots in positions.items() if symbol != EVERY}
+    before = base.max_position_of
+    if EVERY in positions:
+        before = {symbol: min(lots, every) for symbol, lots in before.items()}
+    return attrs.evolve(base, **said, max_position=every, max_position_of={**before, **single})
+
+
+def _wider(key: str, table: LimitsTable, limits: Limits, outer_key: str, outer: Limits) -> Iterator[str]:
+    said = {name for name in _said(table) if name != "max_position"}
+    for symbol in table.max_position or ():
+        said.add("max_position" if symbol == EVERY else f"max_position.{symbol}")
+    for name in limits.wider(outer):
+        if name in said:
+            yield f"{_words(key, name, limits, 'wider', outer_key, outer)}; raise that one, or lower this"
+
+
+def _words(key: str, name: str, limits: Limits, how: str, outer_key: str, outer: Limits) -> str:
+    values, others = dict(limits.items()), dict(outer.items())
+    theirs = name if name in others else "max_position"
+    return (
+        f"{key}.{limits_in_words({name: values[name]})} is {how} than "
+        f"{outer_key}.{limits_in_words({theirs: others[theirs]})}"
+    )
+
+
+def _too_big_orders(key: str, table: LimitsTable, limits: Limits) -> Iterator[str]:
+    if table.max_order_quantity is not None and limits.max_order_quantity > limits.max_position:
+        yield (
+            f"{key}.max_order_quantity = {limits.max_order_quantity:,} is more than {key}.max_position = "
+            f"{limits.max_position:,}: no such order could open a position; raise that one, or lower this"
+        )
