@@ -76,11 +76,13 @@ def complaints(report: RunReport) -> list[str]:
 
 
 def cautions(report: RunReport) -> list[str]:
-    """Say whose money it was, and which sums of it don't hold everything, a line each."""
+    """Say whose money it was, where its stops were, and which sums don't hold everything, a line each."""
     lines = []
     if report.paper:
         lines.append(f"note: {report.paper}: orders stayed on paper, a fill model answered them")
     for row in report.strategies:
+        if row.stops:
+            lines.append(f"note: {_where_stops_were(row)}")
         if row.fees_unknown:
             which = "of one fill" if row.fees_unknown == 1 else f"of {row.fees_unknown:,} fills"
             lines.append(f"note: the venue told no fee {which} of {row.name}; its fees and PnL are without them")
@@ -111,6 +113,14 @@ def limits_in_force(report: RunReport) -> list[str]:
     words = [(scope, limits_in_words(limits, beside=account[1])) for scope, limits in others]
     lines = [f"limits of the account: {limits_in_words(account[1])}"] if account[1] else []
     return lines + [f"limits of {scope}: {text}; otherwise the account's" for scope, text in words if text]
+
+
+def _where_stops_were(row: StrategyReport) -> str:
+    there, here = row.stops.get("venue", 0), row.stops.get("here", 0)
+    if not here:
+        return f"the stops of {row.name} rested at the venue ({there:,} of {there:,} positions)"
+    how = "at times" if there else "only as long as it runs"
+    return f"the stops of {row.name} were watched by the program, {how} ({here:,} of {there + here:,} positions)"
 
 
 def hints(report: RunReport) -> list[str]:

@@ -76,6 +76,9 @@ class StrategyReport:
     """Fills whose fee the venue didn't tell: `fees` and `pnl` are without them."""
     unpriced: Sequence[str] = ()
     """Instruments with an open position and no known price: `open_pnl` and `pnl` leave their currency out."""
+    stops: Mapping[str, int] = attrs.field(factory=dict)
+    """Positions that had a stop, by where it was: ``"venue"``, or ``"here"``: the program watched it, always or
+    for a while."""
     silent: Sequence[str] = ()
     """Labels of its streams that told nothing: no event came, or no bar closed."""
 
@@ -305,6 +308,7 @@ def _strategy(run: Run, index: int, marks: Mapping[str, float]) -> StrategyRepor
         left=list(seat.left),
         fees_unknown=sum(position.fills_without_fee for position in book.positions.values()),
         unpriced=[symbol for symbol, position in book.positions.items() if position.quantity and symbol not in prices],
+        stops=dict(seat.desk.protections),
         silent=[feed.stream.label for feed in seat.desk.feeds.values() if _told_nothing(feed)],
     )
 

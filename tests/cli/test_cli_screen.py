@@ -15,7 +15,7 @@ import pytest
 
 from strategykit.cli._launch import in_words
 from strategykit.cli._progress import show_progress
-from strategykit.cli._report import hints, print_run
+from strategykit.cli._report import cautions, hints, print_run
 from strategykit.cli._screen import print_json, tell
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import amounts, counted, duration, seconds_only, short_id, when, when_within
@@ -119,6 +119,22 @@ def test_money_that_is_not_known_is_not_taken_for_none(capsys: pytest.CaptureFix
     out, _ = capsys.readouterr()
     assert "no fee of 3 fills of cross-sber; its fees and PnL are without them" in out
     assert "no price of SBER is known; the PnL of cross-sber is without open positions" in out
+
+
+@pytest.mark.parametrize(
+    ("stops", "words"),
+    [
+        ({"venue": 1_200}, "the stops of cross-sber rested at the venue (1,200 of 1,200 positions)"),
+        (
+            {"here": 3},
+            "the stops of cross-sber were watched by the program, only as long as it runs (3 of 3 positions)",
+        ),
+        ({"venue": 4, "here": 1}, "the stops of cross-sber were watched by the program, at times (1 of 5 positions)"),
+    ],
+)
+def test_a_report_says_where_stops_were(stops: dict[str, int], words: str) -> None:
+    assert cautions(report(attrs.evolve(strategy(), stops=stops))) == [f"note: {words}"]
+    assert cautions(report(strategy())) == []
 
 
 def test_money_of_several_currencies_says_which(capsys: pytest.CaptureFixture[str]) -> None:
