@@ -65,7 +65,9 @@ session file, `--venue` and `strategykit sim` take.
 _TAIL: Final = """\
 Where a venue takes no orders, or none are spoken to it yet, strategies trade on paper: market data are the venue's, a
 fill model on your machine answers the orders, through the same gateway. A subscription that no venue confirms counts as
-confirmed by its first datum; if nothing comes, strategies are told so.
+confirmed by its first datum; if nothing comes, strategies are told so. The stop of a position that a strategy holds by
+`long` or `short` rests at the venue, or is watched here, by the program and only while it runs; here it is, too, where
+orders stay on paper.
 """
 
 _NONE: Final = "–"
@@ -97,6 +99,7 @@ def features_page(venues: Iterable[Venue]) -> str:
             ["connections at the most", *(f"{row.connections:,}" for row in rows)],
             ["subscriptions a connection", *(f"{row.subscriptions:,}" for row in rows)],
             ["subscriptions are confirmed", *("yes" if row.confirms else "by the first datum" for row in rows)],
+            ["stops of positions", *("at the venue" if OrderType.STOP.value in row.orders else "here" for row in rows)],
             ["a connection lives", *(_NONE if row.life is None else f"{row.life / 3_600:g} h" for row in rows)],
         ],
     )
