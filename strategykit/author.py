@@ -2,10 +2,12 @@
 
 from strategykit.declarations import Assets, Bars, Books, BooksByOrder, Quotes, Rates, Tickers, Trades, Volumes
 from strategykit.errors import (
+    LegsApart,
     OrderEnded,
     OrderRefused,
     RiskLimit,
     StrategykitError,
+    Unsettled,
 )
 from strategykit.indicators import (
     Condition,
@@ -54,6 +56,7 @@ __all__ = [
     "Fill",
     "Gap",
     "Instrument",
+    "LegsApart",
     "Order",
     "OrderEnded",
     "OrderRefused",
@@ -72,6 +75,7 @@ __all__ = [
     "TimeInForce",
     "Trade",
     "Trades",
+    "Unsettled",
     "Value",
     "Volume",
     "Volumes",
