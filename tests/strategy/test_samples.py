@@ -16,7 +16,7 @@ from strategykit import Bar, BookSnapshot, Order, OrderState, Side
 from strategykit.model.events import Event
 from strategykit.runtime.load import load_strategy, sample_names
 from strategykit.runtime.parameters import make_strategy, strategy_parameters
-from strategykit.testing import START, Outcome, make_bars, make_books, run_strategy
+from strategykit.testing import START, Outcome, make_bars, make_books, make_quotes, run_strategy
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -256,6 +256,49 @@ def test_maker_places_nothing_on_a_book_without_asks() -> None:
     assert not maker([bare]).orders
 
 
+# Rider
+
+
+def rider(closes: Sequence[float], **params: Any) -> Outcome:
+    return play("rider", make_bars("X", closes), instrument="X", window=3, **params)
+
+
+def test_rider_pays_no_more_than_its_slip_and_leaves_when_the_price_has_fallen_by_its_trail() -> None:
+    outcome = rider([10, 9.9, 9.8, 10, 10.2, 10.4, 10.6, 10.5, 10.3, 10.1])
+
+    assert deals(outcome) == [("X", BUY, 10, 4), ("X", SELL, 10.3, 9)]
+    assert outcome.orders[0].request.price == D("10.05")
+    assert outcome.notes == ["strategy: ended by trailing"]
+    assert_flat(outcome)
+
+
+def test_rider_takes_no_loss_after_a_gain() -> None:
+    """Half a percent up, and the stop stands at the entry price; the average is still below."""
+    outcome = rider([10, 9.8, 9.5, 9.9, 9.98, 9.9], trailing=0.2)
+
+    assert deals(outcome)[:2] == [("X", BUY, 9.9, 4), ("X", SELL, 9.9, 6)]
+    assert outcome.notes == ["strategy: ended by stop"]
+
+
+def test_rider_leaves_below_its_average_or_at_its_stop_or_when_time_is_over() -> None:
+    entry = [10, 9.9, 9.8, 10]
+
+    assert rider([*entry, 9.91, 9.9, 9.9]).notes == ["strategy: ended by block"]
+    assert rider([*entry, 9.5, 9.5, 9.5]).notes == ["strategy: ended by stop"]
+    assert rider([*entry, 10.01, 10.02, 10.03, 10.03], hold=100.0).notes == ["strategy: ended by time"]
+
+
+def test_rider_gives_an_entry_up_that_isnt_filled_in_time() -> None:
+    bars = make_bars("X", [10, 9.9, 9.8, 10, 10, 10])
+    quotes = make_quotes("X", [10.2], spread=0.02, start=START)  # Dearer than the entry may be.
+
+    outcome = play("rider", [*bars, *quotes], instrument="X", window=3)
+
+    (entry,) = outcome.orders
+    assert entry.state is OrderState.CANCELLED
+    assert outcome.notes[0].startswith("strategy: no entry: ")
+
+
 # All of them
 
 
@@ -272,6 +315,7 @@ MARKETS: dict[str, tuple[Sequence[Event], dict[str, Any]]] = {
     "breakout": (bars_of("X"), {"instrument": "X", "window": 3, "hold": 240.0}),
     "cross": (bars_of("X"), {"instrument": "X", "fast": 2, "slow": 4}),
     "maker": (swinging(), {"instrument": "X"}),
+    "rider": (bars_of("X"), {"instrument": "X", "window": 3}),
     "spread": (bars_of("A", "B"), {"near": "A", "far": "B", "window": 5}),
 }
 
