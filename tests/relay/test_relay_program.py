@@ -116,18 +116,3 @@ def test_a_command_line_that_can_t_be_is_told_and_repeats_no_secret(
     assert code == 2
     assert why in told.err
     assert "geheim" not in told.err + told.out
-
-
-def test_a_relay_without_a_venue_serves_until_its_time_is_over() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "strategykit", "relay", "--bus", "env:BUS", "--for", "200ms"],
-        env={**os.environ, "BUS": "redis://127.0.0.1:1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0
-    assert "The relay serves http://127.0.0.1:" in done.stdout
-    assert "the bus is away" in done.stderr
-    assert "Traceback" not in done.stderr
