@@ -148,6 +148,7 @@ class OrderNews:
         order.reason = update.reason or order.reason
         if update.status is not OrderStatus.WORKING:
             order.note_end(update)
+            self.table.follow(order)
             self.settle_ending(order)
             return
         if order.absent:

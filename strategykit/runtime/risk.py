@@ -77,11 +77,7 @@ class Risk:
             scopes = (self._scope(strategy), self._account)
             book, lots = scopes[0].book(request.instrument), request.quantity
             if not book.closes(request.side, lots):
-                for scope in scopes:
-                    if scope.open_orders >= scope.limits.max_open_orders:
-                        count = scope.open_orders + 1
-                        scope.refuse("max_open_orders", count, f"{count:,} open orders")
-                self._check_opening(scopes, book, request, lots, instrument)
+                self._check_opening(scopes, book, request, lots, instrument, orders=1)
             self._check_rate(scopes, now)
             same = (
                 request.instrument,
@@ -112,7 +108,7 @@ class Risk:
             book = scopes[0].book(wanted.instrument)
             more = max(ZERO, wanted.quantity - may_fill(order))
             if not book.closes(wanted.side, more):
-                self._check_opening(scopes, book, wanted, more, instrument)
+                self._check_opening(scopes, book, wanted, more, instrument, orders=0)
             self._check_rate(scopes, now)
             for scope in scopes:
                 scope.pace.count(None, now)
@@ -248,7 +244,14 @@ class Risk:
         book.long, book.short = long, short
 
     def _check_opening(
-        self, scopes: tuple[Scope, Scope], book: Book, request: OrderRequest, more: Decimal, instrument: Instrument
+        self,
+        scopes: tuple[Scope, Scope],
+        book: Book,
+        request: OrderRequest,
+        more: Decimal,
+        instrument: Instrument,
+        *,
+        orders: int,
     ) -> None:
         """Check what could open a position.
 
@@ -258,6 +261,7 @@ class Risk:
             request: What would be asked for.
             more: Lots that may be filled besides all that may be already.
             instrument: What it trades.
+            orders: Orders that are open then besides all that are.
         """
         symbol, side, lots = request.instrument, request.side, request.quantity
         last = self.price(symbol)
@@ -267,6 +271,9 @@ class Risk:
             if scope.loss is not None:
                 words = f"nothing is opened any more today, as it has lost {scope.lost}"
                 scope.refuse("max_daily_loss", scope.loss, words)
+            count = scope.open_orders + orders
+            if orders and count > limits.max_open_orders:
+                scope.refuse("max_open_orders", count, f"{count:,} open orders")
             if lots > limits.max_order_quantity:
                 scope.refuse("max_order_quantity", lots, f"{lots:,f} lots of {symbol} in one order")
             if worth is not None and worth > limits.max_order_notional:
@@ -306,7 +313,9 @@ def _check_collar(
     scope: Scope, request: OrderRequest, beyond: Decimal, reference: Decimal, instrument: Instrument
 ) -> None:
     limit = scope.limits.price_collar
-    if beyond <= COLLAR_TICKS * instrument.tick_at(reference) or beyond <= limit * abs(reference):
+    if beyond <= COLLAR_TICKS * instrument.tick_at(reference) or not limit.is_finite():
+        return
+    if beyond <= limit * abs(reference):
         return
     part = beyond / abs(reference) if reference else Decimal("Infinity")
     of = "the last price" if request.stop_price is None else "its trigger"

@@ -31,14 +31,15 @@ def may_fill(order: Order) -> Decimal:
 
     While an amend is on its way, the venue may have either: the greater counts.
     """
-    lots, told = ZERO, order.filled_by_number
-    if order.is_open:
-        lots = max(lots, order.request.quantity - told.get(order.venue_order_id or "", ZERO))
-        if order.amending is not None:
-            lots = max(lots, order.amending.request.quantity)
+    lots, told, now = ZERO, order.filled_by_number, order.venue_order_id or ""
+    works = order.is_open and order.ending is None
+    if works:
+        lots = max(lots, order.request.quantity - told.get(now, ZERO))
+    if order.is_open and order.amending is not None:
+        lots = max(lots, order.amending.request.quantity)
     if order.fills_missing:
         for number, counted in order.counted.items():
-            if number != order.venue_order_id or not order.is_open:
+            if number != now or not works:
                 lots += max(ZERO, counted - told.get(number, ZERO))
     return lots
 
@@ -211,8 +212,9 @@ class Scope:
         """
         most: Decimal | int = getattr(self.limits, limit) if allowed is None else allowed
         self.hits[limit] += 1
+        said = f"{limit} = {Decimal(most):,f}"
         raise RiskLimit(
-            f"{self.name}: {words}, more than {limit} = {most:,f}; raise it in {self.where} of the session file",
+            f"{self.name}: {words}, more than {said}; raise it in {self.where} of the session file",
             limit=limit,
             value=value,
             allowed=most,
