@@ -118,6 +118,8 @@ class OrderUpdate:
     """Why it was refused or ended, in the venue's words."""
     display_quantity: Decimal | None = None
     """Visible part of an iceberg, lots."""
+    group: str | None = None
+    """Name of the group that it was placed in, such as a bracket's, where the venue carries it back."""
 
 
 @event

@@ -7,14 +7,22 @@ from typing import Final
 
 from strategykit.errors import LocalProtocolError
 from strategykit.model.events import Side
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, OrderRequest, OrderType, TimeInForce
+from strategykit.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    CreateOrder,
+    OrderRequest,
+    OrderType,
+    TimeInForce,
+)
 from strategykit.venues.t4.client import encode
 from strategykit.venues.t4.names import split_market
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.server_requests import Pull, PullOrders, Revise, ReviseOrders, Submission, Ticket
 from strategykit.venues.t4.tags import write_tag
 
-__all__ = ["encode_command"]
+__all__ = ["encode_command", "place_of", "ticket_of"]
 
 _TYPES: Final = {
     OrderType.MARKET: enums.PRICE_TYPE_MARKET,
@@ -42,12 +50,11 @@ def encode_command(command: Command) -> bytes:
         LocalProtocolError: T4 has no such order.
     """
     request = command.request
-    where = {"account_id": request.account, "market_id": split_market(request.instrument).market_id}
-    tag = write_tag(command)
+    where = place_of(request)
     if isinstance(command, CancelOrder):
-        return encode(PullOrders(**where, pulls=(Pull(command.venue_order_id, tag or None),)))
-    _check(request)
+        return encode(PullOrders(**where, pulls=(Pull(command.venue_order_id, write_tag(command) or None),)))
     if isinstance(command, AmendOrder):
+        _check(request)
         # T4 counts what was filled as part of the volume; what stays the same may be said again.
         revise = Revise(
             unique_id=command.venue_order_id,
@@ -55,10 +62,26 @@ def encode_command(command: Command) -> bytes:
             max_show=None if request.display_quantity is None else _lots(request.display_quantity),
             limit_price=request.price,
             stop_price=request.stop_price,
-            tag=tag or None,
+            tag=write_tag(command) or None,
         )
         return encode(ReviseOrders(**where, revisions=(revise,)))
-    ticket = Ticket(
+    # A program's order: nobody enters it by hand.
+    return encode(Submission(**where, link=enums.ORDER_LINK_NONE, manual=False, tickets=(ticket_of(request),)))
+
+
+def place_of(request: OrderRequest) -> dict[str, str]:
+    """Give the account and the market of an order, by the names of T4's fields."""
+    return {"account_id": request.account, "market_id": split_market(request.instrument).market_id}
+
+
+def ticket_of(request: OrderRequest) -> Ticket:
+    """Word one order of a submission; its tag is the client order id.
+
+    Raises:
+        LocalProtocolError: T4 has no such order.
+    """
+    _check(request)
+    return Ticket(
         buy_sell=enums.BUY_SELL_BUY if request.side is Side.BUY else enums.BUY_SELL_SELL,
         price_type=_TYPES[request.type],
         time_type=_TIMES[request.time_in_force],
@@ -66,10 +89,8 @@ def encode_command(command: Command) -> bytes:
         max_show=None if request.display_quantity is None else _lots(request.display_quantity),
         limit_price=request.price,
         stop_price=request.stop_price,
-        tag=tag,
+        tag=write_tag(CreateOrder(guid=request.client_order_id, request=request)),
     )
-    # A program's order: nobody enters it by hand.
-    return encode(Submission(**where, link=enums.ORDER_LINK_NONE, manual=False, tickets=(ticket,)))
 
 
 def _lots(quantity: Decimal) -> int:

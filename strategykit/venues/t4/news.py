@@ -56,6 +56,8 @@ class OrderTold:
     """Whether it says everything that is known of the order."""
     side: Side | None = None
     tag: str | None = None
+    group: str | None = None
+    """The batch that it came in."""
     price_type: int | None = None
     volume: Decimal | None = None
     limit: Decimal | None = None
@@ -95,6 +97,7 @@ def read_whole_order(message: pb.OrderUpdate) -> OrderTold:
         whole=True,
         side=side(message.buy_sell),
         tag=message.tag,
+        group=message.tag_relation_id,
         filled=lots(message.total_fill_volume),
         trades=(*trades, *legs),
         **_values(message),

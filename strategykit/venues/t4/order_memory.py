@@ -36,6 +36,8 @@ class KnownOrder:
     account_id: str
     side: Side | None = None
     tag: str = ""
+    group: str = ""
+    """The batch that it came in."""
     price_type: int = enums.PRICE_TYPE_UNDEFINED
     volume: Decimal = Decimal(0)
     limit: Decimal | None = None
@@ -77,7 +79,8 @@ class KnownOrder:
             return OrderStatus.REJECTED
         if self.status != enums.ORDER_STATUS_FINISHED:
             return OrderStatus.WORKING
-        done = self.filled >= self.volume or self.change == enums.ORDER_CHANGE_TRADE_COMPLETED
+        # An exit whose entry never traded has no lots at all.
+        done = 0 < self.filled >= self.volume or self.change == enums.ORDER_CHANGE_TRADE_COMPLETED
         return OrderStatus.FILLED if done else OrderStatus.CANCELLED
 
 
@@ -124,8 +127,8 @@ class OrderMemory:
             value = getattr(told, name)
             if value is not None:
                 setattr(order, name, value)
-        if told.tag:
-            order.tag = told.tag
+        order.tag = told.tag or order.tag
+        order.group = told.group or order.group
         if told.price_type is not None:  # Prices are told together with it.
             order.limit, order.stop, order.show = told.limit, told.stop, told.show
         order.change, order.detail = told.change, told.detail

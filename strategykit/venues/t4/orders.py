@@ -145,6 +145,7 @@ class OrderCursor:
             None,
             order.detail or (word("OrderChange", order.change) if refused else None) or None,
             order.show,
+            order.group or None,
         )
 
     def _legs(self, order: KnownOrder, fresh: Iterable[TradeTold], now: int) -> Iterator[Event]:
