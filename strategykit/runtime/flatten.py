@@ -15,7 +15,7 @@ from strategykit.model.orders import OrderState, OrderType
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 
-__all__ = ["LEAVE_WITHIN", "OrderSeat", "all_settled", "check_settled", "get_flat", "lots_held", "withdraw"]
+__all__ = ["LEAVE_WITHIN", "OrderSeat", "check_settled", "get_flat", "lots_held", "withdraw"]
 
 LEAVE_WITHIN: Final = 30.0
 """Seconds that a scope may take to get flat or rid of its orders; then it says what is left."""
@@ -66,11 +66,6 @@ def lots_held(orders: Iterable[Order]) -> dict[str, Decimal]:
     for order in orders:
         held[order.instrument] = held.get(order.instrument, Decimal(0)) + order.filled_quantity * order.side.sign
     return {instrument: lots for instrument, lots in held.items() if lots}
-
-
-def all_settled(orders: Iterable[Order]) -> bool:
-    """Whether nothing more can be filled of any, and every fill that the venue counts has been told."""
-    return not any(order.is_open or order.fills_missing for order in orders)
 
 
 async def withdraw(orders: Sequence[Order]) -> None:

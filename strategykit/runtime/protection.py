@@ -188,14 +188,9 @@ class Guard:
         while True:
             await self._news.until(lambda: self._wanted() is not None)
             await self._seat.lane_open()
-            wanted = self._wanted()
-            if wanted is None:
-                continue
-            if self._order is None:
-                self._place(*wanted)
-            else:
-                await self._move(self._order, *wanted)
-            await trio.sleep(MOVE_EVERY)
+            if wanted := self._wanted():
+                await self._want(*wanted)
+                await trio.sleep(MOVE_EVERY)
 
     # Here
 
@@ -252,6 +247,12 @@ class Guard:
             if (order.request.stop_price, order.working_quantity) == (price, lots) or self._refused == (price, lots):
                 return None
         return price, lots
+
+    async def _want(self, price: Decimal, lots: Decimal) -> None:
+        if self._order is None:
+            self._place(price, lots)
+        else:
+            await self._move(self._order, price, lots)
 
     def _place(self, price: Decimal, lots: Decimal) -> None:
         self._kinds = {price: self.levels.kind(price)}

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import trio
-import trio.lowlevel
 
-from strategykit import Fill, Order, OrderState, RiskLimit, Side
+from strategykit import BookSnapshot, Fill, Gap, Order, OrderState, RiskLimit, Side, Ticker
+from strategykit.model.events import Event
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
 from strategykit.runtime.holding import Holding
-from strategykit.testing import START, make_quotes
+from strategykit.runtime.protection import price_to_leave
+from strategykit.testing import START, make_bars, make_books, make_quotes, make_trades
 from tests.scopes.conftest import SECOND, Stage, Teller, market, play, thin
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -66,6 +67,25 @@ class Limited:
         if how.get("stop") is not None:
             raise RiskLimit("no stops today")
         return self._gateway.submit(*arguments, **how)
+
+
+# Prices
+
+
+@pytest.mark.parametrize(
+    ("event", "bought", "sold"),
+    [
+        (make_quotes("X", [99.0], spread=0.5)[0], 99.0, 99.5),
+        (make_trades("X", [99.0])[0], 99.0, 99.0),
+        (make_bars("X", [98.0, 99.0])[1], 99.0, 99.0),
+        (make_books("X", [99.0], spread=0.5)[0], 98.75, 99.25),
+        (BookSnapshot("X", (), (), (), (), 0, 0, "", False), None, None),
+        (Ticker("X", 99.0, None, None, None, None, None, None, None, 1, ""), 99.0, 99.0),
+        (Gap("X", 0, 1, "cut", None, 1, ""), None, None),
+    ],
+)
+def test_the_price_at_which_a_position_can_be_left(event: Event, bought: float | None, sold: float | None) -> None:
+    assert (price_to_leave(event, BUY), price_to_leave(event, SELL)) == (bought, sold)
 
 
 # Resting

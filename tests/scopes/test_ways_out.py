@@ -13,7 +13,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategykit import OrderEnded, OrderState, Side, StrategykitError
+from strategykit import OrderEnded, OrderState, RiskLimit, Side, StrategykitError
 from strategykit.errors import Unsettled
 from strategykit.model.events import OrderStatus
 from strategykit.model.orders import Command, CreateOrder
@@ -209,6 +209,39 @@ def test_an_exit_that_the_venue_refuses_is_tried_again() -> None:
 
     assert [order.state.value for order in stage.orders[2:]] == ["rejected"] * 3 + ["filled"]
     assert stage.teller.told == [pytest.approx(2 + 0.1 + 0.2 + 0.4)]
+    stage.check_flat()
+
+
+def test_an_exit_that_we_refuse_ourselves_is_tried_again_and_said_once() -> None:
+    """A limit of ours, such as one on the rate of orders, lets it pass in the end."""
+
+    async def story(teller: Teller) -> None:
+        async with teller.long(2):
+            await trio.sleep(2)
+        teller.told.append(teller.seconds())
+
+    class Limited:
+        def __init__(self, gateway: Any) -> None:
+            self.gateway = gateway
+            self.left = 3
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.gateway, name)
+
+        def submit(self, strategy: str, instrument: str, side: Side, *arguments: Any, **how: Any) -> Any:
+            if side is SELL and self.left:
+                self.left -= 1
+                raise RiskLimit("too many orders")
+            return self.gateway.submit(strategy, instrument, side, *arguments, **how)
+
+    def prepare(stage: Stage) -> None:
+        desk: Any = stage.run.supervisor.seats[0].desk
+        desk.gateway = Limited(desk.gateway)
+
+    stage = play(story, prepare=prepare)
+
+    assert stage.teller.told == [pytest.approx(2 + 0.1 + 0.2 + 0.4)]
+    assert stage.notes == ["no exit from X: too many orders; trying again"]
     stage.check_flat()
 
 
