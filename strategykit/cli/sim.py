@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import signal
 from collections.abc import Callable
 from decimal import Decimal
@@ -91,6 +92,9 @@ def _sim(
         str | None, Parameter(name="--for", help="stop after this time, such as 10m", metavar="TIME")
     ] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="say where it is as JSON")] = False,
+    while_read: Annotated[
+        bool, Parameter(negative="", show=False, help="stop when standard input ends, so when its parent does")
+    ] = False,
 ) -> int:
     check_seed(seed)
     if not 0 < rate <= 100_000:
@@ -110,7 +114,7 @@ def _sim(
         raise ConfigError(f"--port {port}: a port is 0 to 65535")
     seconds = None if for_ is None else parse_duration(for_) * 1e-9
     try:
-        trio.run(partial(_serve, venue, plan, seconds, json=json))
+        trio.run(partial(_serve, venue, plan, seconds, json=json, while_read=while_read))
     except* KeyboardInterrupt:  # Before the venue was there, or again while it ended.
         pass
     except* OSError as group:
@@ -149,7 +153,7 @@ def _recorded(plan: SimPlan, path: Path) -> SimPlan:
     return attrs.evolve(plan, source=market_events(tape, dialect), recorded=recorded_instruments(tape, dialect))
 
 
-async def _serve(venue: Venue, plan: SimPlan, seconds: float | None, *, json: bool) -> None:
+async def _serve(venue: Venue, plan: SimPlan, seconds: float | None, *, json: bool, while_read: bool) -> None:
     # A KeyboardInterrupt could come up between any two steps of any task, and leave Trio's own books in disorder.
     ends = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # Background jobs of scripts have it ignored.
@@ -157,8 +161,21 @@ async def _serve(venue: Venue, plan: SimPlan, seconds: float | None, *, json: bo
     with trio.open_signal_receiver(*ends) as signals:
         async with venue.simulation.open(plan) as server:
             _tell(venue, plan, server.url, json=json)
-            with trio.move_on_after(float("inf") if seconds is None else seconds):
+            async with trio.open_nursery() as nursery:
+                if seconds is not None:
+                    nursery.cancel_scope.deadline = trio.current_time() + seconds
+                if while_read:
+                    nursery.start_soon(_until_unread, nursery.cancel_scope)
                 await anext(signals)
+                nursery.cancel_scope.cancel()
+
+
+async def _until_unread(scope: trio.CancelScope) -> None:
+    """Cancel `scope` when standard input has come to its end."""
+    async with trio.lowlevel.FdStream(os.dup(0)) as stream:
+        while await stream.receive_some(1_024):
+            pass
+    scope.cancel()
 
 
 def _tell(venue: Venue, plan: SimPlan, url: str, *, json: bool) -> None:

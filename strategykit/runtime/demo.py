@@ -77,10 +77,16 @@ def open_venue_process(venue: str = "alor", *, seed: int = 1, extra: Sequence[st
     Raises:
         StrategykitError: It didn't come up.
     """
-    command = [sys.executable, "-m", "strategykit", "sim", venue, "--port", "0", "--seed", str(seed), "--json", *extra]
+    command = [sys.executable, "-m", "strategykit", "sim", venue, "--port", "0", "--seed", str(seed), "--json"]
+    command += ["--while-read", *extra]  # A parent that is killed takes it along.
     # In a session of its own: Ctrl-C is ours, and the venue has to outlive the strategies.
     with subprocess.Popen(  # noqa: S603 - our own command
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         giving_up = threading.Timer(_START_WITHIN, process.kill)
         giving_up.daemon = True  # Ctrl-C may come while it starts: then nobody waits for it.
