@@ -38,6 +38,8 @@ __all__ = [
     "make_session",
 ]
 
+_MILLISECOND: Final = 1_000_000
+
 PAPER_ACCOUNT: Final = "PAPER"
 """What the account of strategies is called where the venue has none."""
 
@@ -332,4 +334,5 @@ def _stream(table: RecordTable, venue: VenuePlan, key: str) -> Stream:
         exchange=venue.exchange,
         interval=table.interval,
         depth=table.depth,
+        frequency=None if table.every is None else table.every * _MILLISECOND,
     )

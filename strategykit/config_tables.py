@@ -89,6 +89,7 @@ class RecordTable:
     instrument: str
     interval: int | None = None
     depth: int | None = None
+    every: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +135,7 @@ _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
         "instrument": instrument,
         "interval": duration,
         "depth": between(1, 5_000),
+        "every": between(1, 86_400_000),
     },
 }
 _RENAMED: Final = {"duration": "for"}

@@ -45,6 +45,7 @@ name = "second"
 kind = "book"
 instrument = "GAZP"
 depth = 10
+every = 250
 [[record]]
 kind = "bars"
 instrument = "GAZP"
@@ -89,7 +90,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert first.params == {"instrument": "SBER", "fast": 5, "stop": 0.02}
     assert (second.name, second.file, second.params) == ("second", "sample:cross", {})
     assert read.record == (
-        Stream(kind=StreamKind.BOOK, instrument="GAZP", exchange="MOEX", depth=10),
+        Stream(kind=StreamKind.BOOK, instrument="GAZP", exchange="MOEX", depth=10, frequency=250_000_000),
         Stream(kind=StreamKind.BARS, instrument="GAZP", exchange="MOEX", interval=60 * SECOND),
     )
 
