@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 import attrs
@@ -162,6 +163,7 @@ class Guard:
         if self.levels.terms.by_price:
             self._watch()
         self._seat.watch_orders(self._changed)
+        self._changed(self._entry)
         try:
             yield
         finally:
@@ -197,6 +199,8 @@ class Guard:
     def _watch(self) -> None:
         if not self._watching:
             self._watching = True
+            known = [feed.last for feed in self._feeds if feed.last is not None]
+            self._price = price_to_leave(max(known, key=attrgetter("receive_time"), default=None), self._side)
             for feed in self._feeds:
                 feed.watch(self._saw)
 

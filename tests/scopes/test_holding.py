@@ -110,11 +110,12 @@ def test_time_can_be_given_to_a_position_that_had_none_and_be_prolonged() -> Non
     assert play(story).teller.told == ["time", 4.5]
 
 
+@pytest.mark.parametrize("watched", [True, False])
 @pytest.mark.parametrize(("side", "price"), [(BUY, 101.0), (SELL, 99.0)])
-def test_a_stop_that_is_put_beyond_the_market_ends_the_block_at_once(side: Side, price: float) -> None:
+def test_a_stop_that_is_put_beyond_the_market_ends_the_block_at_once(side: Side, price: float, watched: bool) -> None:
     async def story(teller: Teller) -> None:
         block = teller.long if side is BUY else teller.short
-        async with block(1, target=0.5) as holding:
+        async with block(1, target=0.5 if watched else None) as holding:
             await trio.sleep(1.5)
             holding.move_stop(price)
             teller.told.append(holding.ended_by)
@@ -134,9 +135,9 @@ def test_a_level_that_cant_be_is_refused_and_the_block_goes_on() -> None:
                 with pytest.raises(RiskLimit):
                     move(value)
             await trio.sleep(1)
-            teller.told.append((holding.ended_by, holding.protection.price))
+            teller.told.append((holding.ended_by, holding.protection.price, holding.instrument))
 
-    assert play(story).teller.told == [("block", D("98.49"))]
+    assert play(story).teller.told == [("block", D("98.49"), "X")]
 
 
 def test_levels_need_a_stream_that_tells_prices() -> None:

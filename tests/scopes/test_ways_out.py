@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit import OrderEnded, OrderState, RiskLimit, Side, StrategykitError
-from strategykit.errors import Unsettled
+from strategykit.errors import StrategyKilled, Unsettled
 from strategykit.model.events import OrderStatus
 from strategykit.model.orders import Command, CreateOrder
 from tests.scopes.conftest import Stage, Teller, market, play
@@ -171,6 +171,19 @@ def test_the_end_of_the_run_leaves_nothing() -> None:
 
     assert stage.teller.told[0].quantity == 0
     stage.check_flat()
+
+
+@pytest.mark.parametrize("at_venue", [True, False])
+def test_the_kill_switch_leaves_nothing(at_venue: bool) -> None:
+    """Nothing is placed any more but what closes a position, and that is what leaving does."""
+    pull = at(3.05, lambda stage: stage.run.kill.pull("enough", "a test"))
+
+    stage = play(hold, latency=0.1, prepare=pull, at_venue=at_venue, check=False)
+
+    assert isinstance(stage.error, StrategyKilled)
+    assert stage.sides == [BUY, SELL]
+    stage.check_flat()
+    assert stage.run.kill.proof.endswith("positions: flat")
 
 
 def test_a_run_in_a_hurry_says_what_it_leaves() -> None:
