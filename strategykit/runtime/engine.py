@@ -91,8 +91,7 @@ class Engine:
     """When the open connections' sessions began, nanoseconds UTC."""
     handover: Handover = attrs.field(init=False, default=attrs.Factory(Handover, takes_self=True))
     """Looks after connections that are being replaced."""
-    unreadable: int = attrs.field(default=0, init=False)
-    """Frames that the dialect couldn't read."""
+    unreadable: int = attrs.field(default=0, init=False)  # Frames that the dialect couldn't read.
     errors: deque[VenueError] = attrs.field(factory=lambda: deque(maxlen=1_000), init=False)
     positions: dict[str, PositionUpdate] = attrs.field(factory=dict, init=False)
     """The venue's own count of the account's holdings."""
@@ -294,6 +293,8 @@ class Engine:
                 self.account[event.source] = event
             case Gap():
                 self.ledger.gap(event, self.table.told(event))
+            case VenueError():
+                self._error(event.code, event.message, event.receive_time, event.guid)
 
     def _check_can_be_asked(self, row: Subscription, owner: str) -> None:
         # Worded now, for whoever wants it: where requests are sent, an error would end the run of everybody.
@@ -395,6 +396,5 @@ class Engine:
             self.supervisor().refused(owner, words)
 
     def _error(self, code: int, message: str, now: int, guid: str) -> None:
-        error = VenueError(None, code, message, None, now, guid)
-        self.errors.append(error)
+        self.errors.append(VenueError(None, code, message, None, now, guid))
         self.ledger.note("venue", f"{code}: {message}")

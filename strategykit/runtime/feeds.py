@@ -27,6 +27,7 @@ from strategykit.model.events import (
     Stale,
     Ticker,
     Trade,
+    VenueError,
     Volume,
 )
 from strategykit.runtime.waking import Signal, Wakes
@@ -205,7 +206,7 @@ class Feed(Generic[E]):
             self.gap(event)
         elif type(event) is Stale:
             self._owner.feed_stale(self, event)
-        else:
+        elif type(event) is not VenueError:  # The run notes those: a handler of bars has no use for one.
             self.take(event)  # type: ignore[arg-type]  # the subscription's kind says what comes
 
     def quick(self) -> Callable[[E], None]:

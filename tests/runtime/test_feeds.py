@@ -26,7 +26,7 @@ from strategykit import (
     sma,
 )
 from strategykit.errors import StrategyError
-from strategykit.model.events import BookDelta, Event, Side, Stale
+from strategykit.model.events import BookDelta, Event, Side, Stale, VenueError
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.feeds import MAILBOX, BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
 from strategykit.runtime.simulate import simulate
@@ -203,6 +203,15 @@ def test_a_gap_and_a_silence_go_to_the_owner() -> None:
 
     assert owner.told == [gap, stale]
     assert repr(feed) == "<TradeFeed bars: bars X 1m>"
+
+
+def test_an_error_of_the_venue_is_no_bar() -> None:
+    heard: list[Event] = []
+    feed = make_feed(BarFeed, handler=heard.append)
+
+    feed.deliver(VenueError("X", 0, "those that were missed can't be had", None, 7, "g"))
+
+    assert (heard, feed.last) == ([], None)
 
 
 def test_latest_values_follow_their_stream() -> None:
