@@ -294,6 +294,20 @@ def test_the_table_of_order_states_is_the_programs() -> None:
     assert order_table() in page, f"docs/orders.md should hold:\n\n{order_table()}"
 
 
+def test_the_drawing_of_order_states_is_the_programs() -> None:
+    page = (ROOT / "docs" / "orders.md").read_text(encoding="utf-8")
+    ways: dict[tuple[str, str], list[str]] = {}
+    for (state, evidence), then in TRANSITIONS.items():
+        if then is not state:
+            ways.setdefault((state.value, then.value), []).append(evidence.value)
+    lines = [f"    {one} --> {other}: {', '.join(found)}" for (one, other), found in ways.items()]
+    ends = [f"    {state.value} --> [*]" for state in OrderState if state.terminal]
+    drawing = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> intent", *lines, *ends, "```"])
+
+    assert drawing in page, f"docs/orders.md should have\n{drawing}"
+
+
+
 def order_table() -> str:
     """Give the state table as Markdown: what happens down the side, the state it happens in across the top."""
     states = list(OrderState)
