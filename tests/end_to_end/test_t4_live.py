@@ -18,8 +18,9 @@ import trio
 
 from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.errors import LoginRefused
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event
-from strategykit.net.endpoints import Endpoints
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap
+from strategykit.net.endpoints import Endpoints, client_tls
+from strategykit.net.wire import open_wire
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.report import RunReport
@@ -28,6 +29,7 @@ from strategykit.sim.server_t4 import open_simulated_t4
 from strategykit.sim.t4_config import T4User, T4VenueConfig
 from strategykit.tape.reader import open_tape
 from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.t4.dialect import T4
 
 ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
 CL = "CME_Ny/CL/XCME_Ny CL (Z26)"
@@ -89,6 +91,11 @@ class Venue:
 
     def fault(self, fault: str, **fields: Any) -> None:
         httpx.post(f"{self.url}/sim/faults", json={"fault": fault, **fields}, timeout=5).raise_for_status()
+
+    def tokens(self) -> int:
+        """How many tokens it has given out: one comes with each login."""
+        found: int = httpx.get(f"{self.url}/sim/statistics", timeout=5).json()["tokens"]
+        return found
 
     def told(self) -> dict[str, Any]:
         """What the venue itself knows of orders."""
@@ -321,6 +328,61 @@ def test_a_displaced_session_ends_the_run_and_says_why(venue: Venue, folder: Fol
     assert rerun_tape(folder.tape).ok
 
 
+def test_who_logs_in_as_the_same_user_ends_the_run_and_stays(venue: Venue, folder: Folder) -> None:
+    """The two would displace each other for ever if both came back."""
+    stayed: list[bool] = []
+
+    async def log_in(run: Run) -> None:
+        await settled(run)
+        await traded(run, 2)
+        url = f"ws{venue.url.removeprefix('http')}/v1"
+        async with open_wire(url, frame_bytes=100_000, tls=client_tls()) as wire:
+            await wire.send(T4().login("session", guid="other", token="simulated-api-key"))
+            await wire.receive()
+            await until(lambda: not run.engine.sessions)
+            with trio.move_on_after(0.5) as waiting:
+                await wire.receive()
+            stayed.append(waiting.cancelled_caught)
+            await trio.sleep_forever()
+
+    result = folder.run(venue, MAKER, meanwhile=log_in, interrupts=False)
+
+    assert stayed == [True]
+    assert any("logged in again (6)" in line for line in result.unaccounted)
+    (connection,) = result.connections
+    assert (connection.state, connection.reconnects) == ("ended", 0)
+
+
+def test_missed_bars_come_with_a_token_of_the_session_and_a_refusal_is_told(venue: Venue, folder: Folder) -> None:
+    bars: list[Bar] = []
+    errors: list[str] = []
+    venue.fault("refuse_token")
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Bar) and event.closed:
+            bars.append(event)
+
+    async def watch(run: Run) -> None:
+        run.engine.watchers.append(hear)
+        await until(lambda: bool(run.engine.errors and bars))  # It goes on with what the stream tells.
+        assert venue.tokens() == 1
+        venue.fault("reset", lane="all")
+        await until(lambda: not run.engine.sessions)
+        count = len(bars)
+        await until(lambda: len(bars) > count + 1)
+        assert venue.tokens() == 3, "one by the next login, and one for the chart"
+        errors.extend(error.message for error in run.engine.errors)
+
+    stream = Stream(kind=StreamKind.BARS, instrument=ES, interval=10**9)
+    folder.run(venue, meanwhile=watch, record=[stream])
+
+    (error,) = errors
+    assert error.endswith("the venue refuses a token for HTTP calls: refused on command")
+    assert [bar.open_time for bar in bars] == sorted({bar.open_time for bar in bars})
+    assert all(5_000 < bar.low <= bar.close <= bar.high < 7_000 for bar in bars), "in the session's price format"
+    assert b"eyJhbGciOi" not in b"".join(file.read_bytes() for file in folder.tape.iterdir())
+
+
 def test_a_refused_login_is_told_and_never_tried_again(venue: Venue, folder: Folder) -> None:
     venue.fault("reject_login", count=5, arguments={"result": 18})
 
@@ -417,7 +479,8 @@ def test_a_book_by_order_is_asked_for_anew_after_a_hole(venue: Venue, folder: Fo
     folder.run(venue, meanwhile=swallow, options={"by_order": True}, record=[stream])
 
     kinds = [type(event) for event in seen]
-    assert kinds.count(BookSnapshot) >= 1
+    assert kinds.count(BookSnapshot) >= 2
+    assert kinds.index(Gap) < len(kinds) - 1 - kinds[::-1].index(BookSnapshot), "the hole is told before the new book"
     for event in seen:
         if isinstance(event, BookSnapshot):
             assert event.bid_prices[0] < event.ask_prices[0]

@@ -1,0 +1,123 @@
+"""What the contract with T4 says of its failures, over whole programs in virtual time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from strategykit import Quotes, Strategy, define
+from strategykit.model.events import AccountUpdate, Event, Fill, Gap
+from strategykit.runtime.assembly import Run
+from strategykit.testing.faults import Fault
+from strategykit.testing.world import Outing, World, run_world
+
+ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
+
+
+@define
+class Places(Strategy):
+    """Place one order when three seconds are over, far below the market or at it; tell what is known of it."""
+
+    instrument: str = ES
+    at_market: bool = False
+
+    quotes = Quotes("{instrument}")
+
+    async def run(self) -> None:
+        await self.when(self.quotes.bid < self.quotes.ask)
+        await trio.sleep(3)
+        last = self.quotes.last
+        assert last is not None
+        far = None if self.at_market else Decimal(str(last.bid)) - 100
+        order = self.buy_nowait(2, limit=far)
+        before = ""
+        while True:
+            if order.state.value != before:
+                before = order.state.value
+                self.log(before)
+            await trio.sleep(0.1)
+
+
+@attrs.define
+class Watched:
+    outing: Outing
+    events: list[Event]
+    codes: list[int]
+    """Of what the venue complained of."""
+
+    @property
+    def told(self) -> list[str]:
+        """What the strategy has logged."""
+        assert self.outing.report is not None
+        return [text for _, source, text in self.outing.report.notes if source == "places"]
+
+
+def play(strategy: Strategy, *faults: dict[str, Any], seconds: float = 30.0) -> Watched:
+    """Run with faults one after the other, from the second second on, five seconds apart."""
+    events: list[Event] = []
+    codes: list[int] = []
+
+    async def listen(run: Run) -> None:
+        run.engine.watchers.append(events.append)  # type: ignore[arg-type]  # its argument has no name
+        await trio.sleep(seconds - 1)
+        codes.extend(error.code for error in run.engine.errors)
+
+    world = World(
+        venue="t4",
+        strategies=[("places", strategy)],
+        faults=[Fault(at=2.0 + 5 * place, venue=fault) for place, fault in enumerate(faults)],
+        seconds=seconds,
+        instruments=[ES],
+        rate=20.0,
+    )
+    outing = run_world(world, meanwhile=listen)
+    assert outing.report is not None, outing.error
+    assert outing.unsettled == ()
+    return Watched(outing, events, codes)
+
+
+def test_an_order_whose_answer_is_missing_is_unknown_until_the_venue_says() -> None:
+    """Three updates tell that an order rests in the book: all of them are lost."""
+    watched = play(Places(), {"fault": "lost_update", "count": 3})
+
+    assert watched.told == ["sent", "unknown", "working"]
+    (order,) = watched.outing.orders["orders"]
+    assert order["status"] == "cancelled", "at the end of the run"
+    assert watched.outing.report is not None
+    (connection,) = watched.outing.report.connections
+    assert connection.reconnects == 1, "the wire that brought no answer was left"
+
+
+def test_an_order_that_never_arrived_is_unknown_until_the_account_is_seen_without_it() -> None:
+    watched = play(Places(), {"fault": "ignore_request", "count": 1})
+
+    assert watched.told == ["sent", "unknown", "rejected"]
+    assert watched.outing.orders["orders"] == []
+
+
+def test_the_fee_of_a_fill_is_unknown_and_the_accounts_sum_is_told() -> None:
+    watched = play(Places(at_market=True))
+
+    fills = [event for event in watched.events if isinstance(event, Fill)]
+    assert sum(fill.quantity for fill in fills) == 2
+    assert {fill.fee for fill in fills} == {None}
+    accounts = [event for event in watched.events if isinstance(event, AccountUpdate)]
+    assert accounts[-1].fees is not None
+    assert watched.outing.report is not None
+    (row,) = watched.outing.report.strategies
+    assert (row.fees_unknown, dict(row.fees)) == (len(fills), {})
+
+
+@pytest.mark.parametrize("result", [12, 13])
+def test_a_session_that_is_closed_for_its_backlog_is_opened_again(result: int) -> None:
+    watched = play(Places(), {"fault": "backlog", "arguments": {"result": result}})
+
+    assert watched.codes == [result]
+    gaps = [event for event in watched.events if isinstance(event, Gap) and event.instrument == ES]
+    assert len(gaps) == 1
+    assert "reads too slowly" in gaps[0].reason
+    assert watched.told == ["sent", "working"], "the order was placed after it"
