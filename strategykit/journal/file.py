@@ -17,6 +17,7 @@ class JournalFile:
     """A file of a journal. Its methods may raise `OSError`; what was written by then is cut by `take_back`.
 
     Attributes:
+        fd: The open file.
         seq: Number of the last record.
         size: Bytes of head and whole records.
         chain: Up to the last record.
@@ -26,7 +27,7 @@ class JournalFile:
         self.path = path
         self.seq = head.first - 1
         self._disk = disk
-        self._fd = fd
+        self.fd = fd
         self._write = disk.write
         start, self.chain = encode_head(head)
         write_all(disk, fd, start)
@@ -55,9 +56,9 @@ class JournalFile:
         seq = self.seq + 1
         record, chain = encode_record(letter, seq, durable, monotonic, wall, body, self.chain)
         size = len(record)
-        done = self._write(self._fd, record)
+        done = self._write(self.fd, record)
         while done < size:  # A disk that fills up, or a signal.
-            done += self._write(self._fd, memoryview(record)[done:])
+            done += self._write(self.fd, memoryview(record)[done:])
         self.seq, self.chain = seq, chain
         self.size += size
         return seq
@@ -67,11 +68,11 @@ class JournalFile:
         self._disk.truncate(self.path, self.size)
 
     def sync(self) -> None:
-        self._disk.fdatasync(self._fd)
+        self._disk.fdatasync(self.fd)
 
     def seal(self) -> None:
         """Let nobody write to it by mistake."""
-        os.fchmod(self._fd, 0o400)
+        os.fchmod(self.fd, 0o400)
 
     def close(self) -> None:
-        os.close(self._fd)
+        os.close(self.fd)

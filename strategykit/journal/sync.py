@@ -1,8 +1,8 @@
 """Making sure of what was written: one sync for all that has come together meanwhile.
 
-A thread of its own, not one of Trio's: a loop that is busy doesn't keep it from syncing, and a disk that takes seconds
-doesn't keep the loop from reading. An error of a sync is final: the system may have dropped what it couldn't write, and
-a second one would report success.
+A disk that takes seconds doesn't keep the loop from reading: the kernel syncs by itself (`kernel_sync`), or a thread
+does where it can't. An error of a sync is final: the system may have dropped what it couldn't write, and a second sync
+would report success.
 """
 
 from __future__ import annotations
@@ -12,21 +12,36 @@ from bisect import insort
 from collections.abc import Callable
 from contextlib import suppress
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 import trio
 
 from strategykit.errors import JournalError
 
-__all__ = ["GroupSync"]
+__all__ = ["WITHIN", "LoopSync", "Syncer", "ThreadSync", "Waiting"]
 
-_WITHIN: Final = 1.0
-"""Seconds after which records are synced that nobody waits for: what a loss of power can take of them."""
+WITHIN: Final = 1.0
+"""Seconds between two syncs for records that nobody waits for. A loss of power can take those since the last one."""
+
+
+class Syncer(Protocol):
+    """One way of making safe what was written; `Waiting` is told of each success, and of the first failure."""
+
+    def start(self) -> None: ...
+
+    def want(self, seq: int, token: trio.lowlevel.TrioToken) -> None:
+        """Begin a sync for record `seq`, or see to it that one follows the one that has begun. Called by the loop."""
+
+    def note(self) -> None:
+        """Something was written that nobody waits for yet."""
+
+    def stop(self, within: float) -> bool:
+        """Sync what isn't safe yet and end. Blocks, for `within` seconds at the most; False if that didn't do."""
 
 
 @attrs.frozen
-class _Waiting:
+class _Wish:
     seq: int
     then: Callable[[], None]
     lost: Callable[[JournalError], None]
@@ -35,104 +50,57 @@ class _Waiting:
 _SEQ: Final = attrgetter("seq")
 
 
-class GroupSync:
-    """Who waits until a record is safe, and what makes it so.
+class Waiting:
+    """Who waits until a record is safe.
 
     Args:
-        sync: Makes safe all that was written; raises `OSError`.
         written: Gives the number of the last record that was written.
         in_words: Makes our error of the system's.
-        in_loop: True syncs in the loop itself, at its next turn, instead of in a thread.
 
     Attributes:
         durable: Number of the last record that is known to outlive a power loss.
         failed: Why nothing is made safe any more; set once.
     """
 
-    def __init__(
-        self,
-        sync: Callable[[], None],
-        written: Callable[[], int],
-        in_words: Callable[[OSError], JournalError],
-        *,
-        in_loop: bool,
-    ) -> None:
+    def __init__(self, written: Callable[[], int], in_words: Callable[[OSError], JournalError]) -> None:
+        self.written = written
         self.durable = written()
         self.failed: JournalError | None = None
-        self._sync = sync
-        self._written = written
         self._in_words = in_words
-        self._waiting: list[_Waiting] = []
+        self._wishes: list[_Wish] = []
         """By number. Belongs to the loop."""
         self._token: trio.lowlevel.TrioToken | None = None
         self._failing = threading.Lock()
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = None if in_loop else threading.Thread(target=self._keep, name="journal-sync", daemon=True)
 
-    def start(self) -> None:
-        if self._thread is not None:
-            self._thread.start()
-
-    def when_durable(self, seq: int, then: Callable[[], None], lost: Callable[[JournalError], None]) -> None:
+    def add(self, seq: int, then: Callable[[], None], lost: Callable[[JournalError], None], syncer: Syncer) -> None:
         """Have `then` called by the loop once the record is safe, or `lost` once it can't become so."""
-        insort(self._waiting, _Waiting(seq, then, lost), key=_SEQ)
+        insort(self._wishes, _Wish(seq, then, lost), key=_SEQ)
         self._token = token = trio.lowlevel.current_trio_token()
-        # The order of these looks matters: who syncs sets `durable` first and looks for the token then.
-        if seq <= self.durable or self.failed is not None or self._stopping:
-            token.run_sync_soon(self._tell, idempotent=True)
-        elif self._thread is None:
-            token.run_sync_soon(self._sync_here, idempotent=True)
+        # After the token: a thread that syncs sets `durable` and looks for the token then.
+        if seq <= self.durable or self.failed is not None:
+            self._tell_soon()
         else:
-            self._wake.set()
+            syncer.want(seq, token)
 
-    def fail(self, error: JournalError) -> None:
-        """Stop for good. Called by any thread; the first error stays."""
-        with self._failing:
-            self.failed = self.failed or error
-        self._wake.set()
+    @property
+    def unsafe(self) -> bool:
+        """Whether there is something to sync, and may be synced."""
+        return self.failed is None and self.written() > self.durable
+
+    def synced(self, seq: int) -> None:
+        """All records up to `seq` are safe. Called by any thread."""
+        self.durable = seq
         self._tell_soon()
 
-    def stop(self, within: float) -> bool:
-        """Sync what isn't safe yet and end. Blocks, for `within` seconds at the most; False if that didn't do."""
-        self._stopping = True
-        if self._thread is None:
-            self._sync_once()
-            return True
-        self._wake.set()
-        self._thread.join(within)
-        return not self._thread.is_alive()
+    def broke(self, exc: OSError) -> None:
+        """A sync failed. Called by any thread."""
+        self.fail(self._in_words(exc))
 
-    def _keep(self) -> None:
-        ended = False
-        try:
-            while True:
-                self._wake.wait(_WITHIN)
-                self._wake.clear()
-                stopping = self._stopping  # Before the last look: what was written before the stop is seen after it.
-                self._sync_once()
-                if stopping or self.failed is not None:
-                    break
-            ended = True
-        finally:
-            if not ended:  # A bug; the thread's own traceback says which. Nobody must wait for it for ever.
-                self.fail(JournalError("the journal's sync broke; nothing is written any more"))
-
-    def _sync_once(self) -> None:
-        seq = self._written()
-        if seq == self.durable or self.failed is not None:
-            return
-        try:
-            self._sync()
-        except OSError as exc:
-            self.fail(self._in_words(exc))
-        else:
-            self.durable = seq
-            self._tell_soon()
-
-    def _sync_here(self) -> None:
-        self._sync_once()
-        self._tell()
+    def fail(self, error: JournalError) -> None:
+        """Nothing will be made safe any more. Called by any thread; the first error stays."""
+        with self._failing:
+            self.failed = self.failed or error
+        self._tell_soon()
 
     def _tell_soon(self) -> None:
         if self._token is not None:
@@ -140,11 +108,87 @@ class GroupSync:
                 self._token.run_sync_soon(self._tell, idempotent=True)
 
     def _tell(self) -> None:
-        waiting = self._waiting
-        while waiting:
-            if waiting[0].seq <= self.durable:
-                waiting.pop(0).then()
+        wishes = self._wishes
+        while wishes:
+            if wishes[0].seq <= self.durable:
+                wishes.pop(0).then()
             elif self.failed is not None:
-                waiting.pop(0).lost(self.failed)
+                wishes.pop(0).lost(self.failed)
             else:
                 break
+
+
+def sync_now(waiting: Waiting, sync: Callable[[], None]) -> None:
+    """Make safe what was written by now, if there is something."""
+    if not waiting.unsafe:
+        return
+    seq = waiting.written()
+    try:
+        sync()
+    except OSError as exc:
+        waiting.broke(exc)
+    else:
+        waiting.synced(seq)
+
+
+class LoopSync:
+    """Syncs in the loop itself, at its next turn: for virtual clocks, which would wait for nothing else."""
+
+    def __init__(self, waiting: Waiting, sync: Callable[[], None]) -> None:
+        self._waiting = waiting
+        self._sync = sync
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def want(self, seq: int, token: trio.lowlevel.TrioToken) -> None:  # noqa: ARG002 - the signature of all
+        token.run_sync_soon(self._now, idempotent=True)
+
+    def note(self) -> None:
+        """Nothing is synced without being waited for, but at the end."""
+
+    def stop(self, within: float) -> bool:  # noqa: ARG002 - the signature of all
+        self._now()
+        return True
+
+    def _now(self) -> None:
+        sync_now(self._waiting, self._sync)
+
+
+class ThreadSync:
+    """Syncs in a thread of its own. A loop that is always busy can keep it waiting for long."""
+
+    def __init__(self, waiting: Waiting, sync: Callable[[], None]) -> None:
+        self._waiting = waiting
+        self._sync = sync
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._keep, name="journal-sync", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def want(self, seq: int, token: trio.lowlevel.TrioToken) -> None:  # noqa: ARG002 - the signature of all
+        self._wake.set()
+
+    def note(self) -> None:
+        """The thread looks by itself."""
+
+    def stop(self, within: float) -> bool:
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(within)
+        return not self._thread.is_alive()
+
+    def _keep(self) -> None:
+        ended = False
+        try:
+            while not ended:
+                self._wake.wait(WITHIN)
+                self._wake.clear()
+                stopping = self._stopping  # Before the last look: what was written before the stop is seen after it.
+                sync_now(self._waiting, self._sync)
+                ended = stopping or self._waiting.failed is not None
+        finally:
+            if not ended:  # A bug; the thread's own traceback says which. Nobody must wait for it for ever.
+                self._waiting.fail(JournalError("the journal's sync broke; nothing is written any more"))

@@ -16,7 +16,8 @@ from strategykit.journal.facts import encode_facts
 from strategykit.journal.file import JournalFile
 from strategykit.journal.folder import RESERVE, Past, lock_folder, make_folder, make_reserve, read_past
 from strategykit.journal.format import LETTERS, MAX_BODY, Record, RecordKind
-from strategykit.journal.sync import GroupSync
+from strategykit.journal.kernel_sync import KernelSync
+from strategykit.journal.sync import LoopSync, Syncer, ThreadSync, Waiting
 from strategykit.model.codec import TAG
 from strategykit.model.orders import CancelOrder
 
@@ -61,17 +62,18 @@ class JournalWriter:
         self._disk = disk
         self._close_within = close_within
         self._closed = False
-        self._sync = GroupSync(file.sync, lambda: file.seq, self._error, in_loop=in_loop)
+        self._waiting = Waiting(lambda: file.seq, self._error)
+        self._syncer = _make_syncer(self._waiting, file, disk, in_loop=in_loop)
 
     @property
     def failed(self) -> JournalError | None:
         """Why nothing is written any more; set once, never unset."""
-        return self._sync.failed
+        return self._waiting.failed
 
     @property
     def durable(self) -> int:
         """Number of the last record that is known to outlive a power loss."""
-        return self._sync.durable
+        return self._waiting.durable
 
     def write(self, kind: RecordKind, facts: Mapping[str, Any], *, essential: bool = False) -> int:
         """Write a record and give its number. It outlives this process from now on; a power loss, `when_durable`.
@@ -85,8 +87,8 @@ class JournalWriter:
             JournalFull: The disk is full, and this is an intent to trade.
             JournalError: The journal has failed, or is closed, or the record is too long.
         """
-        if self._sync.failed is not None:
-            raise JournalError(str(self._sync.failed)) from self._sync.failed
+        if self._waiting.failed is not None:
+            raise JournalError(str(self._waiting.failed)) from self._waiting.failed
         if self._closed:
             raise JournalError(f"{shown(self.path)} is closed; nothing can be written to it any more")
         essential = essential or kind is not RecordKind.INTENT or _withdraws(facts)
@@ -96,9 +98,12 @@ class JournalWriter:
         if len(body) > MAX_BODY:
             raise JournalError(f"a record of {len(body)} bytes is too long; a journal's have up to {MAX_BODY}")
         try:
-            return self._file.append(LETTERS[kind], self._sync.durable, self._monotonic(), self._now(), body)
+            seq = self._file.append(LETTERS[kind], self._waiting.durable, self._monotonic(), self._now(), body)
         except OSError as exc:
             self._make_room(exc)
+        else:
+            self._syncer.note()
+            return seq
         return self.write(kind, facts, essential=essential)
 
     def when_durable(self, seq: int, then: Callable[[], None], lost: Callable[[JournalError], None]) -> None:
@@ -106,11 +111,11 @@ class JournalWriter:
 
         Called by the Trio loop, later, in the order of numbers. Neither may raise.
         """
-        self._sync.when_durable(seq, then, lost)
+        self._waiting.add(seq, then, lost, self._syncer)
 
     def begin(self) -> None:
         """Start syncing. Called by `open_journal`."""
-        self._sync.start()
+        self._syncer.start()
 
     def close(self) -> None:
         """Sync, seal, and give the lock back. Blocks, for `close_within` seconds at the most."""
@@ -118,14 +123,14 @@ class JournalWriter:
             return
         self._closed = True
         try:
-            if self._sync.stop(self._close_within):
+            if self._syncer.stop(self._close_within):
                 if self.failed is None:
                     with suppress(OSError):
                         self._file.seal()
                 self._file.close()
             else:  # The file stays open: while a thread syncs it, its number mustn't be given to another.
                 words = f"{shown(self.path)}: the disk didn't take everything within {self._close_within:g} s"
-                self._sync.fail(JournalError(words))
+                self._waiting.fail(JournalError(words))
         finally:
             os.close(self._lock)
 
@@ -150,7 +155,7 @@ class JournalWriter:
             except OSError as again:
                 error = again
         if error is not None:
-            self._sync.fail(self._error(error))
+            self._waiting.fail(self._error(error))
 
     def _error(self, exc: OSError) -> JournalError:
         words = f"{shown(self.path)}: the disk failed ({in_words(exc, self.path)}); nothing is written to it any more"
@@ -182,7 +187,8 @@ def open_journal(
         redact: Hides secrets in a text; every record passes through it.
         reserve: Bytes of the disk that are kept for cancels and news when it is full.
         monotonic: Nanoseconds on a clock that never goes back.
-        disk: How files are reached.
+        disk: How files are reached. With any other than the system's a thread syncs, elsewhere the kernel does by
+            itself where it can.
         in_loop: True syncs in the Trio loop itself, at its next turn: for runs on a virtual clock, which wouldn't wait
             for a thread.
         close_within: Seconds that the last sync may take.
@@ -225,6 +231,14 @@ def open_journal(
         writer.begin()
         undo.pop_all()
     return writer
+
+
+def _make_syncer(waiting: Waiting, file: JournalFile, disk: Disk, *, in_loop: bool) -> Syncer:
+    if in_loop:
+        return LoopSync(waiting, file.sync)
+    # The kernel doesn't come by any other disk.
+    kernel = KernelSync.of(waiting, file.fd) if type(disk) is RealDisk else None
+    return kernel or ThreadSync(waiting, file.sync)
 
 
 def _withdraws(facts: Mapping[str, Any]) -> bool:
