@@ -296,11 +296,11 @@ def test_the_table_of_order_states_is_the_programs() -> None:
 
 def test_the_drawing_of_order_states_is_the_programs() -> None:
     page = (ROOT / "docs" / "orders.md").read_text(encoding="utf-8")
-    ways: dict[tuple[str, str], list[str]] = {}
-    for (state, evidence), then in TRANSITIONS.items():
-        if then is not state:
-            ways.setdefault((state.value, then.value), []).append(evidence.value)
-    lines = [f"    {one} --> {other}: {', '.join(found)}" for (one, other), found in ways.items()]
+    lines = []
+    for state in OrderState:
+        for then in OrderState:
+            found = [item.value for item in Evidence if TRANSITIONS.get((state, item)) is then is not state]
+            lines += [f"    {state.value} --> {then.value}: {', '.join(found)}"] if found else []
     ends = [f"    {state.value} --> [*]" for state in OrderState if state.terminal]
     drawing = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> intent", *lines, *ends, "```"])
 
