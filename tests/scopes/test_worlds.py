@@ -98,8 +98,10 @@ class Seen:
         assert again.digest_equal
 
 
-def live(venue: str, folder: Path, *, faults: Sequence[Fault] = (), seed: int = 0, **terms: Any) -> Seen:
-    """Run the holder at a venue for half a minute of its time."""
+def live(
+    venue: str, folder: Path, *, faults: Sequence[Fault] = (), seed: int = 0, seconds: float = 30.0, **terms: Any
+) -> Seen:
+    """Run the holder at a venue for so long, in its time."""
     file = folder / "holder.py"
     file.write_text(HOLDER)
     symbol = INSTRUMENTS[venue]
@@ -108,7 +110,7 @@ def live(venue: str, folder: Path, *, faults: Sequence[Fault] = (), seed: int = 
         venue=venue,
         strategies=[spec],
         faults=faults,
-        seconds=30.0,
+        seconds=seconds,
         seed=seed,
         rate=20.0,
         instruments=[symbol],
@@ -129,8 +131,7 @@ def test_stops_rest_and_fire_at_the_venue(venue: str, tmp_path: Path) -> None:
     assert seen.outing.report.ok
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize(("venue", "seed"), [("alor", 1), ("t4", 2)])
 def test_whatever_strikes_nothing_is_held_untold(venue: str, seed: int, tmp_path: Path) -> None:
     """Ten faults in half a minute, drawn by chance: wires that break, answers that get lost, halts, restarts."""
     halted = [INSTRUMENTS[venue].rpartition("/")[2]]
@@ -147,9 +148,9 @@ def test_wires_that_break_whenever_a_position_is_left_only_delay_it(venue: str, 
         for size in (0, 40, 300, 900)
         for direction in get_args(Literal["up", "down"])
     ]
-    faults = [Fault(at=1.0 + number * 1.37, network=cut) for number, cut in enumerate(cuts * 2)]
+    faults = [Fault(at=1.0 + number * 1.37, network=cut) for number, cut in enumerate(cuts)]
 
-    seen = live(venue, tmp_path, faults=faults, hold=0.5)
+    seen = live(venue, tmp_path, faults=faults, seconds=15.0, hold=0.5)
 
     seen.check()
     assert seen.said("left") == []
