@@ -194,7 +194,9 @@ async def fill(relay: Relay, count: int) -> None:
             await wait_all_tasks_blocked()
 
 
-async def test_a_slow_client_gets_the_latest_quote_and_one_sum_of_a_book_s_changes(open_it: Open) -> None:
+async def test_a_slow_client_gets_the_latest_quote_and_one_sum_of_a_book_s_changes(
+    open_it: Open, autojump_clock: object
+) -> None:
     async with open_it(queue=(30, 1 << 20)) as relay:
         slow = await relay.slow("bookTicker.SBER", "depth.SBER")
         fast = await relay.connect()
@@ -221,7 +223,9 @@ def folded(changes: list[dict[str, Any]]) -> dict[str, str]:
     return {price: size for price, size in bids.items() if size != "0"}
 
 
-async def test_a_hole_that_a_slow_client_was_not_shown_is_told_in_what_stands_for_it(open_it: Open) -> None:
+async def test_a_hole_that_a_slow_client_was_not_shown_is_told_in_what_stands_for_it(
+    open_it: Open, autojump_clock: object
+) -> None:
     async with open_it(queue=(3, 1 << 20)) as relay:
         slow = await relay.slow("bookTicker.SBER", "depth.SBER")
         await fill(relay, 20)
@@ -235,7 +239,9 @@ async def test_a_hole_that_a_slow_client_was_not_shown_is_told_in_what_stands_fo
         assert sorted(set(holes)) == ["bookTicker.SBER", "depth.SBER"]
 
 
-async def test_a_client_too_slow_for_trades_is_closed_with_a_reason_and_others_get_them_all(open_it: Open) -> None:
+async def test_a_client_too_slow_for_trades_is_closed_with_a_reason_and_others_get_them_all(
+    open_it: Open, autojump_clock: object
+) -> None:
     async with open_it(queue=(5, 1 << 20), kept=(50, 1 << 20)) as relay:
         slow, fast = await relay.slow("trade.SBER"), await relay.connect()
         await fast.subscribe("trade.SBER")

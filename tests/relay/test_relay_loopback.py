@@ -33,7 +33,7 @@ CERTIFICATE, KEY = TLS / "localhost.pem", TLS / "localhost.key"
 async def serving(**plan: Any) -> AsyncGenerator[tuple[RelayServer, Upstream]]:
     upstream = Upstream()
     bus = LocalBus(lambda publish: Source(upstream, publish, exchange=None, now=lambda: upstream.now))
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with open_relay(bus, RelayPlan(**plan)) as server:
             yield server, upstream
 

@@ -52,7 +52,7 @@ def told(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def until(http: httpx.Client, relay: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not wanted(http.get(f"{relay}/statistics").json()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -68,7 +68,7 @@ def test_two_strategies_in_two_processes_cost_one_upstream_connection_and_see_it
     common = ("--venue", "relay", "--url", relay, "--no-tape", "--json")
     cross = ("sample:cross", "--instrument", "SBER", "--interval", "1s", "--fast", "2", "--slow", "5")
     runs = [start("run", *cross, *common), start("run", "sample:maker", "--instrument", "GAZP", *common)]
-    with httpx.Client(timeout=5) as http:
+    with httpx.Client(timeout=60) as http:
         until(http, relay, lambda figures: figures["upstream_channels"] == 2 and figures["published"] > 10)
         figures = http.get(f"{venue}/sim/statistics").json()
         http.post(f"{venue}/sim/faults", json={"fault": "reset", "lane": "market"}).raise_for_status()
@@ -79,7 +79,7 @@ def test_two_strategies_in_two_processes_cost_one_upstream_connection_and_see_it
 
     reports = [told(process) for process in runs]
 
-    assert [process.wait(20) for process in runs] == [0, 0]
+    assert [process.wait(60) for process in runs] == [0, 0]
     assert len(figures["connections"]) == 1
     assert figures["connections"][0]["subscriptions"] == 2
     for report in reports:
@@ -89,7 +89,7 @@ def test_two_strategies_in_two_processes_cost_one_upstream_connection_and_see_it
         assert report["connections"][0]["reconnects"] == 0
     server.send_signal(signal.SIGINT)
     report = told(server)
-    assert server.wait(20) == 0
+    assert server.wait(60) == 0
     assert [row["reconnects"] for row in report["connections"]] == [1]
 
 

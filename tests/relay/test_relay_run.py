@@ -25,6 +25,8 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.run import run_session
 from strategykit.sim.server_stream import open_simulated_stream
 from strategykit.sim.server_t4 import open_simulated_t4
+from strategykit.sim.stream_config import StreamVenueConfig
+from strategykit.sim.t4_config import T4VenueConfig, default_markets
 from tests.relay.conftest import Reader
 from tests.relay.redis_station import free_port, reachable, running
 
@@ -54,7 +56,7 @@ def simulated(open_venue: Callable[[], AbstractAsyncContextManager[Any]]) -> Gen
 
     thread = threading.Thread(target=trio.run, args=(serve,), name="venue")
     thread.start()
-    assert ready.wait(20), "the venue didn't start"
+    assert ready.wait(60), "the venue didn't start"
     url, scope, token = told
     try:
         yield url
@@ -64,9 +66,16 @@ def simulated(open_venue: Callable[[], AbstractAsyncContextManager[Any]]) -> Gen
 
 
 @pytest.fixture(scope="module")
-def t4() -> Generator[str]:
-    with simulated(open_simulated_t4) as url:
+def quiet() -> Generator[str]:
+    """Serve a simulated Backpack on which nothing happens."""
+    config = StreamVenueConfig(actions_per_second=0.0, advances_per_second=5.0)
+    with simulated(lambda: open_simulated_stream("backpack", config)) as url:
         yield url
+
+
+def one_market() -> AbstractAsyncContextManager[Any]:
+    markets = {key: market for key, market in default_markets().items() if ES.endswith(key)}
+    return open_simulated_t4(T4VenueConfig(markets=markets))
 
 
 def session(name: str, url: str, *record: str, **run: Any) -> Session:
@@ -90,12 +99,12 @@ def meanwhile(job: Callable[[], None]) -> Generator[Callable[[], None]]:
 
     thread = threading.Thread(target=run, name="client")
     yield thread.start
-    thread.join(30)
+    thread.join(120)
     if raised:
         raise raised[0]
 
 
-def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letters(t4: str) -> None:
+def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letters() -> None:
     addresses = list[str]()
 
     async def listen(url: str) -> None:
@@ -107,20 +116,20 @@ def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letter
                 heard.add((await client.next())["stream"])
 
     async def until_all_came(run: Run) -> None:
-        with trio.fail_after(15):
+        with trio.fail_after(60):
             while not all(row.data for row in run.engine.table):  # noqa: ASYNC110 - a run tells nobody of its insides
                 await trio.sleep(0.005)
         run.supervisor.stop()
 
     def job() -> None:
         url = addresses[0]
-        markets = httpx.get(f"{url}/api/v1/markets", timeout=15).json()
+        markets = httpx.get(f"{url}/api/v1/markets", timeout=60).json()
         assert [(row["symbol"], row["quoteSymbol"]) for row in markets] == [(ES, "USD")]
         trio.run(listen, url)
         report = run_session(session("relay", url, ES), meanwhile=until_all_came, handle_signals=False)
         assert [row.data > 0 for row in report.subscriptions] == [True, True]
 
-    with meanwhile(job) as start:
+    with simulated(one_market) as t4, meanwhile(job) as start:
 
         def ready(server: RelayServer) -> None:
             addresses.append(server.url)
@@ -133,7 +142,7 @@ def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letter
 
 
 @pytest.mark.parametrize("bus", [None, NOWHERE])
-def test_who_runs_a_relay_is_told_of_what_clients_can_t_see(bus: str | None) -> None:
+def test_who_runs_a_relay_is_told_of_what_clients_can_t_see(quiet: str, bus: str | None) -> None:
     """A channel that the venue refuses, or a bus that is away."""
     addresses, notes, told = list[str](), list[str](), threading.Event()
 
@@ -144,25 +153,22 @@ def test_who_runs_a_relay_is_told_of_what_clients_can_t_see(bus: str | None) -> 
     async def ask() -> None:
         async with open_websocket_url(addresses[0].replace("http", "ws")) as websocket:
             await Reader(websocket).subscribe("trade.NONE_USDC")
-            assert await trio.to_thread.run_sync(told.wait, 15)
+            assert await trio.to_thread.run_sync(told.wait, 60)
 
-    with (
-        simulated(lambda: open_simulated_stream("backpack")) as venue,
-        meanwhile(lambda: trio.run(ask)) as start,
-    ):
+    with meanwhile(lambda: trio.run(ask)) as start:
 
         def ready(server: RelayServer) -> None:
             addresses.append(server.url)
             start()
 
-        relay_session(session("backpack", venue), RelayPlan(), bus_url=bus, on_ready=ready, on_note=note)
+        relay_session(session("backpack", quiet), RelayPlan(), bus_url=bus, on_ready=ready, on_note=note)
 
     expected = "the venue doesn't give trade.NONE_USDC: Invalid stream" if bus is None else "the bus is away"
     assert notes[0].startswith(expected)
 
 
 async def test_a_relay_without_a_venue_serves_what_is_on_the_bus(nursery: trio.Nursery) -> None:
-    with running() as redis, trio.fail_after(20):
+    with running() as redis, trio.fail_after(60):
         await reachable(redis)
         servers, ready = list[RelayServer](), trio.Event()
 
@@ -195,9 +201,9 @@ def test_a_bus_without_the_library_for_it_says_how_to_get_it(monkeypatch: pytest
 
 
 def test_the_command_serves_a_session_until_it_is_interrupted(
-    t4: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    quiet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "s.toml").write_text(f'[venue]\nname = "t4"\nurl = "{t4}"\n[run]\ntape = "tapes"\n', "utf-8")
+    (tmp_path / "s.toml").write_text(f'[venue]\nname = "backpack"\nurl = "{quiet}"\n[run]\ntape = "tapes"\n', "utf-8")
     port = free_port()
 
     with meanwhile(lambda: answered(port)) as start:
@@ -234,7 +240,7 @@ def test_the_command_serves_without_a_venue_until_its_time_is_over_or_it_is_inte
 def answered(port: int) -> None:
     """Wait until a relay answers, and has tried its bus if it has one."""
     transport = httpx.HTTPTransport(retries=20)
-    with httpx.Client(transport=transport, timeout=10, base_url=f"http://127.0.0.1:{port}") as http:
+    with httpx.Client(transport=transport, timeout=60, base_url=f"http://127.0.0.1:{port}") as http:
         assert http.get("/health").json() == {"status": "ok"}
         while http.get("/statistics").json().get("bus_trouble") == "":
             pass
