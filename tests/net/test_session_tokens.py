@@ -235,6 +235,18 @@ async def test_a_session_that_ends_first_is_followed_by_the_next_one(desk: Desk,
         assert desk.calls.shown == ["from the next"]
 
 
+async def test_any_session_that_is_open_will_do(desk: Desk, autojump_clock: object) -> None:
+    async with running(desk) as first:
+        desk.live.open_more("orders-0", "orders")
+        second = await desk.sessions.receive()
+        await trio.testing.wait_all_tasks_blocked()
+        desk.live.close("market-0")
+        await first.aclose()
+        desk.ask("A")
+        await desk.give(second, "from the other")
+        assert await desk.answered(1) == [(200, b"fine")]
+
+
 async def test_a_call_waits_for_a_session(desk: Desk, autojump_clock: object) -> None:
     async with running(desk) as ws:
         await ws.aclose()

@@ -103,6 +103,10 @@ def test_other_frames_bring_no_token(frame: str | bytes) -> None:
     assert T4().token_reply(frame) is None
 
 
+def test_an_answer_that_brings_a_token_tells_strategies_nothing(make_bench: Any) -> None:
+    assert make_bench().hear_frame(encode_token("token-1", token="t", expires=5)) == []
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=40))
 def test_whatever_comes_looking_for_a_token_raises_nothing(rest: bytes) -> None:
