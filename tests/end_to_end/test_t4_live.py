@@ -18,7 +18,7 @@ import trio
 
 from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.errors import LoginRefused
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Gap
+from strategykit.model.events import Bar, BookDelta, BookSnapshot, ByOrderDelta, ByOrderSnapshot, Event, Gap
 from strategykit.net.endpoints import Endpoints, client_tls
 from strategykit.net.wire import open_wire
 from strategykit.runtime.assembly import Run
@@ -460,7 +460,17 @@ def test_orders_travel_by_themselves_with_an_application_of_their_own(
         assert not folder.wrong(result, venue)
 
 
-def test_a_book_by_order_is_asked_for_anew_after_a_hole(venue: Venue, folder: Folder) -> None:
+@pytest.mark.parametrize(
+    ("kind", "whole", "change"),
+    [
+        (StreamKind.BOOK, BookSnapshot, BookDelta),
+        (StreamKind.BOOK_BY_ORDER, ByOrderSnapshot, ByOrderDelta),
+    ],
+)
+def test_a_book_by_order_is_asked_for_anew_after_a_hole(
+    venue: Venue, folder: Folder, kind: StreamKind, whole: type[Any], change: type[Any]
+) -> None:
+    """By level, of which only the option tells that they are made of orders; and the orders themselves."""
     seen: list[Event] = []
 
     def watch(event: Event) -> None:
@@ -468,19 +478,19 @@ def test_a_book_by_order_is_asked_for_anew_after_a_hole(venue: Venue, folder: Fo
 
     async def swallow(run: Run) -> None:
         run.engine.watchers.append(watch)
-        await until(lambda: any(isinstance(event, BookDelta) for event in seen))
+        await until(lambda: any(isinstance(event, change) for event in seen))
         venue.fault("mbo_gap", instrument=ES.rpartition("/")[2])
         (row,) = run.engine.table
         await until(lambda: bool(row.gaps))
         count = len(seen)
-        await until(lambda: any(isinstance(event, BookDelta) for event in seen[count:]))
+        await until(lambda: any(isinstance(event, change) for event in seen[count:]))
 
-    stream = Stream(kind=StreamKind.BOOK, instrument=ES)
-    folder.run(venue, meanwhile=swallow, options={"by_order": True}, record=[stream])
+    stream = Stream(kind=kind, instrument=ES)
+    folder.run(venue, meanwhile=swallow, options={"by_order": kind is StreamKind.BOOK}, record=[stream])
 
     kinds = [type(event) for event in seen]
-    assert kinds.count(BookSnapshot) >= 2
-    assert kinds.index(Gap) < len(kinds) - 1 - kinds[::-1].index(BookSnapshot), "the hole is told before the new book"
+    assert kinds.count(whole) >= 2
+    assert kinds.index(Gap) < len(kinds) - 1 - kinds[::-1].index(whole), "the hole is told before the new book"
     for event in seen:
-        if isinstance(event, BookSnapshot):
+        if isinstance(event, whole):
             assert event.bid_prices[0] < event.ask_prices[0]
