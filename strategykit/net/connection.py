@@ -15,14 +15,11 @@ import trio
 from strategykit.errors import ConnectionLost, LoginRefused, StrategykitError
 from strategykit.net.inbox import Input, InputKind
 from strategykit.net.link import Job, Link, Wiring
+from strategykit.net.outbox import MAX_UNSENT, Outbox
 from strategykit.net.wire import Wire
 from strategykit.venues.dialect import LOGIN, ErrorClass, Frame, Reply
 
-__all__ = ["CLOSED_BY_US", "MAX_UNSENT", "Connection", "in_words", "leaves", "open_connection"]
-
-MAX_UNSENT: Final = 10_000
-"""Frames that wait to be sent. A full set of 5,000 subscriptions is asked for at once after a reconnect; a wire that
-has twice as many before it doesn't carry anything any more."""
+__all__ = ["CLOSED_BY_US", "Connection", "in_words", "leaves", "open_connection"]
 
 CLOSED_BY_US: Final = "closed by us"
 """Reason of a CLOSED that ends a run: nothing was lost."""
@@ -51,7 +48,7 @@ class Connection:
         self._wiring = wiring
         self._wire = wire
         self._counts = link.statistics
-        self._put, self._jobs = trio.open_memory_channel[Job](MAX_UNSENT)
+        self._outbox = Outbox()
         self._dropped = trio.Event()
         self._drop_reason = ""
         self._last: int | None = None
@@ -65,19 +62,19 @@ class Connection:
 
     # For others: plain calls that never wait.
 
-    def send_nowait(self, job: Job) -> bool:
+    def send_nowait(self, job: Job, *, urgent: bool = False) -> bool:
         """Put `job` in the line of things to send; False if the session is ending, then nothing of it leaves.
 
         A line that is full ends the session: its wire takes nothing any more.
+
+        Args:
+            job: What to send.
+            urgent: Whether it goes before all that isn't.
         """
-        if self._dropped.is_set():
+        if self._dropped.is_set() or self._outbox.closed:
             return False
-        try:
-            self._put.send_nowait(job)
-        except trio.WouldBlock:
+        if not self._outbox.put(job, urgent=urgent):
             self.drop(f"{MAX_UNSENT} frames wait to be sent: the venue doesn't read")
-            return False
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
             return False
         return True
 
@@ -115,12 +112,15 @@ class Connection:
                 self._hand_on(frame, self._took(frame))
             await trio.lowlevel.checkpoint()
 
-    async def write(self) -> None:
+    async def write(self) -> NoReturn:
         """Send what was put in the line, in its order, each with the token that is newest when its turn comes."""
-        async for job in self._jobs:
+        while True:
+            await self._wait_turn()  # Before the next one is chosen: what is urgent may come meanwhile.
+            job = await self._outbox.get()
             frames = (job,) if isinstance(job, str | bytes) else job(await self._wiring.tokens.get())
             for frame in frames:
                 await self._wait_turn()
+                self._count_turn()
                 await self._send(frame)
 
     async def ping(self) -> None:
@@ -166,8 +166,7 @@ class Connection:
         if self._wiring.session_tokens is not None:
             self._wiring.session_tokens.closed(self)
         self._counts.reason = reason
-        self._put.close()
-        self._jobs.close()
+        self._outbox.close()
         now = self._wiring.stamp()
         self._wiring.recorder.closed(self._link.name, now, reason)
         self._wiring.inbox.put_nowait(Input(InputKind.CLOSED, self._link.name, now, reason, status=self.number))
@@ -200,7 +199,10 @@ class Connection:
         while len(sent_at) >= most:
             await trio.sleep_until(sent_at[0] + seconds)
             sent_at.popleft()
-        sent_at.append(trio.current_time())
+
+    def _count_turn(self) -> None:
+        if self._link.lane.messages is not None:
+            self._link.sent_at.append(trio.current_time())
 
     async def _send(self, frame: Frame) -> None:
         # Recorded first, with no checkpoint between: whatever may have left is on record.

@@ -39,7 +39,7 @@ class Session(Protocol):
         """The one that its last login was made with; empty on a lane that needs none."""
         ...
 
-    def send_nowait(self, job: Job) -> bool:
+    def send_nowait(self, job: Job, *, urgent: bool = False) -> bool:
         """Put `job` in the line of things to send; False if the session is ending, then nothing of it leaves."""
         ...
 

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from strategykit.errors import ConfigError, LimitReached, LocalProtocolError, StrategykitError
-from strategykit.model.orders import Command
+from strategykit.model.orders import CancelOrder, Command
 from strategykit.net.endpoints import Endpoints
 from strategykit.net.http import HttpClient
 from strategykit.net.inbox import Inbox, Input, InputKind
@@ -117,7 +117,7 @@ class LiveVenue:
         return current is not None and current.number == session and current.send_nowait(make_frames)
 
     def command(self, command: Command, connection: str, session: int) -> bool:
-        """Send an order command; as `send`, but it waits for no token.
+        """Send an order command; as `send`, but it waits for no token, and a cancel goes before all that still waits.
 
         Raises:
             LocalProtocolError: The venue has no such order; nothing leaves.
@@ -125,7 +125,11 @@ class LiveVenue:
         frame = self._wiring.dialect.command(command)
         link = self._links.get(connection)
         current = None if link is None else link.session
-        return current is not None and current.number == session and current.send_nowait(frame)
+        return (
+            current is not None
+            and current.number == session
+            and current.send_nowait(frame, urgent=isinstance(command, CancelOrder))
+        )
 
     def ask(self, ask: Ask) -> None:
         """Ask by HTTP. Exactly one ANSWER comes by the inbox, with status 0 and the reason where there was none."""

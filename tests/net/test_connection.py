@@ -13,9 +13,10 @@ import trio
 import trio.testing
 
 from strategykit.errors import ConfigError, ConnectionLost, LoginRefused
-from strategykit.net.connection import MAX_UNSENT, Connection, open_connection
+from strategykit.net.connection import Connection, open_connection
 from strategykit.net.inbox import MAX_WAITING, Inbox, Input, InputKind
 from strategykit.net.link import Link
+from strategykit.net.outbox import MAX_UNSENT
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
