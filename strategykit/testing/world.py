@@ -52,6 +52,9 @@ UNSEEN: Final = 32.0
 RESTING: Final = 2.0
 """Seconds in which markets stand still, so that everybody knows the same of them."""
 
+_LOOKS: Final = 8
+"""How often both sides are looked at meanwhile: strategies go on placing and withdrawing orders."""
+
 LEAVING: Final = 5.0
 """Seconds for the venue to notice that everybody has left."""
 
@@ -141,7 +144,8 @@ def run_world(
         world: What there is.
         tape: Folder to record to; None: nothing is recorded.
         meanwhile: An async function that runs beside the run, once that has begun.
-        at_rest: Called when all has become well, or was given up, and markets stand still, before the run is ended.
+        at_rest: Called some times when all has become well, or was given up, and markets stand still, before the run is
+            ended.
     """
     wall = VirtualWall(world.start)
     clock = VirtualClock(wall)
@@ -257,10 +261,12 @@ class _Play:
             await trio.sleep_until(self.world.seconds)
             self.network.heal()
             server.faults.heal()
+            self._trade(server, "resume")
             await self._settle(run)
             self._trade(server, "halt")
-            await trio.sleep(RESTING)
-            self.at_rest(run, server)
+            for _ in range(_LOOKS):
+                await trio.sleep(RESTING / _LOOKS)
+                self.at_rest(run, server)
             self._trade(server, "resume")
             for _ in range(self.world.presses):
                 self.stops.press()
@@ -294,5 +300,8 @@ def _hides(fault: Fault) -> bool:
 def _unsettled(run: Run) -> list[str]:
     rows = [f"{row.stream.label} is {row.state.value}" for row in run.engine.table]
     lines = [line for line in rows if not line.endswith((" active", " stale"))]
-    lines += [f"{name} isn't open" for name in run.engine.lanes if name not in run.engine.sessions]
+    needed = dict.fromkeys(row.connection for row in run.engine.table)
+    if run.trades_at_venue:
+        needed[run.engine.command_connection] = None
+    lines += [f"{name} isn't open" for name in needed if name not in run.engine.sessions]
     return lines + [f"{order!r} is in doubt" for order in run.gateway.doubtful() if order.state.doubtful]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -32,14 +32,21 @@ def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None
         folder: Where its tape goes.
     """
     rest: dict[str, Any] = {}
-    files, threads = _files(), threading.active_count()
+    files = _files()
     tape = None if folder is None else folder / "tape"
-    outing = run_world(world, tape=tape, at_rest=lambda run, server: rest.update(_at_rest(run, server, symbols)))
+
+    def look(run: Run, server: SimulatedServer[Any]) -> None:
+        seen = rest.get("books", {})
+        rest.update(_at_rest(run, server, symbols))
+        for name, book in rest["books"].items():
+            book["theirs"] = [*seen.get(name, {"theirs": []})["theirs"], book["theirs"]]
+
+    outing = run_world(world, tape=tape, at_rest=look)
     left = {
         "sockets": outing.sockets_left,
         "tasks": outing.tasks_left,
         "files": sorted(_files() - files),
-        "threads": max(0, threading.active_count() - threads - 1),  # Trio keeps a worker for a while.
+        "threads": [thread.name for thread in threading.enumerate() if _stays(thread)],
     }
     record = {
         "venue": world.venue,
@@ -63,6 +70,14 @@ def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None
     return plain
 
 
+def _stays(thread: threading.Thread) -> bool:
+    """Whether it doesn't end by itself; Trio keeps its workers for a while."""
+    if thread is threading.current_thread() or thread.name.startswith("Trio thread"):
+        return False
+    thread.join(0.5)
+    return thread.is_alive()
+
+
 def _words(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(map(_words, error.exceptions))
@@ -82,6 +97,9 @@ def _files() -> set[str]:
 def _at_rest(run: Run, server: SimulatedServer[Any], symbols: Mapping[str, str]) -> dict[str, Any]:
     """Look at both sides while nothing moves."""
     market = server.venue.market
+    # A venue inside counts lots; some tell of units.
+    lots = {name: float(market.instruments[symbol].lot) for name, symbol in symbols.items()}
+    units = dict.fromkeys(symbols, 1.0) if server.venue.name in ("alor", "t4") else lots
     seats = [seat for seat in run.supervisor.seats if seat.failure is None]
     feeds = [feed for seat in seats for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed)]
     return {
@@ -92,15 +110,19 @@ def _at_rest(run: Run, server: SimulatedServer[Any], symbols: Mapping[str, str])
         ],
         "held": [
             {"lane": server.venue.lane(session), "names": list(server.venue.subscriptions(session))}
-            for session in server.peers
+            for session, peer in server.peers.items()
+            if not cast("Any", peer.wire)._stream.connection.client.closed  # Else nobody told the venue that it ended.
         ],
         "prints": {
-            name: [(row.trade_id, row.event_time, row.price, row.quantity) for row in market.trades(symbol, 5_000)]
+            name: [
+                (row.trade_id, row.event_time, row.price, round(row.quantity * units[name], 9))
+                for row in market.trades(symbol, 5_000)
+            ]
             for name, symbol in symbols.items()
         },
         "books": {
-            name: {"ours": [_levels(feed.last) for feed in feeds if feed.stream.instrument == name]}
-            | {"theirs": _levels(market.book(symbol))}
+            name: {"ours": [_levels(feed.last, 1.0) for feed in feeds if feed.stream.instrument == name]}
+            | {"theirs": _levels(market.book(symbol), units[name])}
             for name, symbol in symbols.items()
         },
         "witnesses": {
@@ -111,11 +133,11 @@ def _at_rest(run: Run, server: SimulatedServer[Any], symbols: Mapping[str, str])
     }
 
 
-def _levels(book: Any) -> Any:
+def _levels(book: Any, unit: float) -> Any:
     if book is None:
         return None
     return [
-        [[price, size] for price, size in zip(prices[:DEPTH], sizes[:DEPTH], strict=True)]
+        [[price, round(size * unit, 9)] for price, size in zip(prices[:DEPTH], sizes[:DEPTH], strict=True)]
         for prices, sizes in ((book.bid_prices, book.bid_sizes), (book.ask_prices, book.ask_sizes))
     ]
 

@@ -36,7 +36,7 @@ def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
     first, second = SYMBOLS[venue]
     seconds = 40.0
     strategies = [
-        _spec("churn", "benchmarks/churn.py", instrument=first, pace=rng.choice((0.2, 0.5, 1.0))),
+        _spec("churn", "tests/chaos/strategies/churner.py", instrument=first, pace=rng.choice((0.2, 0.5, 1.0))),
         rng.choice(
             (
                 _spec("holder", "tests/chaos/strategies/holder.py", instrument=second, pace=rng.choice((0.5, 2.0))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from strategykit import Quotes, Side, Strategy, StrategykitError, define, param
+from strategykit import Books, Side, Strategy, StrategykitError, define, param
 
 
 @define
@@ -12,11 +12,11 @@ class Holder(Strategy):
     instrument: str
     pace: float = param(2.0, low=0.01, help="seconds between two blocks, on average")
 
-    quotes = Quotes("{instrument}")
+    books = Books("{instrument}")
 
     async def run(self) -> None:
         draw = self.random
-        await self.when(self.quotes.bid < self.quotes.ask)
+        await self.when(self.books.bid < self.books.ask)
         while True:
             await trio.sleep(draw.uniform(0.1, 1.9) * self.pace)
             await self.hold(draw.choice([Side.BUY, Side.SELL]), draw.randint(1, 3))
