@@ -1,4 +1,4 @@
-"""The program: a simulated venue, a relay before it, and strategies in processes of their own."""
+"""The program: a relay before a simulated venue, and strategies in processes of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ import httpx
 import pytest
 
 from strategykit.cli.app import main
+from strategykit.sim.alor_config import AlorVenueConfig
+from strategykit.sim.instruments import default_instruments
+from strategykit.sim.server_alor import open_simulated_alor
+from tests.relay.in_process import answered, meanwhile, simulated
+from tests.relay.redis_station import free_port
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -58,28 +64,42 @@ def until(http: httpx.Client, relay: str, wanted: Callable[[dict[str, Any]], boo
         time.sleep(0.02)
 
 
+def two_instruments() -> AbstractAsyncContextManager[Any]:
+    instruments = {symbol: each for symbol, each in default_instruments().items() if symbol in ("SBER", "GAZP")}
+    return open_simulated_alor(AlorVenueConfig(instruments=instruments, actions_per_second=100.0))
+
+
 def test_two_strategies_in_two_processes_cost_one_upstream_connection_and_see_its_holes(
-    start: Start, tmp_path: Path
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    venue = told(start("sim", "alor", "--instruments", "SBER,GAZP", "--rate", "100", "--json"))["url"]
-    (tmp_path / "s.toml").write_text(f'[venue]\nname = "alor"\nurl = "{venue}"\n[run]\ntape = false\n', "utf-8")
-    server = start("relay", "s.toml", "--json")
-    relay = told(server)["url"]
+    port = free_port()
+    relay = f"http://127.0.0.1:{port}"
     common = ("--venue", "relay", "--url", relay, "--no-tape", "--json")
     cross = ("sample:cross", "--instrument", "SBER", "--interval", "1s", "--fast", "2", "--slow", "5")
-    runs = [start("run", *cross, *common), start("run", "sample:maker", "--instrument", "GAZP", *common)]
-    with httpx.Client(timeout=60) as http:
-        until(http, relay, lambda figures: figures["upstream_channels"] == 2 and figures["published"] > 10)
-        figures = http.get(f"{venue}/sim/statistics").json()
-        http.post(f"{venue}/sim/faults", json={"fault": "reset", "lane": "market"}).raise_for_status()
-        before = http.get(f"{relay}/statistics").json()["published"]
-        until(http, relay, lambda figures: figures["published"] > before + 10)
-    for process in runs:
-        process.send_signal(signal.SIGINT)
+    maker = ("sample:maker", "--instrument", "GAZP")
+    figures: dict[str, Any] = {}
+    reports: list[dict[str, Any]] = []
 
-    reports = [told(process) for process in runs]
+    def trade() -> None:
+        answered(port)
+        runs = [start("run", *cross, *common), start("run", *maker, *common)]
+        with httpx.Client(timeout=60) as http:
+            until(http, relay, lambda figures: figures["upstream_channels"] == 2 and figures["published"] > 10)
+            figures.update(http.get(f"{venue}/sim/statistics").json())
+            http.post(f"{venue}/sim/faults", json={"fault": "reset", "lane": "market"}).raise_for_status()
+            before = http.get(f"{relay}/statistics").json()["published"]
+            until(http, relay, lambda figures: figures["published"] > before + 10)
+        for process in runs:
+            process.send_signal(signal.SIGINT)
+        reports.extend(told(process) for process in runs)
+        assert [process.wait(60) for process in runs] == [0, 0]
 
-    assert [process.wait(60) for process in runs] == [0, 0]
+    with simulated(two_instruments) as venue, meanwhile(trade) as begin:
+        (tmp_path / "s.toml").write_text(f'[venue]\nname = "alor"\nurl = "{venue}"\n[run]\ntape = false\n', "utf-8")
+        begin()
+        code = main(("relay", str(tmp_path / "s.toml"), "--port", str(port), "--json"))
+
+    assert code == 0
     assert len(figures["connections"]) == 1
     assert figures["connections"][0]["subscriptions"] == 2
     for report in reports:
@@ -87,10 +107,8 @@ def test_two_strategies_in_two_processes_cost_one_upstream_connection_and_see_it
         assert row["data"] > 5
         assert len(row["gaps"]) == 1
         assert report["connections"][0]["reconnects"] == 0
-    server.send_signal(signal.SIGINT)
-    report = told(server)
-    assert server.wait(60) == 0
-    assert [row["reconnects"] for row in report["connections"]] == [1]
+    _, _, printed = capsys.readouterr().out.partition("}\n")  # What comes first says where it serves.
+    assert [row["reconnects"] for row in json.loads(printed)["connections"]] == [1]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Generator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from strategykit.sim.server_t4 import open_simulated_t4
 from strategykit.sim.stream_config import StreamVenueConfig
 from strategykit.sim.t4_config import T4VenueConfig, default_markets
 from tests.relay.conftest import Reader
+from tests.relay.in_process import answered, meanwhile, simulated
 from tests.relay.redis_station import free_port, reachable, running
 
 ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
@@ -39,30 +38,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@contextmanager
-def simulated(open_venue: Callable[[], AbstractAsyncContextManager[Any]]) -> Generator[str]:
-    """Serve a simulated venue in a thread; give its address."""
-    told: list[Any] = []
-    ready = threading.Event()
-
-    async def serve() -> None:
-        with trio.CancelScope() as scope:
-            async with open_venue() as venue:
-                told.extend((venue.url, scope, trio.lowlevel.current_trio_token()))
-                ready.set()
-                await trio.sleep_forever()
-
-    thread = threading.Thread(target=trio.run, args=(serve,), name="venue")
-    thread.start()
-    assert ready.wait(60), "the venue didn't start"
-    url, scope, token = told
-    try:
-        yield url
-    finally:
-        token.run_sync_soon(scope.cancel)
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -83,25 +58,6 @@ def session(name: str, url: str, *record: str, **run: Any) -> Session:
     tables = [{"instrument": symbol, "kind": kind} for symbol in record for kind in ("trades", "quotes")]
     document = {"venue": {"name": name, "url": url}, "run": {"tape": False, **run}, "record": tables}
     return make_session(document, folder=Path(), source="test")
-
-
-@contextmanager
-def meanwhile(job: Callable[[], None]) -> Generator[Callable[[], None]]:
-    """Give what starts a job in a thread; after it, this process is interrupted. What it raised is raised here."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            job()
-        except BaseException as exc:  # noqa: BLE001 - it is raised again
-            raised.append(exc)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=run, name="client")
-    yield thread.start
-    thread.join(120)
-    if raised:
-        raise raised[0]
 
 
 def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letters() -> None:
@@ -235,12 +191,3 @@ def test_the_command_serves_without_a_venue_until_its_time_is_over_or_it_is_inte
     assert f"The relay serves http://127.0.0.1:{port}; Ctrl-C ends it." in told.out
     assert "the bus is away" in told.err
     assert "Traceback" not in told.err
-
-
-def answered(port: int) -> None:
-    """Wait until a relay answers, and has tried its bus if it has one."""
-    transport = httpx.HTTPTransport(retries=20)
-    with httpx.Client(transport=transport, timeout=60, base_url=f"http://127.0.0.1:{port}") as http:
-        assert http.get("/health").json() == {"status": "ok"}
-        while http.get("/statistics").json().get("bus_trouble") == "":
-            pass
