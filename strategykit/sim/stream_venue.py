@@ -175,7 +175,8 @@ class StreamVenue:
 
     def heal(self) -> None:
         self._publisher.skips.clear()
-        self._rest.stale_snapshots = self._silent_requests = self._publisher.silent_until = 0
+        self._overlooked.clear()
+        self._rest.stale_snapshots = self._publisher.silent_until = 0
 
     def fault(self, command: FaultCommand, now: int) -> int:
         """Do one of its own faults.
