@@ -14,6 +14,7 @@ __all__ = [
     "JournalError",
     "JournalFull",
     "JournalLocked",
+    "KillSwitchPulled",
     "LegsApart",
     "LimitReached",
     "LocalProtocolError",
@@ -47,6 +48,22 @@ class StrategykitError(Exception):
 
 class ConfigError(StrategykitError):
     """The file, the command line or a parameter is wrong; the message says which, and what would be right."""
+
+
+class KillSwitchPulled(ConfigError):
+    """The kill switch of an account was pulled, and nobody has released it: no run begins there.
+
+    Attributes:
+        reason: Why it was pulled.
+        by: Who, or what, did so.
+        time: When, nanoseconds UTC; None where that isn't known.
+    """
+
+    def __init__(self, message: str, *, reason: str, by: str, time: int | None) -> None:
+        self.reason = reason
+        self.by = by
+        self.time = time
+        super().__init__(message)
 
 
 class LocalProtocolError(StrategykitError):

@@ -21,10 +21,13 @@ import trio
 
 from strategykit.errors import StrategyBlocked
 
-__all__ = ["LIMIT", "StepWatch", "Watchdog", "watched"]
+__all__ = ["INTERRUPT", "LIMIT", "StepWatch", "Watchdog", "watched"]
 
 LIMIT: Final = 1.0
 """Seconds that a strategy may hold the thread. ALOR's buffer of 5,000 messages lasts as long at 5,000 a second."""
+
+INTERRUPT: Final = signal.SIGUSR2
+"""What interrupts. SIGUSR1 is people's, to pull the kill switch."""
 
 _LOOK_EVERY: Final = 0.1
 """Seconds between two looks."""
@@ -68,7 +71,7 @@ class Watchdog:
             yield
             return
         stop = threading.Event()
-        before = signal.signal(signal.SIGUSR1, self._interrupt)
+        before = signal.signal(INTERRUPT, self._interrupt)
         thread = threading.Thread(target=self._look, args=(stop,), name="watchdog", daemon=True)
         thread.start()
         try:
@@ -76,7 +79,7 @@ class Watchdog:
         finally:
             stop.set()
             thread.join()
-            signal.signal(signal.SIGUSR1, before)
+            signal.signal(INTERRUPT, before)
 
     def _look(self, stop: threading.Event) -> None:
         seen, since = -1, 0.0
@@ -87,7 +90,7 @@ class Watchdog:
             elif time.monotonic() - since >= self.limit:
                 # Again at every look: the strategy may have caught the first one, or been where it can't be raised.
                 self._over = step
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+                signal.pthread_kill(threading.main_thread().ident or 0, INTERRUPT)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
         if self.running is None or self._over != self.step or not trio.lowlevel.in_trio_task():

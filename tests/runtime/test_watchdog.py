@@ -24,7 +24,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.live import LivePlan, run_live
 from strategykit.runtime.report import RunReport, StrategyReport
 from strategykit.runtime.rerun import RerunPlan, rerun
-from strategykit.runtime.watchdog import Watchdog, watched
+from strategykit.runtime.watchdog import INTERRUPT, Watchdog, watched
 from strategykit.secret import Secret
 from strategykit.sim.alor_config import AlorVenueConfig
 from strategykit.sim.instruments import default_instruments
@@ -268,7 +268,7 @@ def test_who_gives_the_thread_back_in_time_is_left_alone(url: str) -> None:
 
     assert report.ok
     assert any(text == "done" for _, _, text in report.notes)
-    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert signal.getsignal(INTERRUPT) is signal.SIG_DFL
 
 
 def test_the_program_ends_with_a_red_exit_and_says_who_it_was(
@@ -301,7 +301,7 @@ def test_outside_the_main_thread_nothing_is_watched() -> None:
     def elsewhere() -> None:
         watchdog = Watchdog(0.01)
         with watchdog.watching():
-            seen.append(signal.getsignal(signal.SIGUSR1))
+            seen.append(signal.getsignal(INTERRUPT))
             with watched(watchdog, "what"):
                 seen.append(watchdog.running)
             seen.append(watchdog.running)
@@ -320,9 +320,9 @@ def test_a_signal_that_comes_late_interrupts_nobody() -> None:
     async def late() -> None:
         watchdog.enter("slow")
         watchdog.leave()
-        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(INTERRUPT)
         watchdog.enter("another")
-        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(INTERRUPT)
         watchdog.leave()
         await trio.lowlevel.checkpoint()
 
