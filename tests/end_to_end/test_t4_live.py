@@ -274,7 +274,7 @@ def test_strategies_trade_and_their_books_agree_whatever_breaks(venue: Venue, fo
     assert len(bars) > 1
     assert all(5_000 < bar.low <= bar.close <= bar.high < 7_000 for bar in bars)
     assert [bar.open_time for bar in bars] == sorted({bar.open_time for bar in bars})
-    maker = make_strategy(load_strategy(MAKER.file), {**MAKER.params, "edge": 2})
+    maker = make_strategy(load_strategy(MAKER.file), {**MAKER.params, "edge": 2, "refresh": 1.0})
     (again,) = backtest_tape(folder.tape, [("again", maker)]).strategies
     assert again.error == ""
     assert again.orders > 0, "the recording serves other strategies, too"
