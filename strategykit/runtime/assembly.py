@@ -67,6 +67,7 @@ def assemble(
     watchdog: Watchdog | None = None,
     alarms: Alarms | None = None,
     latch: Callable[[str, str], None] = lambda *_: None,
+    proven: Callable[[str], None] = lambda _: None,
     flatten: bool = False,
     journal: OrderJournal | None = None,
     carried: Carried | None = None,
@@ -163,6 +164,7 @@ def assemble(
         alarms=alarms or Alarms(ledger.note),
         start=start,
         latch=latch,
+        proven=proven,
         flatten=flatten,
     )
     supervisor.pull = kill.pull

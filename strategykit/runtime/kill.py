@@ -46,6 +46,8 @@ class KillSwitch:
     """A nursery's ``start_soon``."""
     latch: Callable[[str, str], None]
     """Takes reason and author, and keeps them beyond the run; called first."""
+    proven: Callable[[str], None]
+    """Takes what was confirmed, for the journal; where something is left, the alarm says it."""
     flatten: bool
     """Whether positions are closed at the market, too."""
     reason: str = attrs.field(default="", init=False)
@@ -135,6 +137,7 @@ class KillSwitch:
             asked = "the venue has no order of ours" if self.reconciler is not None else "no order is open"
             self.proof = f"{asked}; positions: {'; '.join(held) or 'flat'}"
             self.alarms.note("kill", f"confirmed: {self.proof}")
+            self.proven(self.proof)
         self.settled.set()
 
     def _held(self) -> Iterator[tuple[str, str, Decimal]]:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import attrs
 import trio
 
+from strategykit.journal.latch import check_released
 from strategykit.model.codec import make_converter
 from strategykit.net.recorder import Recorder
 from strategykit.runtime.assembly import Identity
@@ -46,6 +47,7 @@ def run_live(plan: LivePlan) -> RunReport:
         LoginRefused: The venue doesn't accept us.
         ConfigError: An address, token or parameter is wrong.
         ConnectionLost: The venue wasn't ready in time.
+        KillSwitchPulled: Nobody has released the account's kill switch.
     """
     wall = wall_time()
     watchdog = Watchdog(plan.hold_limit)
@@ -88,6 +90,7 @@ async def _record_run(
     async with AsyncExitStack() as stack:
         journal = None
         if plan.journal is not None:
+            check_released(plan.journal)
             facts = {**plan.facts, "tag": identity.tag, "version": version("strategykit"), "started": clock.start}
             journal = stack.enter_context(
                 open_run_journal(

@@ -23,6 +23,7 @@ from strategykit.runtime.lag import Lag
 from strategykit.runtime.live_plan import LivePlan, Progress
 from strategykit.runtime.order_journal import OpenedJournal, RunJournal
 from strategykit.runtime.prices import LastPrices
+from strategykit.runtime.pulls import Pulls
 from strategykit.runtime.recording import Notes, NullLedger, stop_input
 from strategykit.runtime.report import ConnectionReport, Digest, RunReport, report
 from strategykit.runtime.stops import Stops
@@ -75,6 +76,7 @@ class LiveSession:
         self.carried = Carried() if journal is None else journal.carried
         self.instruments: dict[str, Instrument] = {}
         self.journal = None if journal is None else self._journal(journal)
+        self.pulls = Pulls(folder=plan.journal, wall=wall, alarms=self.alarms, note=ledger.note, tell=self._tell)
         self.playing: Run | None = None
         # Where signals are taken care of, a KeyboardInterrupt is nobody's Ctrl-C: somebody has raised it by himself.
         kinds = (*STRATEGY_FAILURES, KeyboardInterrupt) if plan.handle_signals else STRATEGY_FAILURES
@@ -101,6 +103,10 @@ class LiveSession:
                 )
                 for way in (ending.when_signalled, ending.when_refused, ending.when_failed, ending.when_killed):
                     outer.start_soon(way)
+                outer.start_soon(self.pulls.when_signalled, self.stops)
+                if not self.plan.in_loop:  # No look for a file, and no thread, moves a clock that isn't the world's.
+                    outer.start_soon(self.pulls.when_file)
+                    outer.start_soon(self.pulls.outlive)
                 if self.plan.duration is not None:
                     outer.start_soon(ending.after, self.plan.duration * 1e-9)
                 if self.plan.meanwhile is not None:
@@ -211,6 +217,7 @@ class LiveSession:
             watchdog=self.watchdog,
             alarms=self.alarms,
             latch=self._latch,
+            proven=self._proven,
             flatten=plan.flatten,
             journal=self.journal,
             carried=self.carried,
@@ -241,9 +248,14 @@ class LiveSession:
         return next((explain_decision(seat.desk) for seat in seats if seat.name == strategy), {})
 
     def _latch(self, reason: str, by: str) -> None:
-        """Keep the kill switch pulled beyond the run: the next one doesn't begin before somebody has released it."""
+        """Write down that the kill switch was pulled, and keep it pulled beyond the run."""
         if self.journal is not None:
             self.journal.killed(reason, by)
+        self.pulls.keep(reason, by)
+
+    def _proven(self, proof: str) -> None:
+        if self.journal is not None:
+            self.journal.proven("kill", proof)
 
     def _tell(self, word: str) -> None:
         stop_input(self.ledger, self.inbox, self.wall(), word)

@@ -143,6 +143,10 @@ class RunJournal:
         """The kill switch was pulled."""
         self._write(RecordKind.KILLED, {"reason": reason, "by": by})
 
+    def proven(self, source: str, proof: str) -> None:
+        """After the kill switch was pulled, all that was asked for was confirmed."""
+        self._write(RecordKind.NOTE, {"text": f"{source}: confirmed: {proof}", "source": source, "proof": proof})
+
     def alarm(self, line: str) -> None:
         """Write an alarm down."""
         self._write(RecordKind.ALARM, {"text": line})

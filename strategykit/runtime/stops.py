@@ -1,4 +1,4 @@
-"""Signals that end a run: Ctrl-C, a second Ctrl-C, SIGTERM."""
+"""Signals to a run: Ctrl-C, a second Ctrl-C, SIGTERM end it, SIGUSR1 pulls its kill switch."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Stops:
 
     def __init__(self) -> None:
         self.count = 0
+        self.kill = trio.Event()
         self.why: Callable[[], str] = lambda: "the run didn't end when told to"
         """Gives what is told when the process is left by force; called in another thread."""
         self._came = trio.Event()
@@ -44,15 +45,18 @@ class Stops:
         self.stay()
 
     async def listen(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Count, until cancelled."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        """Count, until cancelled; `kill` is set when the kill switch is pulled."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) as signals:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._overhear(number)
             task_status.started()
-            async for _ in signals:
+            async for came in signals:
+                if came == signal.SIGUSR1:
+                    self.kill.set()
+                    continue
                 self.count += 1
-                came, self._came = self._came, trio.Event()
-                came.set()
+                before, self._came = self._came, trio.Event()
+                before.set()
 
     async def wait(self, count: int) -> None:
         """Return once so many have come, since the beginning."""

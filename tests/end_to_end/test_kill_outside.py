@@ -1,0 +1,104 @@
+"""The kill switch from outside: a file, a signal; and no run begins before somebody has released it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from strategykit.config import SIMULATED_ACCOUNT
+from strategykit.errors import KillSwitchPulled
+from strategykit.journal.format import Record, RecordKind
+from strategykit.journal.latch import KILL_FILE, read_latch
+from strategykit.journal.reader import Records, journal_files, read_journal
+from strategykit.runtime.assembly import Run
+from strategykit.runtime.run import rerun_tape
+
+ENDING = (RecordKind.KILLED, RecordKind.CLOSED)
+
+RESTS = """
+    quotes = Quotes("{instrument}")
+
+    async def run(self) -> None:
+        await self.when(self.quotes.bid < self.quotes.ask)
+        await self.buy(1, limit=round(self.quotes.last.bid * 0.9, 2))
+        print("resting", flush=True)
+        await trio.sleep_forever()
+"""
+
+
+def records(folder: Path) -> list[Record]:
+    files = journal_files(folder)
+    return list(Records(*(read_journal(files[number]) for number in sorted(files))))
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Path:
+    return tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
+
+
+def test_a_file_pulls_it_and_the_run_again_does_the_same(venue: Any, bench: Any, account: Path) -> None:
+    own = bench.strategy(RESTS)
+
+    async def meanwhile(run: Run) -> None:
+        while not any(order.state.value == "working" for order in run.gateway.orders.values()):  # noqa: ASYNC110
+            await trio.sleep(0.005)
+        (account / KILL_FILE).write_text("the market is mad\n")
+
+    plan = {"duration": None, "journal": account.parent}
+    result = bench.run(venue.url, [own], meanwhile=meanwhile, **plan)
+
+    assert venue.working() == []
+    words = "the kill switch was pulled by file: the market is mad; confirmed: the venue has no order of ours"
+    assert result.killed == f"{words}; positions: flat"
+    written = records(account)
+    (proof,) = [record for record in written if "proof" in record.facts]
+    assert (proof.kind, proof.facts["source"]) == (RecordKind.NOTE, "kill")
+    assert proof.facts["proof"] == "the venue has no order of ours; positions: flat"
+    seqs = [next(record.seq for record in written if record.kind is kind) for kind in ENDING]
+    assert seqs[0] < proof.seq < seqs[1]
+    assert rerun_tape(bench.tape).ok
+
+    with pytest.raises(KillSwitchPulled, match="the market is mad"):
+        bench.run(venue.url, [own], **plan)
+
+
+def test_what_a_strategy_pulls_holds_beyond_its_run(venue: Any, bench: Any, account: Path) -> None:
+    own = bench.strategy("async def run(self) -> None:\n    self.kill('enough')\n    await trio.sleep_forever()")
+
+    result = bench.run(venue.url, [own], duration=None, journal=account.parent)
+
+    assert result.alarms == ()
+    latch = read_latch(account)
+    assert latch is not None
+    assert (latch.reason, latch.by) == ("enough", "strategy own")
+
+
+def test_a_signal_pulls_it(venue: Any, bench: Any, start: Any, account: Path) -> None:
+    own = bench.strategy(RESTS)
+    where = ("--url", venue.url, "--instrument", "SBER", "--journal", "journal", "--no-tape")
+    program = start("run", own.file, *where)
+    assert program.process.stdout.readline() == "resting\n", program.process.stderr.read()
+
+    program.signal(signal.SIGUSR1)
+
+    assert program.wait(30) == 1
+    assert venue.working() == []
+    written = json.loads((account / KILL_FILE).read_text())
+    assert (written["by"], written["reason"], written["pid"]) == ("signal", "SIGUSR1", program.process.pid)
+    assert "the kill switch was pulled by signal: SIGUSR1; confirmed: the venue has no order of ours" in program.err
+    again = start("run", own.file, *where)
+    assert again.wait(30) == 2
+    assert "no run begins on this account until somebody has looked and released it" in again.err
+
+
+def test_without_a_journal_nothing_keeps_the_next_run_from_beginning_and_that_is_said(venue: Any, bench: Any) -> None:
+    own = bench.strategy("async def run(self) -> None:\n    self.kill('enough')\n    await trio.sleep_forever()")
+
+    result = bench.run(venue.url, [own], duration=None)
+
+    assert "there is no journal, so nothing keeps the next run from beginning" in [text for _, _, text in result.notes]
