@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import trio
 
-from strategykit.errors import STRATEGY_FAILURES
+from strategykit.errors import STRATEGY_FAILURES, LocalProtocolError
 from strategykit.model.codec import make_converter
+from strategykit.model.events import PositionUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderType
 from strategykit.model.portfolio import Portfolio
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
+from strategykit.runtime.account_check import AccountCheck
 from strategykit.runtime.adopt import adopt_orders, take_positions
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.carried import Carried
@@ -36,7 +39,7 @@ from strategykit.runtime.waking import Signal, Wakes
 from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
-from strategykit.venues.dialect import Dialect
+from strategykit.venues.dialect import Ask, AskPositions, Dialect
 from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["ACCOUNT", "READY_WITHIN", "Identity", "Run", "assemble"]
@@ -69,6 +72,7 @@ def assemble(
     latch: Callable[[str, str], None] = lambda *_: None,
     proven: Callable[[str], None] = lambda _: None,
     flatten: bool = False,
+    others: Callable[[Mapping[str, Decimal]], None] = lambda _: None,
     journal: OrderJournal | None = None,
     carried: Carried | None = None,
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
@@ -119,6 +123,7 @@ def assemble(
         risk=risk,
     )
     carried = carried or Carried()
+    alarms = alarms or Alarms(ledger.note)
     engine = Engine(
         dialect=dialect,
         table=table,
@@ -131,6 +136,10 @@ def assemble(
         watchers=list(watchers),
         failures=failures,
     )
+
+    def hold(position: PositionUpdate) -> None:
+        engine.positions[position.instrument] = position
+
     reconciler = Reconciler(
         ask=engine.ask,
         start=start,
@@ -140,6 +149,7 @@ def assemble(
         note=ledger.note,
         unanswered=engine.inquiries.unanswered,
         certain=Signal(wakes),
+        positions=hold if _can_ask(dialect, AskPositions(account=account, exchange=exchange)) else None,
     )
     holds_stops = trades_at_venue and OrderType.STOP in dialect.offers.orders
     seats = [
@@ -161,11 +171,19 @@ def assemble(
         gateway=gateway,
         supervisor=supervisor,
         reconciler=reconciler if trades_at_venue else None,
-        alarms=alarms or Alarms(ledger.note),
+        alarms=alarms,
         start=start,
         latch=latch,
         proven=proven,
         flatten=flatten,
+    )
+    account_check = AccountCheck(
+        positions=engine.positions,
+        held=lambda: _held(seats, carried),
+        foreign=lambda: gateway.foreign_lots,
+        tell=lambda line: alarms.sound("account", line),
+        keep=others,
+        before=carried.others,
     )
     supervisor.pull = kill.pull
     for seat in seats:
@@ -189,9 +207,29 @@ def assemble(
         nursery=nursery,
         risk=risk,
         kill=kill,
+        account_check=account_check,
         adopted=adopted,
     )
     return run
+
+
+def _held(seats: Sequence[Seat], carried: Carried) -> dict[str, Decimal]:
+    """Add up what strategies hold, those of the run before that don't run now, too."""
+    held: dict[str, Decimal] = {}
+    here = {seat.name for seat in seats}
+    rows = [(item.instrument.symbol, item.quantity) for item in carried.positions if item.strategy not in here]
+    for seat in seats:
+        rows += [(symbol, position.quantity) for symbol, position in seat.desk.portfolio.positions.items()]
+    for symbol, lots in rows:
+        held[symbol] = held.get(symbol, Decimal(0)) + lots
+    return held
+
+
+def _can_ask(dialect: Dialect, ask: Ask) -> bool:
+    try:
+        return dialect.request(ask) is not None
+    except LocalProtocolError:
+        return False
 
 
 def _seat(

@@ -17,10 +17,22 @@ from strategykit.model.orders import OrderState
 from strategykit.model.portfolio import Portfolio
 from strategykit.venues.dialect import Reply
 
-__all__ = ["Carried", "CarriedOrder", "CarriedPosition", "HeardNews", "carried_facts", "carry", "read_carried"]
+__all__ = [
+    "OTHERS",
+    "Carried",
+    "CarriedOrder",
+    "CarriedPosition",
+    "HeardNews",
+    "carried_facts",
+    "carry",
+    "read_carried",
+]
 
 HeardNews = OrderUpdate | Fill | Reply
 """What a record of something heard holds. The answer to a command about an order is kept as a reply to its guid."""
+
+OTHERS: Final = "others"
+"""Names, in a note, the lots on the account that aren't ours."""
 
 _ENDED: Final = frozenset(state.value for state in OrderState if state.terminal)
 
@@ -53,6 +65,8 @@ class Carried:
 
     positions: tuple[CarriedPosition, ...] = ()
     orders: tuple[CarriedOrder, ...] = ()
+    others: dict[str, Decimal] | None = None
+    """Lots on the account that weren't ours when that was looked at last, by instrument; None: it never was."""
     instruments: tuple[Instrument, ...] = ()
     """What was traded, so that late fills can be counted before the venue has told what it trades."""
 
@@ -100,6 +114,7 @@ class _Folding:
         self._names: dict[str, str] = {}
         """Client order ids by the guids of commands."""
         self._instruments: dict[str, Instrument] = {}
+        self._others: dict[str, Decimal] | None = None
 
     def take(self, record: Record) -> None:
         facts = record.facts
@@ -114,6 +129,8 @@ class _Folding:
                 self._keep(facts["client_order_id"], record)
                 if facts["news"]["type"] == Fill.__name__:
                     self._filled(facts["client_order_id"], from_dict(self._converter, facts["news"], HeardNews))
+            case RecordKind.NOTE if OTHERS in facts:
+                self._others = {symbol: Decimal(lots) for symbol, lots in facts[OTHERS].items()}
             case RecordKind.LEARNT if facts["state"] in _ENDED:
                 self._orders.pop(facts["client_order_id"], None)
 
@@ -129,6 +146,7 @@ class _Folding:
         return Carried(
             positions=tuple(positions),
             orders=tuple(self._orders.values()),
+            others=self._others,
             instruments=tuple(self._instruments.values()),
         )
 
@@ -136,6 +154,7 @@ class _Folding:
         """Begin anew: what came before is in it."""
         for before in (self._books, self._orders, self._strategies, self._names):
             before.clear()
+        self._others = carried.others
         for known in carried.instruments:
             self._instruments[known.symbol] = known
         for position in carried.positions:

@@ -110,6 +110,11 @@ class Gateway:
         return self._table.foreign
 
     @property
+    def foreign_lots(self) -> Mapping[str, Decimal] | None:
+        """Lots that fills which aren't ours have added up to, by instrument; None: too many to count."""
+        return self._news.fills.foreign
+
+    @property
     def contradictions(self) -> list[str]:
         """What the venue said that can't be; a line each."""
         return self._table.contradictions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import trio
@@ -219,6 +220,7 @@ class LiveSession:
             latch=self._latch,
             proven=self._proven,
             flatten=plan.flatten,
+            others=self._keep_others,
             journal=self.journal,
             carried=self.carried,
             failures=self.failure.kinds,
@@ -256,6 +258,10 @@ class LiveSession:
     def _proven(self, proof: str) -> None:
         if self.journal is not None:
             self.journal.proven("kill", proof)
+
+    def _keep_others(self, lots: Mapping[str, Decimal]) -> None:
+        if self.journal is not None:
+            self.journal.others(lots)
 
     def _tell(self, word: str) -> None:
         stop_input(self.ledger, self.inbox, self.wall(), word)

@@ -18,7 +18,7 @@ from strategykit.model.events import OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
 from strategykit.runtime.alarms import Alarms
-from strategykit.runtime.carried import Carried, HeardNews, carried_facts, carry
+from strategykit.runtime.carried import OTHERS, Carried, HeardNews, carried_facts, carry
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import News
 from strategykit.venues.dialect import OrderReply, Reply
@@ -138,6 +138,12 @@ class RunJournal:
         evidence = None if order.evidence is None else order.evidence.value
         facts = {"client_order_id": name, "state": order.state.value, "evidence": evidence, "reason": order.reason}
         self._write(RecordKind.LEARNT, facts)
+
+    def others(self, lots: Mapping[str, Decimal]) -> None:
+        """The account holds these lots besides our own."""
+        words = ", ".join(f"{count:+} {symbol}" for symbol, count in lots.items())
+        text = f"the account holds {words} besides ours" if words else "the account holds nothing but ours"
+        self._write(RecordKind.NOTE, {"text": text, OTHERS: {symbol: str(count) for symbol, count in lots.items()}})
 
     def killed(self, reason: str, by: str) -> None:
         """The kill switch was pulled."""

@@ -13,6 +13,7 @@ import trio
 from strategykit.errors import ConfigError, ConnectionLost
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
+from strategykit.runtime.account_check import AccountCheck, keep_account
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
@@ -35,6 +36,9 @@ ACCOUNT: Final = "(account)"
 
 READY_WITHIN: Final = 30.0
 """Seconds for reference data and the order lanes to be there before strategies start."""
+
+POSITIONS_WITHIN: Final = 2.0
+"""Seconds at the end of a run for the venue's positions to agree with its fills."""
 
 CERTAIN_WITHIN: Final = 10.0
 """Seconds at the end of a run for the venue to tell how orders in doubt ended."""
@@ -85,6 +89,7 @@ class Run:
     nursery: trio.Nursery
     risk: Risk
     kill: KillSwitch
+    account_check: AccountCheck
     adopted: Sequence[Order] = ()
     """Orders of the run before that hadn't ended."""
     ready: bool = attrs.field(default=False, init=False)
@@ -135,6 +140,8 @@ class Run:
                 await self.reconciler.certain.until(self._is_certain)
                 missing = "the end of the orders that the run before left"
                 await self._withdraw_adopted()
+                self.account_check.begin()
+                self.clock.turns.start(self.nursery, keep_account, self.account_check)
         if scope.cancelled_caught:
             raise ConnectionLost(
                 f"the venue wasn't ready within {READY_WITHIN:g} s: {missing} is missing; `strategykit doctor` says why"
@@ -144,6 +151,7 @@ class Run:
             await self.supervisor.run()
         if self.kill.reason:
             await self.kill.settled.wait()
+        await self.account_check.settle(POSITIONS_WITHIN)
         if self.trades_at_venue and self.gateway.doubtful():
             self.gateway.doubt(0.0)
             with trio.move_on_after(CERTAIN_WITHIN):

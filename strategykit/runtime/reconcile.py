@@ -9,14 +9,14 @@ import attrs
 import trio
 
 from strategykit.errors import OrderRefused
-from strategykit.model.events import Event, Fill, OrderUpdate
+from strategykit.model.events import Event, Fill, OrderUpdate, PositionUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Evidence, OrderState
 from strategykit.net.timing import Timing
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
-from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades
+from strategykit.venues.dialect import Ask, AskOrders, AskPositions, AskStopOrders, AskTrades
 
 __all__ = ["Reconciler", "note_missing"]
 
@@ -49,6 +49,8 @@ class Reconciler:
     note: Callable[[str, str], None]
     unanswered: Callable[[Ask, str], None]
     """Told of an ask that nobody waits for any longer, and why."""
+    positions: Callable[[PositionUpdate], None] | None = None
+    """Takes what the account holds; None: the venue can't be asked."""
     certain: Signal
     """Notified after every round."""
     rounds: int = attrs.field(default=0, init=False)
@@ -109,11 +111,13 @@ class Reconciler:
         asked_at = self.now()
         shown: set[str] = set()
         whole = True
-        asks: tuple[Ask, ...] = (
+        asks: list[Ask] = [
             AskTrades(account=self.account, exchange=self.exchange),
             AskOrders(account=self.account, exchange=self.exchange),
             AskStopOrders(account=self.account, exchange=self.exchange),
-        )
+        ]
+        if self.positions is not None:
+            asks.append(AskPositions(account=self.account, exchange=self.exchange))
         for ask in asks:
             rows, reason = await self._answer(ask)
             if rows is None:
@@ -123,7 +127,9 @@ class Reconciler:
             for count, row in enumerate(rows, 1):
                 if not count % BREATH:  # A long list mustn't be taken for a strategy that holds the thread.
                     await trio.lowlevel.checkpoint()
-                if isinstance(row, Fill):
+                if isinstance(row, PositionUpdate) and self.positions is not None:
+                    self.positions(row)
+                elif isinstance(row, Fill):
                     gateway.filled(row)
                 elif isinstance(row, OrderUpdate):
                     shown.add(row.venue_order_id)
