@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 
+from strategykit.cli import main
 from strategykit.config import SIMULATED_ACCOUNT
 from strategykit.errors import KillSwitchPulled
 from strategykit.journal.format import Record, RecordKind
@@ -94,6 +95,25 @@ def test_a_signal_pulls_it(venue: Any, bench: Any, start: Any, account: Path) ->
     again = start("run", own.file, *where)
     assert again.wait(30) == 2
     assert "no run begins on this account until somebody has looked and released it" in again.err
+
+
+def test_the_command_pulls_it_and_tells_what_was_confirmed(
+    venue: Any, bench: Any, start: Any, account: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = bench.strategy(RESTS)
+    where = ("--url", venue.url, "--instrument", "SBER", "--journal", "journal", "--no-tape")
+    program = start("run", own.file, *where)
+    assert program.process.stdout.readline() == "resting\n", program.process.stderr.read()
+
+    code = main(["kill", str(account), "--reason", "enough", "--wait", "60s"])
+
+    told = capsys.readouterr().out
+    assert code == 0, told
+    assert "Confirmed: the venue has no order of ours; positions: flat." in told
+    assert venue.working() == []
+    assert program.wait(30) == 1
+    assert main(["kill", str(account), "--release"]) == 0
+    assert start("run", own.file, *where).process.stdout.readline() == "resting\n", "runs may begin again"
 
 
 def test_without_a_journal_nothing_keeps_the_next_run_from_beginning_and_that_is_said(venue: Any, bench: Any) -> None:

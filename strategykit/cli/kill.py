@@ -1,0 +1,182 @@
+"""``strategykit kill``: pull the kill switch of an account, and see it through; or release it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import attrs
+from cyclopts import App, Parameter
+
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line
+from strategykit.cli._words import counted
+from strategykit.config_values import parse_duration
+from strategykit.disk import shown
+from strategykit.errors import ConfigError
+from strategykit.journal.folder import holder_of
+from strategykit.journal.latch import Latch, pull_latch, read_latch
+from strategykit.runtime.aftermath import Aftermath, account_folder, read_aftermath, release_account
+from strategykit.runtime.live import wall_time
+
+__all__ = ["register"]
+
+_EXAMPLES: Final = """\
+Examples:
+  strategykit kill journal/alor-D1 --reason "the feed is wrong"
+  strategykit kill journal --wait 1m --json
+  strategykit kill journal/alor-D1 --status
+  strategykit kill journal/alor-D1 --release
+
+JOURNAL is the folder of an account's journal, or the one around it where it
+holds no other. Exit code 0 means proof: the venue has no order of ours, and
+positions are flat where on_kill = "flatten" asks for that. With --status, 0
+means that the kill switch isn't pulled. It stays pulled, and no run begins,
+until --release."""
+
+_LOOK: Final = 0.1
+"""Seconds between two looks at the lock."""
+
+_READ: Final = 1.0
+"""Seconds between two readings of a journal that a run still writes: it may be long."""
+
+
+def register(app: App) -> None:
+    """Add the command to the program."""
+    app.command(_kill, name="kill", help_epilogue=_EXAMPLES)
+
+
+def _kill(
+    journal: Annotated[Path, Parameter(help="folder of an account's journal", metavar="JOURNAL")],
+    /,
+    *,
+    reason: Annotated[str | None, Parameter(help="why, for whoever looks at it later", metavar="TEXT")] = None,
+    wait: Annotated[str, Parameter(help="how long the run may take to confirm", metavar="TIME")] = "20s",
+    release: Annotated[
+        bool, Parameter(negative="", show_default=False, help="let runs begin again, once you have looked")
+    ] = False,
+    status: Annotated[
+        bool, Parameter(negative="", show_default=False, help="say how it stands, and change nothing")
+    ] = False,
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of lines")] = False,
+) -> int:
+    """Stop all trading of an account: withdraw every order, and let no run begin."""
+    if release and status:
+        raise ConfigError("--release and --status were given; one thing at a time")
+    if reason is not None and (release or status):
+        raise ConfigError("--reason is for pulling the kill switch, and goes with neither --release nor --status")
+    seconds = parse_duration(wait) * 1e-9
+    folder = account_folder(journal)
+    if release:
+        return _release(folder, json=json)
+    if status:
+        return _status(folder, json=json)
+    return _pull(folder, reason or "no reason given", seconds, json=json)
+
+
+def _pull(folder: Path, reason: str, seconds: float, *, json: bool) -> int:
+    ends = time.monotonic() + seconds
+    running = holder_of(folder)
+    mine = Latch(
+        reason=shown(" ".join(reason.split())),
+        by=f"{_user()} with strategykit kill",
+        time=wall_time()(),
+        pid=os.getpid(),
+    )
+    latch = pull_latch(folder, mine)
+    if not json:
+        print_line(f"{shown(folder)}: {'' if latch is mine else 'was '}{latch.words}")
+        if running is None:
+            print_line("No run is going on. None begins until the kill switch is released.")
+    after = read_aftermath(folder) if running is None else _wait(folder, ends)
+    holder = holder_of(folder)
+    ended = holder is None
+    ok = not after.alarms and (bool(after.proof) or (ended and not after.left))
+    if json:
+        print_json({**_facts(folder, latch, after, holder), "waited": running is not None, "ok": ok})
+    else:
+        for line in _verdict(after, holder, seconds, ok=ok):
+            print_line(line)
+    return OK if ok else FAILURE
+
+
+def _wait(folder: Path, ends: float) -> Aftermath:
+    """Wait until the run, or its guard after it, has said what was confirmed; for as long as there is time."""
+    read = 0.0
+    after = None
+    while True:
+        now = time.monotonic()
+        ended = holder_of(folder) is None
+        if after is None or ended or now - read >= _READ or now >= ends:
+            after, read = read_aftermath(folder), now
+            done = after.closed or not after.run.get("guard")
+            if after.decided or (ended and done) or now >= ends:
+                return after
+        time.sleep(_LOOK)
+
+
+def _verdict(after: Aftermath, holder: str | None, seconds: float, *, ok: bool) -> list[str]:
+    if ok and after.proof:
+        return [f"Confirmed: {after.proof}."]
+    if ok:
+        held = f"; positions: {', '.join(map(shown, after.positions))}" if after.positions else ""
+        return [f"By the journal no order is open{held}."]
+    lines = [f"ALARM: {shown(line)}" for line in after.alarms]
+    if holder is not None and not after.decided:
+        lines.append(
+            f"Not confirmed within {seconds:g} s: the run is still there ({holder}). Look at the venue's own list; "
+            "--status says later how it ended."
+        )
+    if after.left:
+        lines.append(f"Left, by the journal: {', '.join(map(shown, after.left))}. The venue's own list is the truth.")
+    return lines
+
+
+def _status(folder: Path, *, json: bool) -> int:
+    latch, after, holder = read_latch(folder), read_aftermath(folder), holder_of(folder)
+    if json:
+        print_json({**_facts(folder, latch, after, holder), "ok": latch is None})
+        return OK if latch is None else FAILURE
+    print_line(f"{shown(folder)}: {'not pulled' if latch is None else latch.words}")
+    print_line("No run is going on." if holder is None else f"A run is going on ({holder}).")
+    if latch is not None:
+        if after.proof:
+            print_line(f"Confirmed: {after.proof}.")
+        for line in after.alarms:
+            print_line(f"ALARM: {shown(line)}")
+    print_line(f"By the journal, {counted(len(after.orders), 'order')} could still be filled.")
+    return OK if latch is None else FAILURE
+
+
+def _release(folder: Path, *, json: bool) -> int:
+    latch = read_latch(folder)
+    if latch is not None:
+        release_account(folder, now=wall_time()(), by=_user())
+    was = "is not pulled" if latch is None else f"released; it was {latch.words}"
+    if json:
+        print_json({"journal": str(folder), "released": None if latch is None else attrs.asdict(latch), "ok": True})
+    else:
+        print_line(f"{shown(folder)}: {was}. Runs may begin.")
+    return OK
+
+
+def _facts(folder: Path, latch: Latch | None, after: Aftermath, holder: str | None) -> dict[str, Any]:
+    return {
+        "journal": str(folder),
+        "pulled": None if latch is None else attrs.asdict(latch),
+        "run": holder,
+        "confirmed": after.proof or None,
+        "alarms": list(after.alarms),
+        "orders": list(after.orders),
+        "positions": list(after.positions),
+        "flatten": after.flatten,
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A user without a name, as in a container.
+        return f"user {os.getuid()}"

@@ -1,0 +1,149 @@
+"""What the journal of an account says of a kill switch that was pulled: what was confirmed, and what is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from strategykit.disk import LOCK_NAME, shown
+from strategykit.errors import ConfigError
+from strategykit.journal.format import RecordKind
+from strategykit.journal.latch import KILL_FILE, remove_latch
+from strategykit.journal.reader import Journal, Records, journal_files, read_journal
+from strategykit.model.codec import make_converter
+from strategykit.runtime.carried import carry
+from strategykit.runtime.order_journal import open_run_journal
+
+__all__ = ["Aftermath", "account_folder", "read_aftermath", "release_account"]
+
+_ENDS: Final = ("kill: ", "guard: ")
+"""How alarms begin that say what is left."""
+
+_KEPT: Final = ("venue", "options", "account", "exchange", "real", "on_stop", "on_kill")
+"""Facts about the last run that go on being true of its account."""
+
+
+@attrs.frozen(kw_only=True)
+class Aftermath:
+    """How an account stands, as its journal has it."""
+
+    run: Mapping[str, Any]
+    """Facts about the last run; empty if there was none."""
+    proof: str
+    """What was confirmed after the kill switch was pulled; empty if nothing was."""
+    alarms: tuple[str, ...]
+    """What wasn't."""
+    closed: bool
+    """Whether the last run came to its end."""
+    orders: tuple[str, ...]
+    """Client ids of orders that could still be filled."""
+    positions: tuple[str, ...]
+    """Such as ``"+2 SBER of cross"``."""
+
+    @property
+    def flatten(self) -> bool:
+        """Whether positions were to be closed, too."""
+        return self.run.get("on_kill") == "flatten"
+
+    @property
+    def decided(self) -> bool:
+        """Whether somebody has said how the killing ended."""
+        return bool(self.proof or self.alarms)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """What is there still that was to go."""
+        return (*self.orders, *(self.positions if self.flatten else ()))
+
+
+def account_folder(path: Path) -> Path:
+    """Give the journal's folder of the account that `path` means: itself, or the only one in it.
+
+    Raises:
+        ConfigError: There is none, or there are several; the message lists them.
+    """
+    if _is_account(path):
+        return path
+    try:
+        found = sorted(child for child in path.iterdir() if child.is_dir() and _is_account(child))
+    except OSError as exc:
+        raise ConfigError(f"{shown(path)} can't be read: {exc.strerror}; give the folder of a journal") from None
+    if not found:
+        raise ConfigError(f"{shown(path)} is no journal and holds none; give the folder that [run] names as journal")
+    if len(found) > 1:
+        names = ", ".join(shown(child) for child in found)
+        raise ConfigError(f"{shown(path)} holds the journals of {len(found)} accounts; give one of them: {names}")
+    return found[0]
+
+
+def _is_account(path: Path) -> bool:
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return False
+    return any(name in (LOCK_NAME, KILL_FILE) or name.endswith(".journal") for name in names)
+
+
+def read_aftermath(folder: Path) -> Aftermath:
+    """Read it, while the journal is written, too. Blocks.
+
+    Raises:
+        JournalError: It is damaged or can't be read.
+    """
+    records = _newest(folder)
+    run: Mapping[str, Any] = {}
+    proof, closed = "", False
+    alarms: list[str] = []
+    for record in records:
+        match record.kind:
+            case RecordKind.RUN:
+                run, closed, proof, alarms = record.facts, False, "", []
+            case RecordKind.KILLED | RecordKind.RELEASED:
+                proof, alarms = "", []
+            case RecordKind.NOTE if record.facts.get("proof"):
+                proof = str(record.facts["proof"])
+            case RecordKind.ALARM if str(record.facts.get("text")).startswith(_ENDS):
+                alarms.append(str(record.facts["text"]))
+            case RecordKind.CLOSED:
+                closed = True
+    carried = carry(records, make_converter())
+    return Aftermath(
+        run=run,
+        proof=proof,
+        alarms=tuple(alarms),
+        closed=closed,
+        orders=tuple(order.client_order_id for order in carried.orders),
+        positions=tuple(f"{item.quantity:+} {item.instrument.symbol} of {item.strategy}" for item in carried.positions),
+    )
+
+
+def _newest(folder: Path) -> Records:
+    """Give what is needed to know how the account stands: two files, unless even they don't hold all."""
+    files = journal_files(folder)
+    journals: list[Journal] = []
+    for number in sorted(files, reverse=True):
+        journals.insert(0, read_journal(files[number]))
+        if len(journals) > 1 and any(journal.takes_over for journal in journals):
+            break
+    return Records(*journals)
+
+
+def release_account(folder: Path, *, now: int, by: str) -> None:
+    """Release the kill switch: write it down, and take the file away.
+
+    Raises:
+        JournalLocked: A run is still there.
+        JournalError: It can't be written down.
+    """
+    before = read_aftermath(folder).run
+    facts = {name: before[name] for name in _KEPT if name in before}
+    with open_run_journal(
+        folder, now=lambda: now, run={**facts, "tag": "release"}, redact=str, in_loop=False, lasting=True
+    ) as opened:
+        opened.writer.write(RecordKind.RELEASED, {"by": by})
+        opened.writer.write(RecordKind.CLOSED, {"reason": "released", "open": [], "unaccounted": []})
+    remove_latch(folder)
