@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from strategykit.model.events import Event, Fill, OrderUpdate, VenueError, VenueStatus
+from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, VenueError, VenueStatus
 from strategykit.model.orders import AmendOrder, CancelOrder
 from strategykit.venues.dialect import Decoded, OrderReply, Reply, Resubscribe
 from strategykit.venues.streams import Stream
@@ -98,6 +98,10 @@ class OrderCursor:
             if order.number not in self._asked:
                 self._asked.add(order.number)
                 yield Resubscribe(self._guid, f"order {order.number} was told of without its beginning")
+        elif self._unexplained(order, snapshot=datum.snapshot):
+            if order.number not in self._asked:
+                self._asked.add(order.number)
+                yield Resubscribe(self._guid, f"order {order.number} has ended, and nothing said how")
         elif datum.snapshot or order.status != enums.ORDER_STATUS_NONE:
             update = self._update(order, now, snapshot=datum.snapshot)
             state = (update.status, update.filled, update.quantity, update.price, update.stop_price, update.reason)
@@ -106,6 +110,13 @@ class OrderCursor:
                 yield update
         if answer is not None:
             yield answer
+
+    def _unexplained(self, order: KnownOrder, *, snapshot: bool) -> bool:
+        """Whether it has ended, and all that says so is a no to a command: fills may have been overtaken by that."""
+        state = self._told.get(order.number)
+        refused = order.change in _ANSWERS and not _ANSWERS[order.change][1]
+        known = snapshot or order.filled >= order.volume or (state is not None and state[0] is not OrderStatus.WORKING)
+        return refused and order.status == enums.ORDER_STATUS_FINISHED and not known
 
     def _answer(self, order: KnownOrder, told: OrderTold, *, snapshot: bool) -> Reply | OrderReply | None:
         client, kind, guid = read_tag(order.tag)
