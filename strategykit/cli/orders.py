@@ -30,12 +30,13 @@ _EXAMPLES: Final = """\
 Examples:
   strategykit orders journal/alor-D1
   strategykit orders journal/alor-D1 --open --strategy cross
-  strategykit orders journal/alor-D1 --why 3f2a-cross-7
+  strategykit orders journal/alor-D1 --why cross-7
   strategykit orders journal/alor-D1/000012.journal --json
   strategykit orders journal/alor-D1 --verify
   strategykit orders journal/alor-D1 --salvage journal/alor-D1-whole
 
-ID is an order's client id, its number at the venue, or the guid of a command.
+ID is an order's client id or the end of it, such as cross-7 (the newest one),
+its number at the venue, or the guid of a command.
 Exit code 1: something in the journal isn't as it was written."""
 
 _RAW: Final = 400
@@ -204,7 +205,8 @@ def _raw(facts: Mapping[str, Any]) -> str:
     news = facts.get("news")
     if not isinstance(news, Mapping):
         return shown(facts.get("evidence") or "")
-    text = json_module.dumps({name: value for name, value in news.items() if value is not None}, ensure_ascii=False)
+    told = {name: value for name, value in news.items() if value not in (None, "", [])}
+    text = json_module.dumps(told, ensure_ascii=False)
     return shown(text if len(text) <= _RAW else f"{text[:_RAW]}…")
 
 

@@ -70,7 +70,7 @@ def explain_order(records: Iterable[Record], wanted: str) -> Life:
 
     Args:
         records: Of the journal, oldest first. They are gone through twice.
-        wanted: The order's client id, its number at the venue, or the guid of a command about it.
+        wanted: The order's client id or the end of it, its number at the venue, or the guid of a command about it.
 
     Raises:
         JournalError: No such order is in them.

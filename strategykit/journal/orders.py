@@ -128,13 +128,17 @@ class OrderBook:
         return self._by_guid.get(_text(record.facts.get("guid")))
 
     def find(self, wanted: str) -> OrderLine | None:
-        """Give an order by its client id, its number at the venue, or the guid of one of its commands."""
-        if wanted in self.orders:
-            return self.orders[wanted]
-        name = self._by_guid.get(wanted)
+        """Give an order by its client id or the end of it, its number at the venue, or the guid of one of its commands.
+
+        Of several that fit, the newest.
+        """
+        name = wanted if wanted in self.orders else self._by_guid.get(wanted)
         if name is not None:
             return self.orders[name]
-        return next((line for line in reversed(self.orders.values()) if wanted in line.numbers), None)
+        newest = list(reversed(self.orders.values()))
+        fitting = [line for line in newest if wanted in line.numbers]
+        fitting += [line for line in newest if line.client_order_id.endswith(f"-{wanted}")]
+        return fitting[0] if fitting else None
 
     def _order(self, name: str, kind: RecordKind, facts: Mapping[str, Any]) -> OrderLine:
         if kind is RecordKind.INTENT:

@@ -93,9 +93,17 @@ def test_what_never_left_is_found_by_the_commands_guid() -> None:
     assert not life.order.is_open
 
 
-@pytest.mark.parametrize("wanted", [NAME, "9", f"{NAME}-c1"])
+@pytest.mark.parametrize("wanted", [NAME, "9", f"{NAME}-c1", "cross-1", "1"])
 def test_an_order_is_found_by_each_of_its_names(wanted: str) -> None:
     assert explain_order(told(*DAY), wanted).order.client_order_id == NAME
+
+
+def test_of_several_that_fit_the_newest_is_meant() -> None:
+    newer = intent(1)
+    newer["client_order_id"] = newer["guid"] = newer["command"]["guid"] = "b2-cross-1"
+    rows = told(*DAY, (K.INTENT, newer))
+    assert explain_order(rows, "cross-1").order.client_order_id == "b2-cross-1"
+    assert explain_order(rows, NAME).order.client_order_id == NAME
 
 
 def test_an_order_that_isnt_there_is_told() -> None:
