@@ -36,7 +36,7 @@ def test_a_no_that_overtook_the_fill_ends_nothing(bench: Any, tell: Any, change:
     fill, update = bench.hear_orders(late)
     assert isinstance(fill, Fill)
     assert isinstance(update, OrderUpdate)
-    assert (update.status, update.filled) == (OrderStatus.FILLED, 3)
+    assert (update.status, int(update.filled)) == (OrderStatus.FILLED, 3)
 
 
 def test_a_no_to_a_second_cancel_is_no_news_of_the_end(bench: Any, tell: Any) -> None:
