@@ -18,6 +18,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.feeds import Feed
+from strategykit.runtime.flatten import LateFills
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.holding import Holding, hold_scope
 from strategykit.runtime.legs import Legs, legs_scope
@@ -67,6 +68,9 @@ class Desk:
     protections: dict[str, int] = attrs.field(factory=dict, init=False)
     """Positions that had a stop, by where it was: ``"venue"`` or ``"here"``."""
     _watchers: list[Callable[[Order], None]] = attrs.field(factory=list, init=False)
+    _late_fills: LateFills = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: LateFills(self, self.start), takes_self=True)
+    )
     waited_for: Condition | None = attrs.field(default=None, init=False)
     """The condition for which the strategy waited last, and which came to hold."""
     _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
@@ -194,12 +198,17 @@ class Desk:
     def unwatch_orders(self, callback: Callable[[Order], None]) -> None:
         self._watchers.remove(callback)
 
+    def ended_flat(self, orders: list[Order]) -> None:
+        self._late_fills.add(orders)
+
     def protected(self, where: str) -> None:
         self.protections[where] = self.protections.get(where, 0) + 1
 
     def order_changed(self, order: Order) -> None:
         for callback in tuple(self._watchers):
             callback(order)
+        if not self._closed:
+            self._late_fills.look(order)
         if self._deaf_to_orders:
             return
         self._call(self.reactions.on_order, order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
@@ -15,7 +16,7 @@ from strategykit.model.orders import OrderState, OrderType
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 
-__all__ = ["LEAVE_WITHIN", "OrderSeat", "check_settled", "get_flat", "lots_held", "withdraw"]
+__all__ = ["LEAVE_WITHIN", "LateFills", "OrderSeat", "check_settled", "get_flat", "lots_held", "withdraw"]
 
 LEAVE_WITHIN: Final = 30.0
 """Seconds that a scope may take to get flat or rid of its orders; then it says what is left."""
@@ -27,6 +28,9 @@ be a second word on it. Then it is withdrawn as any other."""
 SHORTEST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two exits of which the first one didn't do it."""
+
+REMEMBERED: Final = 100
+"""Scopes that have ended, of which late fills are undone: what comes later than a hundred trades is for the report."""
 
 
 class OrderSeat(Protocol):
@@ -54,6 +58,10 @@ class OrderSeat(Protocol):
         ...
 
     def unwatch_orders(self, callback: Callable[[Order], None]) -> None: ...
+    def ended_flat(self, orders: list[Order]) -> None:
+        """A scope has ended flat: if a fill of `orders` comes all the same, it is traded away."""
+        ...
+
     def log(self, text: str) -> None: ...
     def leaving(self, seconds: float) -> AbstractContextManager[trio.CancelScope]:
         """Open a shielded, bounded scope for cleaning up, which a run that is in a hurry can cancel."""
@@ -107,6 +115,7 @@ async def get_flat(seat: OrderSeat, orders: list[Order]) -> None:
         await withdraw(orders)
         await _trade_away(seat, orders, tried)
     check_settled(orders, tried)
+    seat.ended_flat(orders)
 
 
 async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str]) -> None:
@@ -159,3 +168,46 @@ def check_settled(orders: Sequence[Order], tried: Sequence[str] = ()) -> None:
         left=held,
         doubtful=[order.client_order_id for order in doubtful],
     )
+
+
+class LateFills:
+    """What scopes left flat stays flat: a fill that a venue tells after it has said that the order is over is undone.
+
+    Args:
+        seat: The strategy's desk.
+        start: Starts a task of the strategy.
+    """
+
+    def __init__(self, seat: OrderSeat, start: Callable[..., None]) -> None:
+        self._seat = seat
+        self._start = start
+        self._scopes: deque[list[Order]] = deque()
+        self._scope_of: dict[str, list[Order]] = {}
+        """By client order id."""
+        self._busy: set[int] = set()
+        """Scopes that are being undone."""
+
+    def add(self, orders: list[Order]) -> None:
+        """Remember the orders of a scope that has ended flat."""
+        if orders and orders[0].client_order_id not in self._scope_of:
+            self._scopes.append(orders)
+        for order in orders:
+            self._scope_of[order.client_order_id] = orders
+        if len(self._scopes) > REMEMBERED:
+            for order in self._scopes.popleft():
+                del self._scope_of[order.client_order_id]
+
+    def look(self, order: Order) -> None:
+        """Something has happened to `order`: see whether its scope isn't flat any more."""
+        orders = self._scope_of.get(order.client_order_id)
+        if orders is not None and id(orders) not in self._busy and lots_held(orders):
+            self._busy.add(id(orders))
+            self._start(self._undo, orders)
+
+    async def _undo(self, orders: list[Order]) -> None:
+        left = ", ".join(f"{lots:+} {instrument}" for instrument, lots in lots_held(orders).items())
+        self._seat.log(f"filled after the venue had said that it was over, and undone: {left}")
+        try:
+            await get_flat(self._seat, orders)
+        finally:
+            self._busy.discard(id(orders))
