@@ -198,12 +198,12 @@ class Risk:
     def opening(self, orders: Iterable[Order]) -> list[Order]:
         """Give those of `orders` that could open something, or more of it, if all of them were filled.
 
-        Those that were placed first are taken for the ones that close.
+        Stops are taken for the ones that close, then those that were placed first.
         """
         found: list[Order] = []
         left: dict[tuple[str, str], Decimal] = {}
         with localcontext(_EXACT):
-            for order in orders:
+            for order in sorted(orders, key=lambda order: order.request.stop_price is None):
                 key = (order.strategy, order.instrument)
                 held = left.get(key)
                 if held is None:

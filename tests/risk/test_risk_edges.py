@@ -498,8 +498,9 @@ def test_what_closes_may_come_no_faster_than_what_opens(narrow: Narrow) -> None:
 def test_a_loss_beyond_the_limit_withdraws_what_opens_and_nothing_that_closes(narrow: Narrow) -> None:
     rig = narrow("strategy a", max_daily_loss=Decimal(100))
     rig.hold(10)
-    closing = [rig.sell(6, "120"), rig.sell(4, "130")]
+    closing = [rig.sell(4, "120"), rig.sell(2, "130")]
     opening = [rig.sell(3, "140"), rig.buy(1, "50"), rig.sell(3, "100", symbol="Y")]
+    closing.append(rig.sell(4, stop="50"))
     foreign = rig.buy(1, "50", of="b")
     last = rig.buy(2, "90")
     rig.prices["X"] = Decimal(90)
