@@ -16,7 +16,7 @@ from strategykit.model.orders import OrderState, OrderType
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 
-__all__ = ["LEAVE_WITHIN", "LateFills", "OrderSeat", "check_settled", "get_flat", "lots_held", "withdraw"]
+__all__ = ["LEAVE_WITHIN", "REMEMBERED", "LateFills", "OrderSeat", "check_settled", "get_flat", "lots_held", "withdraw"]
 
 LEAVE_WITHIN: Final = 30.0
 """Seconds that a scope may take to get flat or rid of its orders; then it says what is left."""

@@ -146,7 +146,8 @@ class Guard:
     @property
     def held(self) -> Decimal:
         """Lots held, by the fills so far; below 0 if more was closed than opened."""
-        return lots_held(self._orders).get(self._entry.instrument, Decimal(0)) * self._side.sign
+        lots = lots_held(self._orders).get(self._entry.instrument)
+        return Decimal(0) if lots is None else lots * self._side.sign
 
     @property
     def protection(self) -> Protection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +14,11 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategykit import OrderEnded, OrderState, RiskLimit, Side, StrategykitError
+from strategykit import Fill, LegsApart, OrderEnded, OrderState, RiskLimit, Side, StrategykitError
 from strategykit.errors import StrategyKilled, Unsettled
 from strategykit.model.events import OrderStatus
 from strategykit.model.orders import Command, CreateOrder
+from strategykit.runtime.flatten import REMEMBERED
 from tests.scopes.conftest import Stage, Teller, market, play
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -382,6 +384,80 @@ def test_short_positions_are_left_as_less_than_nothing() -> None:
 
     assert isinstance(stage.error, Unsettled)
     assert stage.error.left == {"X": -2}
+
+
+# What comes too late
+
+
+def fill_late(stage: Stage, number: int, lots: int) -> None:
+    """Have the venue tell a fill of an order that it has called withdrawn."""
+    order, now = stage.orders[number], stage.run.clock.reading
+    assert order.state.terminal
+    fill = Fill(
+        "X",
+        "late",
+        str(order.venue_order_id),
+        order.client_order_id,
+        order.side,
+        D(lots),
+        D(98),
+        None,
+        None,
+        now,
+        now,
+        "",
+    )
+    stage.run.gateway.filled(fill)
+
+
+@pytest.mark.parametrize("legs", [True, False])
+def test_a_fill_that_is_told_after_the_block_has_ended_is_undone(legs: bool) -> None:
+    async def story(teller: Teller) -> None:
+        if legs:
+            with suppress(LegsApart):
+                async with teller.legs(within=2) as placed:
+                    placed.sell(1, limit=110.0)
+                    placed.sell(2, limit=110.0)
+        else:
+            async with teller.long(2, stop=0.02):
+                await trio.sleep(2)
+        await trio.sleep(3)
+        teller.told.append(teller.position())
+
+    stage = play(story, prepare=at(3.5, lambda stage: fill_late(stage, 1, 2)))
+
+    assert stage.teller.told == [0]
+    assert [(order.side, int(order.filled_quantity)) for order in stage.orders][-1] == (BUY, 2)
+    assert stage.notes[0] == "filled after the venue had said that it was over, and undone: -2 X"
+
+
+def test_a_late_fill_that_cant_be_undone_fails_the_strategy() -> None:
+    async def story(teller: Teller) -> None:
+        async with teller.long(2, stop=0.02):
+            await trio.sleep(2)
+        await trio.sleep_forever()
+
+    def prepare(stage: Stage) -> None:
+        at(3.5, lambda stage: fill_late(stage, 1, 2))(stage)
+        at(3.4, verdict(lambda command: command.request.side is BUY, "refuse", times=100))(stage)
+
+    stage = play(story, prepare=prepare, check=False)
+
+    assert isinstance(stage.error, Unsettled)
+    assert stage.error.left == {"X": -2}
+
+
+def test_fills_of_blocks_long_ago_are_left_to_the_report() -> None:
+    async def story(teller: Teller) -> None:
+        for _ in range(REMEMBERED + 2):
+            async with teller.long(2, stop=0.02):
+                await trio.sleep(0.25)
+        await trio.sleep_forever()
+
+    stage = play(story, prepare=at(40, lambda stage: fill_late(stage, 1, 2)))
+
+    assert stage.run.supervisor.seats[0].desk.portfolio.quantity("X") == -2
+    assert stage.notes == []
 
 
 # All of it at once
