@@ -77,7 +77,7 @@ async def keep_house(engine: Engine, clock: RunClock) -> None:
         stale = engine.table.silent(clock.reading)
         for each in stale:
             engine.route(each)
-        renewals.look({each.guid for each in stale}, now)
+        renewals.look({each.guid for each in stale}, now, clock.reading)
         _replace_old(engine, clock.reading)
         await trio.sleep(LOOK_EVERY)
 
@@ -92,8 +92,11 @@ class _Renewals:
     not_before: float = 0.0
     """On Trio's clock."""
 
-    def look(self, silent: Collection[str], now: float) -> None:
-        """Ask for the rows with the guids `silent`, which have just fallen so, or for all if data of others come."""
+    def look(self, silent: Collection[str], now: float, reading: int) -> None:
+        """Ask for the rows with the guids `silent`, which have just fallen so, or for all if data of others come.
+
+        Who gets data of others has lost his own since, whatever still comes: that is told as a gap.
+        """
         engine, table = self.engine, self.engine.table
         came, self.foreign = table.foreign - self.foreign, table.foreign
         everything = came > 0 and now >= self.not_before
@@ -105,7 +108,11 @@ class _Renewals:
                 self.not_before = now + RENEW_EVERY if everything else self.not_before
                 why = "data came that nobody wants" if everything else "it fell silent"
                 engine.ledger.note("venue", f"{row.stream.label} is asked for once more: {why}")
-                engine.wires.subscribe(row, row.connection, session)
+                if everything:
+                    table.missed(row, reading, why, anew=False)
+                    engine.ask_for(row)
+                else:
+                    engine.wires.subscribe(row, row.connection, session)
 
 
 def _replace_old(engine: Engine, now: int) -> None:

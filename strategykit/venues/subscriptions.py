@@ -248,12 +248,16 @@ class Subscriptions:
             row.cursor.reconnected()
         return rows
 
-    def missed(self, row: Subscription, now: int, reason: str) -> None:
-        """Something of a row was missed while its connection lived: open a gap, until it is confirmed anew."""
+    def missed(self, row: Subscription, now: int, reason: str, *, anew: bool = True) -> None:
+        """Something of a row was missed while its connection lived: open a gap, until it is confirmed.
+
+        It begins anew, or else goes on from what came before.
+        """
         if row.last_time is not None and row.gap_since is None:
             row.gap_since = min(row.last_time, now)
             row.gap_reason = reason
-        row.cursor.reconnected()
+        if anew:
+            row.cursor.reconnected()
 
     def on(self, connection: str) -> list[Subscription]:
         """Give the rows to ask for when `connection` has opened, in the order in which they were wanted."""

@@ -415,7 +415,7 @@ def test_what_ds_lacks_is_refused_in_words_before_anything_is_sent(bench: Bench)
 
 @pytest.mark.parametrize("instrument", ["", COINBASE])
 def test_a_scope_that_another_hello_has_replaced_is_taken_back(venue: Venue, bench: Bench, instrument: str) -> None:
-    """Nobody is told of it: what is silent, or what comes unasked, says it."""
+    """The venue doesn't tell: what is silent, or what comes unasked, says it, and the latter says what was lost."""
 
     async def break_it(watch: Watch) -> None:
         await watch.more()
@@ -426,6 +426,7 @@ def test_a_scope_that_another_hello_has_replaced_is_taken_back(venue: Venue, ben
     _, watch = bench.run(venue, break_it)
 
     assert bool(watch.run.engine.table.foreign) is bool(instrument)
+    assert bool(watch.of(Gap)) is bool(instrument)
 
 
 def errors_on(tape: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
