@@ -3,6 +3,7 @@
 # make bench   install, then the speed measurements
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1
+# make defects install, then plant one defect after the other and see which test notices; ONLY=… for some
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make interop install, then let clients that others wrote, fetched from their registries, talk to the simulated venues
 # make proto   install, then generate the code of T4's schema again
@@ -27,7 +28,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench soak faults kills interop proto setup clean
+.PHONY: demo test bench soak faults kills defects interop proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -60,6 +61,9 @@ faults: setup
 kills: N = 200
 kills: setup
 	@$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED)
+
+defects: setup
+	@$(BIN)/python -m benchmarks.defects --only "$(ONLY)"
 
 # Where the clients are installed, once each; `make clean` removes them.
 CLIENTS ?= build/clients

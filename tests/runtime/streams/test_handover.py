@@ -148,6 +148,16 @@ def stage() -> Stage:
     return Stage()
 
 
+def test_after_a_loss_every_stream_is_asked_for_again(stage: Stage) -> None:
+    stage.close("market-0")
+    stage.put(InputKind.OPENED, "market-0", "market", 2)
+
+    assert stage.wires.said == [("subscribe", "A", "market-0"), ("subscribe", "B", "market-0")]
+    stage.tell("market-0", "A", 2)
+    stage.tell("market-0", "B", 2)
+    assert stage.gaps == ["A", "B"]
+
+
 def test_the_next_connection_is_open_and_carries_all_before_the_last_one_is_closed(stage: Stage) -> None:
     stage.leave()
     assert stage.wires.said == [("open", "market-0~2")]

@@ -1,0 +1,124 @@
+"""What others take for granted: whose a fill is, what a broken wire leaves certain, what an alarm does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+from strategykit import Strategy
+from strategykit.model.events import Fill, Side, Trade
+from strategykit.model.orders import OrderState
+from strategykit.runtime.order import Order
+from strategykit.runtime.playing import Identity
+from strategykit.runtime.ports import News, NullJournal
+from strategykit.runtime.report import Digest, report
+from strategykit.runtime.simulate import simulate
+
+
+class Idle(Strategy):
+    """Does nothing."""
+
+
+class Stumbles(NullJournal):
+    """Fails over the first fill that it is told."""
+
+    stumbled = False
+
+    def heard(self, order: Order, news: News) -> None:
+        if isinstance(news, Fill) and not self.stumbled:
+            self.stumbled = True
+            raise MemoryError
+
+
+async def test_what_works_is_in_doubt_while_its_wire_is_down(stage: Any, autojump_clock: MockClock) -> None:
+    order, _ = await stage.working()
+
+    stage.lane(up=False)
+
+    assert order.state is OrderState.UNKNOWN
+    stage.lane(up=True)
+    await trio.sleep(30)
+    stage.check()  # It works again, by the venue's own word.
+
+
+async def test_a_fill_that_couldnt_be_taken_in_counts_when_it_comes_again(
+    nursery: trio.Nursery, stage: Any, next_stage: Any
+) -> None:
+    own = next_stage(nursery, stage.venue, journal=Stumbles())
+    order, truth = await own.working()
+    fill = own.venue.fill(truth, 2)
+    with pytest.raises(MemoryError):
+        own.hear(fill)
+
+    own.hear(fill)
+
+    assert order.filled_quantity == 2
+    assert own.ear.fills == [fill]
+
+
+async def test_a_fill_is_booked_for_who_placed_the_order(stage: Any) -> None:
+    other = type(stage.ear)()
+    stage.gateway.listen("other", other)
+    order = stage.gateway.submit("other", "X", Side.BUY, 3, limit=Decimal(100))
+    stage.execute()
+    await stage.reply()
+    (truth,) = stage.venue.of(order.client_order_id)
+    fill = stage.venue.fill(truth)
+    await stage.tell()
+
+    assert other.fills == [fill]
+    assert stage.ear.fills == []
+
+
+def test_ids_of_two_runs_differ_and_those_of_a_re_run_dont() -> None:
+    assert Identity(1, 10).tag == Identity(1, 10).tag
+    assert len({Identity(seed, start).tag for seed in range(50) for start in range(50)}) == 2_500
+
+
+def test_a_kill_switch_that_doesnt_get_done_ends_in_an_alarm() -> None:
+    done = simulate([("idle", Idle())], [], instruments={}, start=0)
+    latched: list[tuple[str, str]] = []
+    kill = attrs.evolve(done.run.kill, start=lambda *_: None, latch=lambda reason, by: latched.append((reason, by)))
+    kill.pull("enough", "the test")
+    kill.pull("never mind", "the test")
+
+    kill.give_up()
+
+    assert latched == [("enough", "the test")]
+    (alarm,) = kill.alarms.lines
+    assert "not finished within 15 s" in alarm
+
+
+def test_an_alarm_makes_a_run_red() -> None:
+    done = simulate([("idle", Idle())], [], instruments={}, start=0)
+    facts: Any = {
+        "notes": done.notes,
+        "digest": Digest(),
+        "connections": (),
+        "marks": {},
+        "unaccounted": (),
+        "tape": None,
+        "tape_failure": "",
+    }
+
+    assert report(done.run, **facts).ok
+    assert not report(done.run, **facts, alarms=["somebody has to look"]).ok
+
+
+def test_a_digest_is_over_all_that_an_event_says_and_over_their_order() -> None:
+    one = Trade("X", 1.0, 1.0, None, "1", 1, 1, "g")
+    two = Trade("X", 1.0, 1.0, None, "2", 1, 1, "g")
+
+    def digest(*events: Trade) -> str:
+        found = Digest()
+        for event in events:
+            found(event)
+        return found.text()
+
+    assert digest(one, two) == digest(one, two)
+    assert len({digest(one), digest(two), digest(one, two), digest(two, one), digest(one, one)}) == 5
