@@ -191,6 +191,11 @@ def _revoke(rng: random.Random, _: Sequence[str]) -> list[tuple[float, Fault]]:
     return [(0.0, revoked), (0.001, after)] if rng.random() < 0.5 else [(0.0, revoked)]
 
 
+def _override(rng: random.Random, instruments: Sequence[str]) -> list[tuple[float, Fault]]:  # noqa: ARG001 - as all
+    """By what nobody wants, the last one: of any other override nothing tells, as it looks like a quiet market."""
+    return _one(fault="scope_override", instrument=instruments[-1])
+
+
 def _of_market(name: str) -> _Draw:
     return lambda rng, instruments: _one(fault=name, instrument=rng.choice(["", *instruments]), count=_few(rng))
 
@@ -245,7 +250,7 @@ _OWN: Final[Mapping[str, tuple[_Draw, ...]]] = {
     ),
     "coinapi": (
         _of_market("sequence_gap"),
-        _of_market("scope_override"),
+        _override,
         _of_market("update_before_snapshot"),
         _lasting("reconnect"),
         _lasting("no_heartbeat"),

@@ -70,7 +70,7 @@ def check(record: Row) -> list[str]:
 def _check_left(left: Row) -> Iterator[str]:
     if left["sockets"]:
         yield f"I6: {left['sockets']} sockets left open"
-    if left["tasks"]:
+    if left["tasks"] > 0:
         yield f"I6: {left['tasks']} tasks left"
     yield from (f"I6: thread {name} left" for name in left["threads"])
     yield from (f"I6: {name} left open" for name in left["files"])

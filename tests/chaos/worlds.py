@@ -27,6 +27,9 @@ SYMBOLS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """The venue's own names of instruments, by those that strategies use."""
 
+_UNWANTED: Final = {"coinapi": ["COINBASE_SPOT_BTC_USD"]}
+"""What nobody wants, where a venue may send it all the same."""
+
 _ROOT: Final = Path(__file__).parents[2]
 
 
@@ -49,8 +52,14 @@ def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
         venue=venue,
         strategies=strategies,
         seed=seed,
-        instruments=[first, second],
-        faults=draw_script(rng, venue, instruments=list(SYMBOLS[venue].values()), count=faults, seconds=0.8 * seconds),
+        instruments=[first, second, *_UNWANTED.get(venue, ())],
+        faults=draw_script(
+            rng,
+            venue,
+            instruments=[*SYMBOLS[venue].values(), *_UNWANTED.get(venue, ())],
+            count=faults,
+            seconds=0.8 * seconds,
+        ),
         seconds=seconds,
         token_life=rng.choice((1800.0, 1800.0, 20.0)),
         venue_ahead=rng.choice((0.0, 0.0, 1.27, -1.27, 3600.0)),
