@@ -6,9 +6,8 @@ tape comes to the same; prices are looked up when an order asks, so that market 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Final
 
 import attrs
@@ -18,14 +17,11 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
 from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
 from strategykit.runtime.order import Order
-from strategykit.runtime.risk_books import Book, Scope, day_end, day_of, may_fill
+from strategykit.runtime.risk_books import EXACT, Book, Scope, day_end, day_of, may_fill
 
 __all__ = ["Risk"]
 
 ZERO: Final = Decimal(0)
-
-_EXACT: Final = Context(prec=60)
-"""Of our own: a strategy may have set another for itself."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -49,7 +45,7 @@ class Risk:
     _strategies: dict[str, Scope] = attrs.field(factory=dict, init=False)
     _followed: dict[str, tuple[Decimal, bool]] = attrs.field(factory=dict, init=False)
     """Lots that orders may still be filled by, and whether they are open, by client order id."""
-    _fills: Counter[str] = attrs.field(factory=Counter, init=False)
+    _fills: dict[str, int] = attrs.field(factory=dict, init=False)
     """Fills of each instrument: an order after one isn't the same order again."""
     _day: tuple[int, int] = attrs.field(default=(0, 0), init=False)
     """When it began and when it ends; both 0 before anything was asked or told."""
@@ -73,20 +69,15 @@ class Risk:
             RiskLimit: It would break a limit.
         """
         self.judge(strategy, now)
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             scopes = (self._scope(strategy), self._account)
-            book, lots = scopes[0].book(request.instrument), request.quantity
+            symbol, lots = request.instrument, request.quantity
+            book = scopes[0].book(symbol)
             if not book.closes(request.side, lots):
                 self._check_opening(scopes, book, request, lots, instrument, orders=1)
             self._check_rate(scopes, now)
-            same = (
-                request.instrument,
-                request.side,
-                lots,
-                request.price,
-                request.stop_price,
-                self._fills[request.instrument],
-            )
+            fills = self._fills.get(symbol, 0)
+            same = (symbol, request.side is Side.BUY, lots, request.price, request.stop_price, fills)
             for scope in scopes:
                 count, limits = scope.pace.repeats(same, now) + 1, scope.limits
                 if count > limits.max_repeats:
@@ -97,13 +88,13 @@ class Risk:
 
     def closes(self, strategy: str, request: OrderRequest) -> bool:
         """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
 
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             scopes = (self._scope(order.strategy), self._account)
             book = scopes[0].book(wanted.instrument)
             more = max(ZERO, wanted.quantity - may_fill(order))
@@ -117,11 +108,11 @@ class Risk:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: count what it may still become."""
-        with localcontext(_EXACT):
-            lots, is_open = may_fill(order), order.is_open
-            had, was_open = self._followed.get(order.client_order_id, (ZERO, False))
-            if (lots, is_open) == (had, was_open):
-                return
+        lots, is_open = may_fill(order), order.is_open
+        had, was_open = self._followed.get(order.client_order_id, (ZERO, False))
+        if is_open is was_open and lots == had:
+            return
+        with localcontext(EXACT):
             if lots or is_open:
                 self._followed[order.client_order_id] = (lots, is_open)
             else:
@@ -141,7 +132,7 @@ class Risk:
         fee = fill.fee or ZERO
         if not (fill.quantity.is_finite() and fill.price.is_finite() and fee.is_finite()):
             return  # It can't be; whoever keeps the portfolio says so.
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
             self._turn(now)
             scopes = (self._scope(order.strategy), self._account)
@@ -151,12 +142,12 @@ class Risk:
                 scope.fill(symbol, book, lots, fill.price, today=today)
                 if today:
                     scope.pay(fill.fee_currency or book.currency, fee)
-            self._fills[symbol] += 1
+            self._fills[symbol] = self._fills.get(symbol, 0) + 1
             self._measure(symbol, scopes[0].book(symbol))
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             self._turn(now)
             found = [scope for scope in (self._scope(strategy), self._account) if scope.judge()]
         for scope in found:
@@ -173,7 +164,7 @@ class Risk:
             positions: Lots by instrument, negative when short.
             now: Nanoseconds UTC.
         """
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             self._turn(now)
             scopes = (self._scope(strategy), self._account)
             for symbol in dict.fromkeys([*scopes[0].books, *positions]):
@@ -187,7 +178,7 @@ class Risk:
 
     def begin_day(self, now: int) -> int:
         """Begin a new day, if the last one has ended; give when the next one begins, nanoseconds UTC."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             self._turn(now)
         return self._day[1]
 
@@ -202,7 +193,7 @@ class Risk:
         """
         found: list[Order] = []
         left: dict[tuple[str, str], Decimal] = {}
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             for order in sorted(orders, key=lambda order: order.request.stop_price is None):
                 key = (order.strategy, order.instrument)
                 held = left.get(key)
@@ -265,7 +256,7 @@ class Risk:
         """
         symbol, side, lots = request.instrument, request.side, request.quantity
         last = self.price(symbol)
-        worth, beyond, growth = _worth(request, last, instrument), _beyond(request, last), book.growth(side, more)
+        worth, beyond, growth = _worth(request, last, book), _beyond(request, last), book.growth(side, more)
         for scope in scopes:
             limits = scope.limits
             if scope.loss is not None:
@@ -293,20 +284,23 @@ class Risk:
                 scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
 
 
-def _worth(request: OrderRequest, last: Decimal | None, instrument: Instrument) -> Decimal | None:
+def _worth(request: OrderRequest, last: Decimal | None, book: Book) -> Decimal | None:
     """Give what the order is worth at the worst; None for a market order whose price nobody knows."""
-    own = request.stop_price if request.price is None else request.price
-    may_get_last = own is None or (request.side is Side.SELL and request.stop_price is None)
-    prices = [price for price in (own, last if may_get_last else None) if price is not None]
-    return max((abs(instrument.value(price, request.quantity)) for price in prices), default=None)
+    price = request.stop_price if request.price is None else request.price
+    unit = request.quantity * (book.unit or ZERO)
+    worth = None if price is None else abs(price * unit)
+    if last is None or not (price is None or (request.side is Side.SELL and request.stop_price is None)):
+        return worth
+    return max(worth or ZERO, abs(last * unit))
 
 
 def _beyond(request: OrderRequest, last: Decimal | None) -> tuple[Decimal, Decimal] | None:
-    """Give how far the limit lies beyond the price that it is held against, and that price; None if there is none."""
+    """Give how far the limit lies beyond the price that it is held against, and that price; None if it doesn't."""
     reference = last if request.stop_price is None else request.stop_price
     if request.price is None or reference is None:
         return None
-    return (request.price - reference) * request.side.sign, reference
+    beyond = request.price - reference if request.side is Side.BUY else reference - request.price
+    return (beyond, reference) if beyond > 0 else None
 
 
 def _check_collar(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import Limits
 from strategykit.runtime.order import Order
 
-__all__ = ["ACCOUNT_SCOPE", "Book", "Pace", "Scope", "day_end", "day_of", "may_fill"]
+__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Pace", "Scope", "day_end", "day_of", "may_fill"]
 
 ACCOUNT_SCOPE: Final = "account"
 """What the account is called among the scopes; strategies are called ``"strategy NAME"``."""
@@ -25,22 +25,27 @@ ACCOUNT_SCOPE: Final = "account"
 SECOND: Final = 1_000_000_000
 ZERO: Final = Decimal(0)
 
+EXACT: Final = Context(prec=60)
+"""Of our own: a strategy may have set another for itself."""
+
 
 def may_fill(order: Order) -> Decimal:
     """Give the lots of `order` that may still come as fills: what can be filled, and what the venue counts untold.
 
-    While an amend is on its way, the venue may have either: the greater counts.
+    While an amend is on its way, the venue may have either: the greater counts. An exit that is held can't be filled.
     """
+    if order.held:
+        return ZERO
     lots, told, now = ZERO, order.filled_by_number, order.venue_order_id or ""
     works = order.is_open and order.ending is None
     if works:
-        lots = max(lots, order.request.quantity - told.get(now, ZERO))
+        lots = max(lots, EXACT.subtract(order.request.quantity, told.get(now, ZERO)))
     if order.is_open and order.amending is not None:
         lots = max(lots, order.amending.request.quantity)
     if order.fills_missing:
         for number, counted in order.counted.items():
             if number != now or not works:
-                lots += max(ZERO, counted - told.get(number, ZERO))
+                lots = EXACT.add(lots, max(ZERO, EXACT.subtract(counted, told.get(number, ZERO))))
     return lots
 
 
@@ -87,7 +92,7 @@ class Pace:
     """Of the last orders and amends: as many as are allowed within a second."""
     _recent: deque[tuple[int, Hashable]] = attrs.field(factory=deque, init=False)
     """Orders of the last `repeat_window`."""
-    _counts: Counter[Hashable] = attrs.field(factory=Counter, init=False)
+    _counts: dict[Hashable, int] = attrs.field(factory=dict, init=False)
 
     def too_fast(self, now: int) -> bool:
         """Whether one more order now would be one too many within a second."""
@@ -99,17 +104,17 @@ class Pace:
         recent, since = self._recent, now - self.limits.repeat_window
         while recent and recent[0][0] <= since:
             _, old = recent.popleft()
-            self._counts[old] -= 1
-            if not self._counts[old]:
-                del self._counts[old]
-        return self._counts[what]
+            left = self._counts.pop(old) - 1
+            if left:
+                self._counts[old] = left
+        return self._counts.get(what, 0)
 
     def count(self, what: Hashable | None, now: int) -> None:
         """An order, or an amend if it is `None`, passed."""
         self._times.append(now)
         if what is not None:
             self._recent.append((now, what))
-            self._counts[what] += 1
+            self._counts[what] = self._counts.get(what, 0) + 1
 
 
 @attrs.define(eq=False, kw_only=True)
