@@ -155,8 +155,19 @@ def _show_strategies(report: RunReport) -> None:
                 *(amounts(part, unit=only) for part in (row.realised, row.open_pnl, row.fees, row.pnl)),
             )
             for row in rows
-        ],
+        ]
+        + _together(report, only),
     )
+
+
+def _together(report: RunReport, only: str | None) -> list[tuple[object, ...]]:
+    """Give the last line of several: the account's part that is theirs."""
+    account = report.account
+    if account is None or len(report.strategies) < 2:
+        return []
+    money = (amounts(part, unit=only) for part in (account.realised, account.open_pnl, account.fees, account.pnl))
+    orders, fills = (sum(getattr(row, name) for row in report.strategies) for name in ("orders", "fills"))
+    return [("all", "", orders, fills, amounts(account.positions, plain=True), *money)]
 
 
 _NUMBERS: Final = ("orders", "fills", "position", "realised", "open", "fees", "PnL")

@@ -32,6 +32,7 @@ def adopt_orders(gateway: Gateway, carried: Carried, converter: Any, *, now: int
         orders = [_adopt(gateway, item, converter) for item in carried.orders]
         gateway.commands.lose_all("its run ended before an answer")
         for order in orders:
+            order.fills_before = len(order.fills_seen)
             if order.is_open:
                 order.learn(Evidence.UNSEEN, "its run has ended; the venue is asked")
                 order.wire_ended(now)
@@ -49,7 +50,8 @@ def take_positions(strategy: str, portfolio: Portfolio, carried: Carried) -> Non
 
 def _adopt(gateway: Gateway, item: CarriedOrder, converter: Any) -> Order:
     first = from_dict(converter, item.records[0]["command"], Command)
-    order = gateway.restore(item.strategy, first.request, placed=int(item.records[0]["placed"]))
+    placed, group = int(item.records[0]["placed"]), str(item.records[0].get("group", ""))
+    order = gateway.restore(item.strategy, first.request, placed=placed, group=group)
     for facts in item.records:
         kind = RecordKind(facts["kind"])
         if kind is RecordKind.INTENT:

@@ -151,9 +151,9 @@ def assemble(
         certain=Signal(wakes),
         positions=hold if _can_ask(dialect, AskPositions(account=account, exchange=exchange)) else None,
     )
-    holds_stops = trades_at_venue and OrderType.STOP in dialect.offers.orders
+    offers = dialect.offers if trades_at_venue else None
     seats = [
-        _seat(name, strategy, identity, clock, wakes, gateway, ledger, failures, stops_at_venue=holds_stops)
+        _seat(name, strategy, identity, clock, wakes, gateway, ledger, failures, offers)
         for name, strategy in strategies
     ]
     for seat in seats:
@@ -208,6 +208,7 @@ def assemble(
         risk=risk,
         kill=kill,
         account_check=account_check,
+        carried=carried,
         adopted=adopted,
     )
     return run
@@ -241,8 +242,7 @@ def _seat(
     gateway: Gateway,
     ledger: NullLedger,
     failures: tuple[type[BaseException], ...],
-    *,
-    stops_at_venue: bool,
+    offers: Offers | None,
 ) -> Seat:
     def failed(error: BaseException) -> None:
         seat.fail(error)
@@ -258,7 +258,8 @@ def _seat(
         note=ledger.note,
         failed=failed,
         failures=failures,
-        stops_at_venue=stops_at_venue,
+        stops_at_venue=offers is not None and OrderType.STOP in offers.orders,
+        links_orders=offers is not None and offers.links_orders,
     )
     strategy.attach(desk)
     gateway.listen(name, desk)

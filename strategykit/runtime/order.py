@@ -54,12 +54,18 @@ class Order:
     """Nanoseconds UTC: when it was decided."""
     earlier: bool = False
     """Whether an earlier run placed it."""
+    group: str = ""
+    """What the group is called that it was placed in; empty: it was placed by itself."""
+    entry: Order | None = None
+    """Of a bracket's exit: the order that has to be filled before it."""
     state: OrderState = attrs.field(default=OrderState.INTENT, init=False)
     evidence: Evidence | None = attrs.field(default=None, init=False)
     """What its state was learnt by."""
     venue_order_id: str | None = attrs.field(default=None, init=False)
     """The number it has now; an amend may change it."""
     fills_seen: list[Fill] = attrs.field(factory=list, init=False)
+    fills_before: int = attrs.field(default=0, init=False)
+    """Those of them that an earlier run has counted."""
     filled_quantity: Decimal = attrs.field(default=Decimal(0), init=False)
     """Lots filled so far, under all its numbers."""
     filled_by_number: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -160,6 +166,12 @@ class Order:
     def is_open(self) -> bool:
         """Whether it can still be filled, as far as is known."""
         return not self.state.terminal
+
+    @property
+    def held(self) -> bool:
+        """Whether it waits at the venue for an entry, nothing of which is known to be filled."""
+        entry = self.entry
+        return entry is not None and not entry.filled_quantity and not entry.fills_missing
 
     @property
     def fills_missing(self) -> bool:

@@ -14,6 +14,7 @@ from strategykit.errors import ConfigError, ConnectionLost
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.runtime.account_check import AccountCheck, keep_account
+from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
@@ -90,6 +91,7 @@ class Run:
     risk: Risk
     kill: KillSwitch
     account_check: AccountCheck
+    carried: Carried
     adopted: Sequence[Order] = ()
     """Orders of the run before that hadn't ended."""
     ready: bool = attrs.field(default=False, init=False)

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from strategykit.model.events import Event, OrderUpdate
+from strategykit.runtime.account_report import AccountReport, report_account
 from strategykit.runtime.assembly import ACCOUNT, Run
 from strategykit.runtime.feeds import BarFeed, Feed
 from strategykit.runtime.order import Order
@@ -168,6 +169,8 @@ class RunReport:
     digest: str
     limits: Sequence[LimitReport] = ()
     """Of risk: of the account, and of each strategy."""
+    account: AccountReport | None = None
+    """What the strategies come to together."""
     killed: str = ""
     """Who pulled the kill switch, why, and what was confirmed then; empty if nobody did."""
     alarms: Sequence[str] = ()
@@ -229,6 +232,7 @@ def report(
         )
         for row in run.engine.table
     ]
+    account, differences = report_account(run, marks, [item.pnl for item in strategies])
     return RunReport(
         started=run.clock.start,
         ended=run.clock.reading,
@@ -237,7 +241,7 @@ def report(
         subscriptions=subscriptions,
         orders=[_order(order) for order in run.gateway.orders.values()],
         notes=list(notes.lines),
-        unaccounted=[*unaccounted, *run.gateway.contradictions],
+        unaccounted=[*unaccounted, *run.gateway.contradictions, *differences],
         unreadable=run.engine.unreadable,
         late=run.engine.table.late,
         events=digest.events,
@@ -248,6 +252,7 @@ def report(
         fault=fault,
         alarms=tuple(alarms),
         killed=run.kill.words,
+        account=account,
         limits=report_limits(run.risk, [seat.name for seat in run.supervisor.seats]),
     )
 
