@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from strategykit.config import SIMULATED_ACCOUNT, SIMULATED_TOKEN
+from strategykit.model.risk_limits import NO_PLAN
 from strategykit.net.endpoints import Endpoints
 from strategykit.net.http import token_fetcher
 from strategykit.net.inbox import Inbox
@@ -77,6 +78,7 @@ def run_strategies(
             duration=None if seconds is None else int(seconds * 1e9),
             seed=1,
             tape=tape,
+            limits=NO_PLAN,  # Held against like any other, and never met, however fast a measurement trades.
             keep_orders=keep_orders,
             meanwhile=meanwhile,
             on_progress=on_progress,
