@@ -53,7 +53,7 @@ class Handover:
         old, engine = predecessor(connection), self.engine
         if old is None:
             return
-        if self.successors.setdefault(old, connection) != connection or old not in engine.sessions:
+        if self.successors.setdefault(old, connection) != connection:
             return
         session = engine.sessions[connection]
         for row in engine.table.replace(old, connection):
@@ -77,11 +77,11 @@ class Handover:
             return
         engine = self.engine
         engine.wires.close(connection)
-        engine.table.replace(connection, successor)
+        engine.table.replace(connection, engine.table.newest(successor))
         for row in lost:
             engine.table.moved(row)
             engine.ask_for(row)
 
     def _close_empty(self, connection: str) -> None:
-        if not any(row.connection == connection for row in self.engine.table):
+        if not any(connection in (row.connection, row.successor) for row in self.engine.table):
             self.engine.wires.close(connection)

@@ -84,7 +84,9 @@ class _Replay:
                 self._opened(name)
             case InputKind.CLOSED:
                 self._open.discard(name)
-                self._ask_for(self.table.lost(name, now, str(item.payload)), self._successors.pop(name, None))
+                successor = self._successors.pop(name, None)
+                newest = None if successor is None else self.table.newest(successor)
+                self._ask_for(self.table.lost(name, now, str(item.payload)), newest)
             case InputKind.FRAME:
                 with suppress(RemoteProtocolError):
                     self._take(

@@ -268,12 +268,12 @@ class Subscriptions:
         ]
 
     def replace(self, old: str, new: str) -> list[Subscription]:
-        """Have the connection `new` take over all rows of `old`; give them. Each stays with `old` until `moved`."""
+        """Have `new` take over all that `old` has, or is to take over; give it. Each row stays until it is `moved`."""
         self._replaced[old] = new
-        rows = self.on(old)
+        rows = [row for row in self.by_guid.values() if old in (row.connection, row.successor)]
         for row in rows:
             row.successor = new
-        return rows
+        return [row for row in rows if row.state is not SubscriptionState.REFUSED]
 
     def told(self, gap: Gap) -> Subscription | None:
         """Note a gap that is told, whoever found it; give its row."""
@@ -376,7 +376,7 @@ class Subscriptions:
     def _place(self, lane: str) -> str:
         """Choose the least loaded connection; open another one of the lane when all are crowded."""
         most = self.connections.get(lane, 0)
-        names = [self._newest(f"{lane}-{number}") for number in range(most)]
+        names = [self.newest(f"{lane}-{number}") for number in range(most)]
         used = [name for name in names if self._load.get(name, 0)]
         free = [name for name in names if not self._load.get(name, 0)]
         crowded = min(_CROWDED, self.limits.subscriptions)
@@ -393,7 +393,8 @@ class Subscriptions:
             )
         return best
 
-    def _newest(self, connection: str) -> str:
+    def newest(self, connection: str) -> str:
+        """Name the connection that has replaced it, or itself."""
         while connection in self._replaced:
             connection = self._replaced[connection]
         return connection

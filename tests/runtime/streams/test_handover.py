@@ -234,6 +234,39 @@ def test_two_notices_open_one_successor_and_a_successor_has_one_of_its_own(stage
     assert [words[1] for words in stage.wires.said if words[0] == "open"] == ["market-0~2", "market-0~3"]
 
 
+def test_a_successor_that_leaves_before_it_carries_all_hands_on_what_it_was_to_carry(stage: Stage) -> None:
+    stage.leave()
+    stage.open("market-0~2")
+    stage.tell("market-0~2", "A", 2)
+    stage.leave("market-0~2")
+    stage.open("market-0~3")
+    assert stage.wires.said[-2:] == [("subscribe", "A", "market-0~3"), ("subscribe", "B", "market-0~3")]
+    stage.tell("market-0~3", "A", 3)
+    assert stage.wires.said[-1:] == [("close", "market-0~2")]
+    stage.close("market-0~2")
+    stage.close("market-0")
+    assert stage.wires.said[-1:] == [("subscribe", "B", "market-0~3")]
+    stage.tell("market-0~3", "B", 9)
+
+    assert stage.gaps == ["B"]
+    assert {row.connection for row in stage.rows} == {"market-0~3"}
+
+
+def test_a_successor_that_ends_before_its_own_is_open_leaves_the_rest_where_it_was(stage: Stage) -> None:
+    stage.leave()
+    stage.open("market-0~2")
+    stage.tell("market-0~2", "A", 2)
+    stage.leave("market-0~2")
+    stage.close("market-0~2")
+    stage.tell("market-0", "B", 2)
+    stage.open("market-0~3")
+    for key in "AB":
+        stage.tell("market-0~3", key, 3)
+
+    assert stage.gaps == ["A"]
+    assert {row.connection for row in stage.rows} == {"market-0~3"}
+
+
 def test_what_is_wanted_meanwhile_and_after_goes_to_the_connection_that_stays(stage: Stage) -> None:
     stage.leave()
     stage.open("market-0~2")
