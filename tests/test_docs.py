@@ -307,7 +307,6 @@ def test_the_drawing_of_order_states_is_the_programs() -> None:
     assert drawing in page, f"docs/orders.md should have\n{drawing}"
 
 
-
 def order_table() -> str:
     """Give the state table as Markdown: what happens down the side, the state it happens in across the top."""
     states = list(OrderState)
