@@ -113,6 +113,11 @@ class RunPlan:
     """Folder for recordings; None: nothing is recorded."""
     on_kill: Literal["cancel", "flatten"] = "cancel"
     """What the kill switch does: withdraw all orders, or close positions at the market, too."""
+    guard: bool | None = None
+    """Whether a process of its own watches the run, and withdraws its orders if it hangs or dies; None: where they are
+    real and leave this machine."""
+    guard_after: int = 10_000_000_000
+    """Nanoseconds of silence after which a run counts as hung."""
     journal: Path | None = None
     """Folder for the journals of accounts; None: what is known of orders ends with the run."""
     on_stop: Literal["cancel", "keep"] = "cancel"
@@ -196,6 +201,8 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
                 journal=None if tables.run.journal is None else folder / tables.run.journal,
                 on_stop=tables.run.on_stop,
                 on_kill=tables.run.on_kill,
+                guard=tables.run.guard,
+                guard_after=tables.run.guard_after,
             ),
             risk=risk,
             strategies=strategies,

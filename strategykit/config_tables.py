@@ -37,6 +37,8 @@ from strategykit.venues.streams import StreamKind
 
 __all__ = ["LimitsTable", "RecordTable", "RiskTable", "RunTable", "SessionTable", "StrategyTable", "read_tables"]
 
+_SECOND: Final = 10**9
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -49,6 +51,8 @@ class RunTable:
     journal: Path | None = None
     on_stop: Literal["cancel", "keep"] = "cancel"
     on_kill: Literal["cancel", "flatten"] = "cancel"
+    guard: bool | None = None
+    guard_after: int = 10 * _SECOND
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +105,14 @@ class SessionTable:
     record: tuple[RecordTable, ...] = ()
 
 
+def _guard_after(value: Any, kind: Any) -> int:
+    """Check how long a run may be silent: a moment of a busy machine isn't the end of it."""
+    length: int = duration(value, kind)
+    if length < 2 * _SECOND:
+        raise WrongValue(f'= {value!r} should be "2s" or more: a run is heard twice a second')
+    return length
+
+
 _LIMITS: Final[Mapping[str, Check]] = {
     "max_order_quantity": between(1, None),
     "max_order_notional": amount,
@@ -124,6 +136,8 @@ _FIELDS: Final[Mapping[type, Mapping[str, Check]]] = {
         "journal": folder,
         "on_stop": one_of(("cancel", "keep")),
         "on_kill": one_of(("cancel", "flatten")),
+        "guard": exactly(bool),
+        "guard_after": _guard_after,
     },
     StrategyTable: {
         "file": matching(re.compile(r"(?!sample:$).+"), "a path, or sample:NAME"),

@@ -18,7 +18,15 @@ from strategykit.model.codec import make_converter
 from strategykit.runtime.carried import carry
 from strategykit.runtime.order_journal import open_run_journal
 
-__all__ = ["Aftermath", "account_folder", "read_aftermath", "release_account"]
+__all__ = [
+    "Aftermath",
+    "account_folder",
+    "kept_facts",
+    "newest_records",
+    "read_aftermath",
+    "release_account",
+    "sum_up",
+]
 
 _ENDS: Final = ("kill: ", "guard: ")
 """How alarms begin that say what is left."""
@@ -94,7 +102,15 @@ def read_aftermath(folder: Path) -> Aftermath:
     Raises:
         JournalError: It is damaged or can't be read.
     """
-    records = _newest(folder)
+    return sum_up(newest_records(folder))
+
+
+def sum_up(records: Records) -> Aftermath:
+    """Fold records, oldest first.
+
+    Raises:
+        JournalError: One isn't what this version writes.
+    """
     run: Mapping[str, Any] = {}
     proof, closed = "", False
     alarms: list[str] = []
@@ -121,15 +137,28 @@ def read_aftermath(folder: Path) -> Aftermath:
     )
 
 
-def _newest(folder: Path) -> Records:
-    """Give what is needed to know how the account stands: two files, unless even they don't hold all."""
+def newest_records(folder: Path, *, damaged: bool = False) -> Records:
+    """Give what is needed to know how the account stands: two files, unless even they don't hold all.
+
+    Args:
+        folder: The account's.
+        damaged: True gives what is whole before a damage instead of raising.
+
+    Raises:
+        JournalError: It is damaged or can't be read.
+    """
     files = journal_files(folder)
     journals: list[Journal] = []
     for number in sorted(files, reverse=True):
-        journals.insert(0, read_journal(files[number]))
+        journals.insert(0, read_journal(files[number], damaged=damaged))
         if len(journals) > 1 and any(journal.takes_over for journal in journals):
             break
     return Records(*journals)
+
+
+def kept_facts(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what is true of the account beyond a run, as whoever goes on with its journal writes it."""
+    return {name: run[name] for name in _KEPT if name in run}
 
 
 def release_account(folder: Path, *, now: int, by: str) -> None:
@@ -139,8 +168,7 @@ def release_account(folder: Path, *, now: int, by: str) -> None:
         JournalLocked: A run is still there.
         JournalError: It can't be written down.
     """
-    before = read_aftermath(folder).run
-    facts = {name: before[name] for name in _KEPT if name in before}
+    facts = kept_facts(read_aftermath(folder).run)
     with open_run_journal(
         folder, now=lambda: now, run={**facts, "tag": "release"}, redact=str, in_loop=False, lasting=True
     ) as opened:

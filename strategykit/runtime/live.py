@@ -90,8 +90,10 @@ async def _record_run(
     async with AsyncExitStack() as stack:
         journal = None
         if plan.journal is not None:
-            check_released(plan.journal)
+            if not plan.withdraw:
+                check_released(plan.journal)
             facts = {**plan.facts, "tag": identity.tag, "version": version("strategykit"), "started": clock.start}
+            facts["guard"] = plan.guard is not None
             journal = stack.enter_context(
                 open_run_journal(
                     plan.journal,

@@ -14,6 +14,7 @@ from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.ending import LEAVE_WITHIN
+from strategykit.runtime.guard_plan import GuardPlan
 from strategykit.runtime.watchdog import LIMIT
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
@@ -62,6 +63,10 @@ class LivePlan:
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk."""
     keep_orders: bool = False
+    withdraw: bool = False
+    """Whether a run without strategies is there to withdraw what the one before left: it ends when that is done."""
+    guard: GuardPlan | None = None
+    """How a process of its own watches this one; None: nobody does."""
     flatten: bool = False
     """Whether the kill switch closes positions, too."""
     paper: Callable[[Mapping[str, Any]], PaperExchange] | None = None

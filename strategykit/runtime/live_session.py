@@ -20,6 +20,7 @@ from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, a
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import WallClock
 from strategykit.runtime.ending import FOREIGN, Ending, Failure
+from strategykit.runtime.guard_link import GuardLink
 from strategykit.runtime.lag import Lag
 from strategykit.runtime.live_plan import LivePlan, Progress
 from strategykit.runtime.order_journal import OpenedJournal, RunJournal
@@ -77,6 +78,7 @@ class LiveSession:
         self.carried = Carried() if journal is None else journal.carried
         self.instruments: dict[str, Instrument] = {}
         self.journal = None if journal is None else self._journal(journal)
+        self.guard = GuardLink(plan.guard, self.alarms)
         self.pulls = Pulls(folder=plan.journal, wall=wall, alarms=self.alarms, note=ledger.note, tell=self._tell)
         self.playing: Run | None = None
         # Where signals are taken care of, a KeyboardInterrupt is nobody's Ctrl-C: somebody has raised it by himself.
@@ -84,6 +86,11 @@ class LiveSession:
         self.failure = Failure(ledger.note, kinds)
 
     async def run(self) -> RunReport:
+        """Run everything, guarded where that is wanted."""
+        async with self.guard.open():
+            return await self._run()
+
+    async def _run(self) -> RunReport:
         """Run everything; the venue outlives the strategies, so that their clean-up gets its answers."""
         async with trio.open_nursery() as wires:
             wires.start_soon(self.failure.guard, self.venue.run, ())
@@ -105,7 +112,8 @@ class LiveSession:
                 for way in (ending.when_signalled, ending.when_refused, ending.when_failed, ending.when_killed):
                     outer.start_soon(way)
                 outer.start_soon(self.pulls.when_signalled, self.stops)
-                if not self.plan.in_loop:  # No look for a file, and no thread, moves a clock that isn't the world's.
+                # Nothing outside moves a clock that isn't the world's; and what withdraws comes after a kill switch.
+                if not (self.plan.in_loop or self.plan.withdraw):
                     outer.start_soon(self.pulls.when_file)
                     outer.start_soon(self.pulls.outlive)
                 if self.plan.duration is not None:
@@ -119,6 +127,8 @@ class LiveSession:
             unaccounted = [*ending.reasons(), *await ending.compare()]
             connections = self._connections(lag)
             wires.cancel_scope.cancel()
+        if run.kill.proof or not run.kill.reason:
+            self.guard.leave()
         if self.journal is not None:
             self.journal.ended(run.gateway.open_orders(), unaccounted)
         return report(
@@ -163,7 +173,7 @@ class LiveSession:
                 for stream in self.plan.record:
                     run.engine.want(stream, ACCOUNT, None)
                 await run.play()
-                if not self.plan.strategies and not run.supervisor.stopping:
+                if not (self.plan.strategies or self.plan.withdraw or run.supervisor.stopping):
                     run.supervisor.opening = trio.CancelScope()  # `play` has used the one before.
                     with run.supervisor.opening:
                         await trio.sleep_forever()
@@ -208,7 +218,7 @@ class LiveSession:
             nursery=nursery,
             home=self.home,
             paper=plan.paper,
-            trades_at_venue=plan.paper is None and bool(plan.strategies),
+            trades_at_venue=plan.paper is None and (plan.withdraw or bool(plan.strategies)),
             live=True,
             require_history=True,
             keep_orders=plan.keep_orders,
@@ -258,6 +268,7 @@ class LiveSession:
     def _proven(self, proof: str) -> None:
         if self.journal is not None:
             self.journal.proven("kill", proof)
+        self.guard.confirm()
 
     def _keep_others(self, lots: Mapping[str, Decimal]) -> None:
         if self.journal is not None:

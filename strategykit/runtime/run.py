@@ -25,6 +25,7 @@ from strategykit.net.venue import LiveVenue, connect_venue
 from strategykit.registry.table import find_venue
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.carried import Carried, read_carried
+from strategykit.runtime.guard_plan import GuardPlan
 from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.report import RunReport
@@ -101,6 +102,7 @@ def plan_session(
     strategies = [_strategy(spec) for spec in session.strategies]
     if tape is None and session.run.tape is not None:
         tape = session.run.tape / tape_name([name for name, _ in strategies])
+    journal = _journal(session, real=real)
     return LivePlan(
         dialect=dialect,
         connect=_connector(venue, dialect, network),
@@ -112,7 +114,8 @@ def plan_session(
         duration=session.run.duration,
         seed=session.run.seed,
         tape=tape,
-        journal=_journal(session, real=real),
+        journal=journal,
+        guard=_guard(session, journal) if real and session.strategies else None,
         facts=_facts(session, real=real),
         limits=session.risk,
         keep_orders=session.run.on_stop == "keep",
@@ -127,6 +130,22 @@ def _journal(session: Session, *, real: bool) -> Path | None:
     if folder is None and real and not session.venue.loopback:
         folder = Path(JOURNALS)
     return None if folder is None or not session.strategies else folder / journal_name(session.venue, real=real)
+
+
+def _guard(session: Session, journal: Path | None) -> GuardPlan | None:
+    """Give what guards real orders, unless nothing can be lost, or nobody wants it."""
+    wanted = session.run.guard
+    if not (wanted if wanted is not None else not session.venue.loopback):
+        return None
+    if journal is None:
+        raise ConfigError("run.guard = true needs a journal, which tells our orders; name its folder as run.journal")
+    return GuardPlan(
+        folder=journal.resolve(),
+        venue=session.venue,
+        after=session.run.guard_after * 1e-9,
+        keep=session.run.on_stop == "keep",
+        flatten=session.run.on_kill == "flatten",
+    )
 
 
 def journal_name(venue: VenuePlan, *, real: bool) -> str:

@@ -9,13 +9,14 @@ import attrs
 import msgspec
 
 from strategykit.errors import ConfigError, LocalProtocolError, RemoteProtocolError
-from strategykit.model.events import Event
+from strategykit.model.events import Event, OrderUpdate
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command, OrderType
+from strategykit.model.orders import OrderType, VenueCommand, single_order
 from strategykit.venues.alor.bars import BarCursor
 from strategykit.venues.alor.commands import encode_command
 from strategykit.venues.alor.holdings import AccountCursor, PositionCursor
 from strategykit.venues.alor.http import ask_request, read_answer
+from strategykit.venues.alor.http_orders import cancel_request, read_order_answer
 from strategykit.venues.alor.market import BookCursor, QuoteCursor, TradeCursor
 from strategykit.venues.alor.names import MIN_FREQUENCY
 from strategykit.venues.alor.orders import FillCursor, OrderCursor
@@ -195,8 +196,8 @@ class Alor:
         """Give the application's ping; its answer is a `Reply`. Off unless somebody asks: it isn't documented."""
         return encode_ping(guid, token=token)
 
-    def command(self, command: Command) -> str:
-        return encode_command(command, exchange=self.exchange, board=self.board)
+    def command(self, command: VenueCommand) -> str:
+        return encode_command(single_order(command, "ALOR"), exchange=self.exchange, board=self.board)
 
     def cursor(self, guid: str, stream: Stream) -> FrameCursor:
         make = _CURSORS.get(stream.kind)
@@ -233,6 +234,13 @@ class Alor:
 
     def decode_answer(self, ask: Ask, body: bytes, *, receive_time: int) -> Sequence[Event | Instrument]:
         return read_answer(ask, body, receive_time=receive_time, style=self.format)
+
+    def cancel_request(self, order: OrderUpdate, *, account: str, stop: bool) -> HttpRequest:
+        """Source: section 5.3."""
+        return cancel_request(order.venue_order_id, account, exchange=self.exchange, stop=stop)
+
+    def read_cancel(self, status: int, body: bytes) -> Reply:
+        return read_order_answer("", status, body)
 
     def classify(self, code: int) -> ErrorClass:
         """Source: sections 2.4 and 5."""

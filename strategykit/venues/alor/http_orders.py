@@ -14,7 +14,7 @@ from strategykit.venues.alor.names import ACTIONS
 from strategykit.venues.alor.parsing import UNREADABLE
 from strategykit.venues.dialect import HttpRequest, Reply
 
-__all__ = ["cancel_all_request", "order_request", "read_order_answer"]
+__all__ = ["cancel_all_request", "cancel_request", "order_request", "read_order_answer"]
 
 _PREFIX: Final = "/commandapi/warptrans/TRADE/v2/client/orders"
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
@@ -46,8 +46,8 @@ def order_request(command: Command, *, exchange: str, board: str | None) -> Http
     """
     request = command.request
     if isinstance(command, CancelOrder):
-        query = _query(request.account, exchange, stops=request.type in _STOPS)
-        return HttpRequest(method="DELETE", path=f"{_PREFIX}/{quoted(command.venue_order_id)}", query=query)
+        stop = request.type in _STOPS
+        return cancel_request(command.venue_order_id, request.account, exchange=exchange, stop=stop)
     create = isinstance(command, CreateOrder)
     fields: dict[str, Any] = order_fields(request, "create" if create else "update", exchange=exchange, board=board)
     path = f"{_PREFIX}/actions/{ACTIONS[request.type]}"
@@ -59,6 +59,12 @@ def order_request(command: Command, *, exchange: str, board: str | None) -> Http
         body=msgspec.json.encode(fields).decode(),
         headers={"Content-Type": "application/json", "X-REQID": command.guid},
     )
+
+
+def cancel_request(venue_order_id: str, account: str, *, exchange: str, stop: bool) -> HttpRequest:
+    """Give the call that withdraws one order by its number; stop orders have numbers of their own."""
+    query = _query(account, exchange, stops=stop)
+    return HttpRequest(method="DELETE", path=f"{_PREFIX}/{quoted(venue_order_id)}", query=query)
 
 
 def cancel_all_request(account: str, *, exchange: str, stops: bool) -> HttpRequest:

@@ -1,0 +1,198 @@
+"""Withdrawing what a dead run has left: by calls where the venue takes them, else over a session of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Final
+
+import attrs
+import trio
+
+from strategykit.errors import ConnectionLost, LoginRefused, StrategykitError
+from strategykit.journal.format import Record
+from strategykit.journal.orders import list_orders
+from strategykit.model.events import OrderStatus, OrderUpdate
+from strategykit.net.http import HttpClient
+from strategykit.net.network import SOCKETS, Network
+from strategykit.net.timing import Timing
+from strategykit.net.tokens import TokenSource
+from strategykit.runtime.reconcile import PROPAGATION
+from strategykit.venues.dialect import AskOrders, AskStopOrders, Dialect, HttpRequest
+from strategykit.venues.http_cancels import CancelsByHttp
+
+__all__ = ["WITHDRAW_WITHIN", "Account", "Known", "Left", "known_orders", "withdraw_by_http"]
+
+WITHDRAW_WITHIN: Final = 30.0
+"""Seconds for all of it."""
+
+_PAUSE: Final = 0.3
+"""Seconds between two lists of the venue."""
+
+_AT_ONCE: Final = 4
+"""Calls under way."""
+
+
+@attrs.frozen(kw_only=True)
+class Known:
+    """What tells our orders from those of others: the journal has it."""
+
+    names: Collection[str]
+    """Client order ids."""
+    numbers: Collection[str]
+    """The venue's."""
+
+    def has(self, order: OrderUpdate) -> bool:
+        return order.client_order_id in self.names or order.venue_order_id in self.numbers
+
+
+def known_orders(records: Iterable[Record]) -> Known:
+    """Give all orders that a journal tells of, those that have ended, too: an end may be a mistake."""
+    orders = list_orders(records).orders
+    numbers = (number for order in orders.values() for number in order.numbers)
+    return Known(names=frozenset(orders), numbers=frozenset(numbers))
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """Where orders are, and who may withdraw them."""
+
+    dialect: Dialect
+    cancels: CancelsByHttp
+    """The same dialect."""
+    base: str
+    """Address of calls."""
+    tokens: TokenSource
+    account: str
+    exchange: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Left:
+    """What came of it."""
+
+    orders: tuple[str, ...] = ()
+    """Numbers of ours that the venue still had at the end, as far as is known."""
+    trouble: str = ""
+    """Why it isn't known that there are none; empty if that is proven."""
+    withdrawn: int = 0
+    """Orders that the venue has confirmed to be withdrawn."""
+
+
+async def withdraw_by_http(
+    where: Account,
+    known: Known,
+    *,
+    say: Callable[[str], None],
+    network: Network = SOCKETS,
+    within: float = WITHDRAW_WITHIN,
+) -> Left:
+    """Withdraw all our orders, one by one, until the venue's own lists have none of them.
+
+    They must be empty for as long as an order may be under way to the venue, counted from the beginning.
+    """
+    work = _Work(where=where, known=known, say=say, within=within)
+    async with HttpClient(
+        where.base,
+        tokens=where.tokens,
+        headers=lambda token: where.dialect.http_headers(token=token),
+        classify=where.dialect.classify,
+        tls=network.tls(None),
+        rng=random.Random(),
+        timing=Timing(),
+        transport=network.transport(),
+    ) as client:
+        with trio.move_on_after(within):
+            await work.run(client)
+    return work.left()
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Work:
+    where: Account
+    known: Known
+    say: Callable[[str], None]
+    within: float
+    withdrawn: set[str] = attrs.field(factory=set, init=False)
+    standing: tuple[str, ...] = attrs.field(default=(), init=False)
+    trouble: str = attrs.field(default="the venue has told nothing", init=False)
+    proven: bool = attrs.field(default=False, init=False)
+
+    async def run(self, client: HttpClient) -> None:
+        began = trio.current_time()
+        while not self.proven:
+            asked_at = trio.current_time()
+            try:
+                found = await self._standing(client)
+            except LoginRefused as exc:  # It stays refused.
+                self.trouble = str(exc)
+                return
+            except StrategykitError as exc:
+                self._trouble(str(exc))
+            else:
+                self.standing = tuple(row.venue_order_id for row, _ in found)
+                self.proven = not found and asked_at - began >= PROPAGATION * 1e-9
+                if found:
+                    self._trouble("orders of ours are still there")
+                    await self._cancel(client, found)
+            await trio.sleep(0 if self.proven else _PAUSE)
+
+    def left(self) -> Left:
+        trouble = "" if self.proven else f"not proven within {self.within:g} s: {self.trouble}"
+        return Left(orders=self.standing, trouble=trouble, withdrawn=len(self.withdrawn))
+
+    async def _standing(self, client: HttpClient) -> list[tuple[OrderUpdate, bool]]:
+        """Give our working orders, each with whether it is a stop order.
+
+        Raises:
+            StrategykitError: The venue didn't say.
+        """
+        dialect, account, exchange = self.where.dialect, self.where.account, self.where.exchange
+        found: list[tuple[OrderUpdate, bool]] = []
+        for ask in (AskOrders(account=account, exchange=exchange), AskStopOrders(account=account, exchange=exchange)):
+            request = dialect.request(ask)
+            if not isinstance(request, HttpRequest):
+                continue  # It is told along with something else.
+            answer = None
+            with trio.move_on_after(Timing().answer_within):
+                answer = await client.call(request)
+            if answer is None or not answer.ok:
+                status = "nothing" if answer is None else f"HTTP {answer.status}"
+                raise ConnectionLost(f"asked for orders, the venue answered with {status}")
+            found += [
+                (row, isinstance(ask, AskStopOrders))
+                for row in dialect.decode_answer(ask, answer.body, receive_time=0)
+                if isinstance(row, OrderUpdate) and row.status is OrderStatus.WORKING and self.known.has(row)
+            ]
+        return found
+
+    async def _cancel(self, client: HttpClient, found: list[tuple[OrderUpdate, bool]]) -> None:
+        limit = trio.CapacityLimiter(_AT_ONCE)
+        async with trio.open_nursery() as nursery:
+            for row, stop in found:
+                nursery.start_soon(partial(self._cancel_one, client, row, limit, stop=stop))
+
+    async def _cancel_one(
+        self, client: HttpClient, row: OrderUpdate, limit: trio.CapacityLimiter, *, stop: bool
+    ) -> None:
+        """Withdraw one order; whatever goes wrong, the next list says how it stands."""
+        request = self.where.cancels.cancel_request(row, account=self.where.account, stop=stop)
+        async with limit:
+            with trio.move_on_after(Timing().answer_within):
+                try:
+                    answer = await client.call(request)
+                    reply = self.where.cancels.read_cancel(answer.status, answer.body)
+                except StrategykitError as exc:
+                    self._trouble(str(exc))
+                    return
+                if reply.ok:
+                    self.withdrawn.add(row.venue_order_id)
+                    self.say(f"withdrew {row.client_order_id or row.venue_order_id} ({row.instrument})")
+                else:
+                    self._trouble(f"{row.venue_order_id}: {reply.code} {reply.message}")
+
+    def _trouble(self, words: str) -> None:
+        if words != self.trouble:
+            self.trouble = words
+            self.say(words)

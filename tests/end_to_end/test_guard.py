@@ -1,0 +1,186 @@
+"""The guard: whatever becomes of a run, its orders are withdrawn, nobody else's are, and no other run begins."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from strategykit.config import SIMULATED_ACCOUNT, SIMULATED_TOKEN
+from strategykit.journal.latch import read_latch
+from strategykit.model.events import Side
+from strategykit.model.orders import CreateOrder, OrderRequest, OrderType
+from strategykit.runtime.aftermath import read_aftermath
+from strategykit.runtime.demo import open_venue_process
+from strategykit.runtime.guard import GUARD_LOG
+from strategykit.venues.alor.http_orders import order_request
+
+BUSY = """
+    quotes = Quotes("{instrument}")
+
+    async def run(self) -> None:
+        await self.when(self.quotes.bid < self.quotes.ask)
+        low = round(self.quotes.last.bid * 0.9, 2)
+        await self.buy(1, limit=low)
+        await self.buy(3, limit=low)
+        %s
+"""
+
+WAITS = """print("resting", flush=True)
+        await trio.sleep_forever()"""
+
+HANGS = """print("resting", flush=True)
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException:
+                pass"""
+
+SESSION = """
+[venue]
+name = "{venue}"
+url = "{url}"
+account = "{account}"
+[run]
+journal = "journal"
+tape = false
+guard = true
+guard_after = "{after}"
+on_stop = "{on_stop}"
+[[strategy]]
+file = "{file}"
+params = {{ instrument = "{instrument}" }}
+"""
+
+
+@pytest.fixture
+def session(tmp_path: Path, bench: Any) -> Any:
+    def write(
+        url: str,
+        body: str,
+        *,
+        venue: str = "alor",
+        account: str = SIMULATED_ACCOUNT,
+        instrument: str = "SBER",
+        after: str = "30s",
+        on_stop: str = "cancel",
+    ) -> Path:
+        file = bench.strategy(BUSY % body).file
+        path = tmp_path / "session.toml"
+        path.write_text(
+            SESSION.format(
+                venue=venue, url=url, account=account, instrument=instrument, after=after, on_stop=on_stop, file=file
+            )
+        )
+        return path
+
+    return write
+
+
+def place_somebody_elses(venue: Any) -> str:
+    """Place an order that no journal of ours knows, beside those that are there."""
+    url = venue.url
+    token = httpx.post(f"{url}/refresh", params={"token": SIMULATED_TOKEN}, timeout=5).json()["AccessToken"]
+    request = OrderRequest(
+        account=SIMULATED_ACCOUNT,
+        client_order_id="somebody-elses",
+        instrument="SBER",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=Decimal(1),
+        price=Decimal(str(venue.told()["orders"][0]["price"])),
+    )
+    call = order_request(CreateOrder(guid="somebody-elses", request=request), exchange="MOEX", board=None)
+    headers = {**call.headers, "Authorization": f"Bearer {token}"}
+    httpx.request(call.method, url + call.path, content=call.body, headers=headers, timeout=5).raise_for_status()
+    return "somebody-elses"
+
+
+def started(start: Any, path: Path) -> Any:
+    program = start("run", str(path))
+    assert program.process.stdout.readline() == "resting\n", program.process.stderr.read()
+    return program
+
+
+@pytest.mark.parametrize("way", ["hangs", "is killed"])
+def test_a_run_that_can_not_withdraw_its_orders_has_it_done(
+    venue: Any, session: Any, start: Any, tmp_path: Path, way: str
+) -> None:
+    path = session(venue.url, HANGS if way == "hangs" else WAITS, after="2s" if way == "hangs" else "30s")
+    program = started(start, path)
+    theirs = place_somebody_elses(venue)
+    assert len(venue.working()) == 3
+    if way == "is killed":
+        program.signal(signal.SIGKILL)
+
+    code = program.wait(60)  # Until the guard has ended, too: it tells on the same error output.
+
+    assert code == -signal.SIGKILL
+    assert venue.working() == [theirs]
+    account = tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
+    latch = read_latch(account)
+    assert latch is not None
+    why = "its loop was silent for 2 s" if way == "hangs" else "it died without a goodbye"
+    assert (latch.by, latch.reason) == ("guard", f"{why} (process {program.process.pid})")
+    proof = "the venue has no order of ours (2 withdrawn); positions: flat"
+    after = read_aftermath(account)
+    assert (after.proof, after.alarms, after.closed) == (proof, (), True)
+    assert f"strategykit guard: confirmed: {proof}" in program.err
+    assert f"confirmed: {proof}" in (account / GUARD_LOG).read_text()
+    again = start("run", str(path))
+    assert again.wait(30) == 2
+    assert "the kill switch was pulled by guard" in again.err
+
+
+def test_orders_that_are_to_outlive_their_run_do(venue: Any, session: Any, start: Any, tmp_path: Path) -> None:
+    program = started(start, session(venue.url, WAITS, on_stop="keep"))
+
+    program.signal(signal.SIGKILL)
+    program.wait(60)
+
+    assert len(venue.working()) == 2
+    assert read_latch(tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}") is None
+    assert 'its orders are left as they are, because on_stop = "keep"' in program.err
+
+
+def test_after_a_clean_end_it_does_nothing(venue: Any, session: Any, start: Any, tmp_path: Path) -> None:
+    program = started(start, session(venue.url, WAITS))
+
+    program.signal(signal.SIGINT)
+
+    assert program.wait(60) == 0, program.err
+    assert venue.working() == []
+    account = tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
+    assert not (account / GUARD_LOG).exists()
+    assert read_latch(account) is None
+    assert "guard" not in program.err
+
+
+def test_where_orders_are_not_withdrawn_by_calls_it_logs_in_itself(session: Any, start: Any, tmp_path: Path) -> None:
+    with open_venue_process("t4") as url:
+        instrument = "CME_Eq/ES/XCME_Eq ES (Z26)"
+        program = started(start, session(url, WAITS, venue="t4", account="SIM-1", instrument=instrument))
+
+        program.signal(signal.SIGKILL)
+        program.wait(60)
+
+        rows = httpx.get(f"{url}/sim/orders", timeout=5).json()["orders"]
+        assert [row["status"] for row in rows].count("working") == 0, program.err
+        after = read_aftermath(tmp_path / "journal" / "t4-SIM-1")
+        assert (after.proof, after.alarms) == ("the venue has no order of ours (2 withdrawn); positions: flat", ())
+
+
+def test_nobody_there_to_be_guarded_is_no_reason_to_act() -> None:
+    command = ["-m", "strategykit.runtime.guard"]
+    ended = subprocess.run([sys.executable, *command], input=b"", capture_output=True, check=False, timeout=60)
+    odd = subprocess.run([sys.executable, *command], input=b"{}\n", capture_output=True, check=False, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (odd.returncode, odd.stderr) == (2, b"strategykit guard: this is no plan of a guard: KeyError\n")
