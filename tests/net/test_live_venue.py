@@ -229,6 +229,27 @@ async def test_a_command_goes_to_the_commands_lane_of_its_session_or_nowhere(
     assert got == ['{"command": "c"}']
 
 
+async def test_a_command_for_a_session_that_has_ended_doesnt_leave_by_the_next_one(
+    rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    live = _live(rig)
+    got: list[str | bytes] = []
+
+    async def far_end() -> None:
+        first = await venue.logged_in()
+        await first.aclose()
+        second = await venue.logged_in()
+        got.append(await second.get_message())
+
+    nursery.start_soon(far_end)
+    async with _running(live, ("commands-0", "commands")):
+        await trio.sleep(10)
+        assert not live.command(_order("late"), "commands-0", 1)
+        assert live.command(_order("new"), "commands-0", 2)
+        await trio.testing.wait_all_tasks_blocked()
+    assert got == ['{"command": "new"}']
+
+
 async def test_a_dropped_session_is_followed_by_another(
     rig: Rig, venue: Venue, nursery: trio.Nursery, autojump_clock: object
 ) -> None:
