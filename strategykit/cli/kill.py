@@ -111,8 +111,9 @@ def _wait(folder: Path, ends: float) -> Aftermath:
         ended = holder_of(folder) is None
         if after is None or ended or now - read >= _READ or now >= ends:
             after, read = read_aftermath(folder), now
-            done = after.closed or not after.run.get("guard")
-            if after.decided or (ended and done) or now >= ends:
+            # A guard goes on where the run couldn't confirm, and with its own file of the journal: that has no guard.
+            guarded = bool(after.run.get("guard")) and (bool(after.alarms) or not after.closed)
+            if after.proof or now >= ends or (not guarded and (ended or after.alarms)):
                 return after
         time.sleep(_LOOK)
 

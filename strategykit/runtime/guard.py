@@ -214,7 +214,8 @@ def watch(fd: int, watching: Watch, folder: Path) -> Verdict:
 
 def main() -> int:
     """Guard the run that has the other end of the standard input; give the exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # They end the run, and its end ends the guard.
+    # They are the run's, whoever sends them to all of its kin; and its end ends the guard.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     line = b""
     while not line.endswith(b"\n") and len(line) < _MAX_PLAN:

@@ -26,7 +26,7 @@ class Verdict(enum.Enum):
     """How a watch ends."""
 
     OVER = "it has ended in order"
-    DIED = "it died without a goodbye"
+    DIED = "it ended without a goodbye"
     SILENT = "its loop was silent"
     UNCONFIRMED = "it didn't confirm that the kill switch was pulled"
 

@@ -12,13 +12,22 @@ from typing import Any
 import httpx
 import pytest
 
-from strategykit.config import SIMULATED_ACCOUNT, SIMULATED_TOKEN
+from strategykit.config import SIMULATED_ACCOUNT, SIMULATED_TOKEN, VenuePlan
+from strategykit.journal.format import RecordKind
 from strategykit.journal.latch import read_latch
+from strategykit.journal.writer import open_journal
+from strategykit.model.codec import make_converter
 from strategykit.model.events import Side
 from strategykit.model.orders import CreateOrder, OrderRequest, OrderType
+from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.aftermath import read_aftermath
+from strategykit.runtime.carried import Carried, CarriedPosition, carried_facts
 from strategykit.runtime.demo import open_venue_process
-from strategykit.runtime.guard import GUARD_LOG
+from strategykit.runtime.guard import GUARD_LOG, Guard
+from strategykit.runtime.guard_plan import GuardPlan
+from strategykit.runtime.guard_watch import Verdict
+from strategykit.runtime.live import wall_time
+from strategykit.sim.instruments import default_instruments
 from strategykit.venues.alor.http_orders import order_request
 
 BUSY = """
@@ -127,7 +136,7 @@ def test_a_run_that_can_not_withdraw_its_orders_has_it_done(
     account = tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
     latch = read_latch(account)
     assert latch is not None
-    why = "its loop was silent for 2 s" if way == "hangs" else "it died without a goodbye"
+    why = "its loop was silent for 2 s" if way == "hangs" else "it ended without a goodbye"
     assert (latch.by, latch.reason) == ("guard", f"{why} (process {program.process.pid})")
     proof = "the venue has no order of ours (2 withdrawn); positions: flat"
     after = read_aftermath(account)
@@ -184,3 +193,66 @@ def test_nobody_there_to_be_guarded_is_no_reason_to_act() -> None:
 
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert (odd.returncode, odd.stderr) == (2, b"strategykit guard: this is no plan of a guard: KeyError\n")
+
+
+NOBODY = 999_999_999
+"""No process has this number."""
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Path:
+    """An account whose last run held something when it was gone."""
+    folder = tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
+    sber = default_instruments()["SBER"]
+    position = CarriedPosition(strategy="cross", instrument=sber, quantity=Decimal(2), cost=Decimal(600))
+    with open_journal(folder, now=lambda: 1, run={"tag": "a1", "on_kill": "flatten"}, reserve=0) as writer:
+        carried = Carried(positions=(position,), instruments=(sber,))
+        writer.write(RecordKind.CARRIED, carried_facts(carried, make_converter()))
+    return folder
+
+
+def guard(account: Path, url: str, *, flatten: bool = False, **venue: Any) -> Guard:
+    place = VenuePlan(name="alor", endpoints=Endpoints.at(url), account=SIMULATED_ACCOUNT, **venue)
+    plan = GuardPlan(folder=account, venue=place, after=10.0, keep=False, flatten=flatten)
+    return Guard(plan=plan, pid=NOBODY, wall=wall_time())
+
+
+def test_what_it_can_not_close_is_an_alarm(venue: Any, account: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not guard(account, venue.url, flatten=True).act(Verdict.SILENT)
+
+    after = read_aftermath(account)
+    words = "the venue has no order of ours, but positions are open, which a guard can't close: +2 SBER of cross"
+    assert (after.proof, after.alarms, after.closed) == ("", (f"guard: {words}",), True)
+    assert after.left == ("+2 SBER of cross",), "what was known is carried on"
+    assert f"ALARM: {words}; look at the venue's own list" in capsys.readouterr().err
+
+
+def test_a_damaged_journal_is_no_hindrance(venue: Any, account: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = account.glob("*.journal")
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+
+    assert guard(account, venue.url).act(Verdict.UNCONFIRMED)
+
+    told = capsys.readouterr().err
+    assert "nothing can be written into the journal" in told
+    assert "confirmed: the venue has no order of ours (0 withdrawn)" in told
+    assert path.read_bytes() == data
+
+
+def test_where_another_run_has_the_account_it_does_nothing(account: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_journal(account, now=lambda: 2, run={"tag": "a2"}, reserve=0):
+        assert not guard(account, "http://127.0.0.1:1").act(Verdict.DIED)
+
+    assert read_latch(account) is None
+    assert "another run has the account" in capsys.readouterr().err
+
+
+def test_a_secret_that_is_gone_is_an_alarm(account: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not guard(account, "http://127.0.0.1:1", credentials={"token": "env:NOT_SET_HERE"}).act(Verdict.DIED)
+
+    assert read_latch(account) is not None
+    told = capsys.readouterr().err
+    assert "ALARM: venue.token: environment variable NOT_SET_HERE is not set" in told
+    assert "look at the venue's own list of orders" in told
