@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -12,12 +13,13 @@ from trio.testing import MockClock
 
 from strategykit import Strategy
 from strategykit.model.events import Fill, Side, Trade
-from strategykit.model.orders import OrderState
+from strategykit.model.orders import Command, OrderState
 from strategykit.runtime.order import Order
 from strategykit.runtime.playing import Identity
 from strategykit.runtime.ports import News, NullJournal
 from strategykit.runtime.report import Digest, report
 from strategykit.runtime.simulate import simulate
+from strategykit.venues.dialect import Reply
 
 
 class Idle(Strategy):
@@ -33,6 +35,22 @@ class Stumbles(NullJournal):
         if isinstance(news, Fill) and not self.stumbled:
             self.stumbled = True
             raise MemoryError
+
+
+class Lists(NullJournal):
+    """Lists what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def intend(self, order: Order, command: Command) -> None:
+        self.lines.append(f"intends {type(command).__name__}")
+
+    def heard(self, order: Order, news: News) -> None:
+        self.lines.append(f"heard {type(news).__name__}")
+
+    def learnt(self, order: Order) -> None:
+        self.lines.append(f"learnt that it is {order.state.value}")
 
 
 async def test_what_works_is_in_doubt_while_its_wire_is_down(stage: Any, autojump_clock: MockClock) -> None:
@@ -59,6 +77,56 @@ async def test_a_fill_that_couldnt_be_taken_in_counts_when_it_comes_again(
 
     assert order.filled_quantity == 2
     assert own.ear.fills == [fill]
+
+
+@pytest.mark.parametrize("way", ["nobody answers", "the lane ends", "the venue has trouble"])
+async def test_an_order_without_an_answer_is_never_placed_again(
+    stage: Any, autojump_clock: MockClock, way: str
+) -> None:
+    """Neither under its own id nor under another one: the venue may have it."""
+    order = stage.order()
+    (create,) = stage.sent
+    if way == "the lane ends":
+        stage.lane(up=False)
+        stage.lane(up=True)
+    elif way == "the venue has trouble":
+        stage.gateway.replied(Reply(create.guid, 503, "try later", ok=False))
+    await trio.sleep(60)
+
+    assert stage.sent == [create]
+    assert list(stage.gateway.orders) == [order.client_order_id]
+    stage.check()
+
+
+async def test_orders_of_others_arent_withdrawn_with_ours(stage: Any, autojump_clock: MockClock) -> None:
+    order, truth = await stage.working()
+    theirs = stage.venue.open(attrs.evolve(order.request, client_order_id="theirs"))
+    await stage.tell()
+    stage.gateway.withdraw_opening(None)
+    stage.lane(up=False)
+    stage.lane(up=True)
+    await trio.sleep(60)
+
+    assert {command.venue_order_id for command in stage.sent} == {truth.number}
+    assert list(stage.gateway.foreign) == [theirs.number]
+
+
+async def test_news_are_written_down_before_anybody_is_told(nursery: trio.Nursery, stage: Any, next_stage: Any) -> None:
+    journal = Lists()
+    own = next_stage(nursery, stage.venue, journal=journal)
+    own.ear.on_fill = lambda order: journal.lines.append(f"told of {order.filled_quantity} lots")
+    own.ear.on_order = lambda order: journal.lines.append(f"told that it is {order.state.value}")
+    _, truth = await own.working()
+    own.venue.fill(truth)
+    await own.tell(0)
+
+    lines = journal.lines
+    assert lines[0] == "intends CreateOrder"
+    assert lines.index("heard Reply") < lines.index("told that it is working")
+    assert lines.index("heard Fill") < lines.index("told of 5 lots") < lines.index("learnt that it is filled")
+    for before, line in pairwise(lines):
+        if line.startswith("told that"):
+            assert before == line.replace("told", "learnt")
 
 
 async def test_a_fill_is_booked_for_who_placed_the_order(stage: Any) -> None:
