@@ -500,6 +500,24 @@ def test_working_orders_are_withdrawn_when_the_block_raises() -> None:
     assert [order.state for order in outcome.orders] == [OrderState.CANCELLED]
 
 
+def test_what_follows_a_block_that_a_deadline_ended_isnt_reached() -> None:
+    async def story(teller: Teller) -> None:
+        with trio.move_on_after(2) as scope:
+            async with teller.working(teller.buy_nowait(1, limit=50.0)):
+                await trio.sleep_forever()
+            teller.told.append("went on")  # type: ignore[unreachable]  # if the block swallowed its cancellation
+        with trio.move_on_after(2) as another:
+            async with teller.long(1):
+                await trio.sleep_forever()
+            teller.told.append("went on")
+        teller.told.append((scope.cancelled_caught, another.cancelled_caught))
+
+    outcome, teller = tell(story)
+
+    assert_flat(outcome.check(), BUY, SELL)
+    assert teller.told == [(True, True)]
+
+
 def test_working_orders_whose_cancel_isnt_answered_are_told() -> None:
     async def story(teller: Teller) -> None:
         async with teller.working(teller.buy_nowait(1, limit=50.0)):
