@@ -1,8 +1,7 @@
 """Making sure of what was written: one sync for all that has come together meanwhile.
 
-A disk that takes seconds doesn't keep the loop from reading: the kernel syncs by itself (`kernel_sync`), or a thread
-does where it can't. An error of a sync is final: the system may have dropped what it couldn't write, and a second sync
-would report success.
+A disk that takes seconds doesn't keep the loop from reading: a process syncs beside it (`beside`), or a thread. An
+error of a sync is final: the system may have dropped what it couldn't write, and a second sync would report success.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ class Waiting:
         self._token = token = trio.lowlevel.current_trio_token()
         # After the token: a thread that syncs sets `durable` and looks for the token then.
         if seq <= self.durable or self.failed is not None:
-            self._tell_soon()
+            self.tell_soon()
         else:
             syncer.want(seq, token)
 
@@ -86,11 +85,6 @@ class Waiting:
     def unsafe(self) -> bool:
         """Whether there is something to sync, and may be synced."""
         return self.failed is None and self.written() > self.durable
-
-    def synced(self, seq: int) -> None:
-        """All records up to `seq` are safe. Called by any thread."""
-        self.durable = seq
-        self._tell_soon()
 
     def broke(self, exc: OSError) -> None:
         """A sync failed. Called by any thread."""
@@ -100,14 +94,16 @@ class Waiting:
         """Nothing will be made safe any more. Called by any thread; the first error stays."""
         with self._failing:
             self.failed = self.failed or error
-        self._tell_soon()
+        self.tell_soon()
 
-    def _tell_soon(self) -> None:
+    def tell_soon(self) -> None:
+        """Have the loop `tell`. Called by any thread."""
         if self._token is not None:
             with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._tell, idempotent=True)
+                self._token.run_sync_soon(self.tell, idempotent=True)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell who waits how it came out. Called by the loop, and never by who asks or writes."""
         wishes = self._wishes
         while wishes:
             if wishes[0].seq <= self.durable:
@@ -128,7 +124,7 @@ def sync_now(waiting: Waiting, sync: Callable[[], None]) -> None:
     except OSError as exc:
         waiting.broke(exc)
     else:
-        waiting.synced(seq)
+        waiting.durable = seq
 
 
 class LoopSync:
@@ -148,11 +144,13 @@ class LoopSync:
         """Nothing is synced without being waited for, but at the end."""
 
     def stop(self, within: float) -> bool:  # noqa: ARG002 - the signature of all
-        self._now()
+        sync_now(self._waiting, self._sync)
+        self._waiting.tell_soon()
         return True
 
     def _now(self) -> None:
         sync_now(self._waiting, self._sync)
+        self._waiting.tell()
 
 
 class ThreadSync:
@@ -188,6 +186,7 @@ class ThreadSync:
                 self._wake.clear()
                 stopping = self._stopping  # Before the last look: what was written before the stop is seen after it.
                 sync_now(self._waiting, self._sync)
+                self._waiting.tell_soon()
                 ended = stopping or self._waiting.failed is not None
         finally:
             if not ended:  # A bug; the thread's own traceback says which. Nobody must wait for it for ever.

@@ -12,11 +12,11 @@ from typing import Any, Final, Self
 
 from strategykit.disk import Disk, RealDisk, in_words, shown
 from strategykit.errors import JournalError, JournalFull
+from strategykit.journal.beside import BesideSync
 from strategykit.journal.facts import encode_facts
 from strategykit.journal.file import JournalFile
 from strategykit.journal.folder import RESERVE, Past, lock_folder, make_folder, make_reserve, read_past
 from strategykit.journal.format import LETTERS, MAX_BODY, Record, RecordKind
-from strategykit.journal.kernel_sync import KernelSync
 from strategykit.journal.sync import LoopSync, Syncer, ThreadSync, Waiting
 from strategykit.model.codec import TAG
 from strategykit.model.orders import CancelOrder
@@ -187,8 +187,7 @@ def open_journal(
         redact: Hides secrets in a text; every record passes through it.
         reserve: Bytes of the disk that are kept for cancels and news when it is full.
         monotonic: Nanoseconds on a clock that never goes back.
-        disk: How files are reached. With any other than the system's a thread syncs, elsewhere the kernel does by
-            itself where it can.
+        disk: How files are reached. The system's own is synced by a process beside this one, any other by a thread.
         in_loop: True syncs in the Trio loop itself, at its next turn: for runs on a virtual clock, which wouldn't wait
             for a thread.
         close_within: Seconds that the last sync may take.
@@ -236,9 +235,9 @@ def open_journal(
 def _make_syncer(waiting: Waiting, file: JournalFile, disk: Disk, *, in_loop: bool) -> Syncer:
     if in_loop:
         return LoopSync(waiting, file.sync)
-    # The kernel doesn't come by any other disk.
-    kernel = KernelSync.of(waiting, file.fd) if type(disk) is RealDisk else None
-    return kernel or ThreadSync(waiting, file.sync)
+    # Another process doesn't come by any other disk.
+    beside = BesideSync.of(waiting, file.fd) if type(disk) is RealDisk else None
+    return beside or ThreadSync(waiting, file.sync)
 
 
 def _withdraws(facts: Mapping[str, Any]) -> bool:

@@ -62,7 +62,7 @@ class GatedDisk(RealDisk):
 
 
 WAYS: dict[str, Callable[[], dict[str, Any]]] = {
-    "kernel": lambda: {"disk": RealDisk()},
+    "process": lambda: {"disk": RealDisk()},
     "thread": lambda: {"disk": FaultyDisk()},
     "loop": lambda: {"disk": FaultyDisk(), "in_loop": True},
 }

@@ -1,0 +1,35 @@
+"""The process that syncs a journal's file for the one that writes it. Run by its path, without the package."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+__all__ = ["keep_syncing"]
+
+
+def keep_syncing(file: int, wire: int) -> None:
+    """Answer every byte with the error of a sync, 0 being none, and the microseconds that it took, until none come."""
+    while os.read(wire, 1):
+        code, began = 0, time.monotonic_ns()
+        try:
+            os.fdatasync(file)
+        except OSError as exc:
+            code = exc.errno or -1
+        took = min((time.monotonic_ns() - began) // 1_000, (1 << 32) - 1)
+        os.write(wire, code.to_bytes(4, "little", signed=True) + took.to_bytes(4, "little"))
+
+
+def main(arguments: Sequence[str]) -> None:
+    # Who stops the program means the one that trades; this one goes when that is gone.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    file, wire = map(int, arguments)
+    keep_syncing(file, wire)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
