@@ -109,7 +109,7 @@ def _guard_after(value: Any, kind: Any) -> int:
     """Check how long a run may be silent: a moment of a busy machine isn't the end of it."""
     length: int = duration(value, kind)
     if length < 2 * _SECOND:
-        raise WrongValue(f'= {value!r} should be "2s" or more: a run is heard twice a second')
+        raise WrongValue(f'= "{value}" should be "2s" or more: a run is heard twice a second')
     return length
 
 

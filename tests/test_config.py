@@ -175,6 +175,8 @@ def test_a_token_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path, mon
         (venue() + "[run]\nseed = -1", "run.seed = -1 should be a whole number, at least 0"),
         (venue() + "[run]\ntape = true", 'run.tape = true should be a folder, such as "tapes", or false'),
         (venue() + "[run]\non_stop = 'sell'", 'run.on_stop = "sell" should be "cancel" or "keep"'),
+        (venue() + "[run]\nguard = 'yes'", 'run.guard = "yes" should be true or false'),
+        (venue() + "[run]\nguard_after = '1s'", 'run.guard_after = "1s" should be "2s" or more: a run is heard twice'),
         (venue() + "[strategy]\nfile = 'x.py'", "strategy should be an array of tables"),
         (venue() + "[[strategy]]\nname = 'x'", "strategy #1.file is missing; name the strategy's file"),
         (venue() + "[[strategy]]\nfile = 'sample:'", 'strategy #1.file = "sample:" should be a path, or sample:NAME'),
