@@ -9,7 +9,8 @@ How pages are written, so that they can be:
   be found in what it prints, line by line, in order. Numbers stand for any number, ``…`` for any text, and the
   rules of tables may have other lengths. A venue (``strategykit sim``) goes on until the page ends; with `` &`` at the
   end of a line anything goes on until ``$ wait``.
-* ``json`` blocks have to be JSON. Blocks without a language are drawings; they may hold no commands.
+* ``json`` blocks have to be JSON. ``mermaid`` blocks, and those without a language, are drawings; they may hold no
+  commands.
 
 Altered are only times and places: port 8900 is a free one, tapes are called by the names that they got, and nothing
 runs for longer than `LONGEST` seconds. ``$ make`` only has to name a target of the Makefile.
@@ -38,7 +39,7 @@ from strategykit.runtime.load import load_strategy
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES: Final = ("python", "toml", "console", "json", "")
+LANGUAGES: Final = ("python", "toml", "console", "json", "mermaid", "")
 LONGEST: Final = 1.5
 """Seconds: pages say ``--for 2m``, and nobody waits for that here."""
 WITHIN: Final = 60.0
@@ -143,6 +144,8 @@ class Reader:
 
     def _drawing(self, block: Block) -> None:
         assert "\n$ " not in f"\n{block.text}", f"{self.page.name}:{block.line}: name its language"
+
+    _mermaid = _drawing
 
     def _json(self, block: Block) -> None:
         json.loads(block.text)
