@@ -22,6 +22,7 @@ __all__ = [
     "Carried",
     "CarriedOrder",
     "CarriedPosition",
+    "CarriedResult",
     "HeardNews",
     "carried_facts",
     "carry",
@@ -33,6 +34,12 @@ HeardNews = OrderUpdate | Fill | Reply
 
 OTHERS: Final = "others"
 """Names, in a note, the lots on the account that aren't ours."""
+
+_STEP: Final = 900_000_000_000
+"""Nanoseconds by which results are added up: in every time zone, days begin with a quarter of an hour."""
+
+_LASTING: Final = 2 * 86_400_000_000_000
+"""Nanoseconds for which results are carried on: longer than any day."""
 
 _ENDED: Final = frozenset(state.value for state in OrderState if state.terminal)
 
@@ -60,6 +67,17 @@ class CarriedOrder:
 
 
 @attrs.frozen(kw_only=True)
+class CarriedResult:
+    """What fills of a strategy have realised within a quarter of an hour, less their fees, in one currency."""
+
+    strategy: str
+    currency: str
+    begin: int
+    """Of the quarter, nanoseconds UTC."""
+    amount: Decimal
+
+
+@attrs.frozen(kw_only=True)
 class Carried:
     """Everything that the next run has to know."""
 
@@ -69,9 +87,11 @@ class Carried:
     """Lots on the account that weren't ours when that was looked at last, by instrument; None: it never was."""
     instruments: tuple[Instrument, ...] = ()
     """What was traded, so that late fills can be counted before the venue has told what it trades."""
+    results: tuple[CarriedResult, ...] = ()
+    """Of the last two days, so that the limit of a day's loss doesn't begin anew with each run."""
 
     def __bool__(self) -> bool:
-        return bool(self.positions or self.orders)
+        return bool(self.positions or self.orders or self.results)
 
 
 def carry(records: Iterable[Record], converter: Any) -> Carried:
@@ -115,6 +135,8 @@ class _Folding:
         """Client order ids by the guids of commands."""
         self._instruments: dict[str, Instrument] = {}
         self._others: dict[str, Decimal] | None = None
+        self._results: dict[tuple[str, str, int], Decimal] = {}
+        """By strategy, currency, and the quarter of an hour in which they were made."""
 
     def take(self, record: Record) -> None:
         facts = record.facts
@@ -143,7 +165,14 @@ class _Folding:
             for position in book.positions.values()
             if position.quantity
         ]
+        newest = max((begin for _, _, begin in self._results), default=0)
+        results = [
+            CarriedResult(strategy=strategy, currency=currency, begin=begin, amount=amount)
+            for (strategy, currency, begin), amount in self._results.items()
+            if amount and begin > newest - _LASTING
+        ]
         return Carried(
+            results=tuple(results),
             positions=tuple(positions),
             orders=tuple(self._orders.values()),
             others=self._others,
@@ -152,8 +181,10 @@ class _Folding:
 
     def _carried(self, carried: Carried) -> None:
         """Begin anew: what came before is in it."""
-        for before in (self._books, self._orders, self._strategies, self._names):
+        for before in (self._books, self._orders, self._strategies, self._names, self._results):
             before.clear()
+        for result in carried.results:
+            self._results[result.strategy, result.currency, result.begin] = result.amount
         self._others = carried.others
         for known in carried.instruments:
             self._instruments[known.symbol] = known
@@ -187,9 +218,18 @@ class _Folding:
         known = self._instruments.get(fill.instrument)
         if known is None:
             raise KeyError(f"reference data of {fill.instrument}")
-        book = self._book(self._strategies[name])
+        strategy = self._strategies[name]
+        book = self._book(strategy)
         book.add(known)
-        book.apply(fill)
+        position = book.positions[fill.instrument]
+        before = position.realised
+        if book.apply(fill):
+            self._earn(strategy, known.currency, fill.receive_time, position.realised - before)
+            self._earn(strategy, fill.fee_currency or known.currency, fill.receive_time, -(fill.fee or Decimal(0)))
+
+    def _earn(self, strategy: str, currency: str, time: int, amount: Decimal) -> None:
+        key = (strategy, currency, time - time % _STEP)
+        self._results[key] = self._results.get(key, Decimal(0)) + amount
 
     def _book(self, strategy: str) -> Portfolio:
         return self._books.setdefault(strategy, Portfolio())

@@ -241,8 +241,8 @@ class LiveSession:
     def _journal(self, opened: OpenedJournal) -> RunJournal:
         if opened.writer.recovered:
             self.alarms.sound("journal", opened.writer.recovered)
-        if opened.carried:
-            held, left = len(opened.carried.positions), len(opened.carried.orders)
+        held, left = len(opened.carried.positions), len(opened.carried.orders)
+        if held or left:
             self.ledger.note("journal", f"the run before left {held} positions and {left} orders that hadn't ended")
         journal = RunJournal(
             writer=opened.writer,

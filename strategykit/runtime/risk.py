@@ -176,6 +176,14 @@ class Risk:
             for scope in scopes:
                 scope.begin_day()
 
+    def earned(self, strategy: str, currency: str, amount: Decimal, *, time: int, now: int) -> None:
+        """Count what an earlier run of `strategy` earned at `time`, or lost, if that was today."""
+        with localcontext(EXACT):
+            self._turn(now)
+            if time >= self._day[0]:
+                for scope in (self._scope(strategy), self._account):
+                    scope.pay(currency, -amount)
+
     def begin_day(self, now: int) -> int:
         """Begin a new day, if the last one has ended; give when the next one begins, nanoseconds UTC."""
         with localcontext(EXACT):

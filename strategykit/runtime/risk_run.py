@@ -66,8 +66,13 @@ async def keep_days(risk: Risk, clock: RunClock) -> None:
 
 
 def hold_carried(risk: Risk, carried: Carried, now: int) -> None:
-    """Have every strategy of the run before hold what it held when that ended, whether or not it runs again."""
+    """Have every strategy of the run before hold what it held when that ended, and have lost what it lost today.
+
+    That holds for those that don't run again, too: the account is all of them.
+    """
     names = [item.strategy for item in carried.positions] + [item.strategy for item in carried.orders]
     for name in dict.fromkeys(names):
         held = {item.instrument.symbol: item.quantity for item in carried.positions if item.strategy == name}
         risk.hold(name, held, now)
+    for result in carried.results:
+        risk.earned(result.strategy, result.currency, result.amount, time=result.begin, now=now)

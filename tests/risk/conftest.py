@@ -13,10 +13,11 @@ import pytest
 from strategykit.errors import RiskLimit
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
+from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, VenueCommand, single_order
 from strategykit.model.risk_limits import DEFAULT_PLAN, NO_PLAN, RiskPlan
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
+from strategykit.runtime.ports import NullJournal, OrderJournal
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Wakes
 from strategykit.venues.dialect import Reply
@@ -43,7 +44,14 @@ WIDE = NO_PLAN.strategy
 class Rig:
     """Places, accepts, fills and ends orders at one moment; nothing waits."""
 
-    def __init__(self, plan: RiskPlan = DEFAULT_PLAN, *, time: int = NOON, price: float | None = 100) -> None:
+    def __init__(
+        self,
+        plan: RiskPlan = DEFAULT_PLAN,
+        *,
+        time: int = NOON,
+        price: float | None = 100,
+        journal: OrderJournal | None = None,
+    ) -> None:
         self.prices: dict[str, Decimal | None] = {
             symbol: None if price is None else Decimal(str(price)) for symbol in INSTRUMENTS
         }
@@ -70,6 +78,7 @@ class Rig:
             start=lambda *_: None,
             doubt=lambda _: None,
             risk=self.risk,
+            journal=journal or NullJournal(),
         )
         for strategy in ("a", "b"):
             self.gateway.listen(strategy, self)
@@ -77,9 +86,9 @@ class Rig:
 
     # The port and the ear
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         if self.up:
-            self.sent.append(command)
+            self.sent.append(single_order(command, "the rig"))
         return self.up
 
     def suspect(self, reason: str) -> None: ...
