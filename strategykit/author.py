@@ -39,6 +39,7 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState, TimeInForce
+from strategykit.runtime.groups import OrderSpec
 from strategykit.runtime.order import Order
 from strategykit.strategy import Strategy, define, param
 
@@ -60,6 +61,7 @@ __all__ = [
     "Order",
     "OrderEnded",
     "OrderRefused",
+    "OrderSpec",
     "OrderState",
     "Quote",
     "Quotes",

@@ -1,4 +1,4 @@
-"""What users subclass: `Strategy`, and how its parameters are declared."""
+"""What users subclass: `Strategy`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from typing import Any, TypeVar, cast, dataclass_transform
+from typing import Any, cast
 
 import attrs
 import trio
 
 from strategykit.declarations import Declaration
-from strategykit.errors import ConfigError, StrategyError
+from strategykit.defining import define, param
+from strategykit.errors import StrategyError
 from strategykit.indicators import Condition
 from strategykit.model.events import (
     AssetUpdate,
@@ -31,10 +32,11 @@ from strategykit.model.events import (
     Volume,
 )
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import TimeInForce
+from strategykit.model.orders import GroupKind, TimeInForce
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.feeds import Feed
+from strategykit.runtime.groups import OrderSpec, exits_of
 from strategykit.runtime.holding import Holding
 from strategykit.runtime.legs import Legs
 from strategykit.runtime.levels import Terms
@@ -42,48 +44,6 @@ from strategykit.runtime.order import Order
 from strategykit.runtime.scopes import Freshness
 
 __all__ = ["Strategy", "define", "param"]
-
-C = TypeVar("C")
-
-
-def param(
-    default: Any = attrs.NOTHING,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    step: float | None = None,
-    help: str = "",  # noqa: A002 - the word that command lines use for it
-) -> Any:
-    """Declare a parameter once: validation, command-line flag, range of a sweep, label in a report.
-
-    Args:
-        low: The least value allowed.
-        high: The greatest value allowed.
-        step: Distance between two values in a sweep.
-        help: What it means, with its unit; shown by ``--help``.
-    """
-
-    def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None:  # One that may be left out.
-            return
-        # Not the other way round: "not a number" is neither below nor above anything.
-        if low is not None and not value >= low:
-            raise ConfigError(f"parameter {attribute.name} = {value!r} is below its least value {low}")
-        if high is not None and not value <= high:
-            raise ConfigError(f"parameter {attribute.name} = {value!r} is above its greatest value {high}")
-
-    metadata = {"low": low, "high": high, "step": step, "help": help}
-    return attrs.field(default=default, metadata=metadata, validator=check)
-
-
-# `param` isn't among the specifiers: of those, mypy takes a default by keyword only, and `param(20)` has one, too.
-@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field,))
-def define(cls: type[C]) -> type[C]:
-    """Make a strategy class: annotated names are parameters, the others are what they are.
-
-    Strategies compare by identity, so that two of the same parameters stay two.
-    """
-    return attrs.define(cls, slots=False, eq=False, kw_only=True)
 
 
 @define
@@ -277,6 +237,72 @@ class Strategy:
         order = self.desk.submit(side, quantity, **how)
         await order.accepted()
         return order
+
+    def one_cancels_other_nowait(self, *orders: OrderSpec, instrument: str | None = None) -> tuple[Order, ...]:
+        """Place orders that cancel each other and give their handles at once; see `one_cancels_other`."""
+        return self.desk.submit_group(GroupKind.ONE_CANCELS_OTHER, orders, instrument=instrument)
+
+    async def one_cancels_other(self, *orders: OrderSpec, instrument: str | None = None) -> tuple[Order, ...]:
+        """Place orders of which the venue takes all or none; return when it has accepted them.
+
+        What is filled of one the venue takes from the others; once one is filled whole, they are cancelled.
+
+        Args:
+            orders: Two or more.
+            instrument: What all of them trade; needed where the strategy has more than one.
+
+        Raises:
+            ConfigError: Where its orders go, none are linked.
+            OrderRefused: The venue, or the lane to it, said no, to all of them.
+            RiskLimit: We said no; nothing was sent.
+        """
+        placed = self.one_cancels_other_nowait(*orders, instrument=instrument)
+        for order in placed:
+            await order.accepted()
+        return placed
+
+    def bracket_nowait(
+        self,
+        entry: OrderSpec,
+        *,
+        target: Decimal | float | None = None,
+        stop: Decimal | float | None = None,
+        offsets: bool = False,
+        instrument: str | None = None,
+    ) -> tuple[Order, tuple[Order, ...]]:
+        """Place a bracket and give its handles at once; see `bracket`."""
+        exits = exits_of(entry, target=target, stop=stop, offsets=offsets)
+        kind = GroupKind.OFFSET_BRACKET if offsets else GroupKind.BRACKET
+        first, *rest = self.desk.submit_group(kind, (entry, *exits), instrument=instrument)
+        return first, tuple(rest)
+
+    async def bracket(
+        self,
+        entry: OrderSpec,
+        *,
+        target: Decimal | float | None = None,
+        stop: Decimal | float | None = None,
+        offsets: bool = False,
+        instrument: str | None = None,
+    ) -> tuple[Order, tuple[Order, ...]]:
+        """Place an entry and its exits, all or none; return the entry and the exits when the venue has accepted them.
+
+        The venue holds the exits until the entry is filled. Then each has as many lots as were filled, whether this
+        program runs or not, and one cancels the other. They are good till cancelled.
+
+        Args:
+            entry: What gets in.
+            target: Price of the profit's limit: the first of the exits.
+            stop: Trigger of the loss's stop: the last of them. One of the two may be left out.
+            offsets: Whether both are distances in price from the entry's fill instead, above 0.
+            instrument: Needed where the strategy has more than one.
+
+        It raises what `one_cancels_other` does.
+        """
+        first, exits = self.bracket_nowait(entry, target=target, stop=stop, offsets=offsets, instrument=instrument)
+        for order in (first, *exits):
+            await order.accepted()
+        return first, exits
 
     def open_orders(self) -> list[Order]:
         """Give this strategy's orders that can still be filled; those that an earlier run left, too."""

@@ -21,7 +21,7 @@ SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
     SHELL
     | {"config", "registry", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
-    | {"strategy", "declarations"}
+    | {"strategy", "declarations", "defining"}
 )
 
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
@@ -44,6 +44,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "indicators": PROGRAM,
     "strategy": PROGRAM,
     "declarations": PROGRAM,
+    "defining": frozenset({"errors"}),
     "author": PROGRAM,
     "": frozenset({"author"}),  # strategykit/__init__.py: it re-exports.
     "report": PROGRAM,

@@ -20,13 +20,17 @@ __all__ = [
     "AmendOrder",
     "CancelOrder",
     "Command",
+    "CreateGroup",
     "CreateOrder",
     "Evidence",
+    "GroupKind",
     "OrderRequest",
     "OrderState",
     "OrderType",
     "TimeInForce",
+    "VenueCommand",
     "next_state",
+    "single_order",
 ]
 
 
@@ -107,6 +111,53 @@ class CancelOrder:
 
 
 Command = CreateOrder | AmendOrder | CancelOrder
+"""About one order."""
+
+
+class GroupKind(enum.Enum):
+    """How the venue links the orders of a group."""
+
+    ONE_CANCELS_OTHER = "one_cancels_other"
+    """All work at once; what is filled of one is taken from the others."""
+    BRACKET = "bracket"
+    """The first is an entry. The others, its exits, are held until it is filled, and then cancel each other."""
+    OFFSET_BRACKET = "offset_bracket"
+    """The same, with the exits' prices as signed differences from the price at which the entry is filled."""
+
+    @property
+    def has_entry(self) -> bool:
+        return self is not GroupKind.ONE_CANCELS_OTHER
+
+
+@attrs.frozen(kw_only=True)
+class CreateGroup:
+    """Place `requests`, which the venue links: all of them or none."""
+
+    guid: str
+    """Names this command, and the group from then on."""
+    kind: GroupKind
+    requests: tuple[OrderRequest, ...]
+    """Two or more, of one account and one instrument."""
+
+    @property
+    def creates(self) -> tuple[CreateOrder, ...]:
+        """The orders, each as if it were placed by itself: so they are written down, and so each is answered."""
+        return tuple(CreateOrder(guid=request.client_order_id, request=request) for request in self.requests)
+
+
+VenueCommand = CreateOrder | AmendOrder | CancelOrder | CreateGroup
+"""Whatever a venue is sent."""
+
+
+def single_order(command: VenueCommand, venue: str) -> Command:
+    """Give a command that is about one order; for venues that link none.
+
+    Raises:
+        LocalProtocolError: It is about a group.
+    """
+    if isinstance(command, CreateGroup):
+        raise LocalProtocolError(f"{venue} takes no groups of linked orders")
+    return command
 
 
 class OrderState(enum.Enum):

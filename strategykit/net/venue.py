@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from strategykit.errors import ConfigError, LimitReached, LocalProtocolError, StrategykitError
-from strategykit.model.orders import CancelOrder, Command
+from strategykit.model.orders import CancelOrder, VenueCommand
 from strategykit.net.endpoints import Endpoints
 from strategykit.net.http import HttpClient
 from strategykit.net.inbox import Inbox, Input, InputKind
@@ -116,7 +116,7 @@ class LiveVenue:
         current = None if link is None else link.session
         return current is not None and current.number == session and current.send_nowait(make_frames)
 
-    def command(self, command: Command, connection: str, session: int) -> bool:
+    def command(self, command: VenueCommand, connection: str, session: int) -> bool:
         """Send an order command; as `send`, but it waits for no token, and a cancel goes before all that still waits.
 
         Raises:

@@ -39,7 +39,7 @@ from strategykit.runtime.waking import Signal, Wakes
 from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
-from strategykit.venues.dialect import Ask, AskPositions, Dialect
+from strategykit.venues.dialect import Ask, AskPositions, Dialect, Offers
 from strategykit.venues.subscriptions import Subscriptions
 
 __all__ = ["ACCOUNT", "READY_WITHIN", "Identity", "Run", "assemble"]

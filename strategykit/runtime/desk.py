@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from decimal import Decimal
 from typing import Any, Protocol, cast
@@ -15,11 +15,13 @@ from strategykit.errors import STRATEGY_FAILURES, ConfigError, RiskLimit, Strate
 from strategykit.indicators import Condition
 from strategykit.model.events import Fill, Gap, Side, Stale
 from strategykit.model.instruments import Instrument
+from strategykit.model.orders import GroupKind
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.flatten import LateFills
 from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.groups import OrderSpec
 from strategykit.runtime.holding import Holding, hold_scope
 from strategykit.runtime.legs import Legs, legs_scope
 from strategykit.runtime.levels import Terms
@@ -60,6 +62,8 @@ class Desk:
     """What the strategy may raise that stops it alone."""
     stops_at_venue: bool = False
     """Whether stops can rest at the venue, and so outlive this program."""
+    links_orders: bool = False
+    """Whether orders go to a venue that takes groups of linked ones."""
     kill: Callable[[str, str], None] = lambda *_: None
     """Pulls the run's kill switch: takes a reason, and who."""
     nursery: trio.Nursery | None = attrs.field(default=None, init=False)
@@ -185,6 +189,20 @@ class Desk:
         order = self.gateway.submit(self.name, self._one(instrument), side, quantity, **how)
         self.orders.append(order)
         return order
+
+    def submit_group(
+        self, kind: GroupKind, specs: Sequence[OrderSpec], *, instrument: str | None = None
+    ) -> tuple[Order, ...]:
+        if not self.links_orders:
+            raise ConfigError(
+                f"{self.name}: linked orders don't exist where its orders go; `self.long` and `self.short` with stop= "
+                "and target=, and `self.legs`, work everywhere"
+            )
+        if self._closed:
+            raise RiskLimit(f"{self.name} is being cleaned up after: it places no orders any more")
+        orders = self.gateway.submit_group(self.name, self._one(instrument), kind, specs)
+        self.orders.extend(orders)
+        return orders
 
     async def lane_open(self) -> None:
         await self.gateway.lane.until(lambda: self.gateway.lane_up)

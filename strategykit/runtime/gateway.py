@@ -6,26 +6,28 @@ Rules (RELIABILITY section 1): nothing is sent twice, a fill counts once, and an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
 import attrs
 
-from strategykit.errors import JournalError, LocalProtocolError, OrderRefused, RiskLimit
+from strategykit.errors import JournalError, OrderRefused, RiskLimit
 from strategykit.model.events import Fill, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import (
     AmendOrder,
     CreateOrder,
     Evidence,
+    GroupKind,
     OrderRequest,
     OrderState,
     TimeInForce,
 )
 from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.cancels import Cancels
-from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened
+from strategykit.runtime.groups import OrderSpec, make_group, to_check
+from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened, tell_sent
 from strategykit.runtime.order import Amendment, Order
 from strategykit.runtime.order_news import FILLS_WITHIN, OrderNews
 from strategykit.runtime.order_table import OrderTable
@@ -137,9 +139,9 @@ class Gateway:
             for part in parts:
                 part.journal, part.doubt = journal, doubt
 
-    def restore(self, strategy: str, request: OrderRequest, *, placed: int) -> Order:
+    def restore(self, strategy: str, request: OrderRequest, *, placed: int, group: str = "") -> Order:
         """Know an order of an earlier run of `strategy`; what has happened to it is told next."""
-        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, placed, earlier=True)
+        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, placed, earlier=True, group=group)
         self._table.add(order)
         return order
 
@@ -175,27 +177,40 @@ class Gateway:
             time_in_force=time_in_force,
             display_quantity=display_quantity,
         )
-        if self.killed and not self._risk.closes(strategy, request):
-            raise RiskLimit(
-                f"{self.killed}; nothing is placed any more but what closes a position", limit="kill_switch"
-            )
-        self._risk.check_order(strategy, request, known, self.now())
+        self._check(strategy, request, known)
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, self.now())
         self._table.add(order)
-        try:
-            left = self.commands.send(order, CreateOrder(guid=request.client_order_id, request=request))
-        except LocalProtocolError as exc:
-            order.learn(Evidence.NEVER_LEFT, str(exc))
-            raise
-        except JournalError as exc:
-            order.learn(Evidence.NEVER_LEFT, f"nothing was sent, because it can't be written down: {exc}")
-            return order
-        if left:
-            order.learn(Evidence.LEFT)
-        else:
-            order.learn(Evidence.NEVER_LEFT, "the command lane is down; nothing was sent")
+        create = CreateOrder(guid=request.client_order_id, request=request)
+        tell_sent((order,), lambda: self.commands.send(order, create))
         return order
+
+    def submit_group(
+        self, strategy: str, instrument: str, kind: GroupKind, specs: Sequence[OrderSpec]
+    ) -> tuple[Order, ...]:
+        """Place orders that the venue links, all or none; give their handles, which may be refused already.
+
+        Raises:
+            RiskLimit: One of the orders makes no sense, or would break a limit; nothing was sent.
+        """
+        known, count = self.instrument(instrument), self._counts.get(strategy, 0)
+        group = make_group(f"{self.tag}-{strategy}", count + 1, self.account, known, kind, specs)
+        orders: list[Order] = []
+        try:
+            for request, checked in zip(group.requests, to_check(group, self._risk.price(instrument)), strict=True):
+                self._check(strategy, checked, known)
+                entry = orders[0] if orders and kind.has_entry else None
+                signal, tell = Signal(self.wakes), self._news.tell
+                order = Order(request, strategy, self, signal, tell, self.now(), group=group.guid, entry=entry)
+                self._table.add(order)  # So that the next is held against what this one may become.
+                orders.append(order)
+        except RiskLimit:
+            for order in orders:
+                self._table.forget(order)
+            raise
+        self._counts[strategy] = count + len(orders)
+        tell_sent(orders, lambda: self.commands.send_group(orders, group))
+        return tuple(orders)
 
     def cancel_nowait(self, order: Order) -> None:
         """Withdraw `order`; while the lane is down or its number unknown, as soon as that changes."""
@@ -259,9 +274,13 @@ class Gateway:
 
     def replied(self, reply: Reply | OrderReply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
-        pending = self.commands.take(self._guid_of(reply))
+        guid = self._guid_of(reply)
+        pending = self.commands.take(guid)
         if pending is None:
-            return False
+            waiting = self.commands.of_group(guid) if isinstance(reply, Reply) else []
+            for each in waiting if not reply.ok else ():  # After a yes each is answered by itself.
+                self.replied(attrs.evolve(reply, guid=each))
+            return bool(waiting)
         order = pending.order
         self.journal.heard(order, attrs.evolve(reply, guid=pending.command.guid))
         words = f"{reply.message} ({reply.code})"
@@ -301,6 +320,8 @@ class Gateway:
         """A command that was to be sent once it was written down for good couldn't be: nothing has left."""
         pending = self.commands.unsent(guid)
         if pending is None:
+            for each in self.commands.of_group(guid):
+                self.unsent(each, reason)
             return
         if isinstance(pending.command, CreateOrder):
             pending.order.learn(Evidence.NEVER_LEFT, reason)
@@ -324,6 +345,13 @@ class Gateway:
             why = "declare a stream of it in the strategy, or see the run's notes for what the venue didn't tell"
             raise RiskLimit(f"no instrument {symbol!r} in this run; {why}")
         return self.instruments[symbol]
+
+    def _check(self, strategy: str, request: OrderRequest, known: Instrument) -> None:
+        if self.killed and not self._risk.closes(strategy, request):
+            raise RiskLimit(
+                f"{self.killed}; nothing is placed any more but what closes a position", limit="kill_switch"
+            )
+        self._risk.check_order(strategy, request, known, self.now())
 
     def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
 import trio
 
-from strategykit.errors import LocalProtocolError
-from strategykit.model.orders import AmendOrder, CancelOrder, Command
+from strategykit.errors import JournalError, LocalProtocolError
+from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateGroup, CreateOrder, Evidence
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import OrderJournal, OrderPort
 
-__all__ = ["HURRIED_REPLY_WITHIN", "REPLY_WITHIN", "InFlight", "Pending", "may_have_happened"]
+__all__ = ["HURRIED_REPLY_WITHIN", "REPLY_WITHIN", "InFlight", "Pending", "may_have_happened", "tell_sent"]
 
 REPLY_WITHIN: Final = 5.0
 """Seconds until an unanswered command makes its order doubtful and its wire suspect. ALOR answers in well under 1 s;
@@ -30,6 +30,26 @@ def may_have_happened(code: int) -> bool:
     Zerodha answered "timed out" and executed both orders 8 s later; only a plain no is a no.
     """
     return code == 408 or 500 <= code < 600
+
+
+def tell_sent(orders: Sequence[Order], send: Callable[[], bool]) -> None:
+    """Send new orders, and let each know whether it has left.
+
+    Raises:
+        LocalProtocolError: The venue has no such order; nothing has left.
+    """
+    evidence, reason = Evidence.NEVER_LEFT, "the command lane is down; nothing was sent"
+    try:
+        if send():
+            evidence, reason = Evidence.LEFT, ""
+    except LocalProtocolError as exc:
+        for order in orders:
+            order.learn(evidence, str(exc))
+        raise
+    except JournalError as exc:
+        reason = f"nothing was sent, because it can't be written down: {exc}"
+    for order in orders:
+        order.learn(evidence, reason)
 
 
 @attrs.define(eq=False)
@@ -81,6 +101,29 @@ class InFlight:
         if not left:
             self.journal.unsent(command, "the command lane is down")
             return False
+        self._await_answer(order, command)
+        return True
+
+    def send_group(self, orders: Sequence[Order], group: CreateGroup) -> bool:
+        """Write all of a group down, then send it; each order waits for an answer of its own. Else as `send`."""
+        written: list[CreateOrder] = []
+        try:
+            for order, create in zip(orders, group.creates, strict=True):
+                self.journal.intend(order, create)
+                written.append(create)
+            left = self.port.command(orders[0].strategy, group)
+        except (JournalError, LocalProtocolError) as exc:
+            for create in written:
+                self.journal.unsent(create, str(exc))
+            raise
+        for order, create in zip(orders, written, strict=True):
+            if left:
+                self._await_answer(order, create)
+            else:
+                self.journal.unsent(create, "the command lane is down")
+        return left
+
+    def _await_answer(self, order: Order, command: Command) -> None:
         pending = self._pending[command.guid] = Pending(order, command, self.reply_within)
         if self._sleep is not None:
             pending.deadline = trio.current_time() + pending.within
@@ -88,7 +131,6 @@ class InFlight:
         elif not self._watching:
             self._watching = True
             self.start(self._watch)
-        return True
 
     def hold(self, order: Order, command: Command) -> None:
         """Know a command that an earlier run sent: its answer may have been told to that run."""
@@ -115,6 +157,14 @@ class InFlight:
             if isinstance(pending.command, kind) and pending.command.venue_order_id == number:
                 return guid
         return None
+
+    def of_group(self, name: str) -> list[str]:
+        """Give the guids under which the orders of the group `name` wait to be accepted."""
+        return [
+            guid
+            for guid, pending in self._pending.items()
+            if pending.order.group == name and isinstance(pending.command, CreateOrder)
+        ]
 
     def lose_all(self, reason: str) -> None:
         """No answer will come any more."""

@@ -168,12 +168,6 @@ class Order:
         return not self.state.terminal
 
     @property
-    def held(self) -> bool:
-        """Whether it waits at the venue for an entry, nothing of which is known to be filled."""
-        entry = self.entry
-        return entry is not None and not entry.filled_quantity and not entry.fills_missing
-
-    @property
     def fills_missing(self) -> bool:
         """Whether the venue counts more fills than it has told."""
         return bool(self._untold)

@@ -92,6 +92,8 @@ class RunJournal:
         }
         if isinstance(command, CreateOrder):
             facts["placed"] = order.placed
+            if order.group:
+                facts["group"] = order.group
             facts["why"] = dict(self.why(order.strategy))
             if order.instrument not in self._described:
                 known = self.instruments[order.instrument]

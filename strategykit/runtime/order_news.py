@@ -172,7 +172,8 @@ class OrderNews:
         if evidence is None:
             self._await_fills(order)
         elif order.is_open:
-            if evidence is Evidence.ALL_FILLED and not order.all_filled:
+            # What the venue links it takes lots from: it is filled with fewer than were asked for.
+            if evidence is Evidence.ALL_FILLED and not order.all_filled and not order.group:
                 self.table.contradict(f"{order!r}: filled with {order.filled_quantity} of {order.quantity} lots")
             self._learn(order, evidence)
 

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from strategykit.model.events import OrderUpdate
+from strategykit.model.orders import OrderState
 from strategykit.runtime.order import Order
 
 __all__ = ["OrderTable"]
@@ -47,6 +48,16 @@ class OrderTable:
         else:
             self._unsettled.pop(order.client_order_id, None)
         self._followed(order)
+        if order.group:  # What an exit may become hangs on its entry.
+            for other in self._unsettled.values():
+                if other.entry is order:
+                    self._followed(other)
+
+    def forget(self, order: Order) -> None:
+        """Nothing of `order` was sent, and nobody has been told of it."""
+        order.state = OrderState.REJECTED
+        self.follow(order)
+        del self.orders[order.client_order_id]
 
     def number(self, order: Order, number: str) -> None:
         """Know `order` by a number of the venue's, too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from strategykit.model.events import Fill, OrderUpdate
-from strategykit.model.orders import Command
+from strategykit.model.orders import Command, VenueCommand
 from strategykit.runtime.order import Order
 from strategykit.venues.dialect import OrderReply, Reply
 
@@ -18,7 +18,7 @@ News = OrderUpdate | Fill | Reply | OrderReply
 class OrderPort(Protocol):
     """The way to where orders are answered: a live venue, a simulated one, or a recording."""
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         """Send at once, without blocking; False if nothing can have left."""
         ...
 

@@ -9,7 +9,7 @@ import attrs
 
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Gap
-from strategykit.model.orders import Command
+from strategykit.model.orders import VenueCommand
 from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.recorder import NullRecorder
 from strategykit.tape.redact import Redactor
@@ -20,9 +20,9 @@ from strategykit.venues.subscriptions import Subscription
 __all__ = ["Notes", "NullLedger", "RunLedger", "RunRecorder", "Unrecorded", "command_facts", "stop_input"]
 
 
-def command_facts(strategy: str, command: Command, converter: Any) -> dict[str, Any]:
+def command_facts(strategy: str, command: VenueCommand, converter: Any) -> dict[str, Any]:
     """Give what makes two commands equal: who sent it and every field of it."""
-    return {"strategy": strategy, "command": converter.unstructure(command, unstructure_as=Command)}
+    return {"strategy": strategy, "command": converter.unstructure(command, unstructure_as=VenueCommand)}
 
 
 @attrs.define(eq=False)

@@ -92,13 +92,15 @@ def make_amend(
         stop: Trigger; None leaves it.
 
     Raises:
-        OrderRefused: It can't be amended now: ended, going, in doubt, fired, or another amend is on its way.
+        OrderRefused: It can't be amended now: ended, going, in doubt, fired, linked, or another amend is on its way.
         RiskLimit: It makes no sense.
     """
     going = order.cancel_wanted or order.ending is not None or not order.is_open
     if going or order.amending is not None or order.venue_order_id is None or order.state.doubtful:
         doing = "another amend is on its way" if order.amending is not None else f"it is {order.state.value}"
         raise OrderRefused(f"{order.client_order_id} can't be amended while {doing}")
+    if order.group:
+        raise OrderRefused(f"{order.client_order_id} is linked with others, so it can't be amended: cancel, place anew")
     request = order.request
     price = request.price if limit is None else tick_price(known, limit, request.side, "limit")
     trigger = request.stop_price

@@ -13,7 +13,7 @@ import trio
 from strategykit.errors import TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command
+from strategykit.model.orders import VenueCommand, single_order
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.assembly import ACCOUNT, Identity, assemble
 from strategykit.runtime.carried import Carried
@@ -115,7 +115,7 @@ class _Comparison:
         self.over = False
         """Whether the tape has no more to compare with."""
 
-    def compare(self, strategy: str, command: Command) -> bool:
+    def compare(self, strategy: str, command: VenueCommand) -> bool:
         """Compare the next command of a strategy; say whether it was sent."""
         if self.over:
             return False
@@ -154,7 +154,7 @@ class _VenueComparison(_Comparison):
         super().__init__(contents)
         self._dialect = dialect
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         self._dialect.command(command)  # As live: what the venue can't be told raises.
         return self.compare(strategy, command)
 
@@ -167,12 +167,12 @@ class _PaperComparison(_Comparison):
         self._engine = engine
         self._clock = clock
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         sent = self.compare(strategy, command)
         engine = self._engine()
         if engine.paper is None:
             return sent
-        engine.local.extend(engine.paper.command(command, self._clock.reading))
+        engine.local.extend(engine.paper.command(single_order(command, "the paper exchange"), self._clock.reading))
         return True
 
 

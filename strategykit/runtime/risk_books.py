@@ -32,9 +32,10 @@ EXACT: Final = Context(prec=60)
 def may_fill(order: Order) -> Decimal:
     """Give the lots of `order` that may still come as fills: what can be filled, and what the venue counts untold.
 
-    While an amend is on its way, the venue may have either: the greater counts. An exit that is held can't be filled.
+    While an amend is on its way, the venue may have either: the greater counts. No exit is filled before its entry.
     """
-    if order.held:
+    entry = order.entry
+    if entry is not None and not entry.filled_quantity and not entry.uncertain:
         return ZERO
     lots, told, now = ZERO, order.filled_by_number, order.venue_order_id or ""
     works = order.is_open and order.ending is None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from strategykit.errors import JournalError
-from strategykit.model.orders import CancelOrder, Command
+from strategykit.model.orders import CancelOrder, VenueCommand, single_order
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
@@ -119,7 +119,7 @@ class LivePort:
     unsent: Callable[[str], None]
     """Takes the word that says that a command couldn't be written down for good."""
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         self.dialect.command(command)  # What the venue can't be told raises here, before anything is on the tape.
         connection = self.engine().command_connection
         session = self.engine().sessions.get(connection)
@@ -152,14 +152,14 @@ class PaperPort:
     clock: RunClock
     ring: Callable[[], None]
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         engine = self.engine()
         paper = engine.paper
         self.ledger.command(command_facts(strategy, command, self.converter), sent=paper is not None)
         if paper is None:
             return False
         # Never from within: the strategy that asks is told after it has gone on to wait.
-        engine.local.extend(paper.command(command, self.clock.reading))
+        engine.local.extend(paper.command(single_order(command, "the paper exchange"), self.clock.reading))
         self.ring()
         return True
 

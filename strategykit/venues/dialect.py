@@ -11,7 +11,7 @@ import attrs
 
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, OrderType
+from strategykit.model.orders import AmendOrder, CancelOrder, OrderType, VenueCommand
 from strategykit.venues.asks import (
     Ask,
     AskAccount,
@@ -247,6 +247,8 @@ class Offers:
     streams: frozenset[StreamKind]
     orders: frozenset[OrderType] = frozenset()
     """Empty: it takes no orders; strategies trade on paper there."""
+    links_orders: bool = False
+    """Whether it takes groups of linked orders: those that cancel each other, and brackets."""
     day_in_quotes: bool = False
     """Whether its quotes say how the day went so far: open, high, low, last and volume."""
 
@@ -338,11 +340,11 @@ class Dialect(Protocol):
 
     # Orders
 
-    def command(self, command: Command) -> Frame:
+    def command(self, command: VenueCommand) -> Frame:
         """Give the frame of an order command.
 
         Raises:
-            LocalProtocolError: The venue has no such order.
+            LocalProtocolError: The venue has no such order, or no groups of linked ones.
         """
         ...
 

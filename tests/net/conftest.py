@@ -21,7 +21,7 @@ from wsproto.events import AcceptConnection
 from strategykit.errors import ConnectionLost, LocalProtocolError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command
+from strategykit.model.orders import VenueCommand, single_order
 from strategykit.net.endpoints import split_url
 from strategykit.net.inbox import Inbox
 from strategykit.net.link import Link, Wiring
@@ -89,8 +89,8 @@ class ToyDialect:
     ) -> Sequence[Frame]:
         return [json.dumps({"unsubscribe": row.guid, "token": token}) for row in old]
 
-    def command(self, command: Command) -> str:
-        if command.request.instrument == "NONE":
+    def command(self, command: VenueCommand) -> str:
+        if single_order(command, "it").request.instrument == "NONE":
             raise LocalProtocolError("the venue has no such order")
         return json.dumps({"command": command.guid})
 

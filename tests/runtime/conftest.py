@@ -16,7 +16,17 @@ from trio.testing import wait_all_tasks_blocked
 from strategykit.errors import OrderEnded, OrderRefused
 from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest, OrderState, OrderType
+from strategykit.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    CreateGroup,
+    CreateOrder,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    VenueCommand,
+)
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import NullJournal, OrderJournal
@@ -170,6 +180,7 @@ class Stage:
         self.venue = venue
         self.ear = Ear()
         self.sent: list[Command] = []
+        self.groups: list[CreateGroup] = []
         self.up = True
         self.suspected: list[str] = []
         self.asked = 0
@@ -219,10 +230,13 @@ class Stage:
 
     # The order port
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         if not self.up:
             return False
-        self.sent.append(command)
+        if isinstance(command, CreateGroup):
+            self.groups.append(command)
+        else:
+            self.sent.append(command)
         return True
 
     def suspect(self, reason: str) -> None:

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from strategykit.errors import LocalProtocolError, OrderRefused, RiskLimit
 from strategykit.model.events import OrderStatus, OrderUpdate, Side
-from strategykit.model.orders import CancelOrder, Command, CreateOrder, OrderState, OrderType
+from strategykit.model.orders import CancelOrder, CreateOrder, OrderState, OrderType, VenueCommand
 from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
 from strategykit.runtime.reconcile import ANSWER_WITHIN, PROPAGATION
@@ -64,7 +64,7 @@ async def test_nothing_is_sent_while_the_lane_is_down(stage: Stage, autojump_clo
 
 
 async def test_an_order_that_the_venue_has_no_words_for_never_leaves(stage: Stage, autojump_clock: MockClock) -> None:
-    def dumb(strategy: str, command: Command) -> bool:
+    def dumb(strategy: str, command: VenueCommand) -> bool:
         raise LocalProtocolError("the venue has no such order")
 
     stage.command = dumb  # type: ignore[method-assign]  # the far end of this port

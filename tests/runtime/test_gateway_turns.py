@@ -11,7 +11,15 @@ import pytest
 from strategykit.errors import LocalProtocolError, RiskLimit
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderState
+from strategykit.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    CreateOrder,
+    OrderState,
+    VenueCommand,
+    single_order,
+)
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.reconcile import note_missing
@@ -50,9 +58,9 @@ class Rig:
     def doubt(self, _: float) -> None:
         self.doubts += 1
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         Alor().command(command)
-        self.sent.append(command)
+        self.sent.append(single_order(command, "the rig"))
         return True
 
     def suspect(self, reason: str) -> None: ...

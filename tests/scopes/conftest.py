@@ -13,7 +13,7 @@ import trio
 from strategykit import Fill, Order, Quote, Quotes, Side, Strategy, Trades, define
 from strategykit.model.events import Event, OrderUpdate
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command, CreateOrder, OrderRequest
+from strategykit.model.orders import Command, CreateOrder, OrderRequest, VenueCommand
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.ports import OrderPort
 from strategykit.runtime.simulate import simulate
@@ -112,7 +112,7 @@ class Stage:
 
     # The port
 
-    def command(self, strategy: str, command: Command) -> bool:
+    def command(self, strategy: str, command: VenueCommand) -> bool:
         return not self.venue.deaf and self.port.command(strategy, command)
 
     def suspect(self, reason: str) -> None:

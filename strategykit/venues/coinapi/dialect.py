@@ -12,7 +12,7 @@ import msgspec
 from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command
+from strategykit.model.orders import VenueCommand
 from strategykit.venues.coinapi.bars import BarCursor
 from strategykit.venues.coinapi.book import BookCursor
 from strategykit.venues.coinapi.cursors import CoinCursor
@@ -245,7 +245,7 @@ class CoinApi:
         except UNREADABLE as exc:
             raise unreadable(frame, exc) from exc
 
-    def command(self, _: Command) -> Frame:
+    def command(self, _: VenueCommand) -> Frame:
         raise LocalProtocolError("CoinAPI has market data only; strategies trade on paper there")
 
     def http_headers(self, *, token: str) -> Mapping[str, str]:

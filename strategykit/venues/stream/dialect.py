@@ -13,7 +13,7 @@ import msgspec
 from strategykit.errors import ConfigError, LocalProtocolError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command
+from strategykit.model.orders import VenueCommand
 from strategykit.venues.dialect import (
     Ask,
     Decoded,
@@ -221,7 +221,7 @@ class StreamFamily:
                     return hand_out(table, name, datum, connection=connection, now=receive_time)
         return self._decode_by_members(frame, table, connection, receive_time)
 
-    def command(self, _: Command) -> Frame:
+    def command(self, _: VenueCommand) -> Frame:
         raise LocalProtocolError(f"{self.name} is spoken for market data only; strategies trade on paper there")
 
     def http_headers(self, *, token: str) -> Mapping[str, str]:  # noqa: ARG002 - all of it is public

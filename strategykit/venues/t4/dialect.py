@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from strategykit.errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import Command, OrderType
+from strategykit.model.orders import CreateGroup, OrderType, VenueCommand
 from strategykit.venues.asks import (
     Ask,
     AskBars,
@@ -42,6 +42,7 @@ from strategykit.venues.t4.client import encode
 from strategykit.venues.t4.commands import encode_command
 from strategykit.venues.t4.decoding import Decoder
 from strategykit.venues.t4.holdings import MoneyCursor, PositionCursor
+from strategykit.venues.t4.linked import encode_linked
 from strategykit.venues.t4.listing import browse, look_up
 from strategykit.venues.t4.login import FORMATS, Holder, login_frame
 from strategykit.venues.t4.names import classify_code, split_market, word
@@ -151,7 +152,7 @@ class T4:
     @property
     def offers(self) -> Offers:
         streams = _MARKET_KINDS | frozenset(ACCOUNT_KINDS)
-        return Offers(streams=streams, orders=frozenset(OrderType), day_in_quotes=True)
+        return Offers(streams=streams, orders=frozenset(OrderType), links_orders=True, day_in_quotes=True)
 
     @property
     def commands(self) -> str:
@@ -238,8 +239,8 @@ class T4:
         except (ValueError, ArithmeticError) as exc:
             raise RemoteProtocolError(f"a {kind} that can't be: {exc}", frame=frame) from exc
 
-    def command(self, command: Command) -> bytes:
-        return encode_command(command)
+    def command(self, command: VenueCommand) -> bytes:
+        return encode_linked(command) if isinstance(command, CreateGroup) else encode_command(command)
 
     def encode(self, request: Request) -> bytes:
         """Word any request that T4 knows, for what has no verb here: linked orders, batches, conditions."""

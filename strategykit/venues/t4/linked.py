@@ -14,13 +14,13 @@ from typing import Final
 import attrs
 
 from strategykit.errors import LocalProtocolError
-from strategykit.model.orders import OrderRequest, OrderType
+from strategykit.model.orders import CreateGroup, GroupKind, OrderRequest, OrderType
 from strategykit.venues.t4.client import encode
 from strategykit.venues.t4.commands import place_of, ticket_of
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.server_requests import Activation, Batch, Revise, ReviseOrders, Submission, Ticket
 
-__all__ = ["bracket", "encode_group", "encode_release", "one_cancels_other", "single"]
+__all__ = ["bracket", "encode_group", "encode_linked", "encode_release", "one_cancels_other", "single"]
 
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 
@@ -36,6 +36,20 @@ def encode_group(name: str, *submissions: Submission) -> bytes:
     if not name or not submissions:
         raise LocalProtocolError("a group has a name, and at least one order")
     return encode(Batch(batch_id=name, submissions=submissions))
+
+
+def encode_linked(command: CreateGroup) -> bytes:
+    """Word a group of linked orders, by the name of the command.
+
+    Raises:
+        LocalProtocolError: T4 has no such group, or no such order in it.
+    """
+    first, *others = command.requests
+    if command.kind is GroupKind.ONE_CANCELS_OTHER:
+        linked = one_cancels_other(command.requests)
+    else:
+        linked = bracket(first, others, offsets=command.kind is GroupKind.OFFSET_BRACKET)
+    return encode_group(command.guid, linked)
 
 
 def single(

@@ -1,0 +1,166 @@
+"""Linked orders of strategies at the simulated T4 venue, over whole programs in virtual time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from strategykit.config import StrategySpec
+from strategykit.runtime.run import rerun_tape
+from strategykit.testing.faults import Fault
+from strategykit.testing.world import Outing, World, run_world
+
+ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
+
+HEAD = """\
+from decimal import Decimal
+import trio
+from strategykit import *
+from strategykit import OrderSpec, OrderRefused, Quotes, Side, Strategy, define
+
+BUY, SELL = Side.BUY, Side.SELL
+
+@define
+class Own(Strategy):
+    instrument: str
+
+    quotes = Quotes("{instrument}")
+
+    def tell(self, *orders):
+        self.log(", ".join(f"{order.state.value} {order.filled_quantity}" for order in orders))
+
+    async def run(self) -> None:
+        await self.when(self.quotes.bid < self.quotes.ask)
+        await trio.sleep(3)
+        bid, ask = (Decimal(str(price)) for price in (self.quotes.last.bid, self.quotes.last.ask))
+"""
+
+OCO = """
+        far, near = await self.one_cancels_other(
+            OrderSpec(BUY, 2, limit=bid - 100), OrderSpec(BUY, 2, limit=ask + 5), instrument=self.instrument
+        )
+        await near.filled()
+        await far.ended()
+        self.tell(far, near)
+        self.log(f"holds {self.position()}")
+        await trio.sleep_forever()
+"""
+
+BRACKET = """
+        entry, (target, stop) = await self.bracket(OrderSpec(BUY, 2), HOW)
+        await entry.filled()
+        while target.state.value != "working" or not stop.venue_order_id:
+            await trio.sleep(0.1)
+        await trio.sleep(1)
+        self.tell(entry, target, stop)
+        try:
+            await stop.amend(stop=bid - 90)
+        except OrderRefused as exc:
+            self.log(str(exc).partition(" is ")[2])
+        await (trio.sleep_forever() if WAIT else target.cancel())
+"""
+
+EXIT = """
+        entry, (target, stop) = await self.bracket(OrderSpec(SELL, 2), target=bid + 50, stop=bid + 100)
+        await entry.filled()
+        await target.filled()
+        await stop.ended()
+        self.tell(entry, target, stop)
+        self.log(f"holds {self.position()}")
+        await trio.sleep_forever()
+"""
+
+REFUSED = """
+        try:
+            await self.one_cancels_other(OrderSpec(BUY, 1, limit=bid - 1), OrderSpec(BUY, 1, limit=bid - 101))
+        except OrderRefused as exc:
+            self.log("refused" if "risk" in str(exc) or "range" in str(exc) else str(exc))
+"""
+
+LOST = """
+        orders = self.one_cancels_other_nowait(OrderSpec(BUY, 1, limit=bid - 100), OrderSpec(BUY, 1, limit=bid - 101))
+        before = ""
+        while True:
+            now = " ".join(order.state.value for order in orders)
+            if now != before:
+                self.log(now)
+            before = now
+            await trio.sleep(0.1)
+"""
+
+LEFT = """
+        if self.open_orders():
+            self.log(f"left {[order.group != '' for order in self.open_orders()]}, {self.position()}")
+        else:
+            entry, exits = await self.bracket(OrderSpec(BUY, 2), target=bid + 100, stop=bid - 100)
+            await entry.filled()
+        await trio.sleep_forever()
+"""
+
+
+@attrs.define
+class Played:
+    outing: Outing
+    tape: Path
+
+    @property
+    def told(self) -> list[str]:
+        """What the strategy has logged."""
+        assert self.outing.report is not None
+        return [text for _, source, text in self.outing.report.notes if source == "own"]
+
+    @property
+    def orders(self) -> list[tuple[str, int]]:
+        """Those of the venue, as they ended, in the order in which they were placed."""
+        return [(row["status"], int(Decimal(row["filled"]))) for row in self.outing.orders["orders"]]
+
+
+def play(folder: Path, body: str, *faults: dict[str, Any], **world: Any) -> Played:
+    """Run the strategy for some seconds; its books have to agree with the venue's, and its re-run with itself."""
+    file = folder / "own.py"
+    file.write_text(HEAD + body)
+    played = World(
+        venue="t4",
+        strategies=[StrategySpec(name="own", file=str(file), params={"instrument": ES})],
+        faults=[Fault(at=2.0 + place, venue=fault) for place, fault in enumerate(faults)],
+        **{"seconds": 15.0, "instruments": [ES], "rate": 20.0, **world},
+    )
+    outing = run_world(played, tape=folder / "tape", journal=folder / "journal")
+    assert outing.report is not None, outing.error
+    assert outing.unsettled == ()
+    assert outing.report.unaccounted == []
+    assert [row.error for row in outing.report.strategies] == [""]
+    return Played(outing, folder / "tape")
+
+
+def test_one_of_two_is_filled_and_the_venue_cancels_the_other(tmp_path: Path) -> None:
+    played = play(tmp_path, OCO)
+
+    assert played.told == ["cancelled 0, filled 2", "holds 2"]
+    assert sorted(played.orders) == [("cancelled", 0), ("filled", 2)]
+    again = rerun_tape(played.tape)
+    assert (again.ok, again.digest_equal, again.equal) == (True, True, 1)
+
+
+@pytest.mark.parametrize("how", ["target=100.0, stop=100.0, offsets=True", "target=bid + 100, stop=bid - 100"])
+def test_exits_work_at_the_venue_once_the_entry_is_filled(tmp_path: Path, how: str) -> None:
+    played = play(tmp_path, BRACKET.replace("HOW", how).replace("WAIT", "True"))
+
+    assert played.told == [
+        "filled 2, working 0, working 0",
+        "linked with others, so it can't be amended: cancel, place anew",
+    ]
+    again = rerun_tape(played.tape)
+    assert (again.ok, again.digest_equal) == (True, True)
+
+
+def test_what_an_exit_fills_the_venue_takes_from_the_other(tmp_path: Path) -> None:
+    """A short's target above the market: it is filled at once."""
+    played = play(tmp_path, EXIT)
+
+    assert played.told == ["filled 2, filled 2, cancelled 0", "holds 0"]
+    assert rerun_tape(played.tape).ok
