@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from strategykit import Strategy
+from strategykit.errors import RiskLimit
 from strategykit.model.events import Fill, Side, Trade
 from strategykit.model.orders import Command, OrderState
 from strategykit.runtime.order import Order
@@ -127,6 +128,24 @@ async def test_news_are_written_down_before_anybody_is_told(nursery: trio.Nurser
     for before, line in pairwise(lines):
         if line.startswith("told that"):
             assert before == line.replace("told", "learnt")
+
+
+async def test_after_the_kill_switch_orders_are_closed_and_withdrawn_and_nothing_else(stage: Any) -> None:
+    bought, truth = await stage.working()
+    stage.venue.fill(truth, 2)
+    await stage.tell()
+    stage.gateway.killed = "somebody pulled it"
+
+    with pytest.raises(RiskLimit, match="nothing is amended any more"):
+        stage.gateway.amend_nowait(bought, limit=99.0, quantity=None)
+    with pytest.raises(RiskLimit, match="nothing is placed any more but what closes a position"):
+        stage.order(1)
+    with pytest.raises(RiskLimit, match="nothing is placed any more but what closes a position"):
+        stage.gateway.submit("s", "X", Side.SELL, 3)
+    stage.gateway.submit("s", "X", Side.SELL, 2)
+    bought.cancel_nowait()
+
+    assert [type(command).__name__ for command in stage.sent] == ["CreateOrder", "CancelOrder"]
 
 
 async def test_a_fill_is_booked_for_who_placed_the_order(stage: Any) -> None:
