@@ -47,7 +47,7 @@ def draw_script(
         if rng.random() < 0.2:
             again = Fault(at=round(min(at + rng.choice((0.0, 0.001, 0.05, 0.5)), seconds), 3), network=_reset(rng))
             found.append(again)
-    return sorted(found, key=lambda fault: fault.at)
+    return _space_out(sorted(found, key=lambda fault: fault.at))
 
 
 def shrink_script(script: Sequence[Fault], fails: Callable[[Sequence[Fault]], bool], *, most: int = 200) -> list[Fault]:
@@ -71,6 +71,22 @@ def shrink_script(script: Sequence[Fault], fails: Callable[[Sequence[Fault]], bo
         if size == 1 and not shrunk:
             break
         size = max(1, size // 2)
+    return kept
+
+
+_REVOKED_APART: Final = 45.0
+"""Seconds: a wire that stands still can keep a login under way as long."""
+
+
+def _space_out(script: Sequence[Fault]) -> list[Fault]:
+    """Leave out what would revoke the very token that replaced a revoked one: who is refused twice is told to go."""
+    kept, last = [], -_REVOKED_APART
+    for fault in script:
+        if fault.venue is not None and fault.venue["fault"] == "revoke_tokens":
+            if fault.at - last < _REVOKED_APART:
+                continue
+            last = fault.at
+        kept.append(fault)
     return kept
 
 

@@ -6,9 +6,10 @@ ones that talk over real sockets. A minute takes half a second, and the same wor
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -94,6 +95,12 @@ class World:
     """Of the venue's dialect."""
     presses: int = 1
     """Signals that end the run; 2: it is hurried."""
+    rests: bool = True
+    """Whether markets stand still before the run is ended, so that both sides can be compared; what is ordered then is
+    refused."""
+    cut_off_at: float | None = None
+    """Seconds after which all wires stand still for good, and the run is ended as fast as can be: what it leaves at the
+    venue, the next one has to find by their journal. None: there is but one run."""
 
 
 @attrs.define(kw_only=True)
@@ -106,6 +113,8 @@ class Outing:
     """Why."""
     run: Run | None = None
     """The parts of the run, as they were left; None if it didn't come to that."""
+    before: Run | None = None
+    """Those of the run that was cut off."""
     orders: Mapping[str, Any] = attrs.field(factory=dict)
     """What the venue knew of orders when the run ended, as its ``GET /sim/orders`` says it."""
     struck: int = 0
@@ -135,6 +144,7 @@ def run_world(
     world: World,
     *,
     tape: Path | None = None,
+    journal: Path | None = None,
     meanwhile: Callable[[Run], Awaitable[None]] | None = None,
     at_rest: AtRest = lambda run, server: None,  # noqa: ARG005 - named for who reads the signature
 ) -> Outing:
@@ -142,7 +152,8 @@ def run_world(
 
     Args:
         world: What there is.
-        tape: Folder to record to; None: nothing is recorded.
+        tape: Folder to record to; a second run goes to one beside it, ``…-2``. None: nothing is recorded.
+        journal: Folder of journals; None: what is known of orders ends with a run.
         meanwhile: An async function that runs beside the run, once that has begun.
         at_rest: Called some times when all has become well, or was given up, and markets stand still, before the run is
             ended.
@@ -151,7 +162,7 @@ def run_world(
     clock = VirtualClock(wall)
     outing = Outing()
     with _one_order(world.seed):
-        play = _Play(world, outing, wall, clock, tape, meanwhile, at_rest)
+        play = _Play(world, outing, wall, clock, tape, journal, meanwhile, at_rest)
         try:
             run_with_home(clock, play.main)
         except StrategykitError as exc:
@@ -172,6 +183,21 @@ def _one_order(seed: int) -> Iterator[None]:
         trio_loop._r.setstate(before[1])  # noqa: SLF001
 
 
+@asynccontextmanager
+async def _another_home(clock: VirtualClock) -> AsyncIterator[trio.Nursery]:
+    """Open a home for strategies beside the first one. Checkpoints on entry and exit, and ends what is left in it."""
+
+    async def keep(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        clock.adopt()
+        async with trio.open_nursery() as home:
+            task_status.started(home)
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        yield await nursery.start(keep)
+        nursery.cancel_scope.cancel()
+
+
 class _Play:
     """One performance."""
 
@@ -182,6 +208,7 @@ class _Play:
         wall: VirtualWall,
         clock: VirtualClock,
         tape: Path | None,
+        journal: Path | None,
         meanwhile: Callable[[Run], Awaitable[None]] | None,
         at_rest: AtRest,
     ) -> None:
@@ -190,9 +217,9 @@ class _Play:
         self.wall = wall
         self.clock = clock
         self.tape = tape
+        self.journal = journal
         self.meanwhile = meanwhile
         self.at_rest = at_rest
-        self.stops = _Presses()
         self.network = MemoryNetwork(random.Random(f"network {world.seed}"), latency=world.latency)
 
     async def main(self, home: trio.Nursery) -> None:
@@ -214,9 +241,12 @@ class _Play:
                 nursery.start_soon(self._strike_all, server)
                 try:
                     with redactor.errors():
-                        outing.report = await live_main(
-                            home, self._live(server), self.clock, self.wall, Watchdog(), redactor, self.stops
-                        )
+                        if world.cut_off_at is not None:
+                            async with _another_home(self.clock) as first:
+                                await self._run(first, server, redactor, self._cut_off)
+                            outing.before, outing.run = outing.run, None
+                            self.network.reset()
+                        outing.report = await self._run(home, server, redactor, self._watch)
                 except* StrategykitError as group:
                     outing.error = group
                 nursery.cancel_scope.cancel()
@@ -227,7 +257,24 @@ class _Play:
             outing.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
             outing.seconds = trio.current_time()
 
-    def _live(self, server: SimulatedServer[Any]) -> LivePlan:
+    async def _run(
+        self,
+        home: trio.Nursery,
+        server: SimulatedServer[Any],
+        redactor: Redactor,
+        watch: Callable[[Run, _Presses, SimulatedServer[Any]], Awaitable[None]],
+    ) -> RunReport:
+        stops = _Presses()
+
+        async def meanwhile(run: Run) -> None:
+            self.outing.run = run
+            await watch(run, stops, server)
+
+        plan = self._live(server, again=self.outing.before is not None)
+        plan = attrs.evolve(plan, handle_signals=False, in_loop=True, meanwhile=meanwhile)
+        return await live_main(home, plan, self.clock, self.wall, Watchdog(), redactor, stops)
+
+    def _live(self, server: SimulatedServer[Any], *, again: bool) -> LivePlan:
         world = self.world
         known = find_venue(world.venue)
         venue = VenuePlan(
@@ -237,14 +284,16 @@ class _Play:
             options=known.settings(world.options),
         )
         specs = [item for item in world.strategies if isinstance(item, StrategySpec)]
-        run = RunPlan(seed=world.seed, tape=None, on_stop="keep" if world.keep_orders else "cancel")
+        # A run that goes on needs ids of its own.
+        seed, tape = world.seed + 2**40 * again, self.tape
+        if again and tape is not None:
+            tape = tape.with_name(f"{tape.name}-2")
+        run = RunPlan(seed=seed, tape=None, journal=self.journal, on_stop="keep" if world.keep_orders else "cancel")
         session = Session(venue=venue, run=run, strategies=tuple(specs))
-        plan = plan_session(session, paper=world.paper, tape=self.tape, network=self.network.client())
+        plan = plan_session(session, paper=world.paper, tape=tape, network=self.network.client())
         made = dict(plan.strategies)
         pairs = [(item.name, made[item.name]) if isinstance(item, StrategySpec) else item for item in world.strategies]
-        return attrs.evolve(
-            plan, strategies=pairs, handle_signals=False, meanwhile=lambda run: self._watch(run, server)
-        )
+        return attrs.evolve(plan, strategies=pairs)
 
     async def _strike_all(self, server: SimulatedServer[Any]) -> None:
         for fault in sorted(self.world.faults, key=lambda fault: fault.at):
@@ -252,9 +301,20 @@ class _Play:
             strike(fault, self.network, server)
             self.outing.struck += 1
 
-    async def _watch(self, run: Run, server: SimulatedServer[Any]) -> None:
+    async def _cut_off(self, run: Run, stops: _Presses, server: SimulatedServer[Any]) -> None:  # noqa: ARG002 - as below
+        """End the run with nothing that it says or hears coming through."""
+        await trio.sleep_until(self.world.cut_off_at or 0.0)
+        for connection in self.network.connections:
+            for way in connection.ways:
+                way.stall(math.inf)
+        self.network.refuse_until, self.network.refusal = math.inf, "unreachable"
+        for _ in range(2):
+            stops.press()
+            await trio.sleep(0.1)
+        await trio.sleep_forever()
+
+    async def _watch(self, run: Run, stops: _Presses, server: SimulatedServer[Any]) -> None:
         """Wait until all is well after the last fault, then end the run."""
-        self.outing.run = run
         async with trio.open_nursery() as nursery:
             if self.meanwhile is not None:
                 nursery.start_soon(self.meanwhile, run)
@@ -263,13 +323,14 @@ class _Play:
             server.faults.heal()
             self._trade(server, "resume")
             await self._settle(run)
-            self._trade(server, "halt")
-            for _ in range(_LOOKS):
-                await trio.sleep(RESTING / _LOOKS)
-                self.at_rest(run, server)
-            self._trade(server, "resume")
+            if self.world.rests:
+                self._trade(server, "halt")
+                for _ in range(_LOOKS):
+                    await trio.sleep(RESTING / _LOOKS)
+                    self.at_rest(run, server)
+                self._trade(server, "resume")
             for _ in range(self.world.presses):
-                self.stops.press()
+                stops.press()
                 await trio.sleep(0.1)
             await trio.sleep_forever()
 

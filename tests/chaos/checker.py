@@ -38,14 +38,15 @@ _TAIL: Final = 1_500_000_000
 
 def check(record: Row) -> list[str]:
     """Give a line for each thing that is wrong with a run."""
-    # A run that never came to trading says so and leaves; that is what it should do.
-    began = bool(record["ours"].get("orders")) or not record["error"].startswith("ConnectionLost")
-    lines = [f"I6: {record['error']}"] if record["error"] and began else []
+    # A run that can't begin to trade says so and leaves; that is what it should do.
+    never = not record["began"] and record["error"].startswith("ConnectionLost")
+    lines = [f"I6: {record['error']}"] if record["error"] and not never else []
     lines += [f"I1: not settled: {line}" for line in record["unsettled"]]
     lines += _check_left(record["left"])
     if record["ours"]:
-        lines += _check_end(record)
         lines += _check_repeats(record)
+    if record["ours"] and not never:
+        lines += _check_end(record)
         if not record["forgets"]:
             lines += _check_orders(record)
             lines += _check_fills(record)
@@ -56,9 +57,9 @@ def check(record: Row) -> list[str]:
         for name, told in record["rest"]["witnesses"].items():
             check_trades = _check_numbered if record["venue"] == "alor" else _check_unnumbered
             lines += check_trades(name, told, record["rest"]["prints"][name], record["rest"]["time"])
-    if record["tape"] is not None:
-        lines += _check_tape(record)
-        lines += check_secrets(Path(record["tape"]), record["secrets"])
+    if record["tapes"]:
+        lines += _check_tapes(record)
+        lines += check_secrets(Path(record["tapes"][0]).parent, record["secrets"])
     words = "\n".join([*record["ours"].get("notes", ()), *record["ours"].get("unaccounted", ()), record["error"]])
     lines += [f"I8: {what} in what the run says" for what in _secrets_in(words.encode(), record["secrets"])]
     return lines
@@ -306,15 +307,16 @@ def _is_same(printed: Sequence[Any], told: Sequence[Any]) -> bool:
 # I7 and I8.
 
 
-def _check_tape(record: Row) -> Iterator[str]:
-    try:
-        records = list(read_tape(Path(record["tape"])))
-    except TapeBroken as exc:
-        yield f"I7: {exc}"
-        return
-    commands = Counter(row.value["command"]["guid"] for row in records if row.kind == "command")
+def _check_tapes(record: Row) -> Iterator[str]:
+    commands: set[str] = set()
+    for tape in map(Path, record["tapes"]):
+        try:
+            commands |= {row.value["command"]["guid"] for row in read_tape(tape) if row.kind == "command"}
+        except TapeBroken as exc:
+            yield f"I7: {tape.name}: {exc}"
+            return
     if record["venue"] == "alor":
-        sent = Counter(row["guid"] for row in record["theirs"]["commands"] if not row["repeated"])
+        sent = [row["guid"] for row in record["theirs"].get("commands", ()) if not row["repeated"]]
         yield from (f"I7: command {guid} isn't on the tape" for guid in sent if guid not in commands)
 
 

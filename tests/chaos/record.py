@@ -15,7 +15,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.feeds import BookFeed
 from strategykit.runtime.order import Order
 from strategykit.sim.server import SimulatedServer
-from strategykit.testing import Outing, World, run_world
+from strategykit.testing.world import Outing, World, run_world
 
 __all__ = ["play"]
 
@@ -41,7 +41,8 @@ def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None
         for name, book in rest["books"].items():
             book["theirs"] = [*seen.get(name, {"theirs": []})["theirs"], book["theirs"]]
 
-    outing = run_world(world, tape=tape, at_rest=look)
+    journal = None if folder is None else folder / "journals"
+    outing = run_world(world, tape=tape, journal=journal, at_rest=look)
     left = {
         "sockets": outing.sockets_left,
         "tasks": outing.tasks_left,
@@ -63,7 +64,9 @@ def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None
         "rest": rest,
         "theirs": outing.orders,
         "ours": _ours(outing),
-        "tape": None if tape is None else str(tape),
+        "tapes": [] if folder is None else sorted(map(str, folder.glob("tape*"))),
+        "journal": None if journal is None else str(journal),
+        "began": outing.run is not None and outing.run.ready,
         "secrets": [secret.reveal() for secret in find_venue(world.venue).simulated().values()],
     }
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record, enc_hook=str))
@@ -152,7 +155,7 @@ def _ours(outing: Outing) -> dict[str, Any]:
     }
     return {
         "account": run.gateway.account,
-        "orders": [_order(order) for order in run.gateway.orders.values()],
+        "orders": [_order(order) for order in _orders(outing, run)],
         "positions": positions,
         "strategies": []
         if report is None
@@ -163,6 +166,12 @@ def _ours(outing: Outing) -> dict[str, Any]:
         "digest": "" if report is None else report.digest,
         "events": 0 if report is None else report.events,
     }
+
+
+def _orders(outing: Outing, run: Run) -> list[Order]:
+    """Give the orders of both runs, if there were two; one that was handed on, as the second knows it."""
+    before = {} if outing.before is None else outing.before.gateway.orders
+    return list({**before, **run.gateway.orders}.values())
 
 
 def _order(order: Order) -> dict[str, Any]:

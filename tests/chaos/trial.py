@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import attrs
 
-from strategykit.testing import Fault, World, shrink_script
+from strategykit.testing.faults import Fault
+from strategykit.testing.scripts import shrink_script
+from strategykit.testing.world import World
 from tests.chaos.checker import check
 from tests.chaos.record import play
 from tests.chaos.worlds import SYMBOLS, draw_world, write_world

@@ -10,7 +10,9 @@ from typing import Any, Final
 import attrs
 
 from strategykit.config import StrategySpec
-from strategykit.testing import World, draw_script, parse_script, write_script
+from strategykit.testing.faults import parse_script, write_script
+from strategykit.testing.scripts import draw_script
+from strategykit.testing.world import World
 
 __all__ = ["SYMBOLS", "draw_world", "read_world", "write_world"]
 
@@ -26,6 +28,8 @@ SYMBOLS: Final[Mapping[str, Mapping[str, str]]] = {
     "binance": {name: name for name in ("BTCUSDT", "ETHUSDT")},
 }
 """The venue's own names of instruments, by those that strategies use."""
+
+_WITH_ORDERS: Final = frozenset({"alor", "t4"})
 
 _UNWANTED: Final = {"coinapi": ["COINBASE_SPOT_BTC_USD"]}
 """What nobody wants, where a venue may send it all the same."""
@@ -66,6 +70,7 @@ def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
         latency=rng.choice(((0.0, 0.0), (0.0002, 0.002), (0.001, 0.05), (0.05, 0.3))),
         keep_orders=rng.random() < 0.1,
         presses=rng.choice((1, 1, 1, 2)),
+        cut_off_at=rng.uniform(5.0, 30.0) if venue in _WITH_ORDERS and rng.random() < 0.3 else None,
     )
 
 
