@@ -35,6 +35,7 @@ import pytest
 
 from strategykit.config import load_session
 from strategykit.model.orders import TRANSITIONS, Evidence, OrderState
+from strategykit.model.risk_limits import ACCOUNT_LIMITS, LIMIT_WORDS, STRATEGY_LIMITS
 from strategykit.runtime.load import load_strategy
 
 ROOT: Final = Path(__file__).parents[1]
@@ -308,6 +309,22 @@ def test_the_drawing_of_order_states_is_the_programs() -> None:
     drawing = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> intent", *lines, *ends, "```"])
 
     assert drawing in page, f"docs/orders.md should have\n{drawing}"
+
+
+def test_the_table_of_limits_is_the_programs() -> None:
+    page = (ROOT / "docs" / "orders.md").read_text(encoding="utf-8")
+
+    assert limits_table() in page, f"docs/orders.md should hold:\n\n{limits_table()}"
+
+
+def limits_table() -> str:
+    """Give the risk limits as Markdown, with what they are where nobody says otherwise."""
+    rows = ["| limit | a strategy | the account | means |", "|---|---:|---:|---|"]
+    known = [dict(limits.items()) for limits in (STRATEGY_LIMITS, ACCOUNT_LIMITS)]
+    for name, words in LIMIT_WORDS.items():
+        values = [f'"{int(it[name]) / 1e9:g}s"' if name == "repeat_window" else f"{it[name]:,}" for it in known]
+        rows.append(f"| `{name}` | {values[0]} | {values[1]} | {words} |")
+    return "\n".join(rows)
 
 
 def order_table() -> str:
