@@ -45,25 +45,27 @@ class GuardLink:
             return
         process = _start()
         assert process.stdin is not None
-        with process.stdin as pipe:
-            self._pipe = pipe.fileno()
-            self._send(encode_plan(self.plan, os.getpid()))
-            os.set_blocking(self._pipe, False)
-            try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._beat)
-                    yield
-                    nursery.cancel_scope.cancel()
-            except* FOREIGN:
-                self.leave()
-                raise
-            finally:
-                if self._over:
-                    self._send(GOODBYE)
-                self._pipe = -1
-        if self._over:
-            with trio.move_on_after(_LEAVE_WITHIN):
-                await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
+        self._pipe = process.stdin.fileno()
+        self._send(encode_plan(self.plan, os.getpid()))
+        os.set_blocking(self._pipe, False)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._beat)
+                yield
+                nursery.cancel_scope.cancel()
+        except* FOREIGN:
+            self.leave()
+            raise
+        finally:
+            if self._over:
+                self._send(GOODBYE)
+            self._pipe = -1
+            process.stdin.close()
+            if self._over:
+                with trio.move_on_after(_LEAVE_WITHIN, shield=True):
+                    await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
+            if process.returncode is None:
+                process.returncode = 0  # It waits for our end, and not we for its: Python would warn of that.
 
     def confirm(self) -> None:
         """The kill switch was pulled, and has done what was asked for."""
