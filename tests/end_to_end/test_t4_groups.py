@@ -20,9 +20,10 @@ HEAD = """\
 from decimal import Decimal
 import trio
 from strategykit import *
-from strategykit import OrderSpec, OrderRefused, Quotes, Side, Strategy, define
+from strategykit import OrderSpec, OrderRefused, Quotes, Side, Strategy, TimeInForce, define
 
 BUY, SELL = Side.BUY, Side.SELL
+LATE = OrderSpec(BUY, 1, time_in_force=TimeInForce.AT_THE_CLOSE)
 
 @define
 class Own(Strategy):
@@ -75,10 +76,12 @@ EXIT = """
 """
 
 REFUSED = """
+        orders = self.one_cancels_other_nowait(OrderSpec(BUY, 1, limit=bid - 1), LATE)
         try:
-            await self.one_cancels_other(OrderSpec(BUY, 1, limit=bid - 1), OrderSpec(BUY, 1, limit=bid - 101))
+            await orders[0].accepted()
         except OrderRefused as exc:
-            self.log("refused" if "risk" in str(exc) or "range" in str(exc) else str(exc))
+            self.log(f"{orders[0].state.value} {orders[1].state.value}: {exc}")
+        await trio.sleep_forever()
 """
 
 LOST = """
@@ -164,3 +167,35 @@ def test_what_an_exit_fills_the_venue_takes_from_the_other(tmp_path: Path) -> No
 
     assert played.told == ["filled 2, filled 2, cancelled 0", "holds 0"]
     assert rerun_tape(played.tape).ok
+
+
+def test_a_group_that_the_venue_refuses_is_refused_whole(tmp_path: Path) -> None:
+    """The second order is for the close, which this venue doesn't have."""
+    played = play(tmp_path, REFUSED)
+
+    (line,) = played.told
+    assert line.startswith("rejected rejected: ")
+    assert "isn't simulated" in line
+    assert played.orders == []
+    assert rerun_tape(played.tape).ok
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"), [("lost_update", "working working"), ("ignore_request", "rejected rejected")]
+)
+def test_a_group_whose_answers_are_lost_is_unknown_until_the_venue_tells(tmp_path: Path, fault: str, last: str) -> None:
+    played = play(tmp_path, LOST, {"fault": fault, "count": 1 if fault == "ignore_request" else 6}, seconds=30.0)
+
+    assert played.told[0] == "sent sent"
+    assert "unknown unknown" in played.told
+    assert played.told[-1] == last
+    assert rerun_tape(played.tape).ok
+
+
+def test_what_a_dead_run_has_left_of_a_bracket_is_taken_over(tmp_path: Path) -> None:
+    played = play(tmp_path, LEFT, seconds=40.0, cut_off_at=10.0, keep_orders=True)
+
+    assert played.told == ["left [True, True], 2"]
+    assert played.outing.run is not None
+    assert [order.earlier for order in played.outing.run.adopted] == [True, True]
+    assert played.orders[0] == ("filled", 2)
