@@ -333,10 +333,10 @@ def test_no_handler_of_a_failed_strategy_is_called_while_it_leaves() -> None:
                 self.buy_nowait(1)
 
         def on_order(self, order: Order) -> None:
-            self.told += self.told > 4
+            self.told += self.seen > 4
 
         def on_fill(self, fill: Fill) -> None:
-            self.told += self.told > 4
+            self.told += self.seen > 4
 
         def on_gap(self, gap: Gap) -> None:
             self.told += 100
