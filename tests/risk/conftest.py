@@ -13,7 +13,7 @@ import pytest
 from strategykit.errors import RiskLimit
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, VenueCommand, single_order
+from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateGroup, CreateOrder, VenueCommand
 from strategykit.model.risk_limits import DEFAULT_PLAN, NO_PLAN, RiskPlan
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
@@ -88,7 +88,7 @@ class Rig:
 
     def command(self, strategy: str, command: VenueCommand) -> bool:
         if self.up:
-            self.sent.append(single_order(command, "the rig"))
+            self.sent.extend(command.creates if isinstance(command, CreateGroup) else [command])
         return self.up
 
     def suspect(self, reason: str) -> None: ...
