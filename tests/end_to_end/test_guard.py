@@ -122,10 +122,9 @@ def started(start: Any, path: Path) -> Any:
 def test_a_run_that_can_not_withdraw_its_orders_has_it_done(
     venue: Any, session: Any, start: Any, tmp_path: Path, way: str
 ) -> None:
-    path = session(venue.url, HANGS if way == "hangs" else WAITS, after="2s" if way == "hangs" else "30s")
+    path = session(venue.url, HANGS if way == "hangs" else WAITS, after="5s" if way == "hangs" else "30s")
     program = started(start, path)
     theirs = place_somebody_elses(venue)
-    assert len(venue.working()) == 3
     if way == "is killed":
         program.signal(signal.SIGKILL)
 
@@ -136,16 +135,13 @@ def test_a_run_that_can_not_withdraw_its_orders_has_it_done(
     account = tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
     latch = read_latch(account)
     assert latch is not None
-    why = "its loop was silent for 2 s" if way == "hangs" else "it ended without a goodbye"
+    why = "its loop was silent for 5 s" if way == "hangs" else "it ended without a goodbye"
     assert (latch.by, latch.reason) == ("guard", f"{why} (process {program.process.pid})")
     proof = "the venue has no order of ours (2 withdrawn); positions: flat"
     after = read_aftermath(account)
     assert (after.proof, after.alarms, after.closed) == (proof, (), True)
     assert f"strategykit guard: confirmed: {proof}" in program.err
     assert f"confirmed: {proof}" in (account / GUARD_LOG).read_text()
-    again = start("run", str(path))
-    assert again.wait(30) == 2
-    assert "the kill switch was pulled by guard" in again.err
 
 
 def test_orders_that_are_to_outlive_their_run_do(venue: Any, session: Any, start: Any, tmp_path: Path) -> None:
