@@ -136,11 +136,10 @@ sent again, a fill that counts twice, a record that is reported as safe before i
 
 ```console
 $ make defects
-$ make defects ONLY=jitter-removed
 ```
 
-tries all of them, or those whose name has that in it, and ends with `defects: C of P caught`; the exit code is 0 if
-that is all of them.
+tries all of them, with `ONLY=jitter` those whose name has that in it, and ends with `defects: C of P caught`; the exit
+code is 0 if that is all of them.
 
 Each is put into a copy of the tree, the tests below are run there, and one of them has to fail. A test that doesn't
 end, or can't even be collected, catches nothing. The list can't rot: a test of the suite fails when a line that it
