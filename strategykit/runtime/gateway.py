@@ -24,7 +24,6 @@ from strategykit.model.orders import (
     OrderState,
     TimeInForce,
 )
-from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.groups import OrderSpec, make_group, to_check
 from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened, tell_sent
@@ -55,13 +54,9 @@ class Gateway:
     """A nursery's ``start_soon``, for the tasks that watch over answers."""
     doubt: Callable[[float], None]
     """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
+    _risk: Risk
+    """Not to be had by the public ways that strategies have."""
     journal: OrderJournal = attrs.field(factory=NullJournal)
-    _risk: Risk = attrs.field(
-        default=attrs.Factory(
-            lambda self: Risk(plan=NO_PLAN, instruments=self.instruments, price=lambda _: None), takes_self=True
-        )
-    )
-    """Not to be had by what strategies can reach."""
     _table: OrderTable = attrs.field(
         init=False, default=attrs.Factory(lambda self: OrderTable(self._risk.follow), takes_self=True)
     )

@@ -27,10 +27,12 @@ from strategykit.model.orders import (
     OrderType,
     VenueCommand,
 )
+from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import NullJournal, OrderJournal
 from strategykit.runtime.reconcile import Reconciler
+from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Doorbell, Signal, Wakes
 from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades, Reply
 
@@ -189,10 +191,12 @@ class Stage:
         self.notes: list[str] = []
         bell = Doorbell()
         wakes = Wakes(bell.ring)
+        instruments = {"X": Instrument("X", tick=Decimal("0.01"))}
         self.gateway = Gateway(
             port=self,
             account="D1",
-            instruments={"X": Instrument("X", tick=Decimal("0.01"))},
+            instruments=instruments,
+            risk=Risk(plan=NO_PLAN, instruments=instruments, price=lambda _: None),
             tag=tag,
             wakes=wakes,
             now=self.now,

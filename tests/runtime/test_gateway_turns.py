@@ -20,9 +20,11 @@ from strategykit.model.orders import (
     VenueCommand,
     single_order,
 )
+from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.reconcile import note_missing
+from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Wakes
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.dialect import Reply
@@ -42,10 +44,12 @@ class Rig:
     gateway: Gateway = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        instruments = {"SBER": Instrument("SBER")}
         self.gateway = Gateway(
             port=self,
             account="D1",
-            instruments={"SBER": Instrument("SBER")},
+            instruments=instruments,
+            risk=Risk(plan=NO_PLAN, instruments=instruments, price=lambda _: None),
             tag="t",
             wakes=Wakes(lambda: None),
             now=lambda: self.time,
