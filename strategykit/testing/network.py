@@ -152,8 +152,6 @@ class MemoryNetwork:
         """Break every connection, whatever had been done to it before, and let everybody know."""
         self.heal()
         for connection in list(self.connections):
-            for way in connection.ways:
-                way.goes_on = 0.0
             connection.reset()
 
     @property

@@ -200,7 +200,8 @@ class Connection:
         self.upgraded = b"websocket" in data.lower()
 
     def reset(self) -> None:
-        """Break it: both ends find it reset by the other one."""
+        """Break it: both ends find it reset by the other one, whatever stood still before."""
+        self.up.goes_on = self.down.goes_on = 0.0
         self.up.break_off(purge=True)
         self.down.break_off(purge=True)
 

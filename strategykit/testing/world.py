@@ -93,6 +93,9 @@ class World:
     """Nanoseconds UTC."""
     options: Mapping[str, object] = attrs.field(factory=dict)
     """Of the venue's dialect."""
+    patient: bool = True
+    """Whether wires that are dead have to be found out by their silence, which takes half a minute; else all break when
+    faults are over."""
     presses: int = 1
     """Signals that end the run; 2: it is hurried."""
     rests: bool = True
@@ -320,6 +323,8 @@ class _Play:
                 nursery.start_soon(self.meanwhile, run)
             await trio.sleep_until(self.world.seconds)
             self.network.heal()
+            if not self.world.patient:
+                self.network.reset()
             server.faults.heal()
             self._trade(server, "resume")
             await self._settle(run)
@@ -339,7 +344,8 @@ class _Play:
             server.faults.carry_out(FaultCommand(fault, instrument=symbol))
 
     async def _settle(self, run: Run) -> None:
-        quiet = UNSEEN if any(_hides(fault) for fault in self.world.faults) else QUIET
+        hidden = self.world.patient and any(_hides(fault) for fault in self.world.faults)
+        quiet = UNSEEN if hidden else QUIET
         since, latest = trio.current_time(), trio.current_time() + SETTLE_WITHIN + quiet
         while trio.current_time() - since < quiet:
             await trio.sleep(0.25)

@@ -69,6 +69,7 @@ def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
         venue_ahead=rng.choice((0.0, 0.0, 1.27, -1.27, 3600.0)),
         latency=rng.choice(((0.0, 0.0), (0.0002, 0.002), (0.001, 0.05), (0.05, 0.3))),
         keep_orders=rng.random() < 0.1,
+        patient=rng.random() < 0.2,
         presses=rng.choice((1, 1, 1, 2)),
         cut_off_at=rng.uniform(5.0, 30.0) if venue in _WITH_ORDERS and rng.random() < 0.3 else None,
     )
