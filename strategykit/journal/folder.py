@@ -148,6 +148,8 @@ def read_past(folder: Path, disk: Disk) -> Past:
     last = journals[-1]
     if last.tear is not None:
         _put_aside(last.tear, disk)
+    elif last.path.lstat().st_size > last.end:  # What its run was given of the disk and didn't use.
+        disk.truncate(last.path, last.end)
     # One that an earlier start put aside, too, if it didn't come to its first record: nobody has told of it.
     asides = tuple(sorted(folder.glob(f"{last.path.stem}.torn-*")))
     return Past(Records(*journals), last.path, asides, FileHead(newest + 1, last.next_seq, last.chain))
@@ -171,8 +173,7 @@ def _put_aside(torn: Torn, disk: Disk) -> None:
     try:
         with path.open("rb") as file:
             file.seek(torn.offset)
-            while piece := file.read(1 << 20):
-                write_all(disk, fd, piece)
+            write_all(disk, fd, file.read(torn.bytes))
         disk.fsync(fd)
     finally:
         os.close(fd)

@@ -1,9 +1,10 @@
 """Going through the records of one file, which isn't trusted, and telling a torn end from damage.
 
-A writer that is killed leaves the beginning of a record at the end of its file. A loss of power may besides leave
-sectors that were never written, and read as zeros, anywhere behind what was synced last. Both are torn ends: what is
-missing was never reported as safe. Everything else that doesn't fit is damage. Where a sector of zeros is followed by
-a record that says of what was there that it had been safe, it is damage, too.
+Behind the last record of a file that wasn't closed there may be zeros: a part of the disk that it was given and hasn't
+used. A writer that is killed leaves the beginning of a record before them. A loss of power may besides leave sectors
+that were never written, and read as zeros, anywhere behind what was synced last. These are torn ends: what is missing
+was never reported as safe. Everything else that doesn't fit is damage. Where a sector of zeros is followed by a record
+that says of what was there that it had been safe, it is damage, too.
 """
 
 from __future__ import annotations
@@ -130,8 +131,8 @@ class FrameReader:
             self.next_seq = seq + 1
             at, wanted = at + wanted, FRAME
             yield offset, letter, seq, monotonic, wall, body
-        if data:
-            self._tear()
+        if data and self._used() > self.end:
+            self.torn = Torn(self.path, self.end, self.size - self.end)
 
     def skip_to(self, offset: int, seq: int, before: int | None) -> None:
         """Go on with a record that was verified earlier.
@@ -183,13 +184,24 @@ class FrameReader:
         return FileHead(number, first, before), chain
 
     def _judge(self, stop: int, fault: str) -> None:
-        """The record up to `stop` is bad: it is torn if a part of it was never written and nothing says it was safe."""
-        if not self._never_written(self.end, stop) or self._vouched_for():
+        """Say of the record that should stand from `end` to `stop` whether it is missing, torn or damaged."""
+        used = self._used()
+        if used == self.end:
+            return
+        # Cut off, or else a part of it was never written, and nothing says that it was safe.
+        if used >= stop and (not self._never_written(self.end, stop) or self._vouched_for()):
             self._damaged(fault)
-        self._tear()
+        self.torn = Torn(self.path, self.end, used - self.end)
 
-    def _tear(self) -> None:
-        self.torn = Torn(self.path, self.end, self.size - self.end)
+    def _used(self) -> int:
+        """Give where the last byte that isn't zero ends; `end` if all are."""
+        at = self.size
+        while at > self.end:
+            start = max(self.end, at - _PIECE)
+            if piece := self._read(start, at - start).rstrip(b"\0"):
+                return start + len(piece)
+            at = start
+        return self.end
 
     def _damaged(self, words: str) -> NoReturn:
         last = self.next_seq - 1

@@ -157,8 +157,8 @@ class _Taking:
         self._checked = checked
         self._now = now
         journal = checked.journal
-        self.lost = checked.path.lstat().st_size - (0 if journal is None else journal.end)
         self.why = checked.torn if checked.damage is None else str(checked.damage)
+        self.lost = 0 if self.why is None else checked.path.lstat().st_size - (0 if journal is None else journal.end)
 
     def write(self, file: JournalFile) -> None:
         journal = self._checked.journal

@@ -107,14 +107,32 @@ def test_a_record_of_another_run_doesnt_fit_even_with_the_right_number(small: by
         read(tmp_path, small[:at] + other[at:])
 
 
-def test_zeros_behind_the_last_record_are_what_a_power_loss_leaves(
+def test_zeros_behind_the_last_record_are_disk_that_wasnt_used(
     small: bytes, records: list[Record], tmp_path: Path
 ) -> None:
-    found, torn = read(tmp_path, small + bytes(3_000))
+    for count in (1, 44, 45, 3_000, 3 << 20):
+        assert read(tmp_path, small + bytes(count)) == (records, None)
 
-    assert found == records
-    assert torn is not None
-    assert f"3000 bytes from byte {len(small)} on" in torn
+
+def test_a_record_that_is_cut_before_zeros_is_torn(small: bytes, records: list[Record], tmp_path: Path) -> None:
+    last = ends(small)[-2]
+    for length in range(last + 1, len(small)):
+        found, torn = read(tmp_path, small[:length] + bytes(1_000))
+        assert found == records[:-1]
+        assert torn is not None
+        assert f"bytes from byte {last} on are no whole record" in torn
+
+
+def test_a_bit_that_is_flipped_where_nothing_is_yet_is_told(
+    small: bytes, records: list[Record], tmp_path: Path
+) -> None:
+    for at in range(len(small), len(small) + 1_200, 7):
+        data = bytearray(small + bytes(1_500))
+        data[at] = 16
+        (tmp_path / NAME).write_bytes(data)
+        journal = read_journal(tmp_path / NAME, damaged=True)
+        assert list(journal.records) == records
+        assert journal.torn is not None or (journal.damage is not None and journal.damage.offset == len(small))
 
 
 def test_a_length_beyond_reason_is_no_reason_to_allocate(small: bytes, tmp_path: Path) -> None:
@@ -237,10 +255,10 @@ async def partly_synced(opened: Open, small_orders: int) -> tuple[bytes, int, in
     done = trio.Event()
     writer.when_durable(writer.write(RecordKind.NOTE, {"text": "safe"}), done.set, never)
     await done.wait()
-    synced = writer.path.stat().st_size
+    synced = len(writer.path.read_bytes().rstrip(b"\0"))
     safe = writer.durable
     write_day(writer, small_orders)
-    return writer.path.read_bytes(), synced, safe
+    return writer.path.read_bytes().rstrip(b"\0"), synced, safe
 
 
 async def test_after_a_power_loss_all_that_was_synced_is_read(opened: Open, tmp_path: Path) -> None:
@@ -257,7 +275,7 @@ async def test_after_a_power_loss_all_that_was_synced_is_read(opened: Open, tmp_
                 begin, end = max(start, synced), min(start + SECTOR, len(state))
                 state[begin:end] = bytes(max(0, end - begin))
         with path.open("r+b", buffering=0) as file:  # Writing it anew would wait for the disk.
-            file.write(state)
+            file.write(state + bytes(chance.choice([0, 5_000])))
             file.truncate()
         journal = read_journal(path)
         found = list(journal.records)

@@ -248,11 +248,40 @@ def test_without_room_for_the_reserve_no_run_begins(opened: Open, tmp_path: Path
 
 
 def test_the_reserve_is_kept_from_run_to_run_at_its_size(opened: Open, tmp_path: Path) -> None:
-    disk = FaultyDisk()
+    inodes = []
     for size in (1 << 16, 1 << 16, 1 << 17):
-        opened(disk=disk, reserve=size).close()
-        assert (tmp_path / "alor-D1" / "reserve").stat().st_size == size
-    assert disk.calls["allocate"] == 2
+        opened(reserve=size).close()
+        status = (tmp_path / "alor-D1" / "reserve").stat()
+        assert status.st_size == size
+        inodes.append((status.st_ino, status.st_mtime_ns))
+    assert inodes[0] == inodes[1] != inodes[2]
+
+
+def test_disk_that_a_killed_run_was_given_and_didnt_use_is_given_back(opened: Open, tmp_path: Path) -> None:
+    with opened() as first:
+        first.write(RecordKind.CARRIED, {})
+        assert first.path.stat().st_size >= 1 << 20
+        used = first.path.read_bytes().rstrip(b"\0")
+    killed = first.path
+    assert killed.stat().st_size == len(used)
+    killed.chmod(0o600)
+    killed.write_bytes(used + bytes(1 << 20))
+
+    second = opened()
+
+    assert (len(second.past), second.recovered) == (2, "")
+    assert killed.read_bytes() == used
+
+
+def test_a_file_gets_more_of_the_disk_as_it_grows(opened: Open) -> None:
+    disk = FaultyDisk()
+    writer = opened(disk=disk)
+    before = disk.calls["allocate"]
+    for _ in range(5):
+        writer.write(RecordKind.NOTE, {"text": "x" * 500_000})
+    assert before < disk.calls["allocate"] < before + 4
+    writer.close()
+    assert len(read_journal(writer.path).records) == 6
 
 
 def test_damage_stops_a_run_before_anything_is_changed(opened: Open) -> None:
