@@ -79,8 +79,9 @@ def test_a_pulled_switch_ends_in_proof(venue: Any, bench: Any, on_kill: str, lef
 @pytest.mark.parametrize("way", [SHIELDED, HANGS])
 def test_a_strategy_that_hangs_is_no_hindrance(venue: Any, bench: Any, way: str) -> None:
     own = bench.strategy(HOLDER % way)
+    other = bench.strategy(HOLDER % WAITS, name="other", instrument="GAZP")  # The run goes on for it.
 
-    result = bench.run(venue.url, [own], duration=None, meanwhile=pull(), on_kill="flatten")
+    result = bench.run(venue.url, [own, other], duration=None, meanwhile=pull(), on_kill="flatten")
 
     assert venue.working() == []
     assert held(result) == 0
