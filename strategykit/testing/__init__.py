@@ -14,29 +14,22 @@ two runs give the same orders. Orders are answered by a fill model, at once or a
 
 `run_world` runs strategies as a live run does, over a network in memory, against a simulated venue, while a fault
 script breaks both. It is in virtual time, too, and a seed gives the same again.
+
+Where pytest is installed, `strategykit.testing.plugin` gives fixtures and a marker for all of this.
 """
 
-from strategykit.testing.drive import Outcome, run_strategy
-from strategykit.testing.faults import Fault, NetworkFault, parse_script, write_script
-from strategykit.testing.markets import START, make_bars, make_books, make_quotes, make_trades
-from strategykit.testing.scripts import draw_script, shrink_script
-from strategykit.testing.world import Outing, World, run_world
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "START",
-    "Fault",
-    "NetworkFault",
-    "Outcome",
-    "Outing",
-    "World",
-    "draw_script",
-    "make_bars",
-    "make_books",
-    "make_quotes",
-    "make_trades",
-    "parse_script",
-    "run_strategy",
-    "run_world",
-    "shrink_script",
-    "write_script",
-]
+__all__: list[str]  # Those of `api`.
+
+if TYPE_CHECKING:
+    from strategykit.testing.api import *  # noqa: F403 - the same names for type checkers
+else:
+
+    def __getattr__(name):
+        # Loaded when first asked for: pytest loads the plugin in every run, also where no strategy is tested.
+        api = import_module("strategykit.testing.api")
+        if name in api.__all__ or name == "__all__":
+            return getattr(api, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from strategykit.sim.fees import FeeModel
 from strategykit.sim.paper import FillRule
 from strategykit.strategy import Strategy
 
-__all__ = ["Outcome", "run_strategy"]
+__all__ = ["Outcome", "make_outcome", "run_strategy"]
 
 
 @attrs.frozen(kw_only=True)
@@ -100,17 +100,20 @@ def run_strategy(
         limits=limits,
         seed=seed,
     )
-    seat = done.run.supervisor.seats[0]
-    orders = list(done.run.gateway.orders.values())
-    book = seat.desk.portfolio
+    return make_outcome(strategy, done.run.supervisor.seats[0].failure, done.notes.lines)
+
+
+def make_outcome(strategy: Strategy, error: BaseException | None, notes: Iterable[tuple[int, str, str]]) -> Outcome:
+    """Give what a strategy did in a run that is over, and in which it had a place."""
+    orders, book = list(strategy.desk.orders), strategy.desk.portfolio
     return Outcome(
         orders=orders,
         fills=[fill for order in orders for fill in order.fills_seen],
         positions={symbol: position.quantity for symbol, position in book.positions.items()},
         profit=book.realised(),
         fees=book.fees(),
-        error=seat.failure,
-        notes=[f"{source}: {text}" for _, source, text in done.notes.lines],
+        error=error,
+        notes=[f"{source}: {text}" for _, source, text in notes],
     )
 
 
