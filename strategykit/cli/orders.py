@@ -136,8 +136,7 @@ def _row(order: OrderLine, placed: str) -> tuple[object, ...]:
 
 
 def _facts(order: OrderLine) -> dict[str, Any]:
-    hidden = {"numbers", "guids"}
-    facts = attrs.asdict(order, filter=lambda field, _: field.name not in hidden and not field.name.startswith("_"))
+    facts = attrs.asdict(order, filter=lambda field, _: field.name != "numbers" and not field.name.startswith("_"))
     return {**facts, "open": order.is_open}
 
 

@@ -46,10 +46,8 @@ class OrderLine:
     last: str = ""
     """The last word on it."""
     last_time: int | None = None
-    numbers: set[str] = attrs.field(factory=set, repr=False)
+    numbers: tuple[str, ...] = attrs.field(default=(), repr=False)
     """All numbers that it has had."""
-    guids: set[str] = attrs.field(factory=set, repr=False)
-    """Of the commands about it."""
     _fills: set[tuple[str, str]] = attrs.field(factory=set, repr=False)
 
     @property
@@ -72,8 +70,6 @@ class OrderLine:
     def _intend(self, time: int, facts: Mapping[str, Any]) -> None:
         command = _mapping(facts.get("command"))
         request = _mapping(command.get("request"))
-        if guid := _text(command.get("guid") or facts.get("guid")):
-            self.guids.add(guid)
         self.strategy = self.strategy or _text(facts.get("strategy"))
         self.instrument = self.instrument or _text(request.get("instrument"))
         self.side = self.side or _text(request.get("side"))
@@ -94,7 +90,7 @@ class OrderLine:
 
     def _number(self, number: object) -> None:
         if isinstance(number, str) and number and number not in self.numbers:
-            self.numbers.add(number)
+            self.numbers += (number,)
             self.venue_order_id = number
 
 

@@ -94,7 +94,7 @@ def test_open_ones_or_those_of_one_strategy_can_be_asked_for(journal: Path, caps
     assert [row["client_order_id"] for row in rows] == ["a1-cross-1"]
     assert rows[0]["open"] is True
     assert (rows[0]["quantity"], rows[0]["price"], rows[0]["placed"]) == ("2", "318.21", NOON)
-    assert not {"numbers", "guids", "_fills"} & rows[0].keys()
+    assert not {"numbers", "_fills"} & rows[0].keys()
     words = out_of(capsys, "orders", journal, "--strategy", "crss", code=1)
     assert "no orders of a strategy 'crss' are in" in words
     assert "it has those of cross, maker" in words

@@ -77,7 +77,7 @@ def test_an_amend_changes_the_price_and_the_number() -> None:
 
     (line,) = list_orders(told(*DAY[:5], (K.INTENT, amend), yes)).orders.values()
 
-    assert (line.price, line.venue_order_id, line.numbers) == (Decimal(319), "10", {"9", "10"})
+    assert (line.price, line.venue_order_id, line.numbers) == (Decimal(319), "10", ("9", "10"))
 
 
 def test_what_never_left_is_found_by_the_commands_guid() -> None:
