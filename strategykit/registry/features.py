@@ -25,6 +25,8 @@ class Features:
     """Streams of an account."""
     orders: Sequence[str]
     """Order types; none: strategies trade on paper."""
+    links_orders: bool
+    """Whether strategies can place orders that cancel each other, and brackets."""
     credentials: Sequence[str]
     """Ways to log in, each the keys that it needs; none: nobody is asked who he is."""
     connections: int
@@ -47,6 +49,7 @@ def features_of(venue: Venue) -> Features:
         market_data=offers.market_data,
         account=[kind.value for kind in StreamKind if kind in offers.streams and kind in PRIVATE],
         orders=[kind.value for kind in OrderType if kind in offers.orders],
+        links_orders=offers.links_orders,
         credentials=[" + ".join(login) for login in venue.logins],
         connections=limits.connections,
         subscriptions=limits.subscriptions,
@@ -100,6 +103,7 @@ def features_page(venues: Iterable[Venue]) -> str:
             ["subscriptions a connection", *(f"{row.subscriptions:,}" for row in rows)],
             ["subscriptions are confirmed", *("yes" if row.confirms else "by the first datum" for row in rows)],
             ["stops of positions", *("at the venue" if OrderType.STOP.value in row.orders else "here" for row in rows)],
+            ["linked orders", *("yes" if row.links_orders else _NONE for row in rows)],
             ["a connection lives", *(_NONE if row.life is None else f"{row.life / 3_600:g} h" for row in rows)],
         ],
     )
