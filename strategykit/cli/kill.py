@@ -147,7 +147,11 @@ def _status(folder: Path, *, json: bool) -> int:
             print_line(f"Confirmed: {after.proof}.")
         for line in after.alarms:
             print_line(f"ALARM: {shown(line)}")
-    print_line(f"By the journal, {counted(len(after.orders), 'order')} could still be filled.")
+    count = counted(len(after.orders), "order")
+    if not after.proof:
+        print_line(f"By the journal, {count} could still be filled.")
+    elif after.orders:
+        print_line(f"The next run asks the venue once more about {count}.")
     return OK if latch is None else FAILURE
 
 

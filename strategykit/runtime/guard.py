@@ -130,6 +130,7 @@ class Guard:
                     left = trio.run(self._call, dialect, known, fetch)
                 else:
                     left = withdraw_by_run(venue, folder)
+                    before = sum_up(newest_records(folder, damaged=True))
                     writer = self._take_over(stack, before, reason)
             except StrategykitError as exc:
                 self.say(f"ALARM: {exc}; look at the venue's own list of orders", loud=True)
@@ -175,16 +176,21 @@ class Guard:
 
     def _tell(self, writer: JournalWriter | None, before: Aftermath, left: Left) -> bool:
         """Say what came of it, in the journal, too."""
-        held = ", ".join(before.positions)
+        held = ", ".join(before.positions) or "flat"
+        if left.unseen:
+            held += f", and fills that it doesn't have: {', '.join(left.unseen)}"
         trouble = left.trouble
-        if not trouble and self.plan.flatten and held:
-            trouble = f"the venue has no order of ours, but positions are open, which a guard can't close: {held}"
+        if not trouble and self.plan.flatten and held != "flat":
+            trouble = (
+                "the venue has no order of ours, but positions are open, which a guard can't close; by the journal "
+                f"{held}"
+            )
         if trouble:
             rest = f"; left are {', '.join(left.orders)}" if left.orders else ""
             self.say(f"ALARM: {trouble}{rest}; look at the venue's own list", loud=True)
             self._write(writer, RecordKind.ALARM, {"text": f"guard: {trouble}{rest}"})
         else:
-            proof = f"the venue has no order of ours ({left.withdrawn} withdrawn); positions: {held or 'flat'}"
+            proof = f"the venue has no order of ours ({left.withdrawn} withdrawn); positions by the journal: {held}"
             self.say(f"confirmed: {proof}", loud=True)
             self._write(
                 writer, RecordKind.NOTE, {"text": f"guard: confirmed: {proof}", "source": "guard", "proof": proof}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -38,20 +39,24 @@ _AT_ONCE: Final = 4
 class Known:
     """What tells our orders from those of others: the journal has it."""
 
-    names: Collection[str]
-    """Client order ids."""
-    numbers: Collection[str]
-    """The venue's."""
+    filled: Mapping[str, Decimal]
+    """Lots by client order id, of all of ours."""
+    numbers: Mapping[str, str]
+    """Client order ids by the venue's numbers."""
 
-    def has(self, order: OrderUpdate) -> bool:
-        return order.client_order_id in self.names or order.venue_order_id in self.numbers
+    def name_of(self, order: OrderUpdate) -> str | None:
+        """Give the client order id of one of ours."""
+        name = order.client_order_id
+        return name if name is not None and name in self.filled else self.numbers.get(order.venue_order_id)
 
 
 def known_orders(records: Iterable[Record]) -> Known:
     """Give all orders that a journal tells of, those that have ended, too: an end may be a mistake."""
     orders = list_orders(records).orders
-    numbers = (number for order in orders.values() for number in order.numbers)
-    return Known(names=frozenset(orders), numbers=frozenset(numbers))
+    return Known(
+        filled={name: order.filled for name, order in orders.items()},
+        numbers={number: name for name, order in orders.items() for number in order.numbers},
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +81,8 @@ class Left:
     """Numbers of ours that the venue still had at the end, as far as is known."""
     trouble: str = ""
     """Why it isn't known that there are none; empty if that is proven."""
+    unseen: tuple[str, ...] = ()
+    """Fills that the venue counts and the journal doesn't have, such as ``"2 lots of a1-cross-1"``."""
     withdrawn: int = 0
     """Orders that the venue has confirmed to be withdrawn."""
 
@@ -116,6 +123,10 @@ class _Work:
     within: float
     withdrawn: set[str] = attrs.field(factory=set, init=False)
     standing: tuple[str, ...] = attrs.field(default=(), init=False)
+    filled: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+    """Lots by the venue's numbers of our orders."""
+    owners: dict[str, str] = attrs.field(factory=dict, init=False)
+    """Our client order ids by those numbers."""
     trouble: str = attrs.field(default="the venue has told nothing", init=False)
     proven: bool = attrs.field(default=False, init=False)
 
@@ -134,13 +145,22 @@ class _Work:
                 self.standing = tuple(row.venue_order_id for row, _ in found)
                 self.proven = not found and asked_at - began >= PROPAGATION * 1e-9
                 if found:
-                    self._trouble("orders of ours are still there")
+                    self.trouble = "orders of ours are still there"
                     await self._cancel(client, found)
             await trio.sleep(0 if self.proven else _PAUSE)
 
     def left(self) -> Left:
         trouble = "" if self.proven else f"not proven within {self.within:g} s: {self.trouble}"
-        return Left(orders=self.standing, trouble=trouble, withdrawn=len(self.withdrawn))
+        return Left(orders=self.standing, trouble=trouble, unseen=tuple(self._unseen()), withdrawn=len(self.withdrawn))
+
+    def _unseen(self) -> Iterator[str]:
+        totals: dict[str, Decimal] = {}
+        for number, lots in self.filled.items():
+            name = self.owners[number]
+            totals[name] = totals.get(name, Decimal(0)) + lots
+        for name, lots in totals.items():
+            if lots > self.known.filled[name]:
+                yield f"{lots - self.known.filled[name]} lots of {name}"
 
     async def _standing(self, client: HttpClient) -> list[tuple[OrderUpdate, bool]]:
         """Give our working orders, each with whether it is a stop order.
@@ -160,11 +180,15 @@ class _Work:
             if answer is None or not answer.ok:
                 status = "nothing" if answer is None else f"HTTP {answer.status}"
                 raise ConnectionLost(f"asked for orders, the venue answered with {status}")
-            found += [
-                (row, isinstance(ask, AskStopOrders))
-                for row in dialect.decode_answer(ask, answer.body, receive_time=0)
-                if isinstance(row, OrderUpdate) and row.status is OrderStatus.WORKING and self.known.has(row)
-            ]
+            stop = isinstance(ask, AskStopOrders)
+            for row in dialect.decode_answer(ask, answer.body, receive_time=0):
+                name = self.known.name_of(row) if isinstance(row, OrderUpdate) else None
+                if not isinstance(row, OrderUpdate) or name is None:
+                    continue
+                if not stop:  # A stop order that was triggered is among the others, too, by another number.
+                    self.filled[row.venue_order_id], self.owners[row.venue_order_id] = row.filled, name
+                if row.status is OrderStatus.WORKING:
+                    found.append((row, stop))
         return found
 
     async def _cancel(self, client: HttpClient, found: list[tuple[OrderUpdate, bool]]) -> None:

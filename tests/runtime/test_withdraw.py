@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -18,7 +19,7 @@ from strategykit.net.tokens import Token, TokenFacts, TokenSource
 from strategykit.runtime.withdraw import WITHDRAW_WITHIN, Account, Known, Left, withdraw_by_http
 from strategykit.venues.alor.dialect import Alor
 
-OURS = Known(names={"a1-cross-1"}, numbers={"77"})
+OURS = Known(filled={"a1-cross-1": Decimal(1), "a1-cross-2": Decimal(0)}, numbers={"77": "a1-cross-2"})
 
 
 def row(number: str, comment: str | None, status: str = "working", **fields: Any) -> dict[str, Any]:
@@ -121,6 +122,15 @@ async def test_ours_go_and_others_stay(venue: Venue, autojump_clock: object) -> 
     assert left == Left(withdrawn=2)
     assert sorted(venue.orders) == ["2", "3"]
     assert "withdrew a1-cross-1 (SBER)" in said
+
+
+async def test_fills_that_the_journal_does_not_have_are_told(venue: Venue, autojump_clock: object) -> None:
+    venue.orders["77"] |= {"filledQtyBatch": 3, "filled": 3}
+    venue.orders["3"] |= {"filledQtyBatch": 1, "filled": 1}
+
+    left, _ = await withdrawn(venue)
+
+    assert left == Left(withdrawn=2, unseen=("3 lots of a1-cross-2",))
 
 
 async def test_an_order_that_comes_late_is_not_missed(venue: Venue, autojump_clock: trio.abc.Clock) -> None:
