@@ -287,8 +287,8 @@ class Strategy:
     ) -> tuple[Order, tuple[Order, ...]]:
         """Place an entry and its exits, all or none; return the entry and the exits when the venue has accepted them.
 
-        The venue holds the exits until the entry is filled. Then each has as many lots as were filled, whether this
-        program runs or not, and one cancels the other. They are good till cancelled.
+        The venue holds the exits until the entry is filled. Then each has as many lots as were filled, even while this
+        program is cut off, and one cancels the other. They are good till cancelled.
 
         Args:
             entry: What gets in.

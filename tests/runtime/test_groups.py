@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from strategykit import OrderSpec, Strategy, define
-from strategykit.errors import ConfigError, LocalProtocolError, OrderRefused, RiskLimit, TapeError
+from strategykit.errors import ConfigError, JournalError, LocalProtocolError, OrderRefused, RiskLimit, TapeError
 from strategykit.journal.reader import read_journal
 from strategykit.journal.writer import open_journal
 from strategykit.model.codec import from_dict, make_converter, to_dict
@@ -37,6 +37,7 @@ from strategykit.runtime.groups import exits_of, make_group, to_check
 from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
 from strategykit.runtime.order_journal import RunJournal
+from strategykit.runtime.ports import NullJournal
 from strategykit.testing import make_trades, run_strategy
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.dialect import Reply
@@ -236,6 +237,33 @@ async def test_nothing_of_a_group_that_cant_be_written_down_leaves(
         assert states(*orders) == ["rejected", "rejected"]
         assert "can't be written down" in orders[1].reason
         assert own.groups == []
+
+
+class FullJournal(NullJournal):
+    """One that has room for one intent."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def intend(self, order: Order, command: Command) -> None:
+        if self.lines:
+            raise JournalError("no space left")
+        self.lines.append(f"intent {command.guid}")
+
+    def unsent(self, command: Command, reason: str) -> None:
+        self.lines.append(f"unsent {command.guid}")
+
+
+async def test_what_was_written_down_of_a_group_before_the_journal_failed_is_told_unsent(
+    nursery: trio.Nursery, stage: Stage, next_stage: Callable[..., Any]
+) -> None:
+    journal = FullJournal()
+    own = next_stage(nursery, stage.venue, journal=journal)
+    orders = submit(own)
+
+    assert states(*orders) == ["rejected", "rejected"]
+    assert journal.lines == ["intent tag-s-1", "unsent tag-s-1"]
+    assert own.groups == []
 
 
 @pytest.mark.parametrize("arrived", [True, False])

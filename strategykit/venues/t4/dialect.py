@@ -243,7 +243,7 @@ class T4:
         return encode_linked(command) if isinstance(command, CreateGroup) else encode_command(command)
 
     def encode(self, request: Request) -> bytes:
-        """Word any request that T4 knows, for what has no verb here: linked orders, batches, conditions."""
+        """Word any request that T4 knows, for what has no verb here: batches of several groups, conditions."""
         return encode(request)
 
     def token_request(self, guid: str) -> bytes:

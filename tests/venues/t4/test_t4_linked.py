@@ -11,7 +11,15 @@ import pytest
 
 from strategykit.errors import LocalProtocolError
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
-from strategykit.model.orders import AmendOrder, CancelOrder, OrderRequest, OrderType, TimeInForce
+from strategykit.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    CreateGroup,
+    GroupKind,
+    OrderRequest,
+    OrderType,
+    TimeInForce,
+)
 from strategykit.sim.http_calls import HttpCall
 from strategykit.sim.t4_config import T4VenueConfig, default_markets
 from strategykit.sim.t4_session import T4Session
@@ -19,6 +27,7 @@ from strategykit.sim.t4_venue import T4Venue
 from strategykit.venues.dialect import Decoded, OrderReply, Reply
 from strategykit.venues.subscriptions import SubscriptionState
 from strategykit.venues.t4.client import encode
+from strategykit.venues.t4.dialect import T4
 from strategykit.venues.t4.linked import bracket, encode_group, encode_release, one_cancels_other, single
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.server import decode_request
@@ -43,6 +52,18 @@ PROFIT = OrderRequest(
     time_in_force=TimeInForce.GOOD_TILL_CANCELLED,
 )
 LOSS = attrs.evolve(PROFIT, client_order_id="loss", type=OrderType.STOP, price=None, stop_price=Decimal("-2.50"))
+
+
+@pytest.mark.parametrize("kind", list(GroupKind))
+def test_a_groups_command_is_worded_by_its_kind(kind: GroupKind) -> None:
+    requests = (ENTRY, PROFIT, LOSS)
+    linked = {
+        GroupKind.ONE_CANCELS_OTHER: lambda: one_cancels_other(requests),
+        GroupKind.BRACKET: lambda: bracket(ENTRY, requests[1:], offsets=False),
+        GroupKind.OFFSET_BRACKET: lambda: bracket(ENTRY, requests[1:], offsets=True),
+    }[kind]()
+
+    assert T4().command(CreateGroup(guid="it", kind=kind, requests=requests)) == encode_group("it", linked)
 
 
 def limit(name: str, side: Side, price: Decimal | str, lots: int = 1, **more: Any) -> OrderRequest:
