@@ -37,11 +37,10 @@ _UNWANTED: Final = {"coinapi": ["COINBASE_SPOT_BTC_USD"]}
 _ROOT: Final = Path(__file__).parents[2]
 
 
-def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
-    """Draw one."""
+def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0) -> World:
+    """Draw one, with about so many faults in the first four fifths of so many seconds."""
     rng = random.Random(f"{venue} {seed}")
     first, second = SYMBOLS[venue]
-    seconds = 40.0
     strategies = [
         _spec("churn", "tests/chaos/strategies/churner.py", instrument=first, pace=rng.choice((0.2, 0.5, 1.0))),
         rng.choice(
@@ -71,7 +70,7 @@ def draw_world(venue: str, seed: int, *, faults: int = 50) -> World:
         keep_orders=rng.random() < 0.1,
         patient=rng.random() < 0.2,
         presses=rng.choice((1, 1, 1, 2)),
-        cut_off_at=rng.uniform(5.0, 30.0) if venue in _WITH_ORDERS and rng.random() < 0.3 else None,
+        cut_off_at=rng.uniform(0.12, 0.75) * seconds if venue in _WITH_ORDERS and rng.random() < 0.3 else None,
     )
 
 

@@ -1,0 +1,293 @@
+"""The checker finds what is wrong: a good record, changed in one place at a time."""
+
+from __future__ import annotations
+
+import copy
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from strategykit.testing.faults import Fault
+from tests.chaos.checker import check
+from tests.chaos.record import play
+from tests.chaos.worlds import SYMBOLS, draw_world
+
+Record = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=["alor", "t4"])
+def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """A run with one fault, in which orders were filled, and withdrawn, and refused."""
+    venue: str = request.param
+    quiet: dict[str, Any] = {
+        "presses": 1,
+        "keep_orders": False,
+        "cut_off_at": None,
+        "venue_ahead": 0.0,
+        "latency": (0.001, 0.01),
+    }
+    faults = [Fault(at=6.0, venue={"fault": "reset"})]
+    world = attrs.evolve(draw_world(venue, 5, seconds=12.0), faults=faults, **quiet)
+    record = play(world, symbols=SYMBOLS[venue], folder=tmp_path_factory.mktemp(venue))
+    assert check(record) == []
+    return record
+
+
+def order_with_fills(record: Record) -> Any:
+    return next(order for order in record["ours"]["orders"] if order["fills"])
+
+
+def first_trade(record: Record) -> tuple[str, list[Any], list[Any]]:
+    """Give an instrument that was watched, what was told of it, and what was printed."""
+    for name, told in record["rest"]["witnesses"].items():
+        if sum(row[0] == "trade" for row in told) > 3:
+            return name, told, record["rest"]["prints"][name]
+    raise AssertionError("nothing was told")
+
+
+def end_otherwise(record: Record) -> None:
+    order = next(order for order in record["ours"]["orders"] if order["state"] == "cancelled")
+    order["state"] = "rejected"
+
+
+def leave_open(record: Record) -> None:
+    record["ours"]["orders"][0]["state"] = "unknown"
+
+
+def invent_order(record: Record) -> None:
+    order = copy.deepcopy(order_with_fills(record))
+    record["ours"]["orders"].append({**order, "client_order_id": "nobody-1", "fills": [], "filled": "0"})
+
+
+def lose_order(record: Record) -> None:
+    record["ours"]["orders"].remove(order_with_fills(record))
+
+
+def place_twice(record: Record) -> None:
+    commands = record["theirs"]["commands"]
+    again = copy.deepcopy(next(row for row in commands if row.get("action", "create") == "create"))
+    if "unique_id" in again:
+        again["unique_id"] += "-again"
+    commands.append(again)
+
+
+def lose_fill(record: Record) -> None:
+    order_with_fills(record)["fills"].pop()
+
+
+def count_fill_twice(record: Record) -> None:
+    fills = order_with_fills(record)["fills"]
+    fills.append(copy.deepcopy(fills[0]))
+
+
+def change_fill(record: Record) -> None:
+    order_with_fills(record)["fills"][0]["price"] = "1"
+
+
+def invent_fill(record: Record) -> None:
+    record["theirs"]["fills"].pop()
+
+
+def shift_position(record: Record) -> None:
+    order = order_with_fills(record)
+    record["ours"]["positions"][order["strategy"]][order["instrument"]] = "77"
+
+
+def shift_their_position(record: Record) -> None:
+    row = next(row for row in record["theirs"]["positions"] if not row["is_currency"])
+    row["quantity"] = "77"
+
+
+def count_less_filled(record: Record) -> None:
+    order_with_fills(record)["filled"] = "0"
+
+
+def forget_subscription(record: Record) -> None:
+    record["rest"]["wanted"][0]["state"] = "asked"
+
+
+def subscribe_twice(record: Record) -> None:
+    names = next(row["names"] for row in record["rest"]["held"] if row["names"])
+    names.append(names[0])
+
+
+def show_another_book(record: Record) -> None:
+    book = next(book for book in record["rest"]["books"].values() if book["ours"])
+    book["theirs"] = [book["theirs"][-1]] * len(book["theirs"])
+    book["ours"][0] = copy.deepcopy(book["theirs"][0])
+    book["ours"][0][0][0][1] += 1
+
+
+def show_no_book(record: Record) -> None:
+    book = next(book for book in record["rest"]["books"].values() if book["ours"])
+    book["ours"][0] = None
+
+
+def trades_of(told: list[Any]) -> list[int]:
+    """Give where trades stand that follow on a trade, with no gap between."""
+    return [at for at in range(1, len(told)) if told[at][0] == told[at - 1][0] == "trade"]
+
+
+def drop_trade(record: Record) -> None:
+    _, told, _ = first_trade(record)
+    del told[next(at for at in trades_of(told) if at + 1 in trades_of(told))]
+
+
+def repeat_trade(record: Record) -> None:
+    _, told, _ = first_trade(record)
+    at = trades_of(told)[-1]
+    told.insert(at + 1, told[at])
+
+
+def invent_trade(record: Record) -> None:
+    _, told, _ = first_trade(record)
+    at = trades_of(told)[-1]
+    told.insert(at, ["trade", 1, told[at][2], 1.0, 1.0, False])
+
+
+def end_early(record: Record) -> None:
+    _, told, _ = first_trade(record)
+    del told[-4:]
+
+
+def leave_socket(record: Record) -> None:
+    record["left"]["sockets"] = 1
+
+
+def leave_task(record: Record) -> None:
+    record["left"]["tasks"] = 2
+
+
+def leave_file(record: Record) -> None:
+    record["left"]["files"] = ["/tmp/x"]
+
+
+def leave_thread(record: Record) -> None:
+    record["left"]["threads"] = ["tape-write"]
+
+
+def never_settle(record: Record) -> None:
+    record["unsettled"] = ["market-0 isn't open"]
+
+
+def break_off(record: Record) -> None:
+    record["error"] = "LocalProtocolError: no"
+
+
+def fail(record: Record) -> None:
+    record["ours"]["strategies"][0]["error"] = "AssertionError: held"
+
+
+def say_secret(record: Record) -> None:
+    record["ours"]["notes"].append(f"the token is {record['secrets'][0]}")
+
+
+def say_token(record: Record) -> None:
+    record["ours"]["notes"].append("Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJQMTIzNDUifQ.c2ln")
+
+
+WRONG: dict[Callable[[Record], None], str] = {
+    end_otherwise: "I1",
+    leave_open: "I1",
+    invent_order: "I1",
+    lose_order: "I2",
+    place_twice: "I2",
+    lose_fill: "I3",
+    count_fill_twice: "I3",
+    change_fill: "I3",
+    invent_fill: "I3",
+    shift_position: "I3",
+    shift_their_position: "I3",
+    count_less_filled: "I3",
+    forget_subscription: "I4",
+    subscribe_twice: "I4",
+    show_another_book: "I5",
+    show_no_book: "I5",
+    drop_trade: "I5",
+    repeat_trade: "I5",
+    invent_trade: "I5",
+    end_early: "I5",
+    leave_socket: "I6",
+    leave_task: "I6",
+    leave_file: "I6",
+    leave_thread: "I6",
+    never_settle: "I1",
+    break_off: "I6",
+    fail: "I1",
+    say_secret: "I8",
+    say_token: "I8",
+}
+
+
+@pytest.mark.parametrize("change", WRONG, ids=lambda change: change.__name__)
+def test_what_is_wrong_is_found_and_named(good: Record, change: Callable[[Record], None]) -> None:
+    record = copy.deepcopy({**good, "tapes": []})
+    change(record)
+
+    assert any(line.startswith(f"{WRONG[change]}:") for line in check(record))
+
+
+def test_a_gap_that_was_told_accounts_for_what_is_missing(good: Record) -> None:
+    record = copy.deepcopy({**good, "tapes": []})
+    _, told, _ = first_trade(record)
+    at = next(at for at in trades_of(told) if at + 1 in trades_of(told))
+    told[at] = ["gap", 0, 0, "cut off"]
+
+    assert check(record) == []
+
+
+def test_an_order_that_is_left_is_accounted_for_if_that_is_said(good: Record) -> None:
+    record = copy.deepcopy({**good, "tapes": []})
+    order = record["ours"]["orders"][0]
+    order["state"] = "unknown"
+    record["hurried"] = True
+    assert any(line.startswith("I1: ") for line in check(record))
+
+    record["ours"]["unaccounted"] = [f"<Order {order['client_order_id']}: unknown> is still open or in doubt"]
+    assert check(record) == []
+
+
+def copy_tape(record: Record, folder: Path) -> tuple[Record, Path]:
+    """Give the record with a plain copy of its tape, and that file."""
+    from tests.chaos.tape_bytes import unpacked
+
+    (tape,) = record["tapes"]
+    target = folder / "tape"
+    target.mkdir()
+    for path, data in unpacked(Path(tape)):
+        if ".tape" in path.name:
+            segment = target / path.name.removesuffix(".zst")
+            segment.write_bytes(data)
+    return {**record, "tapes": [str(target)]}, segment
+
+
+def test_a_tape_that_is_damaged_anywhere_is_found(good: Record, tmp_path: Path) -> None:
+    record, segment = copy_tape(good, tmp_path)
+    assert check(record) == []
+    whole = segment.read_bytes()
+    for at in range(3, len(whole), len(whole) // 40):
+        segment.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert any(line.startswith("I7: ") for line in check(record)), at
+        segment.write_bytes(whole[:at])
+        assert any(line.startswith("I7: ") for line in check(record)), at
+
+
+def test_a_secret_in_a_tape_is_found(good: Record, tmp_path: Path) -> None:
+    record, segment = copy_tape(good, tmp_path)
+    whole = segment.read_bytes()
+    body = f'{{"note":"{record["secrets"][0]}"}}'.encode()
+    tail = struct.pack("<BQqH", 12, 1, 0, 0)
+    forged = struct.pack("<II", len(body), zlib.crc32(tail + body)) + tail + body
+    segment.write_bytes(whole + forged)
+
+    assert any(line.startswith("I8: a credential") for line in check(record))
+
+
+def test_the_checker_shares_no_code_with_what_it_checks() -> None:
+    for name in ("checker.py", "tape_bytes.py"):
+        assert "strategykit" not in Path(__file__).with_name(name).read_text(encoding="utf-8")
