@@ -2,6 +2,7 @@
 # make test    install, then lint, types, tests with coverage
 # make bench   install, then the speed measurements
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
+# make chaos   install, then 200 whole programs under random faults in virtual time; SCHEDULES=… SEED=…
 # make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1
 # make defects install, then plant one defect after the other and see which test notices; ONLY=… for some
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
@@ -28,7 +29,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench soak faults kills defects interop proto setup clean
+.PHONY: demo test bench soak faults chaos kills defects interop proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -57,6 +58,11 @@ SEED ?= 1
 
 faults: setup
 	@$(BIN)/python -m benchmarks.faults_live -n $(N) --seed $(SEED)
+
+SCHEDULES ?= 200
+
+chaos: setup
+	@$(BIN)/python -m benchmarks.chaos --schedules $(SCHEDULES) --seed $(SEED)
 
 kills: N = 200
 kills: setup
