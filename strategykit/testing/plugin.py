@@ -134,11 +134,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from strategykit.errors import ConfigError
 
+    wrong = []
     for item, marker in marked:
         try:
             item.stash[_PLAN] = _plan(config, item, marker)
         except ConfigError as exc:
-            raise pytest.UsageError(f"{item.nodeid}: {exc}") from exc
+            wrong.append(f"{item.nodeid}: {exc}")
+    if wrong:
+        raise pytest.UsageError(*wrong)
 
 
 def _plan(config: pytest.Config, item: pytest.Item, marker: pytest.Mark) -> FaultPlan:
