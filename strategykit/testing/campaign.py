@@ -134,6 +134,8 @@ class Trial:
 def try_seeds(trial: Trial, plan: FaultPlan, test: Callable[[], object], tell: Callable[[int, str], None]) -> None:
     """Run a test with one seed after the other until it fails; then find the smallest script with which it does.
 
+    Where a script is given, that is played, once.
+
     Args:
         trial: What the test's fixtures go by.
         plan: What to try.
@@ -143,8 +145,13 @@ def try_seeds(trial: Trial, plan: FaultPlan, test: Callable[[], object], tell: C
     Raises:
         BaseException: What the test raised, with the smallest script.
     """
+    if plan.script is not None:
+        # Played once and no more: somebody is looking for the reason, maybe in a debugger.
+        trial.begin(plan.tried[0], plan.script)
+        test()
+        return
     for seed in plan.tried:
-        failure = _attempt(trial, seed, plan.script, test)
+        failure = _attempt(trial, seed, None, test)
         if failure is None:
             continue
         script = trial.script or ()

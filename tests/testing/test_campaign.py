@@ -114,25 +114,43 @@ def test_the_smallest_script_is_told_with_its_failure() -> None:
 
 def test_a_failure_of_another_kind_isnt_taken_for_the_same() -> None:
     def test(trial: Trial) -> None:
-        if BAD in (trial.script or ()):
+        if trial.script is None:
+            trial.script = SCRIPT
+        if BAD in trial.script:
             pytest.fail("the one that was looked for")
         raise ArithmeticError("another")
 
-    _, told, failure = play(test, script=SCRIPT)
+    _, told, failure = play(test)
 
     assert isinstance(failure, pytest.fail.Exception)
     assert "1 fault is needed" in told[0]
 
 
 def test_a_failure_that_needs_no_fault_is_told_as_one() -> None:
-    def test(trial: Trial) -> None:
+    def without_a_world(trial: Trial) -> None:
         raise ArithmeticError
 
-    for plan in ({"script": SCRIPT}, {}):
-        _, told, failure = play(test, **plan)
+    def in_a_world(trial: Trial) -> None:
+        if trial.script is None:
+            trial.script = SCRIPT
+        raise ArithmeticError
+
+    for test in (without_a_world, in_a_world):
+        _, told, failure = play(test)
 
         assert isinstance(failure, ArithmeticError)
         assert told == ["It fails with seed 1, without any fault."]
+
+
+def test_a_given_script_is_played_once_as_it_is() -> None:
+    def test(trial: Trial) -> None:
+        raise ArithmeticError(trial.script)
+
+    begun, told, failure = play(test, seed=7, script=SCRIPT)
+
+    assert (begun, told) == ([7], [])
+    assert isinstance(failure, ArithmeticError)
+    assert failure.args == (SCRIPT,)
 
 
 def test_a_failure_that_comes_and_goes_is_told_as_one() -> None:
@@ -140,9 +158,10 @@ def test_a_failure_that_comes_and_goes_is_told_as_one() -> None:
 
     def test(trial: Trial) -> None:
         if next(calls, False):
+            trial.script = [BAD, BAD]
             raise ArithmeticError
 
-    _, told, failure = play(test, script=[BAD, BAD])
+    _, told, failure = play(test)
 
     assert isinstance(failure, ArithmeticError)
     assert "2 faults are needed" in told[0]
