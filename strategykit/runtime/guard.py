@@ -218,14 +218,14 @@ def watch(fd: int, watching: Watch, folder: Path) -> Verdict:
             watching.hear(os.read(fd, 4096), time.monotonic())
 
 
-def main() -> int:
-    """Guard the run that has the other end of the standard input; give the exit code."""
+def main(fd: int = 0) -> int:
+    """Guard the run that has the other end of the pipe `fd`, the standard input; give the exit code."""
     # They are the run's, whoever sends them to all of its kin; and its end ends the guard.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     line = b""
     while not line.endswith(b"\n") and len(line) < _MAX_PLAN:
-        piece = os.read(0, 1)
+        piece = os.read(fd, 1)
         if not piece:
             return 0  # It died before it had begun.
         line += piece
@@ -234,7 +234,7 @@ def main() -> int:
     except StrategykitError as exc:
         sys.stderr.write(f"strategykit guard: {exc}\n")
         return 2
-    verdict = watch(0, Watch(after=plan.after, heard_at=time.monotonic()), plan.folder)
+    verdict = watch(fd, Watch(after=plan.after, heard_at=time.monotonic()), plan.folder)
     if verdict is Verdict.OVER:
         return 0
     return 0 if Guard(plan=plan, pid=pid, wall=wall_time()).act(verdict) else 1

@@ -47,7 +47,7 @@ class GuardLink:
         assert process.stdin is not None
         self._pipe = process.stdin.fileno()
         self._send(encode_plan(self.plan, os.getpid()))
-        os.set_blocking(self._pipe, False)
+        os.set_blocking(process.stdin.fileno(), False)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._beat)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
@@ -23,8 +26,8 @@ from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.aftermath import read_aftermath
 from strategykit.runtime.carried import Carried, CarriedPosition, carried_facts
 from strategykit.runtime.demo import open_venue_process
-from strategykit.runtime.guard import GUARD_LOG, Guard
-from strategykit.runtime.guard_plan import GuardPlan
+from strategykit.runtime.guard import GUARD_LOG, Guard, main
+from strategykit.runtime.guard_plan import GuardPlan, encode_plan
 from strategykit.runtime.guard_watch import Verdict
 from strategykit.runtime.live import wall_time
 from strategykit.sim.instruments import default_instruments
@@ -254,3 +257,46 @@ def test_a_secret_that_is_gone_is_an_alarm(account: Path, capsys: pytest.Capture
     told = capsys.readouterr().err
     assert "ALARM: venue.token: environment variable NOT_SET_HERE is not set" in told
     assert "look at the venue's own list of orders" in told
+
+
+def test_a_run_that_may_leave_its_orders_is_only_told_of(account: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keeping = guard(account, "http://127.0.0.1:1")
+    keeping.plan = attrs.evolve(keeping.plan, keep=True)
+
+    assert keeping.act(Verdict.DIED)
+
+    assert read_latch(account) is None
+    assert "its orders are left as they are" in (account / GUARD_LOG).read_text()
+
+
+def test_a_log_that_can_not_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guard(tmp_path / "gone", "http://127.0.0.1:1").say("something")
+
+    assert "strategykit guard: no log: " in capsys.readouterr().err
+
+
+@pytest.fixture
+def signals() -> Generator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize(("told", "code", "line"), [(b"..e", 0, ""), (b"..", 0, 'because on_stop = "keep"')])
+def test_what_it_hears_decides(
+    account: Path, capsys: pytest.CaptureFixture[str], told: bytes, code: int, line: str
+) -> None:
+    plan = attrs.evolve(guard(account, "http://127.0.0.1:1").plan, keep=True)
+    read, write = os.pipe()
+    os.write(write, encode_plan(plan, NOBODY) + told)
+    os.close(write)
+    try:
+        assert main(read) == code
+    finally:
+        os.close(read)
+
+    assert line in capsys.readouterr().err
+    assert (account / GUARD_LOG).exists() is bool(line)
