@@ -51,6 +51,16 @@ OCO = """
         await trio.sleep_forever()
 """
 
+PART = """
+        near, far = await self.one_cancels_other(OrderSpec(BUY, 30, limit=bid), OrderSpec(BUY, 30, limit=bid - 100))
+        while not near.filled_quantity:
+            await trio.sleep(0.01)
+        self.log(f"{near.state.value} {near.filled_quantity} {far.state.value}")
+        await near.cancel()
+        await far.cancel()
+        await trio.sleep_forever()
+"""
+
 BRACKET = """
         entry, (target, stop) = await self.bracket(OrderSpec(BUY, 2), HOW)
         await entry.filled()
@@ -199,3 +209,16 @@ def test_what_a_dead_run_has_left_of_a_bracket_is_taken_over(tmp_path: Path) -> 
     assert played.outing.run is not None
     assert [order.earlier for order in played.outing.run.adopted] == [True, True]
     assert played.orders[0] == ("filled", 2)
+
+
+def test_of_two_orders_one_is_filled_in_part_and_both_are_withdrawn(tmp_path: Path) -> None:
+    """One rests at the best price, where the market trades with it bit by bit."""
+    played = play(tmp_path, PART)
+
+    (line,) = played.told
+    state, filled, other = line.split()
+    assert (state, other) == ("partial", "working")
+    near, far = sorted(played.outing.orders["orders"], key=lambda row: -Decimal(row["filled"]))
+    assert (near["status"], far["status"], Decimal(far["filled"])) == ("cancelled", "cancelled", Decimal(0))
+    assert Decimal(near["filled"]) >= int(filled) > 0
+    assert rerun_tape(played.tape).ok
