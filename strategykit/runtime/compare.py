@@ -16,6 +16,7 @@ from strategykit.net.inbox import Inbox, Input, InputKind
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.asks import answer_in_words
 from strategykit.runtime.assembly import ACCOUNT, Run
+from strategykit.runtime.engine import Engine
 from strategykit.runtime.gateway import Gateway
 from strategykit.venues.dialect import Answer, AskOrders, Confirmed, HttpRequest
 from strategykit.venues.subscriptions import SubscriptionState
@@ -50,8 +51,12 @@ async def _ask_orders(run: Run, venue: LiveVenue, inbox: Inbox) -> Sequence[Even
     engine = run.engine
     ask = AskOrders(account=run.gateway.account, exchange=run.exchange)
     answers: list[Sequence[Event | Instrument] | str] = []
-    inbox.waiting.clear()
-    if isinstance(engine.dialect.request(ask), HttpRequest):
+    by_http = isinstance(engine.dialect.request(ask), HttpRequest)
+    while inbox.waiting:
+        item = inbox.take()
+        if not by_http:
+            _follow(engine, item)
+    if by_http:
         venue.ask(ask)
     elif venue.is_closed(engine.command_connection):
         return "the venue's orders can't be had: their connection is closed"
@@ -76,7 +81,11 @@ def _read(run: Run, ask: AskOrders, item: Input) -> Iterator[Sequence[Event | In
                 yield f"the venue's orders can't be had: {answer_in_words(item.status, body)}"
             else:
                 yield dialect.decode_answer(ask, body, receive_time=item.receive_time)
-        elif item.kind is InputKind.FRAME and not isinstance(dialect.request(ask), HttpRequest):
+        elif isinstance(dialect.request(ask), HttpRequest):
+            return
+        elif item.kind is not InputKind.FRAME:
+            _follow(run.engine, item)
+        else:
             table, now = run.engine.table, item.receive_time
             for thing in dialect.decode(item.payload, table, connection=item.connection, receive_time=now):
                 if isinstance(thing, Confirmed):
@@ -86,6 +95,16 @@ def _read(run: Run, ask: AskOrders, item: Input) -> Iterator[Sequence[Event | In
     except RemoteProtocolError as exc:
         if item.kind is InputKind.ANSWER:
             yield f"the venue's orders can't be read: {exc}"
+
+
+def _follow(engine: Engine, item: Input) -> None:
+    """Know which sessions are open, and ask a new one for what the one before was asked for."""
+    if item.kind is InputKind.CLOSED:
+        engine.sessions.pop(item.connection, None)
+    elif item.kind is InputKind.OPENED:
+        engine.sessions[item.connection] = item.status
+        for row in engine.table.on(item.connection):
+            engine.ask_for(row)
 
 
 def loose_ends(run: Run) -> list[str]:

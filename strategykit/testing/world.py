@@ -38,7 +38,7 @@ from strategykit.testing.faults import Fault, strike
 from strategykit.testing.markets import START
 from strategykit.testing.network import MemoryNetwork
 
-__all__ = ["Outing", "World", "run_world"]
+__all__ = ["Meanwhile", "Outing", "World", "run_world"]
 
 SETTLE_WITHIN: Final = 90.0
 """Seconds after the last fault for everything to be as it should: three requests of 10 s, two pings of 20 s, pauses of
@@ -60,6 +60,7 @@ LEAVING: Final = 5.0
 """Seconds for the venue to notice that everybody has left."""
 
 AtRest = Callable[[Run, SimulatedServer[Any]], None]
+Meanwhile = Callable[[Run, MemoryNetwork], Awaitable[None]]
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +149,7 @@ def run_world(
     *,
     tape: Path | None = None,
     journal: Path | None = None,
-    meanwhile: Callable[[Run], Awaitable[None]] | None = None,
+    meanwhile: Meanwhile | None = None,
     at_rest: AtRest = lambda run, server: None,  # noqa: ARG005 - named for who reads the signature
 ) -> Outing:
     """Run a world to its end.
@@ -157,7 +158,7 @@ def run_world(
         world: What there is.
         tape: Folder to record to; a second run goes to one beside it, ``…-2``. None: nothing is recorded.
         journal: Folder of journals; None: what is known of orders ends with a run.
-        meanwhile: An async function that runs beside the run, once that has begun.
+        meanwhile: An async function that runs beside the run, once that has begun; it gets the network, too.
         at_rest: Called some times when all has become well, or was given up, and markets stand still, before the run is
             ended.
     """
@@ -212,7 +213,7 @@ class _Play:
         clock: VirtualClock,
         tape: Path | None,
         journal: Path | None,
-        meanwhile: Callable[[Run], Awaitable[None]] | None,
+        meanwhile: Meanwhile | None,
         at_rest: AtRest,
     ) -> None:
         self.world = world
@@ -320,7 +321,7 @@ class _Play:
         """Wait until all is well after the last fault, then end the run."""
         async with trio.open_nursery() as nursery:
             if self.meanwhile is not None:
-                nursery.start_soon(self.meanwhile, run)
+                nursery.start_soon(self.meanwhile, run, self.network)
             await trio.sleep_until(self.world.seconds)
             self.network.heal()
             if not self.world.patient:

@@ -15,7 +15,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.feeds import BookFeed
 from strategykit.runtime.order import Order
 from strategykit.sim.server import SimulatedServer
-from strategykit.testing.world import Outing, World, run_world
+from strategykit.testing.world import Meanwhile, Outing, World, run_world
 
 __all__ = ["play"]
 
@@ -23,13 +23,16 @@ DEPTH = 5
 """Levels of a book that are compared."""
 
 
-def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None) -> dict[str, Any]:
+def play(
+    world: World, *, symbols: Mapping[str, str], folder: Path | None = None, meanwhile: Meanwhile | None = None
+) -> dict[str, Any]:
     """Run a world and give its record, as JSON would give it back.
 
     Args:
         world: What to run.
         symbols: The venue's names of the instruments, by those of the strategies.
-        folder: Where its tape goes.
+        folder: Where its tapes and journals go.
+        meanwhile: Runs beside the run.
     """
     rest: dict[str, Any] = {}
     files = _files()
@@ -42,7 +45,7 @@ def play(world: World, *, symbols: Mapping[str, str], folder: Path | None = None
             book["theirs"] = [*seen.get(name, {"theirs": []})["theirs"], book["theirs"]]
 
     journal = None if folder is None else folder / "journals"
-    outing = run_world(world, tape=tape, journal=journal, at_rest=look)
+    outing = run_world(world, tape=tape, journal=journal, at_rest=look, meanwhile=meanwhile)
     left = {
         "sockets": outing.sockets_left,
         "tasks": outing.tasks_left,

@@ -1,0 +1,101 @@
+"""Every edge in the life of orders: a connection breaks at each moment between their birth and their end.
+
+A moment is one pass of the event loop: whatever happens between two awaits happens between two of them, so between any
+two of writing the intent down, sending, being answered, being filled, withdrawing and hearing of that, there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+
+from strategykit.config import StrategySpec
+from strategykit.runtime.assembly import Run
+from strategykit.testing.network import MemoryNetwork
+from strategykit.testing.world import Meanwhile, World
+from tests.chaos.checker import check
+from tests.chaos.record import play
+from tests.chaos.worlds import SYMBOLS
+
+__all__ = ["WHERE", "Edge", "count_moments", "edges_of", "play_edge", "try_edge"]
+
+WHERE: Final = {"alor": ("/cws", "/ws", "all"), "t4": ("ws", "all")}
+"""What breaks."""
+
+_FILE: Final = str(Path(__file__).with_name("strategies") / "handful.py")
+
+
+@attrs.frozen(kw_only=True)
+class Edge:
+    """Where one run is broken."""
+
+    venue: str
+    orders: int
+    """In flight."""
+    where: str
+    moment: int
+
+
+class _Breaker(trio.abc.Instrument):
+    """Counts moments while orders are in flight, and breaks connections at one of them."""
+
+    def __init__(self, strategy: Any, network: MemoryNetwork, edge: Edge) -> None:
+        self.moments = 0
+        self._strategy = strategy
+        self._network = network
+        self._edge = edge
+
+    def before_io_wait(self, timeout: float) -> None:
+        if self._strategy.trading:
+            self.moments += 1
+            if self.moments == self._edge.moment:
+                for connection in self._network.chosen(self._edge.where):
+                    connection.reset()
+
+
+def play_edge(edge: Edge, *, beside: Meanwhile | None = None) -> tuple[dict[str, Any], int]:
+    """Play the run of an edge, or another way to break it; give its record and how many moments there were."""
+    first = next(iter(SYMBOLS[edge.venue]))
+    symbols = {first: SYMBOLS[edge.venue][first]}
+    spec = StrategySpec(name="handful", file=_FILE, params={"instrument": first, "count": edge.orders})
+    world = World(
+        venue=edge.venue, strategies=[spec], seconds=3.0, instruments=[first], rate=0.0, latency=(0.001, 0.004)
+    )
+    breakers: list[_Breaker] = []
+
+    async def watch(run: Run, network: MemoryNetwork) -> None:
+        breakers.append(_Breaker(run.supervisor.seats[0].strategy, network, edge))
+        trio.lowlevel.add_instrument(breakers[0])
+        await trio.sleep_forever()
+
+    record = play(world, symbols=symbols, meanwhile=beside or watch)
+    return record, breakers[0].moments if breakers else 0
+
+
+def count_moments(venue: str, orders: int) -> int:
+    """Count the moments of a run that nothing breaks."""
+    record, moments = play_edge(Edge(venue=venue, orders=orders, where="all", moment=0))
+    wrong = check(record)
+    if wrong or len(record["ours"]["orders"]) != orders:
+        raise AssertionError(f"without a fault: {wrong}, {len(record['ours']['orders'])} orders")
+    return moments
+
+
+def edges_of(venue: str, orders: int, *, every: int = 1) -> Iterator[Edge]:
+    """Give all edges of a venue with so many orders in flight, or each of which `every` is one."""
+    for where in WHERE[venue]:
+        for moment in range(1, count_moments(venue, orders) + 1, every):
+            yield Edge(venue=venue, orders=orders, where=where, moment=moment)
+
+
+def try_edge(edge: Edge) -> list[str]:
+    """Break at an edge; give what is wrong then."""
+    try:
+        record, _ = play_edge(edge)
+    except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
+        return [f"{edge}: {type(exc).__name__}: {exc}"]
+    return [f"{edge}: {line}" for line in check(record)]
