@@ -76,7 +76,8 @@ def _fills(run: Run) -> list[Fill]:
 def _unpriced(run: Run, prices: Mapping[str, Decimal]) -> bool:
     """Whether somebody holds what nobody knows the price of, or isn't here to tell."""
     here = {seat.name for seat in run.supervisor.seats}
-    away = any(item.strategy not in here for item in (*run.carried.positions, *run.carried.orders))
+    owners = [item.strategy for item in run.carried.positions] + [item.strategy for item in run.carried.orders]
+    away = not here.issuperset(owners)
     held = (
         symbol
         for seat in run.supervisor.seats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -54,7 +54,7 @@ def orders_of(url: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("venue", "on_stop"), [("alor", "cancel"), ("alor", "keep"), ("t4", "cancel"), ("t4", "keep")])
 def test_a_run_takes_over_what_a_killed_one_has_left(
-    bench: Any, start: Any, tmp_path: Path, venue: str, on_stop: str
+    bench: Any, start: Any, tmp_path: Path, venue: str, on_stop: Literal["cancel", "keep"]
 ) -> None:
     account, instrument = ACCOUNTS[venue]
     with open_venue_process(venue) as url:
@@ -74,7 +74,7 @@ def test_a_run_takes_over_what_a_killed_one_has_left(
         session = Session(
             venue=VenuePlan(name=venue, endpoints=Endpoints.at(url), account=account),
             run=RunPlan(duration=3 * 10**9, tape=None, journal=tmp_path / "journal", on_stop=on_stop),
-            strategies=[bench.strategy(SECOND, name="own_1", instrument=instrument)],
+            strategies=(bench.strategy(SECOND, name="own_1", instrument=instrument),),
         )
         result = run_session(session, tape=bench.tape, meanwhile=watch, handle_signals=False)
 

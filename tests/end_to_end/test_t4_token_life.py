@@ -55,7 +55,7 @@ def play(*faults: dict[str, Any], life: float, tape: Path | None = None) -> Hear
         if isinstance(event, Bar) and event.closed:
             bars.append(event.open_time // SECOND)
 
-    async def listen(run: Run) -> None:
+    async def listen(run: Run, _: object) -> None:
         await trio.lowlevel.checkpoint()
         run.engine.watchers.append(hear)
 

@@ -61,7 +61,7 @@ def play(strategy: Strategy, *faults: dict[str, Any], seconds: float = 30.0) -> 
     events: list[Event] = []
     codes: list[int] = []
 
-    async def listen(run: Run) -> None:
+    async def listen(run: Run, _: object) -> None:
         run.engine.watchers.append(events.append)  # type: ignore[arg-type]  # its argument has no name
         await trio.sleep(seconds - 1)
         codes.extend(error.code for error in run.engine.errors)
