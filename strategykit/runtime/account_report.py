@@ -46,13 +46,20 @@ def report_account(
         begin[symbol] = (lots + item.quantity, cost + item.cost)
     known = {item.instrument.symbol: item.instrument for item in run.carried.positions}
     known |= {item.symbol: item for item in run.carried.instruments} | dict(run.instruments)
+    netted: dict[str, Decimal] = {}
     for symbol, (lots, cost) in begin.items():
-        book.carry(known[symbol], lots, cost)
+        if lots:
+            book.carry(known[symbol], lots, cost)
+        else:  # What one strategy was long another one was short: for the account that is done, and has earned this.
+            currency = known[symbol].currency
+            netted[currency] = netted.get(currency, ZERO) - cost
     for fill in _fills(run):
         book.add(known[fill.instrument])
         book.apply(fill)
     prices = {symbol: Decimal(str(price)) for symbol, price in marks.items()}
     realised, fees = book.realised(), book.fees()
+    for currency, amount in netted.items():
+        realised[currency] = realised.get(currency, ZERO) + amount
     open_pnl = {currency: amount for currency, amount in book.open_pnl(prices).items() if amount is not None}
     currencies = dict.fromkeys([*realised, *open_pnl, *fees])
     pnl = {c: realised.get(c, ZERO) + open_pnl.get(c, ZERO) - fees.get(c, ZERO) for c in currencies}
