@@ -3,6 +3,9 @@
 Each schedule is a venue, a network, strategies and some fifty faults, all drawn from a seed; the same seed does the
 same again. Afterwards a checker that shares no code with the client compares its books with the venue's log. What it
 finds is shrunk and kept in ``tests/chaos/regressions``, where the suite plays it again.
+
+Then come all edges, a connection that breaks at every moment in the life of one to five orders, and all checkpoints,
+every public coroutine cancelled wherever it waits.
 """
 
 from __future__ import annotations

@@ -307,7 +307,7 @@ def _facts(session: Session, *, real: bool) -> dict[str, Any]:
         "real": real,
         "on_stop": session.run.on_stop,
         "on_kill": session.run.on_kill,
-        "risk": to_dict(converter, session.risk, RiskPlan),
+        **({} if session.risk == NO_PLAN else {"risk": to_dict(converter, session.risk, RiskPlan)}),
         "record": [converter.unstructure(stream) for stream in session.record],
         "strategies": [
             {

@@ -20,6 +20,7 @@ import pytest
 import trio
 
 from strategykit.config import SIMULATED_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.net.endpoints import Endpoints
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.report import RunReport
@@ -112,8 +113,11 @@ class Bench:
         path.write_text(f"{HEAD}\n@define\nclass Own(Strategy):\n    instrument: str\n{text}\n")
         return StrategySpec(name=name, file=str(path), params={"instrument": "SBER", **params})
 
-    def session(self, url: str, strategies: Sequence[StrategySpec], **plan: Any) -> Session:
+    def session(
+        self, url: str, strategies: Sequence[StrategySpec], *, limits: RiskPlan = DEFAULT_PLAN, **plan: Any
+    ) -> Session:
         return Session(
+            risk=limits,
             venue=VenuePlan(name="alor", endpoints=Endpoints.at(url), account=SIMULATED_ACCOUNT),
             run=RunPlan(**{"duration": 2_000_000_000, "seed": 1, "tape": None, **plan}),
             strategies=tuple(strategies),
@@ -127,6 +131,7 @@ class Bench:
         meanwhile: Callable[[Run], Any] | None = None,
         enough: Callable[[Run], bool] | None = None,
         within: float = 20.0,
+        limits: RiskPlan = DEFAULT_PLAN,
         **plan: Any,
     ) -> RunReport:
         """Run strategies live, recorded in `tape`; everything must be over in time.
@@ -137,6 +142,7 @@ class Bench:
             meanwhile: Runs beside; where `enough` is asked, before it.
             enough: Asked until it holds; then Ctrl-C ends the run. None: the run lasts as long as its plan says.
             within: Seconds.
+            limits: Of risk.
             plan: What the session's plan says besides.
         """
 
@@ -152,7 +158,7 @@ class Bench:
 
         if enough is not None:
             plan["duration"] = None
-        session = self.session(url, strategies, **plan)
+        session = self.session(url, strategies, limits=limits, **plan)
         return run_session(session, tape=self.tape, meanwhile=under_deadline, handle_signals=enough is not None)
 
     @property

@@ -63,7 +63,7 @@ def words(report: RunReport) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("paper", [False, True])
 def test_a_rerun_meets_the_recorded_limits_where_the_run_met_them(venue: Any, bench: Any, paper: bool) -> None:
     specs = [bench.strategy(EAGER, name="one"), bench.strategy(EAGER, name="two")]
-    session = attrs.evolve(bench.session(venue.url, specs, duration=None), risk=PLAN)
+    session = bench.session(venue.url, specs, duration=None, limits=PLAN)
 
     report = run_session(session, paper=paper, tape=bench.tape, meanwhile=stop_when_met)
     again = rerun_tape(bench.tape)

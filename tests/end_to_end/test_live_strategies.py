@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from strategykit.model.orders import OrderState
+from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.run import rerun_tape
 
@@ -105,7 +106,7 @@ def test_a_flood_of_orders_is_answered_and_the_others_trade_on(venue: Any, bench
     )
     good = bench.strategy(HEALTHY, name="good", instrument="GAZP")
 
-    result = bench.run(venue.url, [flood, good], enough=flooded)
+    result = bench.run(venue.url, [flood, good], enough=flooded, limits=NO_PLAN)
 
     assert result.ok, result.unaccounted
     assert result.strategies[0].orders == 500
