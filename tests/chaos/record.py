@@ -35,7 +35,7 @@ def play(
         meanwhile: Runs beside the run.
     """
     rest: dict[str, Any] = {}
-    files = _files()
+    files, threads = _files(), set(threading.enumerate())
     tape = None if folder is None else folder / "tape"
 
     def look(run: Run, server: SimulatedServer[Any]) -> None:
@@ -50,7 +50,7 @@ def play(
         "sockets": outing.sockets_left,
         "tasks": outing.tasks_left,
         "files": sorted(_files() - files),
-        "threads": [thread.name for thread in threading.enumerate() if _stays(thread)],
+        "threads": [thread.name for thread in threading.enumerate() if thread not in threads and _stays(thread)],
     }
     record = {
         "venue": world.venue,
