@@ -350,12 +350,14 @@ def test_a_lost_message_is_told_and_made_good(venue: Venue, bench: Bench, kind: 
 
     _, watch = bench.run(venue, break_it, more=RARE if kind == "book_l3" else "")
 
-    (gap,) = watch.of(Gap)
+    gap, *later = watch.of(Gap)
     assert "2 messages of " in gap.reason
     check_trades(watch)
     asked = [ask.by_order for ask, status, _ in bench.contents.answers if isinstance(ask, AskBook) and status == 200]
     assert asked[:1] == {"trade": [], "book": [False], "book_l3": [True]}[kind], "a book is REST's, joined to the wire"
-    assert not any("unsubscribe" in frame for frame in bench.frames(Kind.OUT))
+    # On a machine that is too slow for REST's book to be proven in three tries it is subscribed to anew, and says so.
+    assert all(kind != "trade" and "is subscribed to anew" in gap.reason for gap in later), later
+    assert any("unsubscribe" in frame for frame in bench.frames(Kind.OUT)) == bool(later)
 
 
 def test_a_book_that_rest_refuses_is_subscribed_to_anew(venue: Venue, bench: Bench) -> None:
