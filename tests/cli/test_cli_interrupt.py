@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-X", "importtime", "-m", "strategykit", "demo"]
 def ends_quietly(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGINT)
     try:
-        _, err = process.communicate(timeout=15)
+        _, err = process.communicate(timeout=5)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

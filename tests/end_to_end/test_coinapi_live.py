@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,9 @@ class Watch:
 
     def of(self, *kinds: type[Any], symbol: str = BTC) -> list[Any]:
         return [event for event in self.events if isinstance(event, kinds) and event.instrument == symbol]
+
+    def has_gaps(self, count: int) -> bool:
+        return len(self.of(Gap)) >= count
 
     async def until(self, holds: Callable[[], bool]) -> None:
         while not holds():  # noqa: ASYNC110 - a run tells nobody of its insides
@@ -339,25 +343,35 @@ def test_a_plan_of_one_connection_survives_an_announced_end_with_a_gap(bench: Be
 
 @pytest.mark.parametrize("kind", ["trade", "book", "book_l3"])
 def test_a_lost_message_is_told_and_made_good(venue: Venue, bench: Bench, kind: str) -> None:
+    """Where REST gets ahead of a wire that lags, its book can't be proven; it is subscribed to anew then: once more."""
+    holes: list[list[str]] = []
+
     async def break_it(watch: Watch) -> None:
-        await watch.more()
-        if kind == "book_l3":
-            await watch.more(ByOrderDelta)
-        venue.fault("sequence_gap", count=2, instrument=BTC, arguments={"data_type": kind})
-        await watch.until(lambda: bool(watch.of(Gap)))
-        await watch.more()
-        await stand_still(watch)
+        while not holes or holes[-1][1:]:
+            if holes:
+                venue.fault("resume", instrument=BTC)
+                await trio.sleep(1.1)  # A second hole within a second isn't asked about.
+            await watch.more()
+            if kind == "book_l3":
+                await watch.more(ByOrderDelta)
+            before = len(watch.of(Gap))
+            venue.fault("sequence_gap", count=2, instrument=BTC, arguments={"data_type": kind})
+            await watch.until(partial(watch.has_gaps, before + 1))
+            await watch.more()
+            await stand_still(watch)
+            holes.append([gap.reason for gap in watch.of(Gap)[before:]])
 
-    _, watch = bench.run(venue, break_it, more=RARE if kind == "book_l3" else "")
+    result, watch = bench.run(venue, break_it, more=RARE if kind == "book_l3" else "")
 
-    gap, *later = watch.of(Gap)
-    assert "2 messages of " in gap.reason
+    assert all("2 messages of " in hole[0] for hole in holes)
+    anew = [reason for hole in holes for reason in hole[1:]]
+    assert all("is subscribed to anew" in reason for reason in anew)
+    assert kind != "trade" or len(holes) == 1
     check_trades(watch)
     asked = [ask.by_order for ask, status, _ in bench.contents.answers if isinstance(ask, AskBook) and status == 200]
     assert asked[:1] == {"trade": [], "book": [False], "book_l3": [True]}[kind], "a book is REST's, joined to the wire"
-    # On a machine that is too slow for REST's book to be proven in three tries it is subscribed to anew, and says so.
-    assert all(kind != "trade" and "is subscribed to anew" in gap.reason for gap in later), later
-    assert any("unsubscribe" in frame for frame in bench.frames(Kind.OUT)) == bool(later)
+    assert sum("unsubscribe" in frame for frame in bench.frames(Kind.OUT)) == len(anew)
+    assert result.connections[0].reconnects == 0
 
 
 def test_a_book_that_rest_refuses_is_subscribed_to_anew(venue: Venue, bench: Bench) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"
 KEY = Path(__file__).parent / "tls" / "localhost.key"
-WITHIN = 30
+WITHIN = 20
 
 
 async def _echo(request: WebSocketRequest) -> None:

@@ -75,7 +75,7 @@ class Redis:
 
     async def listened(self, channel: str, *, by_somebody: bool) -> None:
         """Wait until somebody, or nobody, subscribes to a channel."""
-        with trio.fail_after(40):
+        with trio.fail_after(15):
             while (channel.encode() in await self.command("PUBSUB", "CHANNELS")) is not by_somebody:  # noqa: ASYNC110
                 await trio.sleep(0.01)
 
@@ -146,7 +146,7 @@ async def hear(client: Reader, relay: Relay, price: float) -> dict[str, object]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(40):
+    with trio.fail_after(15):
         while not condition():  # noqa: ASYNC110 - there is no one event behind what happens in other processes
             await trio.sleep(0.01)
 
@@ -158,7 +158,7 @@ async def refused(url: str, *, venue: bool = False) -> None:
 
 
 async def reachable(redis: Redis) -> None:
-    with trio.fail_after(40):
+    with trio.fail_after(10):
         while True:
             with suppress(OSError):
                 await redis.command("PING")

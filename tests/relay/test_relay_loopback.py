@@ -33,7 +33,7 @@ CERTIFICATE, KEY = TLS / "localhost.pem", TLS / "localhost.key"
 async def serving(**plan: Any) -> AsyncGenerator[tuple[RelayServer, Upstream]]:
     upstream = Upstream()
     bus = LocalBus(lambda publish: Source(upstream, publish, exchange=None, now=lambda: upstream.now))
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with open_relay(bus, RelayPlan(**plan)) as server:
             yield server, upstream
 
@@ -99,12 +99,12 @@ async def stopped(server: RelayServer, name: str) -> trio.SocketStream:
     return stream
 
 
-ROUNDS = 4_000
+ROUNDS = 8_000
 """Of a trade and a quote: more than the kernel and the relay keep together for one who doesn't read."""
 
 
 async def test_a_socket_that_isn_t_read_costs_no_more_than_its_limits_and_others_nothing() -> None:
-    limits = RelayLimits(queue=(100, 1 << 20), kept=(600, 1 << 20))
+    limits = RelayLimits(queue=(100, 1 << 20), kept=(2_000, 1 << 20))
     async with serving(limits=limits) as (server, upstream):
         trades, quotes = await stopped(server, "trade.SBER"), await stopped(server, "bookTicker.SBER")
         async with open_websocket_url(server.url.replace("http", "ws"), message_queue_size=10_000) as websocket:

@@ -29,7 +29,7 @@ def redis() -> Generator[Redis]:
 
 
 async def test_one_relay_has_the_venue_and_clients_of_another_hear_it(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url, venue=True) as first, station(redis.url) as second:
             await first.up(publishes=True)
             near, far = await first.connect(), await second.connect()
@@ -45,7 +45,7 @@ async def test_one_relay_has_the_venue_and_clients_of_another_hear_it(redis: Red
 
 
 async def test_a_channel_is_subscribed_once_on_the_bus_however_many_clients_come_and_go(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url) as relay:
             await relay.up()
             before = await redis.calls("subscribe")
@@ -65,7 +65,7 @@ async def test_a_channel_is_subscribed_once_on_the_bus_however_many_clients_come
 
 
 async def test_the_venue_is_told_when_nobody_anywhere_wants_a_channel_any_more(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         timing = attrs.evolve(SOON, keep_for=0.2)
         async with station(redis.url, venue=True, timing=timing) as first, station(redis.url) as second:
             await first.up(publishes=True)
@@ -80,7 +80,7 @@ async def test_the_venue_is_told_when_nobody_anywhere_wants_a_channel_any_more(r
 
 
 async def test_calls_are_answered_by_the_relay_that_has_the_venue(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url, venue=True) as first, station(redis.url) as second:
             await first.up(publishes=True)
             await second.up()
@@ -97,7 +97,7 @@ async def test_calls_are_answered_by_the_relay_that_has_the_venue(redis: Redis) 
 
 
 async def test_of_two_relays_with_a_venue_one_publishes_and_the_other_takes_over(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(25):
         async with station(redis.url) as third:
             client = await third.connect()
             async with station(redis.url, venue=True) as second, station(redis.url, venue=True) as first:
@@ -123,7 +123,7 @@ async def test_of_two_relays_with_a_venue_one_publishes_and_the_other_takes_over
 
 @pytest.mark.parametrize("message", [b"", b"{}", b"no json", b"\xff", json.dumps({"number": 99}).encode()])
 async def test_what_others_say_on_the_bus_disturbs_nobody(redis: Redis, message: bytes) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url, venue=True) as relay:
             await relay.up(publishes=True)
             client = await relay.connect()
@@ -151,7 +151,7 @@ def test_an_address_that_is_none_is_refused_without_being_repeated(url: str) -> 
 
 
 async def test_a_burst_that_the_bus_can_t_take_is_dropped_whole_and_told(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url, venue=True) as relay:
             await relay.up(publishes=True)
             client = await relay.connect()
@@ -169,7 +169,7 @@ async def test_a_burst_that_the_bus_can_t_take_is_dropped_whole_and_told(redis: 
 
 
 async def test_a_channel_that_the_venue_has_no_room_for_is_named(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url, venue=True) as first, station(redis.url) as second:
             first.upstream.full = True
             client = await second.connect()

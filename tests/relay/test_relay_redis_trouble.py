@@ -26,7 +26,7 @@ def redis() -> Generator[Redis]:
 
 
 async def test_a_redis_that_goes_and_comes_back_is_told_as_a_hole(redis: Redis) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(25):
         async with station(redis.url, venue=True) as first, station(redis.url) as second:
             await first.up(publishes=True)
             client = await second.connect()
@@ -52,7 +52,7 @@ async def test_a_redis_that_goes_and_comes_back_is_told_as_a_hole(redis: Redis) 
 
 async def test_a_redis_that_is_away_at_the_start_is_waited_for(redis: Redis) -> None:
     redis.stop()
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url, venue=True) as relay:
             client = await relay.connect()
             await client.subscribe("trade.SBER")
@@ -68,7 +68,7 @@ async def test_a_redis_that_is_away_at_the_start_is_waited_for(redis: Redis) -> 
 async def test_a_wrong_password_is_an_error_that_doesn_t_repeat_it(given: str) -> None:
     with running("secret-password") as redis:
         await reachable(redis)
-        with trio.fail_after(60), pytest.raises(ExceptionGroup) as caught:
+        with trio.fail_after(20), pytest.raises(ExceptionGroup) as caught:
             await refused(f"redis://{given}127.0.0.1:{redis.port}")
 
     words = "".join(map(str, leaves(caught.value)))
@@ -81,13 +81,13 @@ async def test_a_wrong_password_is_an_error_that_doesn_t_repeat_it(given: str) -
 async def test_the_right_password_is_taken() -> None:
     with running("secret-password") as redis:
         await reachable(redis)
-        with trio.fail_after(60):
+        with trio.fail_after(20):
             async with station(redis.url) as relay:
                 await relay.up()
 
 
 async def test_a_password_that_changes_disturbs_nobody_who_is_in_and_keeps_nobody_out_for_good() -> None:
-    with running("before") as redis, trio.fail_after(60):
+    with running("before") as redis, trio.fail_after(20):
         await reachable(redis)
         async with station(redis.url, venue=True) as first, station(redis.url) as second:
             await first.up(publishes=True)
@@ -130,7 +130,7 @@ async def test_a_redis_that_comes_back_as_one_that_won_t_do_is_told_once_and_tri
     password: str, options: tuple[str, ...], words: str
 ) -> None:
     """Those before version 6 don't know HELLO."""
-    with running("right") as redis, trio.fail_after(60):
+    with running("right") as redis, trio.fail_after(20):
         await reachable(redis)
         async with station(redis.url, venue=True) as relay:
             await relay.up(publishes=True)
@@ -157,7 +157,7 @@ async def test_a_redis_that_comes_back_as_one_that_won_t_do_is_told_once_and_tri
 async def test_a_redis_that_was_away_at_the_start_and_won_t_have_us_ends_nothing(redis: Redis) -> None:
     """Clients have come meanwhile; and somebody may be about to set the password."""
     redis.stop()
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(redis.url) as relay:
             client = await relay.connect()
             await client.subscribe("trade.SBER")
@@ -182,7 +182,7 @@ async def test_a_user_with_just_the_documented_rights_will_do(redis: Redis) -> N
     await reachable(redis)
     assert b"OK" in await redis.command("ACL", "SETUSER", "relay", "on", ">pass", *RIGHTS)
 
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(f"redis://relay:pass@127.0.0.1:{redis.port}", venue=True) as relay:
             client = await relay.connect()
             await client.subscribe("trade.SBER")
@@ -194,7 +194,7 @@ async def test_a_user_who_may_not_do_what_a_relay_does_is_an_error_in_words(redi
     await reachable(redis)
     assert b"OK" in await redis.command("ACL", "SETUSER", "guest", "on", ">pass", *RIGHTS, "-eval")
 
-    with trio.fail_after(60), pytest.raises(ExceptionGroup) as caught:
+    with trio.fail_after(20), pytest.raises(ExceptionGroup) as caught:
         await refused(f"redis://guest:pass@127.0.0.1:{redis.port}", venue=True)
 
     words = "".join(map(str, leaves(caught.value)))
@@ -211,7 +211,7 @@ def old() -> Generator[Redis]:
 async def test_a_server_that_is_too_old_is_an_error_in_words(old: Redis) -> None:
     await reachable(old)
 
-    with trio.fail_after(60), pytest.raises(ExceptionGroup) as caught:
+    with trio.fail_after(20), pytest.raises(ExceptionGroup) as caught:
         await refused(old.url)
 
     assert "no Redis of version 6.2" in "".join(map(str, leaves(caught.value)))
@@ -225,7 +225,7 @@ async def test_a_server_that_says_so_in_the_words_of_version_5_is_too_old(nurser
     listeners = await nursery.start(partial(trio.serve_tcp, old, 0, host="127.0.0.1"))
     port = listeners[0].socket.getsockname()[1]
 
-    with trio.fail_after(60), pytest.raises(ExceptionGroup) as caught:
+    with trio.fail_after(20), pytest.raises(ExceptionGroup) as caught:
         await refused(f"redis://127.0.0.1:{port}")
 
     assert "no Redis of version 6.2" in "".join(map(str, leaves(caught.value)))
@@ -240,6 +240,6 @@ async def test_a_server_that_is_no_redis_is_trouble_and_no_crash(nursery: trio.N
     listeners = await nursery.start(partial(trio.serve_tcp, other, 0, host="127.0.0.1"))
     port = listeners[0].socket.getsockname()[1]
 
-    with trio.fail_after(60):
+    with trio.fail_after(20):
         async with station(f"redis://127.0.0.1:{port}") as relay:
             await relay.noted("the bus is away")

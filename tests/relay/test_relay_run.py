@@ -72,7 +72,7 @@ def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letter
                 heard.add((await client.next())["stream"])
 
     async def until_all_came(run: Run) -> None:
-        with trio.fail_after(60):
+        with trio.fail_after(20):
             while not all(row.data for row in run.engine.table):  # noqa: ASYNC110 - a run tells nobody of its insides
                 await trio.sleep(0.005)
         run.supervisor.stop()
@@ -124,7 +124,7 @@ def test_who_runs_a_relay_is_told_of_what_clients_can_t_see(quiet: str, bus: str
 
 
 async def test_a_relay_without_a_venue_serves_what_is_on_the_bus(nursery: trio.Nursery) -> None:
-    with running() as redis, trio.fail_after(60):
+    with running() as redis, trio.fail_after(20):
         await reachable(redis)
         servers, ready = list[RelayServer](), trio.Event()
 

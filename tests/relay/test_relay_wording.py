@@ -179,7 +179,7 @@ SIDE = st.dictionaries(PRICES, SIZES, max_size=5)
 STEP = st.tuples(st.sampled_from(["whole", "change", "gap"]), SIDE, SIDE)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(STEP, max_size=12))
 def test_whatever_a_book_goes_through_its_messages_fold_to_it(steps: list[tuple[str, Any, Any]]) -> None:
     words, book = teller("depth.X"), Book("X")
