@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -13,6 +14,7 @@ import trio
 from strategykit.errors import ConfigError, ConnectionLost
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderState
 from strategykit.runtime.account_check import AccountCheck, keep_account
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
@@ -43,6 +45,8 @@ POSITIONS_WITHIN: Final = 2.0
 
 CERTAIN_WITHIN: Final = 10.0
 """Seconds at the end of a run for the venue to tell how orders in doubt ended."""
+
+_UNANSWERED: Final = (OrderState.INTENT, OrderState.SENT, OrderState.CANCEL_SENT)
 
 _PRIVATE: Final = (
     StreamKind.ORDERS,
@@ -154,10 +158,17 @@ class Run:
         if self.kill.reason:
             await self.kill.settled.wait()
         await self.account_check.settle(POSITIONS_WITHIN)
-        if self.trades_at_venue and self.gateway.doubtful():
-            self.gateway.doubt(0.0)
+        if self.trades_at_venue:
             with trio.move_on_after(CERTAIN_WITHIN):
-                await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
+                await self._become_certain()
+
+    async def _become_certain(self) -> None:
+        """Wait for answers about orders that are kept, and ask about whatever is in doubt then."""
+        for order in self.gateway.open_orders():
+            await order.changed.until(partial(_is_answered, order))
+        if self.gateway.doubtful():
+            self.gateway.doubt(0.0)
+            await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
 
     def _is_certain(self) -> bool:
         """Whether the venue has told how all our orders stand."""
@@ -222,3 +233,9 @@ class Run:
             take(found[0] if found else None)
 
         self.engine.ask(AskInstrument(instrument=symbol, exchange=self.exchange), answered)
+
+
+def _is_answered(order: Order) -> bool:
+    """Whether nothing about it is on its way, or so much is in doubt that it has to be asked for."""
+    on_its_way = order.amending is not None or order.state in _UNANSWERED
+    return order.state.terminal or order.uncertain or not on_its_way
