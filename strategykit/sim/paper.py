@@ -98,7 +98,8 @@ class PaperExchange:
         self._ledger = Ledger(
             self.instruments, {account: cash}, fees=fees, margin_rate=margin_rate, cash_step=cash_step
         )
-        self._markets = {symbol: RecordedMarket(instrument) for symbol, instrument in self.instruments.items()}
+        self.markets = {symbol: RecordedMarket(instrument) for symbol, instrument in self.instruments.items()}
+        """Each instrument's latest data: while it is `idle`, its events need only be noted here."""
         self._live: dict[str, dict[str, OrderRecord]] = {symbol: {} for symbol in self.instruments}
         self._unpriced: set[str] = set()
         self._pending: deque[tuple[int, Command]] = deque()
@@ -121,7 +122,7 @@ class PaperExchange:
     def on_event(self, event: Event, now: int) -> Sequence[Reply | Event]:
         """Take in one event, after what was due by `now`; give what it led to."""
         told = self.run_due(now) if self._next <= now else _NOTHING
-        market = self._markets.get(event.instrument) if event.instrument is not None else None
+        market = self.markets.get(event.instrument) if event.instrument is not None else None
         if market is None or not market.note(event):
             return told
         live = self._live[market.instrument.symbol]
@@ -135,6 +136,10 @@ class PaperExchange:
             self._meet(record, market, probe, now, found)
         self._settle(now, found)
         return found
+
+    def idle(self, symbol: str) -> bool:
+        """Say whether no order of `symbol` lives here: until a command or `due` brings one, no event can meet any."""
+        return not self._live[symbol]
 
     def due(self) -> int | None:
         """When `run_due` has something to do next, nanoseconds UTC; None if never."""
@@ -173,16 +178,15 @@ class PaperExchange:
         return self._ledger.account(self.name, now)
 
     def mark(self, instrument: str) -> Decimal | None:
-        """Give what a lot's unit is valued at; None where nothing is known of the instrument."""
-        market = self._markets.get(instrument)
-        return None if market is None else market.mark
+        """Give what a unit is valued at; None where nothing is known."""
+        return self.markets[instrument].mark if instrument in self.markets else None
 
     def _plan(self) -> None:
         first = self._expiries[0][0] if self._expiries else _NEVER
         self._next = min(first, self._pending[0][0]) if self._pending else first
 
     def _mark(self) -> None:
-        for symbol, market in self._markets.items():
+        for symbol, market in self.markets.items():
             mark = market.mark
             if mark is not None:
                 self._ledger.mark(symbol, mark)
@@ -228,7 +232,7 @@ class PaperExchange:
         return cancelled(record.venue_order_id)
 
     def _find_fault(self, request: OrderRequest, now: int) -> str | None:
-        market = self._markets.get(request.instrument)
+        market = self.markets.get(request.instrument)
         if market is None:
             return f"BAD_INSTRUMENT: {request.instrument!r} isn't traded here"
         fault = find_fault(request, market.instrument, whole_lots=False)
@@ -265,7 +269,7 @@ class PaperExchange:
         told.append(self._ledger.accept(str(number), self.name, request, now))
         record = self._ledger.records[str(number)]
         self._live[request.instrument][record.venue_order_id] = record
-        market = self._markets[request.instrument]
+        market = self.markets[request.instrument]
         if not stop:
             if market.known:
                 self._arrive(record, market, market.offers(request.side), now, told)

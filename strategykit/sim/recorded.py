@@ -81,15 +81,21 @@ class RecordedMarket:
         return BookByOrder(self.instrument.symbol)
 
     def note(self, event: Event) -> bool:
-        """Take in one event of this instrument; say whether orders may have met it."""
-        kind = type(event)
-        if kind is Quote:
-            assert isinstance(event, Quote)
+        """Take in one event of this instrument; say whether orders may have met it.
+
+        A trade or a quote costs little more than the call: numbers are made exact when somebody asks for them.
+        """
+        if type(event) is Trade:
+            self.last = event.price
+            if event.snapshot:
+                return False
+            self.fine = self.traded = True
+            return True
+        if type(event) is Quote:
             self.top = event
             self.fine = True
             return True
-        if kind is BookSnapshot or kind is BookDelta:
-            assert isinstance(event, BookSnapshot | BookDelta)
+        if type(event) is BookSnapshot or type(event) is BookDelta:
             book = self.books.get(event.guid)
             if book is None:
                 book = self.books[event.guid] = Book(self.instrument.symbol)
@@ -99,22 +105,16 @@ class RecordedMarket:
             self.top = book
             self.fine = True
             return True
-        if kind is ByOrderSnapshot or kind is ByOrderDelta:
-            assert isinstance(event, ByOrderSnapshot | ByOrderDelta)
+        return self._note_rare(event)
+
+    def _note_rare(self, event: Event) -> bool:
+        if isinstance(event, ByOrderSnapshot | ByOrderDelta):
             if self.orders.apply(event) is None:
                 return False
             self.top = self.orders.levels
             self.fine = True
             return True
-        if kind is Trade:
-            assert isinstance(event, Trade)
-            self.last = event.price
-            if event.snapshot:
-                return False
-            self.fine = self.traded = True
-            return True
-        if kind is Bar:
-            assert isinstance(event, Bar)
+        if isinstance(event, Bar):
             if self.fine:
                 return False
             self.last = event.close
@@ -122,8 +122,7 @@ class RecordedMarket:
                 return False
             self.traded = True
             return True
-        if kind is Ticker:
-            assert isinstance(event, Ticker)
+        if isinstance(event, Ticker):
             if self.fine or event.last is None:
                 return False
             self.last = event.last

@@ -603,6 +603,22 @@ def test_events_that_say_nothing_of_prices_are_passed_by(desk: Desk) -> None:
         assert desk.tell(event) == ()
 
 
+def test_an_instrument_is_idle_while_none_of_its_orders_lives(desk: Desk) -> None:
+    assert desk.paper.idle("X")
+    desk.trade(10)
+    desk.send(BUY, price=9)
+    assert not desk.paper.idle("X")
+    assert desk.paper.idle("Y")
+    desk.trade(9)
+    assert desk.paper.idle("X")
+
+
+def test_what_was_noted_while_idle_is_what_takers_meet(desk: Desk) -> None:
+    desk.paper.markets["X"].note(Quote("X", 9, 5, 10, 5, None, 1, 1, ""))
+
+    assert prices(desk.send(BUY, 2)) == [(10, 2)]
+
+
 def test_positions_are_valued_at_what_is_known(desk: Desk) -> None:
     def pnl() -> Decimal | None:
         return desk.paper.positions(desk.now)[0].open_pnl
