@@ -28,10 +28,14 @@ class Side(enum.Enum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    sign: int
+    """+1 for a buy, -1 for a sell."""
+
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word == "buy" else -1
+
+    # Members are their own only equals. What `Enum` has instead is written in Python, and looked up a lot.
+    __hash__ = object.__hash__
 
     @property
     def opposite(self) -> Side:

@@ -63,6 +63,8 @@ class OrderStatus(enum.Enum):
     REJECTED = "rejected"
     EXPIRED = "expired"
 
+    __hash__ = object.__hash__  # See `Side`.
+
 
 @event
 class InstrumentUpdate:

@@ -40,6 +40,8 @@ class OrderType(enum.Enum):
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
 
+    __hash__ = object.__hash__  # See `Side`.
+
 
 class TimeInForce(enum.Enum):
     DAY = "day"
@@ -48,6 +50,8 @@ class TimeInForce(enum.Enum):
     GOOD_TILL_CANCELLED = "good_till_cancelled"
     AT_THE_CLOSE = "at_the_close"
     POST_ONLY = "post_only"
+
+    __hash__ = object.__hash__  # See `Side`.
 
 
 @attrs.frozen(kw_only=True)
@@ -178,18 +182,16 @@ class OrderState(enum.Enum):
     REJECTED = "rejected"
     EXPIRED = "expired"
 
-    @property
-    def terminal(self) -> bool:
-        """Whether nothing more can happen to the order but late news of fills."""
-        return self in _TERMINAL
+    terminal: bool
+    """Whether nothing more can happen to the order but late news of fills."""
+    doubtful: bool
+    """Whether the venue has to be asked."""
 
-    @property
-    def doubtful(self) -> bool:
-        """Whether the venue has to be asked."""
-        return self in (OrderState.UNKNOWN, OrderState.CANCEL_UNKNOWN)
+    def __init__(self, word: str) -> None:
+        self.terminal = word in ("filled", "cancelled", "rejected", "expired")
+        self.doubtful = word in ("unknown", "cancel_unknown")
 
-
-_TERMINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+    __hash__ = object.__hash__  # See `Side`.
 
 
 class Evidence(enum.Enum):
@@ -215,6 +217,8 @@ class Evidence(enum.Enum):
     """The wire that carried its news has ended, or the program that read them: anything may have happened since."""
     NOT_FOUND = "not_found"
     """An authoritative query, after the venue's propagation delay, doesn't know it."""
+
+    __hash__ = object.__hash__  # See `Side`.
 
 
 def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
@@ -255,7 +259,7 @@ def _table() -> dict[tuple[OrderState, Evidence], OrderState]:
         table[state, e.PART_FILLED] = state if keeps else s.PARTIAL
         table[state, e.ACCEPTED] = state if keeps or state is s.PARTIAL else s.WORKING
     # A cancelled order can turn out filled by a fill that was on its way: legal, and it stays ended.
-    for state in _TERMINAL:
+    for state in (s.FILLED, s.CANCELLED, s.REJECTED, s.EXPIRED):
         for late in (e.PART_FILLED, e.ACCEPTED, e.ANSWER_LOST, e.CANCEL_REFUSED, e.LEFT, e.CANCEL_LEFT):
             table[state, late] = state
         # Venues tell an end twice: by the stream and in the answer, and again when they replay after a reconnect.
