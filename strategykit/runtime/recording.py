@@ -80,6 +80,9 @@ class Unrecorded(NullRecorder):
 class NullLedger:
     """Write nothing down but notes."""
 
+    keeps = False
+    """Whether what is told is kept; where it isn't, nobody needs to word it."""
+
     def __init__(self, notes: Notes, now: Callable[[], int]) -> None:
         self._notes = notes
         self._now = now
@@ -105,6 +108,8 @@ class NullLedger:
 
 class RunLedger(NullLedger):
     """What the run itself writes down on its tape."""
+
+    keeps = True
 
     def __init__(self, notes: Notes, now: Callable[[], int], writer: TapeWriter, converter: Any) -> None:
         super().__init__(notes, now)

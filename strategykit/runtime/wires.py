@@ -155,7 +155,8 @@ class PaperPort:
     def command(self, strategy: str, command: VenueCommand) -> bool:
         engine = self.engine()
         paper = engine.paper
-        self.ledger.command(command_facts(strategy, command, self.converter), sent=paper is not None)
+        if self.ledger.keeps:
+            self.ledger.command(command_facts(strategy, command, self.converter), sent=paper is not None)
         if paper is None:
             return False
         # Never from within: the strategy that asks is told after it has gone on to wait.
