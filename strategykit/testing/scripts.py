@@ -230,6 +230,8 @@ _ANY: Final[tuple[_Draw, ...]] = (
     _restart,
 )
 
+_STREAM: Final = (_of_market("skip"), _counted("silent"), _lasting("shutdown"), _halt)
+
 _OWN: Final[Mapping[str, tuple[_Draw, ...]]] = {
     "alor": (
         _counted("missing_acknowledgement"),
@@ -273,15 +275,9 @@ _OWN: Final[Mapping[str, tuple[_Draw, ...]]] = {
         _plain("buffer_overflow"),
         _halt,
     ),
-    "stream": (
-        _of_market("skip"),
-        _counted("silent"),
-        _counted("stale_snapshot"),
-        _lasting("shutdown"),
-        _halt,
-    ),
+    # Its snapshots have no numbers: that one is stale, nothing tells.
+    "seed": _STREAM,
+    "stream": (*_STREAM, _counted("stale_snapshot")),
 }
 
-_FAMILY: Final = {"coinapi-ds": "coinapi"} | dict.fromkeys(
-    ("seed", "backpack", "binance", "binance-usdm", "relay"), "stream"
-)
+_FAMILY: Final = {"coinapi-ds": "coinapi"} | dict.fromkeys(("backpack", "binance", "binance-usdm", "relay"), "stream")

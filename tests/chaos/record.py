@@ -69,7 +69,7 @@ def play(
         "ours": _ours(outing),
         "tapes": [] if folder is None else sorted(map(str, folder.glob("tape*"))),
         "journal": None if journal is None else str(journal),
-        "began": outing.run is not None and outing.run.ready,
+        "began": outing.run is not None and outing.run.ready and any(row.data for row in outing.run.engine.table),
         "secrets": [secret.reveal() for secret in find_venue(world.venue).simulated().values()],
     }
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record, enc_hook=str))
