@@ -20,7 +20,7 @@ LINES: Final = 400
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
     SHELL
-    | {"config", "registry", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
+    | {"config", "registry", "columns", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
     | {"strategy", "declarations", "defining"}
 )
 
@@ -29,6 +29,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "secret": frozenset({"errors"}),
     "model": frozenset({"errors"}),
     "venues": frozenset({"errors", "secret", "model"}),
+    "columns": frozenset({"errors", "model", "venues"}),
     "disk": frozenset({"errors"}),
     "tape": SHELL | {"disk"},
     "journal": frozenset({"errors", "model", "disk"}),
@@ -56,7 +57,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
 }
 """``{part: the other parts that it may import}``. A part is a folder or a module right inside the package."""
 
-PURE: Final = frozenset({"model", "venues", "sim", "report"})
+PURE: Final = frozenset({"model", "venues", "columns", "sim", "report"})
 
 SERVERS: Final = frozenset({"alor_config.py", *(path.name for path in (PACKAGE / "sim").glob("server*.py"))})
 """Modules of `sim` that do I/O: they put simulated venues on a socket. Everything else there computes."""

@@ -1,0 +1,1 @@
+"""Market data as columns: one array a field instead of one object an event."""

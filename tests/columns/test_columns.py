@@ -1,0 +1,188 @@
+"""Columns: what events become, and become again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strategykit.columns.columns import CHUNK, Columns
+from strategykit.columns.gathering import columns_of, columns_of_all
+from strategykit.columns.values import Coded, Holed, Ragged
+from strategykit.model.events import (
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderSnapshot,
+    Event,
+    Gap,
+    Quote,
+    Side,
+    Ticker,
+    Trade,
+)
+from strategykit.venues.streams import Stream, StreamKind
+
+TRADES = Stream(kind=StreamKind.TRADES, instrument="SBER")
+BOOK = Stream(kind=StreamKind.BOOK, instrument="SBER")
+
+
+def facts(event: Any) -> tuple[Any, ...]:
+    """Everything about an event that one can see, and what `==` doesn't: types, and the sign of a zero."""
+    return (type(event), *[(type(value), repr(value)) for value in attrs.astuple(event, recurse=False)])
+
+
+def again(stream: Stream, events: list[Event]) -> list[tuple[Any, ...]]:
+    return [facts(event) for columns in columns_of_all(stream, events) for event in columns.events("g")]
+
+
+numbers = st.floats(allow_nan=True, allow_infinity=False, width=64)
+maybe = st.one_of(st.none(), numbers)
+whole = st.integers(-(2**63), 2**63 - 1)
+ids = st.one_of(st.none(), whole, st.integers(2**63, 2**64), st.text(max_size=3))
+levels = st.lists(numbers, max_size=4).map(tuple)
+names = st.lists(st.one_of(st.none(), st.text(max_size=2)), max_size=3).map(tuple)
+when = st.one_of(st.none(), whole)
+
+trades = st.builds(
+    Trade,
+    instrument=st.just("SBER"),
+    price=numbers,
+    quantity=numbers,
+    side=st.sampled_from([None, *Side]),
+    trade_id=ids,
+    event_time=when,
+    receive_time=whole,
+    guid=st.just("g"),
+    snapshot=st.booleans(),
+    open_interest=maybe,
+)
+quotes = st.builds(
+    Quote,
+    st.just("SBER"),
+    *[maybe] * 5,
+    when,
+    whole,
+    st.just("g"),
+    st.booleans(),
+    *[maybe] * 6,
+)
+snapshots = st.builds(
+    BookSnapshot, st.just("SBER"), levels, levels, levels, levels, when, whole, st.just("g"), st.booleans(), when
+)
+deltas = st.builds(BookDelta, st.just("SBER"), levels, levels, levels, levels, when, whole, st.just("g"), when)
+by_order = st.builds(
+    ByOrderSnapshot,
+    *[st.just("SBER"), names, levels, levels, names, levels, levels, when, whole, st.just("g"), st.booleans(), when],
+)
+bars = st.builds(
+    Bar,
+    *[st.just("SBER"), whole, whole, numbers, numbers, numbers, numbers, numbers, st.booleans(), when, whole],
+    st.just("g"),
+    st.booleans(),
+)
+tickers = st.builds(Ticker, st.just("SBER"), *[maybe] * 6, when, when, whole, st.just("g"))
+gaps = st.builds(Gap, st.just("SBER"), whole, whole, st.text(max_size=3), when, whole, st.just("g"))
+anything = st.one_of(trades, quotes, snapshots, deltas, by_order, bars, tickers, gaps)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(anything, max_size=12))
+def test_columns_give_back_the_very_events_that_they_were_made_of(events: list[Event]) -> None:
+    events.sort(key=lambda event: event.receive_time)
+
+    assert again(TRADES, events) == [facts(event) for event in events]
+
+
+def make_trade(time: int, price: float = 1.0, **more: Any) -> Trade:
+    return Trade("SBER", price, 2.0, Side.BUY, time, None, time, "g", **more)
+
+
+def test_what_is_the_same_for_all_rows_is_no_array() -> None:
+    columns = columns_of(TRADES, [make_trade(1), make_trade(2)])
+
+    assert columns.arrays["price"] == 1.0
+    assert columns.arrays["side"] is Side.BUY
+    assert columns.arrays["event_time"] is None
+    assert columns.arrays["snapshot"] is False
+    assert columns.arrays["trade_id"].dtype == np.int64
+
+
+def test_each_kind_of_hole_is_kept_in_the_cheapest_way_that_loses_nothing() -> None:
+    nan = float("nan")
+    first = columns_of(TRADES, [make_trade(1, open_interest=None), make_trade(2, open_interest=3.0)])
+    second = columns_of(TRADES, [make_trade(1, open_interest=None), make_trade(2, open_interest=nan)])
+
+    assert isinstance(first.arrays["open_interest"], np.ndarray)
+    assert isinstance(second.arrays["open_interest"], Holed)
+
+
+def test_a_chunk_ends_where_the_class_changes_and_when_it_is_full() -> None:
+    book: list[Event] = [BookSnapshot("SBER", (1.0,), (2.0,), (), (), None, 1, "g")]
+    book += [BookDelta("SBER", (1.0,), (0.0,), (), (), None, time, "g") for time in range(2, CHUNK + 5)]
+
+    assert [(columns.kind, len(columns)) for columns in columns_of_all(BOOK, book)] == [
+        (BookSnapshot, 1),
+        (BookDelta, CHUNK),
+        (BookDelta, 3),
+    ]
+
+
+def test_many_rows_are_built_chunk_by_chunk_in_their_order() -> None:
+    count = 2 * CHUNK + 7
+    arrays = {
+        "price": np.arange(count, dtype=np.float64),
+        "quantity": 1.0,
+        "side": Coded(np.arange(count, dtype=np.int8) % 2, (Side.BUY, None)),
+        "trade_id": Holed(np.arange(count), np.arange(count) % 3 > 0),
+        "event_time": None,
+        "receive_time": np.arange(count, dtype=np.int64),
+        "snapshot": False,
+        "open_interest": None,
+    }
+
+    built = list(Columns(stream=TRADES, kind=Trade, arrays=arrays).events("mine"))
+
+    assert [event.price for event in built if isinstance(event, Trade)] == [float(row) for row in range(count)]
+    assert facts(built[1]) == facts(Trade("SBER", 1.0, 1.0, None, 1, None, 1, "mine"))
+    assert facts(built[3]) == facts(Trade("SBER", 3.0, 1.0, None, None, None, 3, "mine"))
+
+
+def test_rows_of_levels_can_be_cut_and_packed() -> None:
+    levels = Ragged.of([(1.0, 2.0), (), (3.0,)])
+
+    assert levels[1:].tolist() == [(), (3.0,)]
+    assert levels[1:].packed().values.tolist() == [3.0]
+    assert levels[3:2].tolist() == []
+    with pytest.raises(ValueError, match="without gaps"):
+        levels[::2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"price": None, "colour": 1}, "not one of its fields: colour"),
+        ({"receive_time": np.array([1.0, 2.0])}, "array of int64"),
+        ({"price": np.array([1.0])}, "price has 1 rows, and receive_time has 2"),
+        ({"receive_time": np.array([2, 1], dtype=np.int64)}, "row 1 came before the row above it"),
+    ],
+)
+def test_columns_that_cannot_be_events_are_refused(change: dict[str, Any], words: str) -> None:
+    arrays = dict(columns_of(TRADES, [make_trade(1), make_trade(2)]).arrays)
+
+    with pytest.raises(ValueError, match=words):
+        Columns(stream=TRADES, kind=Trade, arrays={**arrays, **change})
+
+
+def test_events_that_do_not_belong_together_make_no_columns() -> None:
+    gap = Gap("SBER", 1, 2, "lost", None, 2, "g")
+    other = Trade("GAZP", 1.0, 1.0, None, None, None, 2, "g")
+
+    with pytest.raises(ValueError, match="several classes"):
+        columns_of(TRADES, [make_trade(1), gap])
+    with pytest.raises(ValueError, match="several instruments"):
+        columns_of(TRADES, [make_trade(1), other])
