@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -43,7 +43,10 @@ async def compare_books(run: Run, venue: LiveVenue, inbox: Inbox) -> list[str]:
     if not run.trades_at_venue or not run.gateway.orders:
         return lines
     answer = await _ask_orders(run, venue, inbox)
-    return lines + ([answer] if isinstance(answer, str) else compare_orders(run.gateway, answer))
+    if isinstance(answer, str):
+        return [*lines, answer]
+    note = (lambda line: run.engine.ledger.note("run", line)) if run.supervisor.keep_orders else None
+    return lines + compare_orders(run.gateway, answer, went_on=note)
 
 
 async def _ask_orders(run: Run, venue: LiveVenue, inbox: Inbox) -> Sequence[Event | Instrument] | str:
@@ -120,8 +123,17 @@ def loose_ends(run: Run) -> list[str]:
     return refused + [f"{order!r} is still open or in doubt" for order in left if order.uncertain or not kept]
 
 
-def compare_orders(gateway: Gateway, rows: Sequence[Event | Instrument]) -> list[str]:
-    """Compare the venue's list of orders with ours; give a line for each difference."""
+def compare_orders(
+    gateway: Gateway, rows: Sequence[Event | Instrument], *, went_on: Callable[[str], None] | None = None
+) -> list[str]:
+    """Compare the venue's list of orders with ours; give a line for each difference.
+
+    Args:
+        gateway: Has ours.
+        rows: The venue's.
+        went_on: Takes a line for each order that lives on, and has been filled or has ended since the last word of it;
+            None: orders don't live on.
+    """
     lines: list[str] = []
     shown: dict[str, OrderUpdate] = {row.venue_order_id: row for row in rows if isinstance(row, OrderUpdate)}
     for order in gateway.orders.values():
@@ -133,7 +145,12 @@ def compare_orders(gateway: Gateway, rows: Sequence[Event | Instrument]) -> list
             continue
         filled = order.filled_by_number.get(row.venue_order_id, Decimal(0))
         ended = _ENDS.get(row.status)
-        if row.filled != filled:
+        newer = row.filled > filled or (row.filled == filled and ended is not None)
+        if went_on is not None and order.is_open and not order.uncertain and newer:
+            went_on(
+                f"{order!r} lives on, and is {row.status.value} by now, {row.filled} filled: for the next run to tell"
+            )
+        elif row.filled != filled:
             lines.append(f"{order!r}: the venue says {row.filled} lots filled under {number}, we count {filled}")
         elif (ended is None) == order.state.terminal or (ended is not None and ended is not order.state):
             lines.append(f"{order!r}: the venue says {row.status.value}")

@@ -42,6 +42,20 @@ async def filled_and_cancelled(stage: Stage) -> Order:
     return order
 
 
+@pytest.mark.parametrize("changes", [{"filled": Decimal(2)}, {"status": CANCELLED}])
+async def test_an_order_that_lives_on_may_be_further_than_we_know(
+    stage: Stage, autojump_clock: MockClock, changes: dict[str, Any]
+) -> None:
+    order, _ = await stage.working()
+    told: list[str] = []
+
+    assert compare_orders(stage.gateway, rows(stage, **changes), went_on=told.append) == []
+    assert told[0].startswith(f"{order!r} lives on")
+    assert len(compare_orders(stage.gateway, rows(stage, **changes))) == 1
+    order.lost_at = 1  # What nobody is certain of isn't taken for the later word.
+    assert len(compare_orders(stage.gateway, rows(stage, **changes), went_on=told.append)) == 1
+
+
 async def test_equal_books_give_no_line(stage: Stage, autojump_clock: MockClock) -> None:
     await filled_and_cancelled(stage)
     await stage.working()
