@@ -37,7 +37,7 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
     """
 
     # Slots: the hot loop reads these a million times a second, and Trio's look at its instruments slows a dict down.
-    __slots__ = ("_driver", "_parked", "reading", "start", "torn", "turns", "woken")
+    __slots__ = ("_asking", "_driver", "_parked", "reading", "start", "torn", "turns", "woken")
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -50,6 +50,7 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """In which order tasks that were woken together go on."""
         self.torn = False
         """Whether the loop was made to end with tasks left in it."""
+        self._asking = False
         self._driver: Task | None = None
         self._parked: Task | None = None
 
@@ -61,6 +62,8 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """Nothing to do: the reading is given."""
 
     def current_time(self) -> float:
+        if self._asking:
+            return 0.0
         if self.torn:
             raise StrategyBlocked("this run was left")
         return (self.reading - self.start) * 1e-9
@@ -96,6 +99,15 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         while self.current_time() < deadline:
             self.reading += 1
 
+    def _next_deadline(self) -> float:
+        """Give the earliest deadline of any task, by Trio's time."""
+        # Trio tells how long it is until then. Asked at time 0, that is the deadline itself, not rounded.
+        self._asking = True
+        try:
+            return trio.lowlevel.current_statistics().seconds_to_next_deadline
+        finally:
+            self._asking = False
+
     async def _park(self) -> None:
         self._parked = current_task()
 
@@ -124,13 +136,15 @@ class ReplayClock(RunClock):
     The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
     """
 
-    __slots__ = ("_firing", "due")
+    __slots__ = ("_firing", "_runnable", "due")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.due = NEVER
         """The earliest deadline of any task, as of the last `settle`."""
         self._firing = False
+        self._runnable = True
+        """Whether a task has become runnable since the last `settle`; a poke makes none so."""
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         # Trio calls this when no task is runnable: everybody is blocked, and this is the earliest deadline.
@@ -148,15 +162,24 @@ class ReplayClock(RunClock):
             return 0.0
         self.due = due
         self._parked = None
-        self.woken = False
+        self.woken = self._runnable = False
         reschedule(task)
         return 0.0
 
     def task_scheduled(self, task: Task) -> None:
         if task is not self._driver:
-            self.woken = True
+            self.woken = self._runnable = True
 
     async def settle(self) -> None:
+        if not self._runnable:
+            # Nobody but the driver has anything to do, and it goes on. Only a deadline may have been moved meanwhile.
+            self.due = self._due(self._next_deadline())
+            if self.due > self.reading:
+                self.woken = False
+                return
+        await self._settle()
+
+    async def _settle(self) -> None:
         self._driver = current_task()
         await self._park()
         while self.woken:  # A deadline was due at once: it was met in the same pass in which we were woken.
@@ -168,7 +191,7 @@ class ReplayClock(RunClock):
     async def step(self, due: int) -> None:
         self.reading = max(self.reading, due)
         self._firing = True
-        await self.settle()
+        await self._settle()
 
 
 class WallClock(RunClock):
@@ -179,7 +202,7 @@ class WallClock(RunClock):
         watchdog: Told of every step that a task of the run takes.
     """
 
-    __slots__ = ("_asking", "_idle", "_members", "_next", "_runnable", "_watchdog", "wall")
+    __slots__ = ("_idle", "_members", "_next", "_runnable", "_watchdog", "wall")
 
     def __init__(self, wall: Callable[[], int], watchdog: Watchdog | None = None) -> None:
         super().__init__(wall())
@@ -188,11 +211,7 @@ class WallClock(RunClock):
         self._members: set[Task] = set()
         self._runnable: set[Task] = set()
         self._idle: float | None = None
-        self._asking = False
         self._next = math.inf
-
-    def current_time(self) -> float:
-        return 0.0 if self._asking else super().current_time()
 
     def adopt(self) -> None:
         self._members.add(current_task())
@@ -259,12 +278,7 @@ class WallClock(RunClock):
         self.woken = False
 
     def next_due(self) -> int:
-        # Trio tells how long it is until the deadline. Asked at time 0, that is the deadline itself, not rounded.
-        self._asking = True
-        try:
-            self._next = trio.lowlevel.current_statistics().seconds_to_next_deadline
-        finally:
-            self._asking = False
+        self._next = self._next_deadline()
         return self._due(self._next)
 
     async def step(self, due: int) -> None:
