@@ -26,9 +26,13 @@ _GIVEN: Final = ("instrument", "guid")
 """Fields that are the same for a whole stream: they are in no column."""
 
 
-@cache
-def field_types(kind: Any) -> dict[str, frozenset[Any]]:
+def field_types(kind: Any) -> Mapping[str, frozenset[Any]]:
     """Give the types that each field of an event class may have, in the class's own order."""
+    return _field_types(kind)
+
+
+@cache
+def _field_types(kind: Any) -> Mapping[str, frozenset[Any]]:
     hints = get_type_hints(kind, vars(model))
     return {
         item.name: frozenset(get_args(hints[item.name]))
