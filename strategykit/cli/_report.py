@@ -43,7 +43,9 @@ def print_run(report: RunReport, *, json: bool, orders: bool = False) -> int:
 
 
 def run_as_json(report: RunReport) -> dict[str, object]:
-    plain = attrs.filters.exclude(attrs.fields(RunReport).fault)  # `unaccounted` says it in words.
+    fields = attrs.fields(RunReport)
+    # `unaccounted` says the fault in words; results have files of their own.
+    plain = attrs.filters.exclude(fields.fault, fields.collected)
     return {"ok": report.ok, **attrs.asdict(report, filter=plain)}
 
 

@@ -21,6 +21,7 @@ from strategykit.runtime.adopt import adopt_orders, take_positions
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
+from strategykit.runtime.collector import Collector
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
@@ -78,6 +79,7 @@ def assemble(
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
     limits: RiskPlan = DEFAULT_PLAN,
     prices: LastPrices | None = None,
+    collector: Collector | None = None,
 ) -> Run:
     """Make a run whose strategies live in `home`, and all its other tasks in `nursery`; `Run.play` runs it."""
     guids = identity.random("guids")
@@ -153,9 +155,11 @@ def assemble(
     )
     offers = dialect.offers if trades_at_venue else None
     seats = [
-        _seat(name, strategy, identity, clock, wakes, gateway, ledger, failures, offers)
+        _seat(name, strategy, identity, clock, wakes, gateway, ledger, failures, offers, collector)
         for name, strategy in strategies
     ]
+    if collector is not None:
+        collector.attach(clock=clock, seats=seats, instruments=instruments, price=risk.price)
     for seat in seats:
         take_positions(seat.name, seat.desk.portfolio, carried)
     supervisor = Supervisor(
@@ -210,6 +214,7 @@ def assemble(
         account_check=account_check,
         carried=carried,
         adopted=adopted,
+        collector=collector,
     )
     return run
 
@@ -243,6 +248,7 @@ def _seat(
     ledger: NullLedger,
     failures: tuple[type[BaseException], ...],
     offers: Offers | None,
+    collector: Collector | None,
 ) -> Seat:
     def failed(error: BaseException) -> None:
         seat.fail(error)
@@ -262,6 +268,6 @@ def _seat(
         links_orders=offers is not None and offers.links_orders,
     )
     strategy.attach(desk)
-    gateway.listen(name, desk)
+    gateway.listen(name, desk if collector is None else collector.ear(desk))
     seat = Seat(name=name, strategy=strategy, desk=desk)
     return seat

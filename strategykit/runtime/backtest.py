@@ -18,6 +18,7 @@ from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, assemble
 from strategykit.runtime.built_bars import BarsFromTrades, trades_for
 from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.collector import Collector
 from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.home import run_with_home
@@ -57,6 +58,8 @@ class BacktestPlan:
     """None: the tape's own."""
     on_progress: Callable[[float], None] = lambda _: None
     """Takes the part of the tape that is done, 0 to 1."""
+    collect: bool = False
+    """Whether the report brings what a result is made of."""
 
 
 def backtest(plan: BacktestPlan) -> RunReport:
@@ -85,6 +88,7 @@ async def _backtest(home: trio.Nursery, plan: BacktestPlan, contents: Contents, 
             instruments, account=plan.account, cash=cash, fees=plan.fees, rule=plan.rule, latency=plan.latency
         )
 
+    collector = Collector(contents.last - contents.first, plan.cash) if plan.collect else None
     done = trio.Event()
     async with trio.open_nursery() as nursery:
         port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
@@ -111,6 +115,7 @@ async def _backtest(home: trio.Nursery, plan: BacktestPlan, contents: Contents, 
             limits=plan.limits,
             prices=marks,
             watchers=[digest, marks],
+            collector=collector,
         )
         engine = run.engine
         available = _Available(contents, engine)
@@ -118,6 +123,8 @@ async def _backtest(home: trio.Nursery, plan: BacktestPlan, contents: Contents, 
         run.engine.serve_from(available.find)
         nursery.start_soon(run.play_and_tell, done)
         await run.driver.replay(_frames(plan, contents, wires, available), clock)
+        if collector is not None:
+            collector.stop()
         run.supervisor.stop()
         await run.driver.finish(done, within=LEAVE_WITHIN)
         run.supervisor.abandon()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,10 @@ class LivePlan:
     meanwhile: Callable[[Run], Any] | None = None
     """An async function that runs beside, such as one that breaks wires in a demonstration. What it raises ends the run
     and is raised."""
+    collect: bool = False
+    """Whether the report brings what a result is made of."""
+    capital: Decimal | None = None
+    """Money at the start, in each instrument's currency; None: nobody knows."""
     handle_signals: bool = True
     in_loop: bool = False
     """Whether the run's clock waits for no thread, so that the journal is synced in the loop."""

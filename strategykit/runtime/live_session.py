@@ -19,6 +19,7 @@ from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import WallClock
+from strategykit.runtime.collector import Collector
 from strategykit.runtime.ending import FOREIGN, Ending, Failure
 from strategykit.runtime.guard_link import GuardLink
 from strategykit.runtime.lag import Lag
@@ -234,6 +235,7 @@ class LiveSession:
             journal=self.journal,
             carried=self.carried,
             failures=self.failure.kinds,
+            collector=Collector(plan.duration, plan.capital) if plan.collect else None,
         )
         self.playing = run
         return run

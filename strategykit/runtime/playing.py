@@ -18,6 +18,7 @@ from strategykit.model.orders import OrderState
 from strategykit.runtime.account_check import AccountCheck, keep_account
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
+from strategykit.runtime.collector import Collected, Collector
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.gateway import Gateway
@@ -98,6 +99,8 @@ class Run:
     carried: Carried
     adopted: Sequence[Order] = ()
     """Orders of the run before that hadn't ended."""
+    collector: Collector | None = None
+    """Notes what a result is made of; None: nobody wants one."""
     ready: bool = attrs.field(default=False, init=False)
     """Whether all that strategies need to begin has been there."""
     over: bool = attrs.field(default=False, init=False)
@@ -124,6 +127,8 @@ class Run:
         ):
             self.clock.turns.start(self.nursery, keep_fresh, self.engine, self.clock)
         self.clock.turns.start(self.nursery, keep_days, self.risk, self.clock)
+        if self.collector is not None:
+            self.clock.turns.start(self.nursery, self.collector.keep)
         lane = self.engine.dialect.commands
         if self.trades_at_venue and lane is not None:
             self.engine.connect(self.engine.command_connection, lane)
@@ -182,6 +187,12 @@ class Run:
             order.cancel_nowait()
         for order in self.adopted:
             await order.ended()
+
+    def collected(self) -> Collected | None:
+        """Give what a result is made of, if somebody wanted one."""
+        if self.collector is None:
+            return None
+        return self.collector.collect(self.gateway.orders.values(), self.carried, self.engine.table)
 
     async def play_and_tell(self, done: trio.Event) -> None:
         """Play; `done` is set when it is over, however it ended."""

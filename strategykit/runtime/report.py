@@ -13,6 +13,7 @@ import msgspec
 from strategykit.model.events import Event, OrderUpdate
 from strategykit.runtime.account_report import AccountReport, report_account
 from strategykit.runtime.assembly import ACCOUNT, Run
+from strategykit.runtime.collector import Collected
 from strategykit.runtime.feeds import BarFeed, Feed
 from strategykit.runtime.order import Order
 from strategykit.runtime.recording import Notes
@@ -181,6 +182,8 @@ class RunReport:
     """Orders of the account that the venue showed and this run didn't place: never touched."""
     fault: BaseException | None = None
     """The error of the program's own that ended the run; `unaccounted` says so in words."""
+    collected: Collected | None = None
+    """What `strategykit.report` makes a result of; None unless it was asked for."""
     paper: str = ""
     """Why no order of a live run left this machine: a fill model answered them. Empty if they went to the venue."""
 
@@ -252,6 +255,7 @@ def report(
         fault=fault,
         alarms=tuple(alarms),
         killed=run.kill.words,
+        collected=run.collected(),
         account=account,
         limits=report_limits(run.risk, [seat.name for seat in run.supervisor.seats]),
     )

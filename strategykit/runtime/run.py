@@ -57,6 +57,7 @@ def run_session(
     on_progress: Callable[[Progress], None] = lambda _: None,
     meanwhile: Callable[[Any], Any] | None = None,
     handle_signals: bool = True,
+    collect: bool = False,
 ) -> RunReport:
     """Run a session's strategies side by side until its time is over or it is stopped; without any, only record.
 
@@ -68,6 +69,7 @@ def run_session(
         on_progress: Told twice a second.
         meanwhile: An async function that runs beside it.
         handle_signals: Whether Ctrl-C stops it in good order.
+        collect: Whether the report brings what a result is made of.
 
     Raises:
         StrategyError: A strategy's file can't be used.
@@ -76,7 +78,9 @@ def run_session(
         ConnectionLost: The venue wasn't ready in time.
     """
     plan = plan_session(session, live=live, paper=paper, tape=tape)
-    plan = attrs.evolve(plan, on_progress=on_progress, meanwhile=meanwhile, handle_signals=handle_signals)
+    plan = attrs.evolve(
+        plan, on_progress=on_progress, meanwhile=meanwhile, handle_signals=handle_signals, collect=collect
+    )
     told = plan.paper is not None and session.strategies
     return attrs.evolve(run_live(plan), paper=_why_paper(session, asked=paper) if told else "")
 
@@ -121,6 +125,7 @@ def plan_session(
         keep_orders=session.run.on_stop == "keep",
         flatten=session.run.on_kill == "flatten",
         paper=None if real else _paper(venue.account),
+        capital=None if real else PAPER_CASH,
     )
 
 
@@ -177,6 +182,7 @@ def backtest_tape(
     cash: Decimal = PAPER_CASH,
     limits: RiskPlan = DEFAULT_PLAN,
     seed: int | None = None,
+    collect: bool = False,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RunReport:
     """Run strategies on a tape.
@@ -190,6 +196,7 @@ def backtest_tape(
         cash: At the start, in each instrument's currency.
         limits: Of risk.
         seed: Of ids and `Strategy.random`; None: the tape's.
+        collect: Whether the report brings what a result is made of.
         on_progress: Told the part that is done.
 
     Raises:
@@ -208,6 +215,7 @@ def backtest_tape(
         latency=latency,
         limits=limits,
         seed=seed,
+        collect=collect,
         on_progress=on_progress,
     )
     return _told_torn(tape, backtest(plan))

@@ -31,6 +31,7 @@ from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity, Run, assemble
 from strategykit.runtime.built_bars import build_missing
 from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.collector import Collector
 from strategykit.runtime.direct import Direct
 from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.home import run_with_home
@@ -102,6 +103,7 @@ def simulate(
     account: str = "PAPER",
     limits: RiskPlan = DEFAULT_PLAN,
     ready: Callable[[Run], None] = lambda _: None,
+    collector: Collector | None = None,
 ) -> Simulation:
     """Run strategies over events, oldest first, each carrying the guid that `stream_guid` gives for its stream.
 
@@ -121,6 +123,7 @@ def simulate(
         account: Name of the account.
         limits: Of risk.
         ready: Called with the run before its first event.
+        collector: Notes what a result is made of.
     """
     clock = ReplayClock(start)
     plan = (
@@ -137,6 +140,7 @@ def simulate(
         account,
         limits,
         ready,
+        collector,
     )
     return run_with_home(clock, lambda home: _main(home, clock, *plan))
 
@@ -157,6 +161,7 @@ async def _main(
     account: str,
     limits: RiskPlan,
     ready: Callable[[Run], None],
+    collector: Collector | None,
 ) -> Simulation:
     notes, wires, done = Notes(), _Wires(), trio.Event()
     ledger = NullLedger(notes, lambda: clock.reading)
@@ -187,6 +192,7 @@ async def _main(
             require_history=False,
             keep_orders=False,
             limits=limits,
+            collector=collector,
         )
         _serve(run)
         if any(item.fresh_within is not None for _, strategy in strategies for item in strategy.declarations()):
@@ -198,6 +204,8 @@ async def _main(
             await run.driver.dispatch(wires.early.pop(0))
         ready(run)
         await run.driver.replay_events(events, clock)
+        if collector is not None:
+            collector.stop()
         run.supervisor.stop()
         await run.driver.finish(done, within=LEAVE_WITHIN)
         run.supervisor.abandon()
