@@ -37,8 +37,7 @@ def told(stretches: Iterator[Stretch]) -> list[tuple[int, int]]:
     for stretch in stretches:
         rows = [iter(columns.events("g")) for _, columns in stretch.parts]
         order = [0] * len(stretch) if stretch.order is None else stretch.order.tolist()
-        for part in order:
-            found.append((next(rows[part]).receive_time, stretch.parts[part][0]))
+        found += [(next(rows[part]).receive_time, stretch.parts[part][0]) for part in order]
     return found
 
 
@@ -59,9 +58,10 @@ def test_events_come_by_time_and_at_one_time_by_the_order_of_the_streams(streams
 
 
 def test_no_more_than_a_chunk_of_each_stream_is_built_at_a_time() -> None:
-    stretches = list(merge([[chunk(0, range(3 * CHUNK))], [chunk(1, [0])]]))
+    lengths = [len(stretch) for stretch in merge([[chunk(0, range(3 * CHUNK))], [chunk(1, [0])]])]
 
-    assert [len(stretch) for stretch in stretches] == [CHUNK + 1, CHUNK, CHUNK]
+    assert sum(lengths) == 3 * CHUNK + 1
+    assert max(lengths) <= 2 * CHUNK
 
 
 def test_a_stream_whose_time_goes_back_between_chunks_is_refused() -> None:
