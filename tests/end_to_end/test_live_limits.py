@@ -24,7 +24,8 @@ EAGER = """
         await self.when(self.quotes.bid < self.quotes.ask)
         first = self.quotes.last.ask
         while True:
-            for lots, how in ((2, {}), (1, {"limit": round(first * 1.002, 2)}), (1, {"limit": round(first * 0.9, 2)})):
+            near, far = {"limit": round(first * 1.002, 2)}, {"limit": round(first * 0.9, 2)}
+            for lots, how in ((2, {}), (1, {}), (1, near), (1, far)):
                 try:
                     self.buy_nowait(lots, **how)
                 except RiskLimit as exc:
@@ -35,7 +36,8 @@ EAGER = """
 NARROW = attrs.evolve(
     DEFAULT_PLAN.strategy, price_collar=Decimal("0.002"), max_position=9, max_order_rate=40, max_daily_loss=Decimal(300)
 )
-PLAN = RiskPlan(account=attrs.evolve(NARROW, max_position=15), strategy=NARROW, time_zone="Europe/Moscow")
+# One lot less than both strategies may hold together: whoever comes first, each meets its own limit, too.
+PLAN = RiskPlan(account=attrs.evolve(NARROW, max_position=17), strategy=NARROW, time_zone="Europe/Moscow")
 
 
 async def stop_when_met(run: Run) -> None:
