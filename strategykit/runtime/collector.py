@@ -85,6 +85,8 @@ class Collected:
     """Last price at each of `times`, by instrument; NaN while none was known."""
     interval: int
     """Nanoseconds between two samples."""
+    marks: Mapping[str, Decimal]
+    """Last price of each instrument, by which what is open at the end is valued."""
     capital: Mapping[str, Decimal]
     """Money at the start by currency; empty where nobody knows it."""
 
@@ -101,7 +103,7 @@ class Collector:
     _times: list[int] = attrs.field(factory=list, init=False)
     _prices: dict[str, list[float]] = attrs.field(factory=dict, init=False)
     _orders: dict[str, _Noted] = attrs.field(factory=dict, init=False)
-    _fills: list[tuple[Order, Fill, float]] = attrs.field(factory=list, init=False)
+    _fills: list[tuple[int, Order, Fill, float]] = attrs.field(factory=list, init=False)
     _strategies: list[CollectedStrategy] = attrs.field(factory=list, init=False)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _clock: RunClock = attrs.field(init=False)
@@ -161,17 +163,28 @@ class Collector:
 
     def filled(self, order: Order, fill: Fill) -> None:
         """An order got a fill, for the first time that it was told."""
-        self._fills.append((order, fill, self._last(order.instrument)))
+        self._fills.append((self._clock.reading, order, fill, self._last(order.instrument)))
 
-    def collect(self, orders: Iterable[Order], carried: Carried, rows: Iterable[Subscription]) -> Collected:
+    def collect(
+        self,
+        orders: Iterable[Order],
+        carried: Carried,
+        rows: Iterable[Subscription],
+        *,
+        marks: Mapping[str, Decimal] | None = None,
+    ) -> Collected:
         """Give what has been collected.
 
         Args:
             orders: All of the run, in the order in which they were placed.
             carried: What the run began with.
             rows: Its subscriptions, for their gaps.
+            marks: What open positions are worth at the end; None: by the last prices.
         """
         self._sample()
+        if marks is None:
+            last = {symbol: self._price(symbol) for symbol in self._instruments}
+            marks = {symbol: price for symbol, price in last.items() if price is not None}
         known = {item.instrument.symbol: item.instrument for item in carried.positions} | dict(self._instruments)
         currencies = dict.fromkeys(item.currency for item in self._instruments.values())
         return Collected(
@@ -195,6 +208,7 @@ class Collector:
             times=list(self._times),
             prices={symbol: list(column) for symbol, column in self._prices.items()},
             interval=self._interval,
+            marks={symbol: price for symbol, price in marks.items() if symbol in known},
             capital={} if self.capital is None else dict.fromkeys(currencies, self.capital),
         )
 
@@ -284,9 +298,9 @@ def _order(order: Order, noted: _Noted) -> tuple[Any, ...]:
     )
 
 
-def _fill(order: Order, fill: Fill, mark: float) -> tuple[Any, ...]:
+def _fill(time: int, order: Order, fill: Fill, mark: float) -> tuple[Any, ...]:
     return (
-        *(fill.receive_time, fill.event_time, order.strategy, fill.instrument, fill.side.value, fill.price),
+        *(time, fill.event_time, order.strategy, fill.instrument, fill.side.value, fill.price),
         *(fill.quantity, fill.fee, fill.fee_currency, getattr(fill, "maker", None)),
         *(order.client_order_id, fill.trade_id, mark),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -188,11 +189,11 @@ class Run:
         for order in self.adopted:
             await order.ended()
 
-    def collected(self) -> Collected | None:
-        """Give what a result is made of, if somebody wanted one."""
+    def collected(self, marks: Mapping[str, Decimal] | None = None) -> Collected | None:
+        """Give what a result is made of, if somebody wanted one; `marks` value what is open, else the last prices."""
         if self.collector is None:
             return None
-        return self.collector.collect(self.gateway.orders.values(), self.carried, self.engine.table)
+        return self.collector.collect(self.gateway.orders.values(), self.carried, self.engine.table, marks=marks)
 
     async def play_and_tell(self, done: trio.Event) -> None:
         """Play; `done` is set when it is over, however it ended."""

@@ -255,7 +255,7 @@ def report(
         fault=fault,
         alarms=tuple(alarms),
         killed=run.kill.words,
-        collected=run.collected(),
+        collected=run.collected({symbol: Decimal(str(price)) for symbol, price in marks.items()}),
         account=account,
         limits=report_limits(run.risk, [seat.name for seat in run.supervisor.seats]),
     )
