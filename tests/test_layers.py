@@ -20,7 +20,7 @@ LINES: Final = 400
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
     SHELL
-    | {"config", "registry", "columns", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
+    | {"config", "registry", "columns", "archive", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
     | {"strategy", "declarations", "defining"}
 )
 
@@ -31,6 +31,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "venues": frozenset({"errors", "secret", "model"}),
     "columns": frozenset({"errors", "model", "venues"}),
     "disk": frozenset({"errors"}),
+    "archive": SHELL | {"columns", "disk"},
     "tape": SHELL | {"disk"},
     "journal": frozenset({"errors", "model", "disk"}),
     "sim": SHELL,

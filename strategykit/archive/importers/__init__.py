@@ -1,0 +1,1 @@
+"""Files of others as archives: read without trust, row by row."""
