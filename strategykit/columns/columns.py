@@ -61,6 +61,8 @@ class Columns:
     """
     instrument: str | None = None
     """Of all of them; None: the stream's."""
+    ties: NDArray[np.int32] | None = None
+    """Whose turn it is among events of one time, of all streams that are kept together; None: nothing says so."""
 
     def __attrs_post_init__(self) -> None:
         wanted = [name for name in field_types(self.kind) if name not in _GIVEN]
@@ -70,7 +72,7 @@ class Columns:
         times = self.arrays["receive_time"]
         if not isinstance(times, np.ndarray) or times.dtype != np.int64:
             raise ValueError("receive_time has to be an array of int64")
-        for name, column in self.arrays.items():
+        for name, column in (*self.arrays.items(), ("ties", self.ties)):
             if length_of(column) not in (None, len(times)):
                 raise ValueError(f"{name} has {length_of(column)} rows, and receive_time has {len(times)}")
         if len(times) > 1 and bool((times[1:] < times[:-1]).any()):
@@ -96,21 +98,25 @@ class Columns:
         part = object.__new__(Columns)
         rows = slice(start, stop)
         arrays = {name: sliced(column, rows) for name, column in self.arrays.items()}
-        for name, value in (
-            ("stream", self.stream),
-            ("kind", self.kind),
-            ("arrays", arrays),
-            ("instrument", self.instrument),
-        ):
+        facts = {"stream": self.stream, "kind": self.kind, "arrays": arrays, "instrument": self.instrument}
+        for name, value in (*facts.items(), ("ties", sliced(self.ties, rows))):
             object.__setattr__(part, name, value)
         return part
 
-    def build(self, guid: str) -> Iterator[Event]:
-        """Give all of them as events that came by subscription `guid`; their values are made ready at once."""
+    def build(self, guid: str, times: list[int] | None = None) -> Iterator[Event]:
+        """Give all of them as events that came by subscription `guid`; their values are made ready at once.
+
+        Args:
+            guid: Of the subscription.
+            times: When each came, for whoever has that list already.
+        """
         given = {"instrument": self.symbol, "guid": guid}
         lists: list[Any] = []
         for name, allowed in field_types(self.kind).items():
-            column = given.get(name) if name in _GIVEN else self.arrays[name]
+            if name == "receive_time":
+                lists.append(self.times.tolist() if times is None else times)
+                continue
+            column = given[name] if name in given else self.arrays[name]
             values = values_of(column, holes=type(None) in allowed)
             lists.append(repeat(column) if values is None else values)
         return map(self.kind, *lists)

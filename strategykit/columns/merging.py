@@ -19,43 +19,71 @@ class Stretch:
 
     parts: Sequence[tuple[int, Columns]]
     """Place of the stream among those that were merged, and its rows; no part is empty."""
-    order: NDArray[np.uint8] | None
+    times: NDArray[np.int64]
+    """When each event came, in order."""
+    order: NDArray[np.intp] | None
     """For each event, in order, the part that it is the next row of; None where there is one part only."""
 
     def __len__(self) -> int:
-        return sum(len(columns) for _, columns in self.parts)
+        return len(self.times)
 
 
 def merge(streams: Sequence[Iterable[Columns]]) -> Iterator[Stretch]:
     """Give the events of all streams, oldest first by `receive_time`, a stretch at a time.
 
-    Events of one time come in the order of `streams`, those of one stream in its own. No more than a chunk of each
-    stream is held.
+    Events of one time come in the order of their `ties`, where there are any; then in the order of `streams`, and
+    those of one stream in its own. No more than a chunk of each stream is held.
 
     Args:
-        streams: At most 255, the columns of each in the order of time.
+        streams: The columns of each, in the order of time.
 
     Raises:
         ValueError: A stream's time goes back from one of its chunks to the next.
     """
-    sources = [_rows(chunks) for chunks in streams]
-    heads = [next(source, None) for source in sources]
+    heads = [_Head(_rows(chunks)) for chunks in streams]
     while True:
-        # The stream whose head ends first: all of it goes out, and of the others what comes before that end.
-        ends = [(int(head.times[-1]), place) for place, head in enumerate(heads) if head is not None]
-        if not ends:
+        live = [(place, head) for place, head in enumerate(heads) if head.rows is not None]
+        if len(live) < 2:
+            for place, head in live:
+                yield from (_stretch([(place, rows)]) for rows in head.rest())
             return
-        end, first = min(ends)
-        parts: list[tuple[int, Columns]] = []
-        for place, head in enumerate(heads):
-            if head is None:
-                continue
-            # At the end's own moment, those after it in the order wait: its next chunk may begin at that moment, too.
-            count = int(np.searchsorted(head.times, end, side="right" if place <= first else "left"))
+        # The stream whose head ends first: what comes before that end goes out. At the end's own moment all heads
+        # may have events, and the chunks after them, too.
+        end = min(head.end for _, head in live)
+        for side in ("left", "right"):
+            parts = [(place, rows) for place, head in live for rows in head.take(end, right=side == "right")]
+            if parts:
+                yield _stretch(parts)
+
+
+class _Head:
+    """What comes next of one stream."""
+
+    def __init__(self, source: Iterator[Columns]) -> None:
+        self._source = source
+        self.rows = next(source, None)
+
+    @property
+    def end(self) -> int:
+        assert self.rows is not None
+        return int(self.rows.times[-1])
+
+    def take(self, end: int, *, right: bool) -> Iterator[Columns]:
+        """Take out the rows before `end`; `right`: up to it, however many chunks that are."""
+        while self.rows is not None:
+            rows = self.rows
+            count = int(np.searchsorted(rows.times, end, side="right" if right else "left"))
             if count:
-                parts.append((place, head.rows(0, count)))
-            heads[place] = next(sources[place], None) if count == len(head) else head.rows(count, len(head))
-        yield Stretch(parts, _order([columns.times for _, columns in parts]))
+                yield rows.rows(0, count)
+            if count < len(rows):
+                self.rows = rows.rows(count, len(rows)) if count else rows
+                return
+            self.rows = next(self._source, None)
+
+    def rest(self) -> Iterator[Columns]:
+        while self.rows is not None:
+            yield self.rows
+            self.rows = next(self._source, None)
 
 
 def _rows(chunks: Iterable[Columns]) -> Iterator[Columns]:
@@ -74,8 +102,15 @@ def _rows(chunks: Iterable[Columns]) -> Iterator[Columns]:
             yield columns if len(columns) <= CHUNK else columns.rows(start, min(start + CHUNK, len(columns)))
 
 
-def _order(times: list[NDArray[np.int64]]) -> NDArray[np.uint8] | None:
-    if len(times) == 1:
-        return None
-    whose = np.repeat(np.arange(len(times), dtype=np.uint8), [len(part) for part in times])
-    return whose[np.argsort(np.concatenate(times), kind="stable")]
+def _stretch(parts: list[tuple[int, Columns]]) -> Stretch:
+    if len(parts) == 1:
+        return Stretch(parts, parts[0][1].times, None)
+    whose = np.repeat(np.arange(len(parts)), [len(columns) for _, columns in parts])
+    times = np.concatenate([columns.times for _, columns in parts])
+    if all(columns.ties is None for _, columns in parts):
+        order = np.argsort(times, kind="stable")
+    else:
+        nothing = np.zeros(len(times), dtype=np.int32)
+        ties = [nothing[: len(columns)] if columns.ties is None else columns.ties for _, columns in parts]
+        order = np.lexsort((np.concatenate(ties), times))
+    return Stretch(parts, times[order], whose[order])

@@ -15,7 +15,7 @@ from strategykit.model.events import Trade
 from strategykit.venues.streams import Stream, StreamKind
 
 
-def chunk(place: int, times: Sequence[int]) -> Columns:
+def chunk(place: int, times: Sequence[int], ties: Sequence[int] | None = None) -> Columns:
     count = len(times)
     arrays = {
         "price": np.full(count, float(place)),
@@ -28,7 +28,7 @@ def chunk(place: int, times: Sequence[int]) -> Columns:
         "open_interest": None,
     }
     stream = Stream(kind=StreamKind.TRADES, instrument=f"S{place}")
-    return Columns(stream=stream, kind=Trade, arrays=arrays)
+    return Columns(stream=stream, kind=Trade, arrays=arrays, ties=None if ties is None else np.array(ties, np.int32))
 
 
 def told(stretches: Iterator[Stretch]) -> list[tuple[int, int]]:
@@ -67,3 +67,18 @@ def test_no_more_than_a_chunk_of_each_stream_is_built_at_a_time() -> None:
 def test_a_stream_whose_time_goes_back_between_chunks_is_refused() -> None:
     with pytest.raises(ValueError, match="trades S0: a chunk begins at 4, before the end of the one above it, 5"):
         list(merge([[chunk(0, [1, 5]), chunk(0, [4])]]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(1, 3)), max_size=30))
+def test_what_was_kept_together_comes_in_the_order_in_which_it_was_kept(events: list[tuple[int, int, int]]) -> None:
+    """Events of one frame have one time: nothing but their ties tells which was first."""
+    happened = [(time, place) for time, place, _ in sorted(events, key=lambda event: event[0])]
+    streams: list[list[Columns]] = []
+    for place in range(3):
+        rows = [(time, tie) for tie, (time, whose) in enumerate(happened) if whose == place]
+        size = 1 + len(rows) // 3
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        streams.append([chunk(place, [time for time, _ in part], [tie for _, tie in part]) for part in parts])
+
+    assert told(merge(streams)) == happened
