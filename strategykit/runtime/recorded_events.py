@@ -8,7 +8,7 @@ from contextlib import suppress
 import attrs
 
 from strategykit.errors import RemoteProtocolError, TapeError
-from strategykit.model.events import Bar, Event, Trade
+from strategykit.model.events import Bar, Event, Gap, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import MARKET
@@ -18,10 +18,10 @@ from strategykit.tape.reader import Tape
 from strategykit.venues.asks import Ask, AskBars, AskInstrument, AskInstruments
 from strategykit.venues.dialect import Confirmed, Decoded, Dialect, Need, Resubscribe
 from strategykit.venues.keyed import Rows
-from strategykit.venues.streams import PRIVATE
+from strategykit.venues.streams import PRIVATE, Stream
 from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions
 
-__all__ = ["market_events", "recorded_instruments"]
+__all__ = ["market_events", "recorded_instruments", "stream_events"]
 
 
 def recorded_instruments(tape: Tape, dialect: Dialect) -> Mapping[str, Instrument]:
@@ -64,10 +64,38 @@ def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
                 yield item.receive_time, event
 
 
-class _Replay:
-    """The guid table of a recorded run, led through its inputs as the run's own was."""
+def stream_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[Stream, Event]]:
+    """Yield all that the tape's streams of market data told, in the order in which it came, each with its stream.
 
-    def __init__(self, dialect: Dialect) -> None:
+    Past trades and bars are among it, and the gaps that were told; frames that can't be read are left out.
+
+    Raises:
+        TapeError: The tape is damaged.
+    """
+    replay = _Replay(dialect, whole=True)
+    keyed: set[Stream] = set()
+    for row in scan(tape).rows:
+        if row.stream.kind in PRIVATE or row.guid in replay.table.by_guid:
+            continue
+        # A stream that was wanted again later has two guids; data that name neither would be told twice.
+        if dialect.key(row.stream) is None or row.stream not in keyed:
+            keyed.add(row.stream)
+            replay.table.restore(row.guid, row.stream, row.connection)
+    streams = {row.guid: row.stream for row in replay.table}
+    for item in inputs(tape):
+        if isinstance(item, Input):
+            for event in replay.take(item):
+                yield streams[event.guid], event
+
+
+class _Replay:
+    """The guid table of a recorded run, led through its inputs as the run's own was.
+
+    With `whole`, what is past and what was missed is given, too.
+    """
+
+    def __init__(self, dialect: Dialect, *, whole: bool = False) -> None:
+        self._whole = whole
         self.table = Subscriptions(dialect.limits, {}, lambda: "", dialect.cursor, dialect.lane, dialect.key)
         self._dialect = dialect
         self._needs: list[Need] = []
@@ -125,7 +153,9 @@ class _Replay:
                     if row is not None:
                         if name == row.successor:
                             self.table.moved(row)
-                        self.table.confirmed(guid, now)
+                        gap = self.table.confirmed(guid, now)
+                        if gap is not None and self._whole:
+                            self._told.append(gap)
                 case Resubscribe(guid, reason):
                     row = self.table.by_guid.get(guid)
                     if row is not None and row.state in LIVE:
@@ -133,8 +163,10 @@ class _Replay:
                         self.table.asked(guid)
                 case Need():
                     self._needs.append(thing)
-                case Trade() | Bar() if thing.snapshot:
+                case Trade() | Bar() if thing.snapshot and not self._whole:
                     """It is past."""
+                case Gap() if self._whole:
+                    self._told.append(thing)
                 case _:
                     if type(thing) in MARKET:
                         self._told.append(thing)  # type: ignore[arg-type]  # an identity test narrows less

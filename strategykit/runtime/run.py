@@ -22,12 +22,12 @@ from strategykit.net.inbox import Inbox
 from strategykit.net.network import SOCKETS, Network
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
-from strategykit.registry.table import find_venue
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.carried import Carried, read_carried
 from strategykit.runtime.guard_plan import GuardPlan
 from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
+from strategykit.runtime.recorded_venue import recorded_venue
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunPlan, RerunReport, rerun
 from strategykit.sim.fees import FeeModel
@@ -204,7 +204,7 @@ def backtest_tape(
         StrategyError: A strategy wants what the tape doesn't have.
     """
     tape = open_tape(path)
-    dialect, _ = _recorded_venue(tape)
+    dialect, _ = recorded_venue(tape)
     plan = BacktestPlan(
         tape=tape,
         dialect=dialect,
@@ -229,7 +229,7 @@ def rerun_tape(path: Path | str) -> RerunReport:
         StrategyError: A strategy's file has gone, or has changed since.
     """
     tape = open_tape(path)
-    dialect, facts = _recorded_venue(tape)
+    dialect, facts = recorded_venue(tape)
     specs = facts.get("strategies")
     if not isinstance(specs, list) or not specs:
         raise TapeError(f"{path}: this tape holds no run to repeat; it was recorded without strategies")
@@ -266,7 +266,7 @@ def recorded_dialect(tape: Tape) -> Dialect:
     Raises:
         TapeError: Its venue isn't known here.
     """
-    return _recorded_venue(tape)[0]
+    return recorded_venue(tape)[0]
 
 
 def _strategy(spec: StrategySpec) -> tuple[str, Strategy]:
@@ -331,19 +331,6 @@ def _facts(session: Session, *, real: bool) -> dict[str, Any]:
 
 def _digest(file: str) -> str:
     return hashlib.sha256(find_strategy(file).read_bytes()).hexdigest()
-
-
-def _recorded_venue(tape: Tape) -> tuple[Dialect, Mapping[str, Any]]:
-    facts = tape.header.session
-    try:
-        venue = find_venue(str(facts.get("venue", tape.header.venue)))
-        said = facts.get("options", facts)  # Tapes of before had them among the other facts.
-        if not isinstance(said, dict):
-            raise ConfigError("its header's options are no table")
-        dialect = venue.dialect({key: said[key] for key in venue.options if key in said})
-    except ConfigError as exc:
-        raise TapeError(f"{tape.path}: {exc}") from exc
-    return dialect, facts
 
 
 def _recorded_strategy(spec: Mapping[str, Any], path: Path | str) -> tuple[str, Strategy]:
