@@ -42,7 +42,7 @@ class Cancels:
         Not by another amend, which would place lots anew, and could be overtaken by fills again. An amend that is on
         its way already may take the excess back, so its answer is waited for.
         """
-        if order.excess and order.is_open and not order.cancel_wanted and order.amending is None:
+        if order.is_open and not order.cancel_wanted and order.amending is None and order.excess:
             order.cancel_wanted = True
             order.reason = (
                 f"withdrawn: {order.excess} lots were filled while its limit was amended, and it could have become "
@@ -53,8 +53,9 @@ class Cancels:
     def if_wanted(self, order: Order) -> None:
         """Withdraw it if it is to go, and if that can be asked for now."""
         number = order.venue_order_id
-        busy = order.state in _CANT_GO or order.amending is not None or order.ending is not None or not self.lane_up()
-        if number is None or busy or not order.cancel_wanted or not order.is_open:
+        if not order.cancel_wanted or number is None or not order.is_open:
+            return
+        if order.state in _CANT_GO or order.amending is not None or order.ending is not None or not self.lane_up():
             return
         if self.commands.find(number, CancelOrder) is None:  # One at a time, whatever is known of the order.
             self.send(order, number)

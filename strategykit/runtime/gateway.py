@@ -277,7 +277,8 @@ class Gateway:
                 self.replied(attrs.evolve(reply, guid=each))
             return bool(waiting)
         order = pending.order
-        self.journal.heard(order, attrs.evolve(reply, guid=pending.command.guid))
+        named = pending.command.guid
+        self.journal.heard(order, reply if reply.guid == named else attrs.evolve(reply, guid=named))
         words = f"{reply.message} ({reply.code})"
         if not reply.ok and may_have_happened(reply.code):
             self._lost(pending, words)

@@ -17,6 +17,8 @@ from strategykit.runtime.waking import Signal
 __all__ = ["Amendment", "Order", "OrderKeeper"]
 
 
+_ZERO: Final = Decimal(0)
+
 _ENDS: Final = {
     OrderStatus.FILLED: Evidence.ALL_FILLED,
     OrderStatus.CANCELLED: Evidence.CANCELLED,
@@ -58,6 +60,10 @@ class Order:
     """What the group is called that it was placed in; empty: it was placed by itself."""
     entry: Order | None = None
     """Of a bracket's exit: the order that has to be filled before it."""
+    client_order_id: str = attrs.field(init=False)
+    """This, its instrument and its side are the same for good, whatever is amended."""
+    instrument: str = attrs.field(init=False)
+    side: Side = attrs.field(init=False)
     state: OrderState = attrs.field(default=OrderState.INTENT, init=False)
     evidence: Evidence | None = attrs.field(default=None, init=False)
     """What its state was learnt by."""
@@ -66,7 +72,7 @@ class Order:
     fills_seen: list[Fill] = attrs.field(factory=list, init=False)
     fills_before: int = attrs.field(default=0, init=False)
     """Those of them that an earlier run has counted."""
-    filled_quantity: Decimal = attrs.field(default=Decimal(0), init=False)
+    filled_quantity: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots filled so far, under all its numbers."""
     filled_by_number: dict[str, Decimal] = attrs.field(factory=dict, init=False)
     """Lots filled under each number that the order has had."""
@@ -92,18 +98,21 @@ class Order:
     """Whether it ended because the venue didn't have it."""
     past: dict[str, None] = attrs.field(factory=dict, init=False)
     """Numbers that it had before an amend, or as a stop: what the venue says of their ends ends nothing."""
-    _asked: Decimal = attrs.field(
-        init=False, default=attrs.Factory(lambda self: self.request.quantity, takes_self=True)
-    )
+    _asked: Decimal = attrs.field(init=False)
     """Lots that the strategy asked for when it last named a quantity."""
-    _before: Decimal = attrs.field(default=Decimal(0), init=False)
+    _before: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots that don't count towards these: filled under numbers from before."""
     _towards: set[str] = attrs.field(factory=set, init=False)
     """Numbers, from before amends of the limit alone, whose fills count towards them."""
-    _known: Decimal = attrs.field(default=Decimal(0), init=False)
+    _known: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots filled under `_towards`: told as fills or counted by the venue, whichever is more."""
     _untold: set[str] = attrs.field(factory=set, init=False)
     """Numbers under which the venue counts more fills than it has told."""
+
+    def __attrs_post_init__(self) -> None:
+        request = self.request
+        self.client_order_id, self.instrument, self.side = request.client_order_id, request.instrument, request.side
+        self._asked = request.quantity
 
     def __repr__(self) -> str:
         r = self.request
@@ -113,18 +122,6 @@ class Order:
             f"<Order {r.client_order_id} {r.side.value} {r.quantity} {r.instrument} {price}: "
             f"{self.state.value}, {self.filled_quantity} filled>"
         )
-
-    @property
-    def client_order_id(self) -> str:
-        return self.request.client_order_id
-
-    @property
-    def side(self) -> Side:
-        return self.request.side
-
-    @property
-    def instrument(self) -> str:
-        return self.request.instrument
 
     @property
     def quantity(self) -> Decimal:
@@ -144,7 +141,7 @@ class Order:
     @property
     def all_filled(self) -> bool:
         """Whether nothing is left under its present number, by the fills told."""
-        return self.filled_by_number.get(self.venue_order_id or "", Decimal(0)) >= self.request.quantity
+        return self.filled_by_number.get(self.venue_order_id or "", _ZERO) >= self.request.quantity
 
     @property
     def excess(self) -> Decimal:
@@ -152,15 +149,15 @@ class Order:
 
         An amend of the limit asks the venue for the lots that remained; fills on their way then come on top.
         """
-        return max(Decimal(0), self._known + self.request.quantity - self._asked)
+        return max(_ZERO, self._known + self.request.quantity - self._asked)
 
     @property
     def average_price(self) -> Decimal | None:
         """Mean price of the fills so far, weighted by quantity."""
-        total = sum((fill.quantity for fill in self.fills_seen), Decimal(0))
+        total = sum((fill.quantity for fill in self.fills_seen), _ZERO)
         if not total:
             return None
-        return sum((fill.price * fill.quantity for fill in self.fills_seen), Decimal(0)) / total
+        return sum((fill.price * fill.quantity for fill in self.fills_seen), _ZERO) / total
 
     @property
     def is_open(self) -> bool:
@@ -216,24 +213,25 @@ class Order:
     def take_number(self, number: str) -> None:
         """The venue numbered it. For the gateway."""
         self.venue_order_id = number
-        self.filled_by_number.setdefault(number, Decimal(0))
+        self.filled_by_number.setdefault(number, _ZERO)
 
     def add(self, fill: Fill) -> None:
         """Count a fill. For the gateway, which sees to it that none counts twice."""
-        number, known = fill.venue_order_id, self._filled_under(fill.venue_order_id)
-        self.filled_by_number[number] = self.filled_by_number.get(number, Decimal(0)) + fill.quantity
+        number = fill.venue_order_id
+        known = self._filled_under(number) if number in self._towards else None
+        self.filled_by_number[number] = self.filled_by_number.get(number, _ZERO) + fill.quantity
         self.filled_quantity += fill.quantity
         self.fills_seen.append(fill)
-        if number in self._towards:
+        if known is not None:
             self._known += self._filled_under(number) - known
         elif number in self.past:
             self._before += fill.quantity
-        if self.filled_by_number[number] >= self.counted.get(number, Decimal(0)):
+        if number in self._untold and self.filled_by_number[number] >= self.counted[number]:
             self._untold.discard(number)
 
     def _filled_under(self, number: str) -> Decimal:
         """Lots filled under `number`: told as fills, or counted by the venue if that is more."""
-        return max(self.filled_by_number.get(number, Decimal(0)), self.counted.get(number, Decimal(0)))
+        return max(self.filled_by_number.get(number, _ZERO), self.counted.get(number, _ZERO))
 
     def renumber(self, number: str, total: Decimal | None = None) -> None:
         """An amend took effect: it goes on under `number`, with what was filled before carried over. For the gateway.
@@ -255,7 +253,7 @@ class Order:
         self.request = attrs.evolve(amendment.request, quantity=lots)
         self._leave_number(number)
         if amendment.sets_quantity:
-            self._asked, self._known = self.request.quantity, Decimal(0)
+            self._asked, self._known = self.request.quantity, _ZERO
             self._before = self.filled_quantity - self.filled_by_number[number]
             self._towards.clear()
         elif old is not None and number != old:
@@ -277,7 +275,7 @@ class Order:
     def leave_behind(self, number: str) -> None:
         """Know `number` for one that it had before. For the gateway."""
         self.past[number] = None
-        self.filled_by_number.setdefault(number, Decimal(0))
+        self.filled_by_number.setdefault(number, _ZERO)
 
     def _leave_number(self, number: str) -> None:
         if self.venue_order_id is not None and self.venue_order_id != number:
@@ -286,11 +284,14 @@ class Order:
 
     def note_count(self, update: OrderUpdate) -> None:
         """The venue says how much of it was filled; it doesn't become less. For the gateway."""
-        number, known = update.venue_order_id, self._filled_under(update.venue_order_id)
-        self.counted[number] = max(self.counted.get(number, Decimal(0)), update.filled)
+        number, filled = update.venue_order_id, update.filled
+        if filled <= self.counted.get(number, _ZERO):
+            return
+        known = self._filled_under(number)
+        self.counted[number] = filled
         if number in self._towards:
             self._known += self._filled_under(number) - known
-        if self.filled_by_number.get(number, Decimal(0)) < self.counted[number]:
+        if self.filled_by_number.get(number, _ZERO) < filled:
             self._untold.add(number)
 
     def note_end(self, update: OrderUpdate) -> None:

@@ -7,7 +7,7 @@ tape comes to the same; prices are looked up when an order asks, so that market 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Final
 
 import attrs
@@ -17,11 +17,14 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
 from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
 from strategykit.runtime.order import Order
-from strategykit.runtime.risk_books import EXACT, Book, Scope, day_end, day_of, may_fill
+from strategykit.runtime.risk_books import EXACT, Book, Exactly, Scope, day_end, day_of, may_fill
 
 __all__ = ["Risk"]
 
 ZERO: Final = Decimal(0)
+
+_NEW: Final = (ZERO, False)
+"""Of an order that isn't followed yet."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -69,7 +72,7 @@ class Risk:
             RiskLimit: It would break a limit.
         """
         self.judge(strategy, now)
-        with localcontext(EXACT):
+        with Exactly():
             scopes = (self._scope(strategy), self._account)
             symbol, lots = request.instrument, request.quantity
             book = scopes[0].book(symbol)
@@ -77,7 +80,10 @@ class Risk:
                 self._check_opening(scopes, book, request, lots, instrument, orders=1)
             self._check_rate(scopes, now)
             fills = self._fills.get(symbol, 0)
-            same = (symbol, request.side is Side.BUY, lots, request.price, request.stop_price, fills)
+            # Numbers in words: the hash of a Decimal costs as much as the rest of the look-up.
+            price, stop = request.price, request.stop_price
+            numbers = f"{lots.normalize()} {price and price.normalize()} {stop and stop.normalize()}"
+            same = (symbol, request.side, numbers, fills)
             for scope in scopes:
                 count, limits = scope.pace.repeats(same, now) + 1, scope.limits
                 if count > limits.max_repeats:
@@ -88,13 +94,13 @@ class Risk:
 
     def closes(self, strategy: str, request: OrderRequest) -> bool:
         """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
-        with localcontext(EXACT):
+        with Exactly():
             return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
 
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)
-        with localcontext(EXACT):
+        with Exactly():
             scopes = (self._scope(order.strategy), self._account)
             book = scopes[0].book(wanted.instrument)
             more = max(ZERO, wanted.quantity - may_fill(order))
@@ -108,31 +114,33 @@ class Risk:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: count what it may still become."""
-        lots, is_open = may_fill(order), order.is_open
-        had, was_open = self._followed.get(order.client_order_id, (ZERO, False))
+        lots, is_open = may_fill(order), not order.state.terminal
+        had, was_open = self._followed.get(order.client_order_id, _NEW)
         if is_open is was_open and lots == had:
             return
-        with localcontext(EXACT):
-            if lots or is_open:
-                self._followed[order.client_order_id] = (lots, is_open)
-            else:
-                del self._followed[order.client_order_id]
-            mine = self._scope(order.strategy)
+        if lots or is_open:
+            self._followed[order.client_order_id] = (lots, is_open)
+        else:
+            del self._followed[order.client_order_id]
+        mine = self._scope(order.strategy)
+        if is_open is not was_open:
             for scope in (mine, self._account):
                 scope.open_orders += is_open - was_open
-            book = mine.book(order.instrument)
+        if lots != had:
+            symbol, more = order.instrument, EXACT.subtract(lots, had)
+            book = mine.book(symbol)
             if order.side is Side.BUY:
-                book.buying += lots - had
+                book.buying = EXACT.add(book.buying, more)
             else:
-                book.selling += lots - had
-            self._measure(order.instrument, book)
+                book.selling = EXACT.add(book.selling, more)
+            self._measure(symbol, book)
 
     def filled(self, order: Order, fill: Fill, now: int) -> None:
         """A fill of `order` counts from now on; `judge` follows when all has come of it."""
         fee = fill.fee or ZERO
         if not (fill.quantity.is_finite() and fill.price.is_finite() and fee.is_finite()):
             return  # It can't be; whoever keeps the portfolio says so.
-        with localcontext(EXACT):
+        with Exactly():
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
             self._turn(now)
             scopes = (self._scope(order.strategy), self._account)
@@ -147,8 +155,9 @@ class Risk:
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
-        with localcontext(EXACT):
-            self._turn(now)
+        with Exactly():
+            if now >= self._day[1]:
+                self._turn(now)
             found = [scope for scope in (self._scope(strategy), self._account) if scope.judge()]
         for scope in found:
             limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
@@ -164,7 +173,7 @@ class Risk:
             positions: Lots by instrument, negative when short.
             now: Nanoseconds UTC.
         """
-        with localcontext(EXACT):
+        with Exactly():
             self._turn(now)
             scopes = (self._scope(strategy), self._account)
             for symbol in dict.fromkeys([*scopes[0].books, *positions]):
@@ -178,7 +187,7 @@ class Risk:
 
     def earned(self, strategy: str, currency: str, amount: Decimal, *, time: int, now: int) -> None:
         """Count what an earlier run of `strategy` earned at `time`, or lost, if that was today."""
-        with localcontext(EXACT):
+        with Exactly():
             self._turn(now)
             if time >= self._day[0]:
                 for scope in (self._scope(strategy), self._account):
@@ -186,7 +195,7 @@ class Risk:
 
     def begin_day(self, now: int) -> int:
         """Begin a new day, if the last one has ended; give when the next one begins, nanoseconds UTC."""
-        with localcontext(EXACT):
+        with Exactly():
             self._turn(now)
         return self._day[1]
 
@@ -201,7 +210,7 @@ class Risk:
         """
         found: list[Order] = []
         left: dict[tuple[str, str], Decimal] = {}
-        with localcontext(EXACT):
+        with Exactly():
             for order in sorted(orders, key=lambda order: order.request.stop_price is None):
                 key = (order.strategy, order.instrument)
                 held = left.get(key)
@@ -237,9 +246,12 @@ class Risk:
     def _measure(self, symbol: str, book: Book) -> None:
         """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
         whole = self._account.book(symbol)
-        long, short = max(ZERO, book.quantity + book.buying), max(ZERO, book.selling - book.quantity)
-        whole.long += long - book.long
-        whole.short += short - book.short
+        long, short = EXACT.add(book.quantity, book.buying), EXACT.subtract(book.selling, book.quantity)
+        long, short = max(ZERO, long), max(ZERO, short)
+        if long != book.long:
+            whole.long = EXACT.add(whole.long, EXACT.subtract(long, book.long))
+        if short != book.short:
+            whole.short = EXACT.add(whole.short, EXACT.subtract(short, book.short))
         book.long, book.short = long, short
 
     def _check_opening(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, time, timedelta
-from decimal import Context, Decimal
+from decimal import Context, Decimal, getcontext, setcontext
 from typing import Final, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import Limits
 from strategykit.runtime.order import Order
 
-__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Pace", "Scope", "day_end", "day_of", "may_fill"]
+__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Exactly", "Pace", "Scope", "day_end", "day_of", "may_fill"]
 
 ACCOUNT_SCOPE: Final = "account"
 """What the account is called among the scopes; strategies are called ``"strategy NAME"``."""
@@ -29,6 +29,19 @@ EXACT: Final = Context(prec=60)
 """Of our own: a strategy may have set another for itself."""
 
 
+class Exactly:
+    """Count in `EXACT` inside. As `localcontext`, without a copy of the context, which costs more than the sums do."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = getcontext()
+        setcontext(EXACT)
+
+    def __exit__(self, *_: object) -> None:
+        setcontext(self._before)
+
+
 def may_fill(order: Order) -> Decimal:
     """Give the lots of `order` that may still come as fills: what can be filled, and what the venue counts untold.
 
@@ -38,10 +51,13 @@ def may_fill(order: Order) -> Decimal:
     if entry is not None and not entry.filled_quantity and not entry.uncertain:
         return ZERO
     lots, told, now = ZERO, order.filled_by_number, order.venue_order_id or ""
-    works = order.is_open and order.ending is None
+    is_open = not order.state.terminal
+    works = is_open and order.ending is None
     if works:
-        lots = max(lots, EXACT.subtract(order.request.quantity, told.get(now, ZERO)))
-    if order.is_open and order.amending is not None:
+        filled = told.get(now)
+        left = EXACT.subtract(order.request.quantity, filled) if filled else order.request.quantity
+        lots = max(ZERO, left)
+    if is_open and order.amending is not None:
         lots = max(lots, order.amending.request.quantity)
     if order.fills_missing:
         for number, counted in order.counted.items():
@@ -195,7 +211,7 @@ class Scope:
         """Whether the day's loss has just gone beyond its limit."""
         if self.loss is not None:
             return False
-        worth = self._worth()
+        worth = self._worth() if self._held else {}
         for currency, money in self._money.items():
             loss = -money - worth.get(currency, ZERO)
             if loss > self.limits.max_daily_loss:

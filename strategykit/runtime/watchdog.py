@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
@@ -137,12 +137,16 @@ class StepWatch(trio.abc.Instrument):
         self._members.discard(task)
 
 
-@contextmanager
-def watched(watchdog: Watchdog | None, what: object) -> Generator[None]:
+_UNWATCHED: Final = nullcontext()
+
+
+def watched(watchdog: Watchdog | None, what: object) -> AbstractContextManager[None]:
     """Watch a block in which handlers of strategies are called, with news of orders or bars of the past."""
-    if watchdog is None:
-        yield
-        return
+    return _UNWATCHED if watchdog is None else _watched(watchdog, what)
+
+
+@contextmanager
+def _watched(watchdog: Watchdog, what: object) -> Generator[None]:
     watchdog.enter(what)
     try:
         yield
