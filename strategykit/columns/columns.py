@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator, Mapping
-from functools import cache
 from itertools import repeat
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from strategykit.columns.fields import GIVEN, field_types
 from strategykit.columns.values import Column, length_of, sliced, values_of
-from strategykit.model import events as model
 from strategykit.model.events import Event
 from strategykit.venues.streams import Stream
 
-__all__ = ["CHUNK", "Columns", "field_types"]
+__all__ = ["CHUNK", "Columns"]
 
 CHUNK: Final = 8_192
 """Events that are built at a time: as many as stay in the processor's cache."""
-
-_GIVEN: Final = ("instrument", "guid")
-"""Fields that are the same for a whole stream: they are in no column."""
-
-
-def field_types(kind: Any) -> Mapping[str, frozenset[Any]]:
-    """Give the types that each field of an event class may have, in the class's own order."""
-    return _field_types(kind)
-
-
-@cache
-def _field_types(kind: Any) -> Mapping[str, frozenset[Any]]:
-    hints = get_type_hints(kind, vars(model))
-    return {
-        item.name: frozenset(get_args(hints[item.name]))
-        if isinstance(hints[item.name], types.UnionType)
-        else frozenset({hints[item.name]})
-        for item in attrs.fields(kind)
-    }
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -65,7 +44,7 @@ class Columns:
     """Whose turn it is among events of one time, of all streams that are kept together; None: nothing says so."""
 
     def __attrs_post_init__(self) -> None:
-        wanted = [name for name in field_types(self.kind) if name not in _GIVEN]
+        wanted = [name for name in field_types(self.kind) if name not in GIVEN]
         if set(wanted) != set(self.arrays):
             wrong = ", ".join(sorted(set(wanted) ^ set(self.arrays)))
             raise ValueError(f"columns of {self.kind.__name__}: missing, or not one of its fields: {wrong}")

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from strategykit.columns.columns import CHUNK, Columns, field_types
+from strategykit.columns.columns import CHUNK, Columns
+from strategykit.columns.fields import GIVEN, field_types
 from strategykit.columns.values import Coded, Column, Holed, Ragged
 from strategykit.model.events import Event
 from strategykit.venues.streams import Stream
@@ -55,7 +56,7 @@ def columns_of(stream: Stream, events: list[Event]) -> Columns:
     for name, allowed in field_types(kind).items():
         if name == "receive_time":
             arrays[name] = np.array([event.receive_time for event in events], dtype=np.int64)
-        elif name not in ("instrument", "guid"):
+        elif name not in GIVEN:
             arrays[name] = _column(list(map(attrgetter(name), events)), allowed)
     return Columns(stream=stream, kind=kind, arrays=arrays, instrument=symbols.pop())
 

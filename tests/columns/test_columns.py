@@ -14,20 +14,16 @@ from strategykit.columns.columns import CHUNK, Columns
 from strategykit.columns.gathering import columns_of, columns_of_all
 from strategykit.columns.values import Coded, Holed, Ragged
 from strategykit.model.events import (
-    Bar,
     BookDelta,
     BookSnapshot,
-    ByOrderSnapshot,
     Event,
     Gap,
-    Quote,
     Side,
-    Ticker,
     Trade,
 )
 from strategykit.venues.streams import Stream, StreamKind
+from tests.columns.some_events import TRADES, anything, make_trade
 
-TRADES = Stream(kind=StreamKind.TRADES, instrument="SBER")
 BOOK = Stream(kind=StreamKind.BOOK, instrument="SBER")
 
 
@@ -40,66 +36,12 @@ def again(stream: Stream, events: list[Event]) -> list[tuple[Any, ...]]:
     return [facts(event) for columns in columns_of_all(stream, events) for event in columns.events("g")]
 
 
-numbers = st.floats(allow_nan=True, allow_infinity=False, width=64)
-maybe = st.one_of(st.none(), numbers)
-whole = st.integers(-(2**63), 2**63 - 1)
-ids = st.one_of(st.none(), whole, st.integers(2**63, 2**64), st.text(max_size=3))
-levels = st.lists(numbers, max_size=4).map(tuple)
-names = st.lists(st.one_of(st.none(), st.text(max_size=2)), max_size=3).map(tuple)
-when = st.one_of(st.none(), whole)
-
-trades = st.builds(
-    Trade,
-    instrument=st.just("SBER"),
-    price=numbers,
-    quantity=numbers,
-    side=st.sampled_from([None, *Side]),
-    trade_id=ids,
-    event_time=when,
-    receive_time=whole,
-    guid=st.just("g"),
-    snapshot=st.booleans(),
-    open_interest=maybe,
-)
-quotes = st.builds(
-    Quote,
-    st.just("SBER"),
-    *[maybe] * 5,
-    when,
-    whole,
-    st.just("g"),
-    st.booleans(),
-    *[maybe] * 6,
-)
-snapshots = st.builds(
-    BookSnapshot, st.just("SBER"), levels, levels, levels, levels, when, whole, st.just("g"), st.booleans(), when
-)
-deltas = st.builds(BookDelta, st.just("SBER"), levels, levels, levels, levels, when, whole, st.just("g"), when)
-by_order = st.builds(
-    ByOrderSnapshot,
-    *[st.just("SBER"), names, levels, levels, names, levels, levels, when, whole, st.just("g"), st.booleans(), when],
-)
-bars = st.builds(
-    Bar,
-    *[st.just("SBER"), whole, whole, numbers, numbers, numbers, numbers, numbers, st.booleans(), when, whole],
-    st.just("g"),
-    st.booleans(),
-)
-tickers = st.builds(Ticker, st.just("SBER"), *[maybe] * 6, when, when, whole, st.just("g"))
-gaps = st.builds(Gap, st.just("SBER"), whole, whole, st.text(max_size=3), when, whole, st.just("g"))
-anything = st.one_of(trades, quotes, snapshots, deltas, by_order, bars, tickers, gaps)
-
-
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(anything, max_size=12))
 def test_columns_give_back_the_very_events_that_they_were_made_of(events: list[Event]) -> None:
     events.sort(key=lambda event: event.receive_time)
 
     assert again(TRADES, events) == [facts(event) for event in events]
-
-
-def make_trade(time: int, price: float = 1.0, **more: Any) -> Trade:
-    return Trade("SBER", price, 2.0, Side.BUY, time, None, time, "g", **more)
 
 
 def test_what_is_the_same_for_all_rows_is_no_array() -> None:

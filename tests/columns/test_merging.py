@@ -41,7 +41,7 @@ def told(stretches: Iterator[Stretch]) -> list[tuple[int, int]]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.lists(st.integers(0, 12), max_size=5), max_size=4), max_size=4))
 def test_events_come_by_time_and_at_one_time_by_the_order_of_the_streams(streams: list[list[list[int]]]) -> None:
     given_in = []
@@ -69,7 +69,7 @@ def test_a_stream_whose_time_goes_back_between_chunks_is_refused() -> None:
         list(merge([[chunk(0, [1, 5]), chunk(0, [4])]]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(1, 3)), max_size=30))
 def test_what_was_kept_together_comes_in_the_order_in_which_it_was_kept(events: list[tuple[int, int, int]]) -> None:
     """Events of one frame have one time: nothing but their ties tells which was first."""

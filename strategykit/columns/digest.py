@@ -1,0 +1,155 @@
+"""What a stream of events came to, as one hash: the same for events one by one and for columns, however they are cut.
+
+Each field is hashed by itself, in parts: which rows have a value, and the values. So it takes no numpy to hash events,
+and no events to hash columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from strategykit.columns.fields import GIVEN, field_types
+from strategykit.model.events import Event, Side
+
+if TYPE_CHECKING:
+    from strategykit.columns.columns import Columns
+
+__all__ = ["ABSENT", "FAR", "WHOLE", "FieldHash", "StreamDigest", "far_text", "mark_of"]
+
+ABSENT: Final[dict[Any, int]] = {None: 0, False: 1, True: 2, Side.BUY: 3, Side.SELL: 4}
+"""The byte for values of which there are these few; what has any other value has `WHOLE`, and the value elsewhere."""
+
+WHOLE: Final = 5
+
+FAR: Final = -(1 << 31)
+"""Stands for a step between two whole numbers that takes more than 32 bits."""
+
+_BATCH: Final = 1_024
+"""Events that are hashed at a time."""
+
+_LITTLE: Final = array("H", [1]).tobytes() == b"\x01\x00"
+
+
+class FieldHash:
+    """One field of the events of one stream and class, hashed in parts, each whatever its size."""
+
+    def __init__(self) -> None:
+        self._parts = {name: hashlib.sha256() for name in ("marks", "floats", "steps", "far", "texts")}
+        self.last = 0
+        """The whole number that came last."""
+
+    def marks(self, marks: Any) -> None:
+        """Take a byte a row."""
+        self._parts["marks"].update(marks)
+
+    def floats(self, doubles: Any) -> None:
+        """Take numbers, 8 bytes each, the lowest first."""
+        self._parts["floats"].update(doubles)
+
+    def steps(self, steps: Any, far: Any) -> None:
+        """Take differences between whole numbers: 4 bytes each, and those that are `FAR` as text."""
+        self._parts["steps"].update(steps)
+        self._parts["far"].update(far)
+
+    def texts(self, values: Iterable[Any]) -> None:
+        self._parts["texts"].update("".join(f"{value!r}\n" for value in values).encode("utf-8", "backslashreplace"))
+
+    def take(self, values: Sequence[Any]) -> None:
+        """Take values as they are in events."""
+        if values and type(values[0]) is tuple:
+            self.whole([len(value) for value in values])
+            values = [part for value in values for part in value]
+        few = list(map(mark_of, values))
+        self.marks(bytes(few))
+        rest = [value for value, mark in zip(values, few, strict=True) if mark == WHOLE]
+        self.floats(_packed(array("d", [value for value in rest if type(value) is float])))
+        self.whole([value for value in rest if type(value) is int])
+        self.texts(value for value in rest if type(value) not in (float, int))
+
+    def whole(self, numbers: Iterable[int]) -> None:
+        """Take whole numbers."""
+        steps, far, last = array("i"), [], self.last
+        for number in numbers:
+            step, last = number - last, number
+            if not FAR < step < -FAR:
+                far.append(step)
+                step = FAR
+            steps.append(step)
+        self.last = last
+        self.steps(_packed(steps), far_text(far))
+
+    def text(self) -> str:
+        return "".join(part.hexdigest() for part in self._parts.values())
+
+
+_FEW: Final = (type(None), bool, Side)
+
+
+def mark_of(value: object) -> int:
+    """Give the byte for a value. By its type first: 1 equals True."""
+    return ABSENT[value] if type(value) in _FEW else WHOLE
+
+
+def far_text(steps: Iterable[int]) -> bytes:
+    return "".join(f"{step}\n" for step in steps).encode()
+
+
+def _packed(numbers: array[Any]) -> bytes:
+    if not _LITTLE:
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+class StreamDigest:
+    """The hash over the events of one stream."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self._fields: dict[tuple[str, str, str], FieldHash] = {}
+        self._waiting: list[Event] = []
+
+    def take(self, event: Event) -> None:
+        """Take the next event."""
+        waiting = self._waiting
+        if waiting and (
+            len(waiting) >= _BATCH or type(waiting[0]) is not type(event) or waiting[0].instrument != event.instrument
+        ):
+            self._flush()
+        self._waiting.append(event)
+        self.events += 1
+
+    def take_columns(self, columns: Columns) -> None:
+        """Take the next events as columns."""
+        from strategykit.columns.hashing import hash_column  # It needs numpy.
+
+        self._flush()
+        self.events += len(columns)
+        for name, field, allowed in self._hashes(columns.kind, columns.symbol):
+            hash_column(field, columns.arrays[name], len(columns), allowed)
+
+    def text(self) -> str:
+        """Give the hash over all that came so far."""
+        self._flush()
+        whole = hashlib.sha256()
+        for key, field in sorted(self._fields.items(), key=lambda item: item[0]):
+            whole.update(f"{key!r} {field.text()}\n".encode("utf-8", "backslashreplace"))
+        return whole.hexdigest()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            for name, field, _ in self._hashes(type(waiting[0]), waiting[0].instrument):
+                field.take(list(map(attrgetter(name), waiting)))
+
+    def _hashes(self, kind: Any, symbol: str | None) -> Iterator[tuple[str, FieldHash, frozenset[Any]]]:
+        for name, allowed in field_types(kind).items():
+            if name not in GIVEN:
+                key = (kind.__name__, str(symbol), name)
+                field = self._fields.get(key)
+                if field is None:
+                    field = self._fields[key] = FieldHash()
+                yield name, field, allowed
