@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from strategykit.archive.arrow import np, pc
-from strategykit.archive.fields import Field, Form, fields_of
+from strategykit.archive.fields import TIE, Field, Form, fields_of
 from strategykit.archive.rows import TEXT, Rows
 from strategykit.columns.columns import Columns
 from strategykit.columns.values import Coded, Column, Holed, Ragged
@@ -24,7 +24,10 @@ def columns_of_rows(stream: Stream, kind: type[Event], rows: Rows) -> Columns:
         ValueError: Time goes back.
     """
     arrays = {field.name: _column(field, rows) for field in fields_of(kind)}
-    return Columns(stream=stream, kind=kind, arrays=arrays, instrument=stream.instrument)
+    ties = rows.column(TIE).to_numpy()
+    return Columns(
+        stream=stream, kind=kind, arrays=arrays, instrument=stream.instrument, ties=ties if ties.any() else None
+    )
 
 
 def _column(field: Field, rows: Rows) -> Column:
