@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import VenueCommand, single_order
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
+from strategykit.net.inbox import Input
 from strategykit.runtime.assembly import ACCOUNT, Identity, assemble
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import ReplayClock
@@ -34,6 +35,9 @@ from strategykit.venues.dialect import Ask, Dialect
 from strategykit.venues.streams import Stream
 
 __all__ = ["CommandDifference", "RerunPlan", "RerunReport", "rerun"]
+
+Slice = tuple[int, list[Input]]
+"""A reading of the clock, and the inputs dispatched at it."""
 
 HOLD_LIMIT: Final = 4.0
 """Seconds that a strategy may hold the thread. One that did so in the recorded run was interrupted there and does so
@@ -114,6 +118,8 @@ class _Comparison:
         self.differences: list[CommandDifference] = []
         self.over = False
         """Whether the tape has no more to compare with."""
+        self.torn = False
+        """Whether this is the last slice of a tape that was cut: its commands may have come too late to be on it."""
 
     def compare(self, strategy: str, command: VenueCommand) -> bool:
         """Compare the next command of a strategy; say whether it was sent."""
@@ -125,7 +131,7 @@ class _Comparison:
         number = self._numbers[strategy] = self._numbers.get(strategy, 0) + 1
         if recorded is not None and recorded.get("command") == facts["command"]:
             self.equal += 1
-        else:
+        elif recorded is not None or not self.torn:
             self.differences.append(CommandDifference(strategy, number, recorded, facts))
         return recorded is None or bool(recorded.get("sent", True))
 
@@ -174,6 +180,18 @@ class _PaperComparison(_Comparison):
             return sent
         engine.local.extend(engine.paper.command(single_order(command, "the paper exchange"), self._clock.reading))
         return True
+
+
+def _told_of_last(recorded: Iterator[Slice], comparison: _Comparison) -> Iterator[Slice]:
+    """Yield the slices, and tell `comparison` which one is the last."""
+    before = next(recorded, None)
+    for each in recorded:
+        if before is not None:
+            yield before
+        before = each
+    comparison.torn = True
+    if before is not None:
+        yield before
 
 
 def rerun(plan: RerunPlan) -> RerunReport:
@@ -237,7 +255,7 @@ async def _rerun(
         if begin is not None:
             clock.reading = begin[0]
         nursery.start_soon(run.play_and_tell, done)
-        await run.driver.rerun(recorded)
+        await run.driver.rerun(recorded if contents.ended else _told_of_last(recorded, comparison))
         # The last clean-up may go by deadlines that came after the last input.
         await run.driver.finish_by(done, contents.last)
         # Of a run that was killed nobody knows how it would have left.
