@@ -7,7 +7,18 @@ import os
 from pathlib import Path
 from typing import Final, Protocol
 
-__all__ = ["LOCK_NAME", "Disk", "LockHeld", "RealDisk", "in_words", "shown", "sync_directory", "take_lock", "write_all"]
+__all__ = [
+    "LOCK_NAME",
+    "Disk",
+    "LockHeld",
+    "RealDisk",
+    "in_words",
+    "shown",
+    "sync_directory",
+    "take_lock",
+    "write_all",
+    "write_file",
+]
 
 LOCK_NAME: Final = "lock"
 
@@ -91,6 +102,16 @@ def sync_directory(disk: Disk, directory: Path) -> None:
     """Make creations and renames in `directory` last through a power loss."""
     fd = disk.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        disk.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_file(disk: Disk, path: Path, data: bytes) -> None:
+    """Write a file, or write it anew, so that it lasts through a power loss; its name does when its folder is synced."""
+    fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        write_all(disk, fd, data)
         disk.fsync(fd)
     finally:
         os.close(fd)
