@@ -23,6 +23,7 @@ __all__ = [
     "OrderRefused",
     "Refused",
     "RemoteProtocolError",
+    "ResultError",
     "RiskLimit",
     "StrategyBlocked",
     "StrategyError",
@@ -182,6 +183,10 @@ class StrategyKilled(StrategykitError):
 
 class TapeError(StrategykitError):
     """A recording is damaged or can't be read; the message says which file and where in it."""
+
+
+class ResultError(StrategykitError):
+    """A stored result of a run can't be read or written; the message says which file, and what is wrong with it."""
 
 
 class JournalError(StrategykitError):
