@@ -10,13 +10,14 @@ Each currency is counted by itself; nothing is converted unless somebody gives t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal
 from typing import Final
 
 import attrs
 
 from strategykit.errors import LocalProtocolError
 from strategykit.model.events import Fill, Side
+from strategykit.model.exactly import Exactly
 from strategykit.model.instruments import Instrument
 
 __all__ = ["Portfolio", "Position"]
@@ -77,17 +78,17 @@ class Position:
 
     def worth(self, price: Decimal) -> Decimal:
         """Give the money that the open lots are worth at `price`; negative for a short position."""
-        with localcontext(_EXACT):
+        with Exactly(_EXACT):
             return self.instrument.value(price, self.quantity)
 
     def open_pnl(self, price: Decimal) -> Decimal:
         """Give the profit that closing at `price` would realise, before fees."""
-        with localcontext(_EXACT):
+        with Exactly(_EXACT):
             return self.worth(price) - self._cost
 
     def apply(self, fill: Fill) -> Decimal:
         """Fold a fill in; give the change of cash that it makes, without its fee. `Portfolio.apply` counts once."""
-        with localcontext(_EXACT):
+        with Exactly(_EXACT):
             signed = fill.quantity * fill.side.sign
             after = self.quantity + signed
             paid = self.instrument.value(fill.price, signed)
@@ -173,15 +174,15 @@ class Portfolio:
                 f"fill {fill.trade_id} of {fill.instrument!r} can't be: "
                 f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"
             )
-        currency = position.instrument.currency
-        self._pay(currency, position.apply(fill))
-        if fill.fee is None:
-            position.fills_without_fee += 1
-        else:
-            paid_in = fill.fee_currency or currency
-            with localcontext(_EXACT):
-                position.fees[paid_in] = position.fees.get(paid_in, _ZERO) + fill.fee
-                self._pay(paid_in, -fill.fee)
+        currency, fee = position.instrument.currency, fill.fee
+        with Exactly(_EXACT):
+            self.cash[currency] = self.cash.get(currency, _ZERO) + position.apply(fill)
+            if fee is None:
+                position.fills_without_fee += 1
+            else:
+                paid_in = fill.fee_currency or currency
+                position.fees[paid_in] = position.fees.get(paid_in, _ZERO) + fee
+                self.cash[paid_in] = self.cash.get(paid_in, _ZERO) - fee
         self._seen.add(key)  # Last: a fill that couldn't be applied may come again.
         return True
 
@@ -220,20 +221,16 @@ class Portfolio:
         for currency, amount in self.equity(marks).items():
             if amount is None or (amount and currency not in known):
                 return None
-            with localcontext(_EXACT):
+            with Exactly(_EXACT):
                 total += amount * known.get(currency, _ZERO)
         return total
 
     def _open(self) -> list[tuple[str, Position]]:
         return [(symbol, position) for symbol, position in self.positions.items() if position.quantity]
 
-    def _pay(self, currency: str, amount: Decimal) -> None:
-        with localcontext(_EXACT):
-            self.cash[currency] = self.cash.get(currency, _ZERO) + amount
-
     def _summed(self, amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
         total: dict[str, Decimal] = {}
-        with localcontext(_EXACT):
+        with Exactly(_EXACT):
             for currency, amount in amounts:
                 total[currency] = total.get(currency, _ZERO) + amount
         return total
@@ -246,6 +243,6 @@ class Portfolio:
         for symbol, position in self._open():
             currency = position.instrument.currency
             before, amount = found[currency], worth.get(symbol)
-            with localcontext(_EXACT):
+            with Exactly(_EXACT):
                 found[currency] = None if before is None or amount is None else before + amount
         return found

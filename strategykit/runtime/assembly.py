@@ -79,6 +79,7 @@ def assemble(
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
     limits: RiskPlan = DEFAULT_PLAN,
     prices: LastPrices | None = None,
+    answered: Callable[[str], bool] = lambda _: False,
     collector: Collector | None = None,
 ) -> Run:
     """Make a run whose strategies live in `home`, and all its other tasks in `nursery`; `Run.play` runs it."""
@@ -122,6 +123,7 @@ def assemble(
         start=start,
         doubt=lambda after: reconciler.doubt(gateway, after) if trades_at_venue else None,
         journal=journal or NullJournal(),
+        answered=answered,
         risk=risk,
     )
     carried = carried or Carried()

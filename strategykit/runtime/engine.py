@@ -101,7 +101,7 @@ class Engine:
     """The venue's last word on the account, by the kind of message."""
     lanes: dict[str, str] = attrs.field(factory=dict, init=False)
     """Lane of each connection."""
-    asks: Asks = attrs.field(init=False)
+    asks: Asks = attrs.field(init=False, default=attrs.Factory(lambda self: Asks(self.dialect), takes_self=True))
     inquiries: Inquiries = attrs.field(init=False, default=attrs.Factory(Inquiries, takes_self=True))
     _find: Finder = attrs.field(
         init=False, default=attrs.Factory(lambda self: find_offered(self.dialect), takes_self=True)
@@ -109,10 +109,6 @@ class Engine:
     _tries: Counter[str] = attrs.field(factory=Counter, init=False)
     paused: dict[str, int] = attrs.field(factory=dict, init=False)
     """When subscriptions that were refused for now are asked for again, nanoseconds UTC, by guid."""
-
-    @asks.default
-    def _make_asks(self) -> Asks:
-        return Asks(self.dialect)
 
     @property
     def command_connection(self) -> str:
@@ -324,9 +320,8 @@ class Engine:
             return
         if row.successor is not None and connection == row.successor:
             self.handover.complete(row)
-        gap = self.table.confirmed(guid, now)
         self._tries.pop(guid, None)
-        if gap is not None:
+        if (gap := self.table.confirmed(guid, now)) is not None:
             self.route(gap)
 
     def _session_over(self, over: SessionOver, now: int, connection: str) -> None:
@@ -342,11 +337,10 @@ class Engine:
 
     def _resubscribe(self, guid: str, reason: str, now: int) -> None:
         row = self.table.by_guid.get(guid)
-        session = None if row is None else self.sessions.get(row.connection)
-        if row is None or session is None or row.state not in LIVE:
+        if row is None or row.state not in LIVE or row.connection not in self.sessions:
             return
         self.table.missed(row, now, reason)
-        self.wires.unsubscribe(row, row.connection, session)
+        self.wires.unsubscribe(row, row.connection, self.sessions[row.connection])
         self.ask_for(row)
 
     def _answered_need(self, need: Need, rows: Sequence[Event | Instrument] | None, reason: str) -> None:

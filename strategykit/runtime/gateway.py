@@ -57,6 +57,8 @@ class Gateway:
     _risk: Risk
     """Not to be had by the public ways that strategies have."""
     journal: OrderJournal = attrs.field(factory=NullJournal)
+    answered: Callable[[str], bool] = lambda _: False
+    """Whether the answer to the command of a guid, sent just now, is here already."""
     _table: OrderTable = attrs.field(
         init=False, default=attrs.Factory(lambda self: OrderTable(self._risk.follow), takes_self=True)
     )
@@ -64,7 +66,9 @@ class Gateway:
     _counts: dict[str, int] = attrs.field(factory=dict, init=False)
     commands: InFlight = attrs.field(
         init=False,
-        default=attrs.Factory(lambda self: InFlight(self.port, self.start, self._lost, self.journal), takes_self=True),
+        default=attrs.Factory(
+            lambda self: InFlight(self.port, self.start, self._lost, self.journal, self.answered), takes_self=True
+        ),
     )
     _cancels: Cancels = attrs.field(
         init=False,

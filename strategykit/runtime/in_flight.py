@@ -78,6 +78,8 @@ class InFlight:
     lost: Callable[[Pending, str], None]
     """Called with a command whose answer won't come, and the reason."""
     journal: OrderJournal
+    answered: Callable[[str], bool] = lambda _: False
+    """Whether the answer to a command that was sent just now is here already, to be told next: nobody watches then."""
     reply_within: float = REPLY_WITHIN
     """Seconds for an answer to what is sent from now on."""
     _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
@@ -125,7 +127,9 @@ class InFlight:
 
     def _await_answer(self, order: Order, command: Command) -> None:
         pending = self._pending[command.guid] = Pending(order, command, self.reply_within)
-        if self._sleep is not None:
+        if self.answered(command.guid):
+            pending.deadline = math.inf
+        elif self._sleep is not None:
             pending.deadline = trio.current_time() + pending.within
             self._sleep.deadline = min(self._sleep.deadline, pending.deadline)
         elif not self._watching:
@@ -146,7 +150,8 @@ class InFlight:
     def take(self, guid: str) -> Pending | None:
         """The answer to `guid` has come: give what it answers, once; None if nothing waits for it."""
         pending = self._pending.pop(guid, None)
-        if pending is not None and not self._pending and self._sleep is not None:
+        watched = pending is not None and pending.deadline != math.inf
+        if watched and not self._pending and self._sleep is not None:
             # While others wait, the watcher may wake too early and look again: cheaper than a search at each answer.
             self._sleep.deadline = math.inf
         return pending

@@ -13,11 +13,12 @@ from typing import Final
 import attrs
 
 from strategykit.model.events import Fill, Side
+from strategykit.model.exactly import Exactly
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
 from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
 from strategykit.runtime.order import Order
-from strategykit.runtime.risk_books import EXACT, Book, Exactly, Scope, day_end, day_of, may_fill
+from strategykit.runtime.risk_books import EXACT, Book, Scope, day_end, day_of, may_fill
 
 __all__ = ["Risk"]
 
@@ -72,7 +73,7 @@ class Risk:
             RiskLimit: It would break a limit.
         """
         self.judge(strategy, now)
-        with Exactly():
+        with Exactly(EXACT):
             scopes = (self._scope(strategy), self._account)
             symbol, lots = request.instrument, request.quantity
             book = scopes[0].book(symbol)
@@ -94,13 +95,13 @@ class Risk:
 
     def closes(self, strategy: str, request: OrderRequest) -> bool:
         """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
-        with Exactly():
+        with Exactly(EXACT):
             return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
 
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)
-        with Exactly():
+        with Exactly(EXACT):
             scopes = (self._scope(order.strategy), self._account)
             book = scopes[0].book(wanted.instrument)
             more = max(ZERO, wanted.quantity - may_fill(order))
@@ -140,7 +141,7 @@ class Risk:
         fee = fill.fee or ZERO
         if not (fill.quantity.is_finite() and fill.price.is_finite() and fee.is_finite()):
             return  # It can't be; whoever keeps the portfolio says so.
-        with Exactly():
+        with Exactly(EXACT):
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
             self._turn(now)
             scopes = (self._scope(order.strategy), self._account)
@@ -155,7 +156,7 @@ class Risk:
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
-        with Exactly():
+        with Exactly(EXACT):
             if now >= self._day[1]:
                 self._turn(now)
             found = [scope for scope in (self._scope(strategy), self._account) if scope.judge()]
@@ -173,7 +174,7 @@ class Risk:
             positions: Lots by instrument, negative when short.
             now: Nanoseconds UTC.
         """
-        with Exactly():
+        with Exactly(EXACT):
             self._turn(now)
             scopes = (self._scope(strategy), self._account)
             for symbol in dict.fromkeys([*scopes[0].books, *positions]):
@@ -187,7 +188,7 @@ class Risk:
 
     def earned(self, strategy: str, currency: str, amount: Decimal, *, time: int, now: int) -> None:
         """Count what an earlier run of `strategy` earned at `time`, or lost, if that was today."""
-        with Exactly():
+        with Exactly(EXACT):
             self._turn(now)
             if time >= self._day[0]:
                 for scope in (self._scope(strategy), self._account):
@@ -195,7 +196,7 @@ class Risk:
 
     def begin_day(self, now: int) -> int:
         """Begin a new day, if the last one has ended; give when the next one begins, nanoseconds UTC."""
-        with Exactly():
+        with Exactly(EXACT):
             self._turn(now)
         return self._day[1]
 
@@ -210,7 +211,7 @@ class Risk:
         """
         found: list[Order] = []
         left: dict[tuple[str, str], Decimal] = {}
-        with Exactly():
+        with Exactly(EXACT):
             for order in sorted(orders, key=lambda order: order.request.stop_price is None):
                 key = (order.strategy, order.instrument)
                 held = left.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, time, timedelta
-from decimal import Context, Decimal, getcontext, setcontext
+from decimal import Context, Decimal
 from typing import Final, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import Limits
 from strategykit.runtime.order import Order
 
-__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Exactly", "Pace", "Scope", "day_end", "day_of", "may_fill"]
+__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Pace", "Scope", "day_end", "day_of", "may_fill"]
 
 ACCOUNT_SCOPE: Final = "account"
 """What the account is called among the scopes; strategies are called ``"strategy NAME"``."""
@@ -27,19 +27,6 @@ ZERO: Final = Decimal(0)
 
 EXACT: Final = Context(prec=60)
 """Of our own: a strategy may have set another for itself."""
-
-
-class Exactly:
-    """Count in `EXACT` inside. As `localcontext`, without a copy of the context, which costs more than the sums do."""
-
-    __slots__ = ("_before",)
-
-    def __enter__(self) -> None:
-        self._before = getcontext()
-        setcontext(EXACT)
-
-    def __exit__(self, *_: object) -> None:
-        setcontext(self._before)
 
 
 def may_fill(order: Order) -> Decimal:

@@ -14,7 +14,7 @@ from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.recording import NullLedger, command_facts
 from strategykit.runtime.supervise import UNSENT
-from strategykit.venues.dialect import Ask, Dialect, Frame
+from strategykit.venues.dialect import Ask, Dialect, Frame, Reply
 from strategykit.venues.subscriptions import Subscription
 
 __all__ = ["DurableJournal", "LivePort", "LiveWires", "PaperPort"]
@@ -151,6 +151,8 @@ class PaperPort:
     engine: Callable[[], Engine]
     clock: RunClock
     ring: Callable[[], None]
+    _told: str = attrs.field(default="", init=False)
+    """The guid of the last command that was answered at once."""
 
     def command(self, strategy: str, command: VenueCommand) -> bool:
         engine = self.engine()
@@ -159,10 +161,17 @@ class PaperPort:
             self.ledger.command(command_facts(strategy, command, self.converter), sent=paper is not None)
         if paper is None:
             return False
+        told = paper.command(single_order(command, "the paper exchange"), self.clock.reading)
+        if any(type(thing) is Reply and thing.guid == command.guid for thing in told):
+            self._told = command.guid
         # Never from within: the strategy that asks is told after it has gone on to wait.
-        engine.local.extend(paper.command(single_order(command, "the paper exchange"), self.clock.reading))
+        engine.local.extend(told)
         self.ring()
         return True
+
+    def answered(self, guid: str) -> bool:
+        """Whether the command `guid`, the last one, was answered at once."""
+        return guid == self._told
 
     def suspect(self, reason: str) -> None:
         """A paper exchange has no wire that could break."""
