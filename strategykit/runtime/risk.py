@@ -115,7 +115,7 @@ class Risk:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: count what it may still become."""
-        lots, is_open = may_fill(order), not order.state.terminal
+        lots, is_open = may_fill(order), order.is_open
         had, was_open = self._followed.get(order.client_order_id, _NEW)
         if is_open is was_open and lots == had:
             return
