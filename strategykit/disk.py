@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
+
+from strategykit.errors import ConfigError, TapeError
 
 __all__ = [
     "LOCK_NAME",
@@ -13,6 +19,7 @@ __all__ = [
     "LockHeld",
     "RealDisk",
     "in_words",
+    "new_folder",
     "shown",
     "sync_directory",
     "take_lock",
@@ -115,6 +122,34 @@ def write_file(disk: Disk, path: Path, data: bytes) -> None:
         disk.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def new_folder(to: Path) -> Generator[Path]:
+    """Give a folder to write to, which is called `to` once it is whole: on leaving, and not at all after an error.
+
+    Until then it grows beside it, under a name that ends with ``.partial``; what a killed process leaves there may go.
+    Whoever writes has to sync what is in it.
+
+    Raises:
+        ConfigError: `to` is there, and isn't an empty folder.
+        TapeError: It can't be written.
+    """
+    try:
+        if to.is_symlink() or (to.exists() and (not to.is_dir() or any(to.iterdir()))):
+            raise ConfigError(f"{shown(to)} is there already; name a folder to be made")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{to.name}-", suffix=".partial", dir=to.parent))
+    except OSError as exc:
+        raise TapeError(f"{shown(to)} can't be written: {in_words(exc, to)}") from exc
+    try:
+        yield folder
+        folder.rename(to)
+        sync_directory(RealDisk(), to.parent)
+    except OSError as exc:
+        raise TapeError(f"{shown(to)} can't be written: {in_words(exc, to)}") from exc
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def take_lock(directory: Path, words: str, disk: Disk) -> int:

@@ -20,8 +20,8 @@ LINES: Final = 400
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
     SHELL
-    | {"config", "registry", "columns", "archive", "disk", "tape", "journal", "sim", "net", "runtime", "indicators"}
-    | {"strategy", "declarations", "defining"}
+    | {"config", "registry", "columns", "archive", "disk", "foreign", "tape", "journal", "sim", "net", "runtime", "indicators"}
+    | {"strategy", "declarations", "defining", "config_models"}
 )
 
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
@@ -31,17 +31,19 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "venues": frozenset({"errors", "secret", "model"}),
     "columns": frozenset({"errors", "model", "venues"}),
     "disk": frozenset({"errors"}),
-    "archive": SHELL | {"columns", "disk"},
-    "tape": SHELL | {"disk"},
+    "foreign": frozenset({"errors", "disk"}),
+    "archive": SHELL | {"columns", "disk", "foreign"},
+    "tape": SHELL | {"disk", "foreign"},
     "journal": frozenset({"errors", "model", "disk"}),
     "sim": SHELL,
     "net": SHELL,
     "config_values": SHELL | {"net"},
     "registry": SHELL | {"net", "sim", "config_values"},
     "config_venue": SHELL | {"config_values", "registry"},
-    "config_tables": SHELL | {"config_values", "config_venue"},
+    "config_models": SHELL | {"sim", "config_values"},
+    "config_tables": SHELL | {"sim", "config_values", "config_models", "config_venue"},
     "config_risk": SHELL | {"config_values", "config_tables"},
-    "config": SHELL | {"net", "registry", "config_values", "config_venue", "config_tables", "config_risk"},
+    "config": SHELL | {"net", "sim", "registry", "config_values", "config_venue", "config_tables", "config_risk"},
     "runtime": PROGRAM,
     "indicators": PROGRAM,
     "strategy": PROGRAM,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -18,8 +16,8 @@ from strategykit.archive.files import store
 from strategykit.archive.manifest import MANIFEST, Manifest, Source, StreamEntry, named
 from strategykit.archive.piles import NO_TIME, Pile
 from strategykit.archive.rows import Needs
-from strategykit.disk import RealDisk, in_words, shown, sync_directory, write_all
-from strategykit.errors import ConfigError, TapeError
+from strategykit.disk import RealDisk, new_folder, sync_directory, write_all
+from strategykit.errors import TapeError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.venues.streams import Stream
@@ -175,8 +173,6 @@ class ArchiveWriter:
 def open_archive_writer(to: Path, *, source: Source, venue: str) -> Generator[ArchiveWriter]:
     """Make an archive, the folder `to`: it gets its name when it is whole, at the end, and not at all after an error.
 
-    Until then it grows beside it, under a name that ends with ``.partial``, which nobody takes for an archive.
-
     Args:
         to: Must not be there yet, but for an empty folder.
         source: What it is made of.
@@ -186,32 +182,7 @@ def open_archive_writer(to: Path, *, source: Source, venue: str) -> Generator[Ar
         ConfigError: `to` is there.
         TapeError: It can't be written, or there is nothing to write.
     """
-    check_free(to)
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{to.name}-", suffix=".partial", dir=to.parent))
-    except OSError as exc:
-        raise TapeError(f"{shown(to)} can't be written: {in_words(exc, to)}") from exc
-    try:
+    with new_folder(to) as folder:
         writer = ArchiveWriter(folder=folder, source=source, venue=venue)
         yield writer
         writer.finish()
-        folder.rename(to)
-        sync_directory(RealDisk(), to.parent)
-    except OSError as exc:
-        raise TapeError(f"{shown(to)} can't be written: {in_words(exc, to)}") from exc
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_free(to: Path) -> None:
-    """Pass a folder that can be made.
-
-    Raises:
-        ConfigError: There is something.
-    """
-    try:
-        if to.is_symlink() or (to.exists() and (not to.is_dir() or any(to.iterdir()))):
-            raise ConfigError(f"{shown(to)} is there already; name a folder to be made")
-    except OSError as exc:
-        raise ConfigError(f"{shown(to)} can't be looked at: {in_words(exc, to)}") from exc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ def export_tapes(paths: Sequence[Path], to: Path, *, on_progress: Callable[[Told
     if not sources:
         raise ConfigError("no tape was named")
     first = sources[0]
-    for before, after in zip(sources, sources[1:], strict=False):
+    for before, after in pairwise(sources):
         _check_follows(before, after)
     header = first.tape.header
     source = Source(

@@ -8,7 +8,7 @@ from strategykit.errors import LocalProtocolError
 from strategykit.venues.stream.variants import Variant
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["SHUTDOWN", "check_symbol", "interval_name", "partial_levels", "stream_name"]
+__all__ = ["SHUTDOWN", "check_symbol", "interval_name", "partial_levels", "read_stream_name", "stream_name"]
 
 SHUTDOWN: Final = "!serverShutdown"
 """The stream by which Binance says that it will close a connection; nobody subscribes to it."""
@@ -99,3 +99,31 @@ def _speed(variant: Variant, frequency: int | None) -> str:
         # Binance has as it happens, too, for futures, but doesn't document it.
         frequency = 100_000_000 if variant.language == "binance" else 0
     return next((name for every, name in speeds if every >= frequency), speeds[-1][1])
+
+
+def read_stream_name(variant: Variant, name: str) -> tuple[Stream, str] | None:
+    """Give the stream whose data carry a name of Binance's, and the word that trades come by; None: it is none of ours.
+
+    The symbol is taken to be in capitals, as all of Binance's are.
+    """
+    symbol, _, rest = name.partition("@")
+    word, *arguments = rest.split("@")
+    speeds = variant.rules.depth_speeds
+    if not symbol or len(arguments) > 1 or (arguments and (not word.startswith("depth") or arguments[0] not in speeds)):
+        return None
+    instrument = symbol.upper()
+    if word in ("trade", "aggTrade"):
+        return Stream(kind=StreamKind.TRADES, instrument=instrument), word
+    if word in ("bookTicker", "ticker"):
+        kind = StreamKind.QUOTES if word == "bookTicker" else StreamKind.TICKER
+        return Stream(kind=kind, instrument=instrument), ""
+    interval = variant.rules.intervals.get(word.removeprefix("kline_"))
+    if word.startswith("kline_") and interval is not None:
+        return Stream(kind=StreamKind.BARS, instrument=instrument, interval=interval), ""
+    levels = word.removeprefix("depth")
+    if word.startswith("depth") and levels in ("", *map(str, sorted(_PARTIAL))):
+        frequency = speeds["".join(arguments)]
+        return Stream(
+            kind=StreamKind.BOOK, instrument=instrument, depth=int(levels) if levels else None, frequency=frequency
+        ), ""
+    return None

@@ -1,0 +1,73 @@
+"""Files of the hftbacktest collector: lines of a time in nanoseconds and the frame as it came.
+
+The one line a file without a stream's name is the book that was asked for over HTTP after connecting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from strategykit.errors import TapeError
+from strategykit.foreign.refusals import Place
+from strategykit.foreign.text import open_lines
+from strategykit.foreign.times import check_nanoseconds
+from strategykit.tape.importers.binance import Refuse
+from strategykit.tape.importers.session import Item
+from strategykit.venues.stream.rows import UNREADABLE
+
+__all__ = ["read_hftbacktest", "split_line"]
+
+
+class _Head(msgspec.Struct, gc=False):
+    stream: str | None = None
+    number: int | None = msgspec.field(name="lastUpdateId", default=None)
+    symbol: str = ""
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
+
+
+def split_line(line: str) -> tuple[int, str]:
+    """Give a line's time and frame.
+
+    Raises:
+        ValueError: It is no such line.
+    """
+    time, space, text = line.partition(" ")
+    if not space:
+        raise ValueError("a time in nanoseconds, a space and a frame would be right")
+    return check_nanoseconds(time), text
+
+
+def read_hftbacktest(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
+    """Give what is in files that follow each other.
+
+    Raises:
+        TapeError: One can't be read, or is empty.
+    """
+    for path in paths:
+        with open_lines(path) as lines:
+            for line in lines:
+                if (item := _read(line, lines.place, refuse)) is not None:
+                    yield item
+            if lines.empty:
+                raise TapeError(f"{path} is empty")
+
+
+def _read(line: str, place: Place, refuse: Refuse) -> Item | None:
+    try:
+        time, text = split_line(line)
+        head = _HEAD.decode(text)
+    except UNREADABLE as exc:
+        refuse(place, exc)
+        return None
+    if head.stream is not None:
+        return Item(time, text, head.stream, place)
+    if head.number is None:
+        refuse(place, "neither a frame of a stream nor a book")
+        return None
+    return Item(time, text, head.symbol, place, answer=True)
