@@ -24,6 +24,7 @@ from strategykit.registry.alor import SIMULATED_ACCOUNT, SIMULATED_TOKEN
 from strategykit.registry.table import find_venue
 from strategykit.registry.venue import Venue
 from strategykit.secret import Secret, read_secret
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream, StreamKind
 
@@ -142,6 +143,8 @@ class Session:
     venue: VenuePlan
     run: RunPlan = RunPlan()
     risk: RiskPlan = DEFAULT_PLAN
+    models: FillModels = DEFAULT_MODELS
+    """What paper trading assumes of fills."""
     strategies: tuple[StrategySpec, ...] = ()
     record: tuple[Stream, ...] = ()
     """Streams to record whether or not a strategy wants them."""
@@ -205,6 +208,7 @@ def make_session(document: Mapping[str, object], *, folder: Path, source: str) -
                 guard_after=tables.run.guard_after,
             ),
             risk=risk,
+            models=tables.models,
             strategies=strategies,
             record=tuple(_stream(row, venue, f"record #{n}") for n, row in enumerate(tables.record, 1)),
         )

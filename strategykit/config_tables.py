@@ -14,6 +14,7 @@ import cattrs
 from cattrs.errors import AttributeValidationNote, ForbiddenExtraKeysError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
+from strategykit.config_models import make_models
 from strategykit.config_values import (
     Check,
     Mistakes,
@@ -33,6 +34,7 @@ from strategykit.config_values import (
 )
 from strategykit.config_venue import VenueTable, read_venue
 from strategykit.errors import ConfigError
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.venues.streams import StreamKind
 
 __all__ = ["LimitsTable", "RecordTable", "RiskTable", "RunTable", "SessionTable", "StrategyTable", "read_tables"]
@@ -101,6 +103,7 @@ class SessionTable:
     venue: VenueTable
     run: RunTable = RunTable()
     risk: RiskTable = RiskTable()
+    models: FillModels = DEFAULT_MODELS
     strategy: tuple[StrategyTable, ...] = ()
     record: tuple[RecordTable, ...] = ()
 
@@ -182,6 +185,7 @@ def _converter() -> cattrs.Converter:
         rules = {name: override(struct_hook=check, rename=_RENAMED.get(name)) for name, check in checks.items()}
         converter.register_structure_hook(cls, _after(table, _structure(cls, converter, rules)))
     converter.register_structure_hook(VenueTable, read_venue)
+    converter.register_structure_hook(FillModels, lambda value, _: make_models(value))
     arrays = {name: override(struct_hook=_after(_array, converter.structure)) for name in ("strategy", "record")}
     converter.register_structure_hook(SessionTable, _structure(SessionTable, converter, arrays))
     return converter

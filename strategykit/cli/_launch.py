@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -24,6 +24,7 @@ from strategykit.runtime.live import Progress
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunReport
+from strategykit.sim.models.fill_models import FillModels
 from strategykit.venues.lookups import Listed
 
 if TYPE_CHECKING:
@@ -47,10 +48,7 @@ class BacktestSettings:
     """What a backtest assumes."""
 
     cash: Decimal
-    fee_rate: Decimal
-    rule: Literal["touch", "trade_through"]
-    latency: int
-    """Nanoseconds."""
+    models: FillModels
     seed: int | None
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk."""
@@ -78,8 +76,6 @@ def launch_record(session: Session) -> RunReport:
 
 def launch_replay(tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings) -> RunReport:
     from strategykit.runtime.run import backtest_tape
-    from strategykit.sim.fees import FeeModel
-    from strategykit.sim.paper import FillRule
 
     strategies = [(spec.name, make_strategy(load_strategy(spec.file), spec.params)) for spec in specs]
     with show_progress() as progress:
@@ -87,9 +83,7 @@ def launch_replay(tape: Path, specs: Sequence[StrategySpec], settings: BacktestS
         return backtest_tape(
             tape,
             strategies,
-            fees=FeeModel(maker_rate=settings.fee_rate, taker_rate=settings.fee_rate),
-            rule=FillRule(settings.rule),
-            latency=settings.latency,
+            models=settings.models,
             cash=settings.cash,
             limits=settings.limits,
             seed=settings.seed,

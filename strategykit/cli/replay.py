@@ -17,10 +17,15 @@ from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._session import check_seed, is_strategy
 from strategykit.cli._table import Column, print_table
 from strategykit.config import StrategySpec, load_session
+from strategykit.config_models import load_models
 from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
 from strategykit.model.risk_limits import DEFAULT_PLAN
 from strategykit.runtime.rerun import CommandDifference, RerunReport
+from strategykit.sim.fees import FeeModel
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
+from strategykit.sim.models.latency import Constant
+from strategykit.sim.models.queues import FillRule
 
 __all__ = ["print_rerun", "register", "rerun_in_words"]
 
@@ -52,12 +57,16 @@ def _replay(
     tape: Annotated[Path | None, Parameter(help="folder of the recording")] = None,
     rerun: Annotated[Path | None, Parameter(help="run this recorded run again, and compare its orders")] = None,
     cash: Annotated[str, Parameter(help="money at the start", metavar="NUMBER")] = "1000000",
+    models: Annotated[
+        Path | None, Parameter(help="TOML file of fill models; default: the session's [models]", metavar="FILE")
+    ] = None,
     fee_rate: Annotated[
-        str, Parameter(help="fee as a part of the traded value: 0.0005 is 0.05 %", metavar="NUMBER")
-    ] = "0",
+        str | None, Parameter(help="fee as a part of the traded value: 0.0005 is 0.05 %", metavar="NUMBER")
+    ] = None,
     rule: Annotated[
-        Literal["touch", "trade_through"], Parameter(help="when a resting limit order is filled")
-    ] = "touch",
+        Literal["touch", "trade_through", "risk_averse", "probability"] | None,
+        Parameter(help="when a resting limit order is filled"),
+    ] = None,
     latency: Annotated[
         str | None, Parameter(help="from an order to its taking effect, such as 50ms", metavar="TIME")
     ] = None,
@@ -78,22 +87,32 @@ def _replay(
     if tape is None:
         raise ConfigError("--tape is missing; name the folder of a recording")
     name = Path(what.removeprefix("sample:")).stem
-    strategies, limits = [StrategySpec(name=name, file=what, params=params)], DEFAULT_PLAN
+    strategies, limits, assumed = [StrategySpec(name=name, file=what, params=params)], DEFAULT_PLAN, DEFAULT_MODELS
     if not is_strategy(what):
         session = load_session(what)
-        strategies, limits = list(session.strategies), session.risk
+        strategies, limits, assumed = list(session.strategies), session.risk, session.models
     if not strategies:
         raise ConfigError(f"{what}: has no [[strategy]] to replay")
     check_seed(seed)
     settings = BacktestSettings(
         cash=_money("--cash", cash),
-        fee_rate=_money("--fee-rate", fee_rate),
-        rule=rule,
-        latency=0 if latency is None else parse_duration(latency),
+        models=_assumed(assumed if models is None else load_models(models), fee_rate, rule, latency),
         seed=seed,
         limits=limits,
     )
     return print_run(launch_replay(tape, strategies, settings), json=json, orders=orders)
+
+
+def _assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:
+    """Give `models` with what flags say in its place."""
+    if fee_rate is not None:
+        rate = _money("--fee-rate", fee_rate)
+        models = attrs.evolve(models, fees=FeeModel(maker_rate=rate, taker_rate=rate))
+    if rule is not None:
+        models = attrs.evolve(models, rule=FillRule(rule))
+    if latency is not None:
+        models = attrs.evolve(models, order_latency=Constant(span=parse_duration(latency)))
+    return models
 
 
 def _money(flag: str, text: str) -> Decimal:

@@ -14,7 +14,7 @@ _NOTHING: Final[tuple[float, ...]] = ()
 class _Half:
     """One side: parallel tuples, best level first; after a delta a dict, sorted when somebody looks."""
 
-    __slots__ = ("_by_price", "_descending", "_prices", "_sizes", "_sorted")
+    __slots__ = ("_best", "_by_price", "_descending", "_prices", "_sizes", "_sorted")
 
     def __init__(self, *, descending: bool) -> None:
         self._descending = descending
@@ -22,12 +22,15 @@ class _Half:
         self._sizes = _NOTHING
         self._by_price: dict[float, float] | None = None
         self._sorted = True
+        self._best: float | None = None
+        """Known without sorting; None where it has to be looked for."""
 
     def replace(self, prices: tuple[float, ...], sizes: tuple[float, ...]) -> None:
         self._prices = prices
         self._sizes = sizes
         self._by_price = None
         self._sorted = True
+        self._best = prices[0] if prices else None
 
     def change(self, prices: tuple[float, ...], sizes: tuple[float, ...]) -> None:
         if not prices:
@@ -35,12 +38,33 @@ class _Half:
         levels = self._by_price
         if levels is None:
             levels = self._by_price = dict(zip(self._prices, self._sizes, strict=True))
+        best, descending = self._best, self._descending
         for price, size in zip(prices, sizes, strict=True):
             if size:
                 levels[price] = size
+                if best is not None and (price > best if descending else price < best):
+                    best = price
             else:
                 levels.pop(price, None)  # Venues also remove levels from beyond the depth that they show.
+                if price == best:
+                    best = None
+        self._best = best
         self._sorted = False
+
+    def best(self) -> float | None:
+        """Give the best price; after a change of a deep book it costs much less than the levels do."""
+        if self._best is None and (self._by_price if self._by_price is not None else self._prices):
+            self._best = (max if self._descending else min)(self._by_price or self._prices)
+        return self._best
+
+    def size(self, price: float) -> float | None:
+        """Give what rests at a price; None beyond the last level."""
+        shown = self._prices if self._by_price is None else self._by_price
+        if price in shown:
+            return self._sizes[self._prices.index(price)] if self._by_price is None else self._by_price[price]
+        if not shown:
+            return None
+        return None if (price < min(shown) if self._descending else price > max(shown)) else 0.0
 
     def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         if not self._sorted:
@@ -103,6 +127,12 @@ class Book:
         prices, sizes = self.side(side)
         return tuple(zip(prices[:count], sizes[:count], strict=True))
 
+    def size(self, side: Side, price: float) -> float | None:
+        """Give the lots that rest on one side at a price: 0 between levels, None beyond the last that is shown."""
+        if self.invalid:
+            return None
+        return (self._bids if side is Side.BUY else self._asks).size(price)
+
     def snapshot(self, event: BookSnapshot | BookDelta, depth: int | None = None) -> BookSnapshot:
         """Give the best `depth` levels a side, or all, as they stand after `event`, which was applied last."""
         bids, bid_sizes = self.side(Side.BUY)
@@ -122,13 +152,11 @@ class Book:
 
     @property
     def best_bid(self) -> float | None:
-        prices, _ = self.side(Side.BUY)
-        return prices[0] if prices else None
+        return None if self.invalid else self._bids.best()
 
     @property
     def best_ask(self) -> float | None:
-        prices, _ = self.side(Side.SELL)
-        return prices[0] if prices else None
+        return None if self.invalid else self._asks.best()
 
     @property
     def mid(self) -> float | None:

@@ -16,9 +16,11 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_union_passthrough
 
 from strategykit.errors import TapeError
+from strategykit.model.orders import OrderRequest
 
 __all__ = ["TAG", "from_dict", "make_converter", "to_dict"]
 
@@ -38,6 +40,9 @@ def make_converter() -> cattrs.Converter:
     for plain in (bool, int, str, type(None)):
         converter.register_structure_hook(plain, _exactly(plain))
     configure_union_passthrough(str | int | None, converter)
+    # Tapes of before this field have no such key, and their commands are compared with those of a re-run.
+    sparing = make_dict_unstructure_fn(OrderRequest, converter, trail=override(omit_if_default=True))
+    converter.register_unstructure_hook(OrderRequest, sparing)
     converter.register_unstructure_hook_factory(_is_tagged, _make_tagging)
     converter.register_structure_hook_factory(_is_tagged, _make_untagging)
     return converter

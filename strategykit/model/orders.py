@@ -76,9 +76,13 @@ class OrderRequest:
     display_variance: int | None = None
     """Per cent by which the visible part varies."""
     expire_time: int | None = None
-    """Nanoseconds UTC at which a stop order lapses; None: never."""
+    """Nanoseconds UTC at which the order lapses; None: when its `time_in_force` says. Some venues have it for stops
+    alone."""
     protect_seconds: int | None = None
     allow_margin: bool = False
+    trail: Decimal | None = None
+    """Makes a STOP that trails: how far, per unit, its trigger stays at most behind the best price since it was placed.
+    Only paper exchanges have it."""
     active: bool = True
     """False makes a dormant stop, for a bracket group."""
     check_duplicates: bool = True

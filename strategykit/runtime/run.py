@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from cattrs import Converter
 
 from strategykit.config import Session, StrategySpec, VenuePlan
+from strategykit.config_models import models_as_dict
 from strategykit.errors import ConfigError, StrategyError, TapeError
 from strategykit.model.codec import from_dict, make_converter, to_dict
 from strategykit.model.instruments import Instrument
@@ -30,8 +32,8 @@ from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.recorded_venue import recorded_venue
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunPlan, RerunReport, rerun
-from strategykit.sim.fees import FeeModel
-from strategykit.sim.paper import FillRule, PaperExchange
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
+from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.dialect import Dialect
@@ -124,7 +126,7 @@ def plan_session(
         limits=session.risk,
         keep_orders=session.run.on_stop == "keep",
         flatten=session.run.on_kill == "flatten",
-        paper=None if real else _paper(venue.account),
+        paper=None if real else _paper(venue.account, session.models),
         capital=None if real else PAPER_CASH,
     )
 
@@ -176,9 +178,7 @@ def backtest_tape(
     path: Path | str,
     strategies: Sequence[tuple[str, Strategy]],
     *,
-    fees: FeeModel | None = None,
-    rule: FillRule = FillRule.TOUCH,
-    latency: int = 0,
+    models: FillModels = DEFAULT_MODELS,
     cash: Decimal = PAPER_CASH,
     limits: RiskPlan = DEFAULT_PLAN,
     seed: int | None = None,
@@ -190,9 +190,7 @@ def backtest_tape(
     Args:
         path: The tape.
         strategies: Pairs of name and strategy.
-        fees: What fills cost; None: nothing.
-        rule: When resting orders fill.
-        latency: Nanoseconds from an order to its taking effect.
+        models: What is assumed of fills.
         cash: At the start, in each instrument's currency.
         limits: Of risk.
         seed: Of ids and `Strategy.random`; None: the tape's.
@@ -206,13 +204,11 @@ def backtest_tape(
     tape = open_tape(path)
     dialect, _ = recorded_venue(tape)
     plan = BacktestPlan(
-        tape=tape,
+        source=tape,
         dialect=dialect,
         strategies=strategies,
         cash=cash,
-        fees=FeeModel() if fees is None else fees,
-        rule=rule,
-        latency=latency,
+        models=models,
         limits=limits,
         seed=seed,
         collect=collect,
@@ -246,7 +242,7 @@ def rerun_tape(path: Path | str) -> RerunReport:
         limits=from_dict(converter, facts["risk"], RiskPlan) if "risk" in facts else NO_PLAN,
         keep_orders=facts.get("on_stop") == "keep",
         flatten=facts.get("on_kill") == "flatten",
-        paper=None if facts.get("real", True) else _paper(str(facts["account"])),
+        paper=None if facts.get("real", True) else _paper(str(facts["account"]), _models(facts, converter)),
         carried=Carried() if "carried" not in facts else read_carried(facts["carried"], converter),
     )
     result = rerun(plan)
@@ -295,12 +291,17 @@ def _connector(
     return connect
 
 
-def _paper(account: str) -> Callable[[Mapping[str, Instrument]], PaperExchange]:
+def _paper(account: str, models: FillModels) -> Callable[[Mapping[str, Instrument]], PaperExchange]:
     def make(instruments: Mapping[str, Instrument]) -> PaperExchange:
         cash = {item.currency: PAPER_CASH for item in instruments.values()}
-        return PaperExchange(instruments, account=account, cash=cash)
+        return PaperExchange(instruments, account=account, cash=cash, models=models)
 
     return make
+
+
+def _models(facts: Mapping[str, Any], converter: Converter) -> FillModels:
+    models: FillModels = from_dict(converter, facts.get("models", {}), FillModels)
+    return models
 
 
 def _facts(session: Session, *, real: bool) -> dict[str, Any]:
@@ -316,6 +317,7 @@ def _facts(session: Session, *, real: bool) -> dict[str, Any]:
         "on_stop": session.run.on_stop,
         "on_kill": session.run.on_kill,
         **({} if session.risk == NO_PLAN else {"risk": to_dict(converter, session.risk, RiskPlan)}),
+        **({} if real or session.models == DEFAULT_MODELS else {"models": models_as_dict(session.models)}),
         "record": [converter.unstructure(stream) for stream in session.record],
         "strategies": [
             {

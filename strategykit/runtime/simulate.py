@@ -39,8 +39,8 @@ from strategykit.runtime.outside import NoWires
 from strategykit.runtime.recording import Notes, NullLedger
 from strategykit.runtime.waking import Wakes
 from strategykit.runtime.wires import PaperPort
-from strategykit.sim.fees import FeeModel
-from strategykit.sim.paper import FillRule, PaperExchange
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
+from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import Ask, AskBars, Offers
 from strategykit.venues.streams import Stream, StreamKind
@@ -95,9 +95,7 @@ def simulate(
     streams: Collection[StreamKind] = frozenset(StreamKind),
     history: Sequence[Bar] = (),
     cash: Decimal = Decimal(1_000_000),
-    fees: FeeModel | None = None,
-    rule: FillRule = FillRule.TOUCH,
-    latency: int = 0,
+    models: FillModels = DEFAULT_MODELS,
     paper: bool = True,
     seed: int = 0,
     account: str = "PAPER",
@@ -115,9 +113,7 @@ def simulate(
         streams: What kinds the events are of; bars that aren't among them are built from trades.
         history: Past bars, for `Bars` that ask for them.
         cash: At the start, in each instrument's currency.
-        fees: What fills cost; None: nothing.
-        rule: When resting orders fill.
-        latency: Nanoseconds from an order to its taking effect.
+        models: What is assumed of fills.
         paper: False: nothing answers orders, and each is refused at once.
         seed: Of ids and `Strategy.random`.
         account: Name of the account.
@@ -132,9 +128,7 @@ def simulate(
         instruments,
         Direct(tuple(history), Offers(streams=frozenset(streams))),
         cash,
-        fees or FeeModel(),
-        rule,
-        latency,
+        models,
         paper,
         seed,
         account,
@@ -153,9 +147,7 @@ async def _main(
     instruments: Mapping[str, Instrument],
     dialect: Direct,
     cash: Decimal,
-    fees: FeeModel,
-    rule: FillRule,
-    latency: int,
+    models: FillModels,
     paper: bool,  # noqa: FBT001 - `trio.run` passes no keywords
     seed: int,
     account: str,
@@ -168,8 +160,9 @@ async def _main(
 
     def make_paper(known: Mapping[str, Instrument]) -> PaperExchange:
         money = {item.currency: cash for item in known.values()}
-        return PaperExchange(known, account=account, cash=money, fees=fees, rule=rule, latency=latency)
+        return PaperExchange(known, account=account, cash=money, models=models)
 
+    port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
     async with trio.open_nursery() as nursery:
         run = assemble(
             identity=Identity(seed, clock.start),
@@ -178,7 +171,8 @@ async def _main(
             dialect=dialect,
             market_connections=1,
             wires=wires,
-            port=PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke),
+            port=port,
+            answered=port.answered,
             ledger=ledger,
             strategies=strategies,
             instruments=dict(instruments),

@@ -91,7 +91,13 @@ def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: boo
             return "Price may not be 0 for a stop order"
     elif request.stop_price is not None:
         return f"BAD_FLAGS: a {request.type.value} order has no trigger price"
+    if request.trail is not None and (request.type is not OrderType.STOP or not _is_price(request.trail)):
+        return f"BAD_FLAGS: a trail of {request.trail} should be a distance above 0, of a stop without a limit"
     return _find_price_fault(request, instrument) or _find_iceberg_fault(request, whole_lots=whole_lots)
+
+
+def _is_price(price: Decimal) -> bool:
+    return price.is_finite() and 0 < price <= _HIGHEST
 
 
 def _find_price_fault(request: OrderRequest, instrument: Instrument) -> str | None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 
 from strategykit.errors import ConfigError
 from strategykit.model.instruments import Instrument
 
-__all__ = ["NO_FEES", "FeeModel", "round_money"]
+__all__ = ["NO_FEES", "FeeBook", "FeeModel", "FeeTier", "Paid", "round_money"]
 
 _NOTHING: Final = Decimal(0)
 _ONE: Final = Decimal(1)
 
+TIER_WINDOW: Final = 30 * 86_400_000_000_000
+"""Nanoseconds: what was traded in the last 30 days decides on a tier, as venues of currencies have it."""
 
-def _finite(_: FeeModel, attribute: attrs.Attribute[Decimal], value: Decimal) -> None:
-    if not value.is_finite():
+
+def _finite(_: object, attribute: attrs.Attribute[Any], value: Decimal | None) -> None:
+    if value is not None and not value.is_finite():
         raise ConfigError(f"fee {attribute.name} must be a finite number, not {value}")
 
 
@@ -26,9 +32,25 @@ def _above_zero(_: FeeModel, attribute: attrs.Attribute[Decimal], value: Decimal
         raise ConfigError(f"fee {attribute.name} must be above 0, not {value}")
 
 
+def _rising(_: FeeModel, __: attrs.Attribute[Any], value: tuple[FeeTier, ...]) -> None:
+    volumes = [tier.volume for tier in value]
+    if volumes != sorted(set(volumes)):
+        raise ConfigError("fee tiers must be in the order of their volumes, each with a volume of its own")
+
+
 def round_money(money: Decimal, step: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
     """Round to a multiple of `step` by one of the `decimal` module's rounding modes."""
     return (money / step).quantize(_ONE, rounding=rounding) * step
+
+
+@attrs.frozen(kw_only=True)
+class FeeTier:
+    """The rates of those who trade much."""
+
+    volume: Decimal = attrs.field(validator=_finite)
+    """Value traded in the last 30 days, in the instrument's currency, from which on they hold."""
+    maker_rate: Decimal = attrs.field(validator=_finite)
+    taker_rate: Decimal = attrs.field(validator=_finite)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,18 +66,101 @@ class FeeModel:
     maker_per_lot: Decimal = attrs.field(default=_NOTHING, validator=_finite)
     """Money a lot, in the instrument's currency."""
     taker_per_lot: Decimal = attrs.field(default=_NOTHING, validator=_finite)
+    order_minimum: Decimal = attrs.field(default=_NOTHING, validator=_finite)
+    """Money that an order costs at least, all its fills together."""
+    most_rate: Decimal | None = attrs.field(default=None, validator=_finite)
+    """Share of the traded value that the rest comes to at most, but for the minimum; None: no bound."""
+    tiers: tuple[FeeTier, ...] = attrs.field(default=(), validator=_rising)
+    """Rates by volume, smallest first; below the first one's volume, those above hold."""
     step: Decimal = attrs.field(default=Decimal("0.01"), validator=_above_zero)
     """The smallest money unit; each fill's fee is rounded to it."""
     rounding: str = ROUND_HALF_EVEN
     """One of the `decimal` module's rounding modes."""
 
     def fee(self, instrument: Instrument, price: Decimal, quantity: Decimal, *, maker: bool) -> Decimal:
-        """Give the fee of a fill of `quantity` lots, in the instrument's currency."""
+        """Give the fee of a fill of `quantity` lots, in the instrument's currency; no order's minimum is in it."""
+        return self.rounded(self.exact(instrument, price, quantity, maker=maker))
+
+    def exact(
+        self,
+        instrument: Instrument,
+        price: Decimal,
+        quantity: Decimal,
+        *,
+        maker: bool,
+        volume: Decimal = _NOTHING,
+    ) -> Decimal:
+        """Give it unrounded.
+
+        Args:
+            instrument: What was traded.
+            price: A unit's.
+            quantity: Lots.
+            maker: Whether the order rested.
+            volume: What was traded in the last 30 days.
+        """
         rate = self.maker_rate if maker else self.taker_rate
+        for tier in self.tiers:
+            if volume >= tier.volume:
+                rate = tier.maker_rate if maker else tier.taker_rate
         per_lot = self.maker_per_lot if maker else self.taker_per_lot
-        exact = instrument.value(price, quantity) * rate + quantity * per_lot
-        return round_money(exact, self.step, self.rounding)
+        value = instrument.value(price, quantity)
+        exact = value * rate + quantity * per_lot
+        return exact if self.most_rate is None else min(exact, abs(value) * self.most_rate)
+
+    def rounded(self, money: Decimal) -> Decimal:
+        return round_money(money, self.step, self.rounding)
 
 
 NO_FEES: Final = FeeModel()
 """Trading for nothing."""
+
+
+@attrs.define(eq=False)
+class Paid:
+    """What one order has come to so far."""
+
+    exact: Decimal = _NOTHING
+    """By its fills alone."""
+    charged: Decimal = _NOTHING
+
+
+@attrs.define(eq=False)
+class FeeBook:
+    """The fees of one account: which model holds for what, and how much was traded lately."""
+
+    default: FeeModel
+    models: Mapping[str, FeeModel] = attrs.field(factory=lambda: MappingProxyType({}))
+    """By symbol, or else by exchange."""
+    _traded: dict[str, deque[tuple[int, Decimal]]] = attrs.field(factory=dict, init=False)
+    _volume: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+
+    def of(self, instrument: Instrument) -> FeeModel:
+        """Give the model that holds for an instrument."""
+        if not self.models:
+            return self.default
+        return self.models.get(instrument.symbol) or self.models.get(instrument.exchange) or self.default
+
+    def charge(
+        self, instrument: Instrument, price: Decimal, quantity: Decimal, now: int, *, maker: bool, paid: Paid
+    ) -> Decimal:
+        """Give the fee of a fill, and note it in its order's `paid`."""
+        model = self.of(instrument)
+        volume = self._lately(instrument.currency, now) if model.tiers else _NOTHING
+        exact = model.exact(instrument, price, quantity, maker=maker, volume=volume)
+        if model.tiers:
+            value = abs(instrument.value(price, quantity))
+            self._traded.setdefault(instrument.currency, deque()).append((now, value))
+            self._volume[instrument.currency] = volume + value
+        if not model.order_minimum:
+            return model.rounded(exact)
+        paid.exact += exact
+        charged = model.rounded(max(paid.exact, model.order_minimum)) - paid.charged
+        paid.charged += charged
+        return charged
+
+    def _lately(self, currency: str, now: int) -> Decimal:
+        traded, volume = self._traded.get(currency, ()), self._volume.get(currency, _NOTHING)
+        while traded and traded[0][0] <= now - TIER_WINDOW:
+            volume -= traded.popleft()[1]
+        return volume

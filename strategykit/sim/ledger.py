@@ -14,7 +14,7 @@ from strategykit.model.events import AccountUpdate, Event, Fill, OrderStatus, Or
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest, OrderType
 from strategykit.sim.account import Account
-from strategykit.sim.fees import FeeModel
+from strategykit.sim.fees import FeeBook, FeeModel, Paid
 
 __all__ = ["Ledger", "OrderRecord"]
 
@@ -40,6 +40,10 @@ class OrderRecord:
     """For a triggered stop: the order it became."""
     reason: str | None = None
     """Why it ended, if not by being filled or by its owner."""
+    paid: Paid = attrs.field(factory=Paid)
+    """Its fees."""
+    trigger: Decimal | None = attrs.field(default=attrs.Factory(lambda self: self.request.stop_price, takes_self=True))
+    """Of a stop: where it fires now, which one that trails changes."""
 
     @property
     def is_stop(self) -> bool:
@@ -66,7 +70,7 @@ class OrderRecord:
             "",
             snapshot,
             self.account,
-            request.stop_price,
+            self.trigger,
             self.linked_order_id,
             self.reason,
             request.display_quantity,
@@ -80,6 +84,7 @@ class Ledger:
         instruments: By symbol.
         accounts: Cash by currency, by account name.
         fees: What each fill costs.
+        fees_of: The same for single instruments, by symbol or by exchange.
         margin_rate: See `Account`.
         cash_step: See `Account`.
     """
@@ -90,6 +95,7 @@ class Ledger:
         accounts: Mapping[str, Mapping[str, Decimal]],
         *,
         fees: FeeModel,
+        fees_of: Mapping[str, FeeModel] | None = None,
         margin_rate: Decimal,
         cash_step: Decimal | None = None,
     ) -> None:
@@ -99,7 +105,7 @@ class Ledger:
         }
         self.records: dict[str, OrderRecord] = {}
         self.marks: dict[str, Decimal] = {}
-        self._fees = fees
+        self._fees = {name: FeeBook(fees, fees_of or {}) for name in accounts}
         self._fills: dict[str, deque[Fill]] = {name: deque(maxlen=REMEMBERED) for name in accounts}
         self._ended: deque[str] = deque()
         # Dictionaries, as sets would be told in an order that differs from run to run.
@@ -137,7 +143,8 @@ class Ledger:
         record = self.records[number]
         request = record.request
         instrument = self.instruments[request.instrument]
-        fee = self._fees.fee(instrument, price, quantity, maker=maker)
+        fees = self._fees[record.account]
+        fee = fees.charge(instrument, price, quantity, now, maker=maker, paid=record.paid)
         self.tie(record, -quantity)
         self.accounts[record.account].apply(instrument, request.side, quantity, price, fee)
         self._moved[record.account, instrument.symbol] = None
@@ -182,7 +189,7 @@ class Ledger:
         record.linked_order_id = child
         told = self.end(number, OrderStatus.FILLED, now)
         kind = OrderType.LIMIT if record.request.type is OrderType.STOP_LIMIT else OrderType.MARKET
-        request = attrs.evolve(record.request, type=kind, stop_price=None, expire_time=None)
+        request = attrs.evolve(record.request, type=kind, stop_price=None, trail=None, expire_time=None)
         return [told, self.accept(child, record.account, request, now)]
 
     def tie(self, record: OrderRecord, lots: Decimal) -> None:

@@ -22,11 +22,9 @@ from strategykit.model.events import (
     Trade,
 )
 from strategykit.model.instruments import Instrument
+from strategykit.sim.models.depth import Offer
 
-__all__ = ["Offer", "Probe", "RecordedMarket", "exact"]
-
-Offer = tuple[Decimal, Decimal | None]
-"""A price, and the lots to be had at it; None: any number."""
+__all__ = ["Probe", "RecordedMarket", "exact"]
 
 _TWO: Final = Decimal(2)
 
@@ -36,22 +34,26 @@ def exact(number: float) -> Decimal:
     return Decimal(str(number))
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Probe:
     """How far one event reached. None: it says nothing on that."""
 
-    buys: Decimal | None
+    buys: float | None
     """The lowest price at which someone sold or offers: what resting buys have met."""
-    sells: Decimal | None
+    sells: float | None
     """The highest price at which someone bought or bids."""
-    highest: Decimal | None
+    highest: float | None
     """For the triggers of buy stops."""
-    lowest: Decimal | None
+    lowest: float | None
     """For the triggers of sell stops."""
-    opened: Decimal | None = None
+    opened: float | None = None
     """A bar's first price: a stop that it jumped over fills there."""
     since: int | None = None
     """A bar's start: what an order placed later met isn't known from it."""
+    volume: float | None = None
+    """What was traded, as the data count it; None where the event shows what is offered instead."""
+    taker: Side | None = None
+    """Who crossed the spread in a trade."""
 
 
 @attrs.define(eq=False)
@@ -131,22 +133,46 @@ class RecordedMarket:
 
     def probe(self, event: Event) -> Probe:
         """Say how far an event reached for which `note` said yes."""
-        if isinstance(event, Trade):
-            price = exact(event.price)
-            return Probe(price, price, price, price)
-        if isinstance(event, Bar):
-            high, low = exact(event.high), exact(event.low)
-            return Probe(low, high, high, low, exact(event.open), event.open_time)
-        if isinstance(event, Ticker):  # It doesn't say when that was traded: before a resting order came, perhaps.
-            last = None if event.last is None else exact(event.last)
-            return Probe(None, None, last, last)
-        ask, bid = (next(iter(self.offers(side, most=1)), (None, None))[0] for side in Side)
+        if type(event) is Trade:
+            price = event.price
+            return Probe(price, price, price, price, None, None, event.quantity, event.side)
+        if type(event) is Bar:
+            return Probe(event.low, event.high, event.high, event.low, event.open, event.open_time, event.volume)
+        if type(event) is Ticker:  # It doesn't say when that was traded: before a resting order came, perhaps.
+            return Probe(None, None, event.last, event.last)
+        bid, ask = self.best(Side.BUY), self.best(Side.SELL)
         if self.traded:
             return Probe(ask, bid, None, None)
-        said = event.last if isinstance(event, Quote) else None
+        said = event.last if type(event) is Quote else None
         if said is not None:
-            return Probe(ask, bid, exact(said), exact(said))
+            return Probe(ask, bid, said, said)
         return Probe(ask, bid, ask, bid)
+
+    def best(self, side: Side) -> float | None:
+        """Give the best price of those who rest on `side`; None where nobody does, or nothing is known."""
+        top = self.top
+        if isinstance(top, Book):
+            return top.best_bid if side is Side.BUY else top.best_ask
+        if top is None:
+            return None
+        return top.bid if side is Side.BUY else top.ask
+
+    def resting(self, side: Side, price: float) -> float | None:
+        """Give the lots that rest on `side` at `price`; None where that isn't shown."""
+        top = self.top
+        if top is None:
+            return None
+        if isinstance(top, Book):
+            size = top.size(side, price)
+            return None if size is None else float(self.lots(size))
+        best, shown = (top.bid, top.bid_size) if side is Side.BUY else (top.ask, top.ask_size)
+        if best is None or (price - best) * side.sign > 0:
+            return 0.0  # Better than all that are shown.
+        return None if price != best or shown is None else float(self.lots(shown))
+
+    def lots(self, size: float) -> Decimal:
+        """Give a size of the data in lots, as orders have it."""
+        return exact(size) / self.instrument.lot if self.instrument.counts_units else exact(size)
 
     def offers(self, side: Side, *, most: int | None = None) -> list[Offer]:
         """Give what a taker on `side` would meet, best first; empty if nobody is there, or nothing is known.
@@ -161,15 +187,11 @@ class RecordedMarket:
         if isinstance(top, Book):
             prices, sizes = top.side(side.opposite)
             levels = zip(prices[:most], sizes[:most], strict=True)
-            return [(exact(price), self._lots(size)) for price, size in levels]
+            return [(exact(price), self.lots(size)) for price, size in levels]
         price, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
         if price is None:
             return []
-        return [(exact(price), None if size is None else self._lots(size))]
-
-    def _lots(self, size: float) -> Decimal:
-        """Give a size of the data in lots, as orders have it."""
-        return exact(size) / self.instrument.lot if self.instrument.counts_units else exact(size)
+        return [(exact(price), None if size is None else self.lots(size))]
 
     @property
     def known(self) -> bool:

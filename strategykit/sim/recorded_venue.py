@@ -32,6 +32,7 @@ from strategykit.sim.fees import FeeModel
 from strategykit.sim.history import BarHistory
 from strategykit.sim.ledger import OrderRecord
 from strategykit.sim.listing import TRADES_KEPT
+from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.paper import PaperExchange
 from strategykit.sim.recorded_books import RecordedBook
 from strategykit.venues.dialect import Reply
@@ -72,8 +73,9 @@ class RecordedVenueMarket:
         self.instruments = {symbol: attrs.evolve(each, counts_units=False) for symbol, each in instruments.items()}
         self._now = now
         self._lots = {symbol: float(each.lot) for symbol, each in instruments.items() if each.counts_units}
+        models = FillModels(fees=fees, margin_rate=margin_rate)
         self._papers = {
-            name: PaperExchange(self.instruments, account=name, cash=cash, fees=fees, margin_rate=margin_rate)
+            name: PaperExchange(self.instruments, account=name, cash=cash, models=models)
             for name, cash in accounts.items()
         }
         self._traders: dict[str, PaperExchange] = {}

@@ -14,8 +14,8 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.order import Order
 from strategykit.runtime.simulate import kind_of, simulate, stream_guid
-from strategykit.sim.fees import FeeModel
-from strategykit.sim.paper import FillRule
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
+from strategykit.sim.models.latency import Constant
 from strategykit.strategy import Strategy
 
 __all__ = ["Outcome", "make_outcome", "run_strategy"]
@@ -52,9 +52,8 @@ def run_strategy(
     history: Sequence[Bar] = (),
     instruments: Iterable[Instrument] = (),
     cash: Decimal = Decimal(1_000_000),
-    fees: FeeModel | None = None,
-    rule: FillRule = FillRule.TOUCH,
-    latency: float = 0.0,
+    models: FillModels = DEFAULT_MODELS,
+    latency: float | None = None,
     limits: RiskPlan = DEFAULT_PLAN,
     seed: int = 0,
 ) -> Outcome:
@@ -68,9 +67,8 @@ def run_strategy(
         history: Past bars, for `Bars` declarations that ask for them.
         instruments: Reference data; instruments without get a tick of 0.01 and a lot of 1.
         cash: At the start, in each instrument's currency.
-        fees: What fills cost; None: nothing.
-        rule: When a resting limit order fills.
-        latency: Seconds from an order to its taking effect.
+        models: What is assumed of fills: fees, latencies, queues and more.
+        latency: Seconds from an order to its taking effect; None: as `models` have it.
         limits: Of risk; what a session file calls ``[risk]``.
         seed: Of `Strategy.random`.
 
@@ -80,6 +78,8 @@ def run_strategy(
     Raises:
         ConfigError: A value that can't be.
     """
+    if latency is not None:
+        models = attrs.evolve(models, order_latency=Constant(span=int(latency * 1e9)))
     given = sorted((_addressed(event) for event in events), key=attrgetter("receive_time"))
     known = {item.symbol: item for item in instruments}
     for event in given:
@@ -94,9 +94,7 @@ def run_strategy(
         streams={kind for kind in map(kind_of, given) if kind is not None},
         history=history,
         cash=cash,
-        fees=fees,
-        rule=rule,
-        latency=int(latency * 1e9),
+        models=models,
         limits=limits,
         seed=seed,
     )

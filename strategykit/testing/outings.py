@@ -73,7 +73,7 @@ def run_on_tape(strategy: Strategy, path: Path | str, **how: Any) -> Outcome:
     Args:
         strategy: A new one; it can run once.
         path: Of the tape.
-        **how: ``fees``, ``rule``, ``latency`` in nanoseconds, ``cash``, ``limits``, ``seed``; see `run_strategy`.
+        **how: ``models``, ``cash``, ``limits``, ``seed``; see `run_strategy`.
 
     Returns:
         What it did. `Outcome.error` has what it raised, in the words of the run's report.

@@ -15,6 +15,8 @@ from strategykit.model.instruments import Instrument
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.simulate import Simulation, simulate, stream_guid
 from strategykit.runtime.supervise import Seat
+from strategykit.sim.models.fill_models import FillModels
+from strategykit.sim.models.latency import Constant
 from strategykit.testing import START, make_bars, make_quotes, make_trades, run_strategy
 from strategykit.venues.streams import StreamKind
 
@@ -284,6 +286,11 @@ def test_an_error_that_is_no_strategys_isnt_swallowed() -> None:
     run_all(Witness(), ready=wrong)
 
 
+def late(seconds: float) -> FillModels:
+    """Orders take so long to take effect."""
+    return FillModels(order_latency=Constant(span=int(seconds * SECOND)))
+
+
 def controlled(words: dict[int, str], *strategies: Strategy, latency: float = 0.0) -> Simulation:
     """Run strategies; before the event with a given number, a word comes from outside."""
     runs: list[Run] = []
@@ -300,7 +307,7 @@ def controlled(words: dict[int, str], *strategies: Strategy, latency: float = 0.
         Market(),
         instruments={"X": Instrument("X")},
         start=START,
-        latency=int(latency * SECOND),
+        models=late(latency),
         ready=runs.append,
     )
 
@@ -346,7 +353,7 @@ def test_no_handler_of_a_failed_strategy_is_called_while_it_leaves() -> None:
                 await trio.sleep_forever()
 
     dying = Dying(way="handler")
-    done = simulate([("s0", dying)], market(30), instruments={"X": Instrument("X")}, start=START, latency=2 * SECOND)
+    done = simulate([("s0", dying)], market(30), instruments={"X": Instrument("X")}, start=START, models=late(2))
     seat = seats(done)[0]
 
     assert isinstance(seat.failure, LookupError)

@@ -17,6 +17,8 @@ from strategykit.model.orders import Command, CreateOrder, OrderRequest, VenueCo
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.ports import OrderPort
 from strategykit.runtime.simulate import simulate
+from strategykit.sim.models.fill_models import FillModels
+from strategykit.sim.models.latency import Constant
 from strategykit.sim.paper import PaperExchange
 from strategykit.testing import START, make_quotes, make_trades
 from strategykit.venues.dialect import Ask, AskOrders, AskStopOrders, AskTrades, Reply
@@ -217,7 +219,8 @@ def play(
     stages: list[Stage] = []
 
     def ready(run: Run) -> None:
-        venue = Venue(run.instruments, account="PAPER", cash=Decimal(1_000_000), latency=int(latency * 1e9))
+        models = FillModels(order_latency=Constant(span=int(latency * 1e9)))
+        venue = Venue(run.instruments, account="PAPER", cash=Decimal(1_000_000), models=models)
         run.engine.paper = venue
         stage = Stage(teller, run, venue, run.gateway.commands.port)
         run.gateway.commands.port = stage

@@ -487,14 +487,14 @@ def test_a_stop_that_has_fired_and_hangs_is_withdrawn_in_the_end() -> None:
         teller.told.extend((holding.ended_by, holding.quantity, teller.seconds()))
 
     def prepare(stage: Stage) -> None:
-        venue: Any = stage.venue
-        arrive = venue._arrive
+        trader: Any = stage.venue._traders["X"]
+        arrive = trader._arrive
 
-        def hang(record: Any, *rest: Any) -> None:
-            if not record.request.client_order_id.endswith("-2"):
-                arrive(record, *rest)
+        def hang(order: Any, *rest: Any) -> None:
+            if not order.record.request.client_order_id.endswith("-2"):
+                arrive(order, *rest)
 
-        venue._arrive = hang
+        trader._arrive = hang
 
     stage = play(story, market([100, 100, 100, 98, *[98] * 10]), prepare=prepare)
 

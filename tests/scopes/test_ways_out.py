@@ -268,17 +268,18 @@ def test_an_exit_that_is_filled_in_part_is_followed_by_one_for_the_rest() -> Non
             await trio.sleep(2)
 
     def prepare(stage: Stage) -> None:
-        venue: Any = stage.venue
-        arrive = venue._arrive
+        trader: Any = stage.venue._traders["X"]
+        arrive = trader._arrive
 
-        def arrive_in_part(record: Any, market: Any, offers: Any, now: int, told: list[Any]) -> None:
+        def arrive_in_part(order: Any, offers: Any, now: int, told: list[Any]) -> None:
+            record = order.record
             if is_exit(CreateOrder(guid="", request=record.request)) and record.request.quantity == 5:
-                venue._fill(record, offers[0][0], D(3), now, told, maker=False)
-                venue._end(record, OrderStatus.CANCELLED, now, told, "no more today")
+                trader._fill(record, offers[0][0], D(3), now, told, maker=False)
+                trader.end(record, OrderStatus.CANCELLED, now, told, "no more today")
             else:
-                arrive(record, market, offers, now, told)
+                arrive(order, offers, now, told)
 
-        venue._arrive = arrive_in_part
+        trader._arrive = arrive_in_part
 
     stage = play(story, prepare=prepare)
 

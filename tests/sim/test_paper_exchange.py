@@ -30,7 +30,10 @@ from strategykit.model.events import (
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest, OrderType, TimeInForce
 from strategykit.sim.fees import FeeModel
-from strategykit.sim.paper import FillRule, PaperExchange
+from strategykit.sim.models.fill_models import FillModels
+from strategykit.sim.models.latency import Constant
+from strategykit.sim.models.queues import FillRule
+from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import Reply
 
 D = Decimal
@@ -44,9 +47,10 @@ Told = Sequence[Reply | Event]
 class Desk:
     """A paper exchange fed one datum a nanosecond."""
 
-    def __init__(self, **more: Any) -> None:
-        values: dict[str, Any] = {"account": "A", "cash": D(100_000)}
-        self.paper = PaperExchange({"X": SHARE, "Y": OTHER}, **(values | more))
+    def __init__(self, *, cash: Any = None, latency: int = 0, **assumed: Any) -> None:
+        models = FillModels(order_latency=Constant(span=latency), **assumed)
+        money = D(100_000) if cash is None else cash
+        self.paper = PaperExchange({"X": SHARE, "Y": OTHER}, account="A", cash=money, models=models)
         self.now = 0
         self.guid = count(1).__next__
 

@@ -18,6 +18,7 @@ from strategykit.model.events import Bar, Fill, Quote, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import CreateOrder, OrderRequest
 from strategykit.sim.fees import FeeModel
+from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.paper import PaperExchange
 
 DATA = Path(os.environ.get("STRATEGYKIT_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
@@ -52,7 +53,8 @@ def market_order(symbol: str, number: int, side: Side, quantity: Decimal) -> Cre
 
 def take_every_500th(quantity: Decimal, rounding: str) -> tuple[PaperExchange, list[tuple[int, Fill]], int]:
     fees = FeeModel(taker_rate=Decimal("0.001"), step=Decimal("0.00000001"), rounding=rounding)
-    paper = PaperExchange({"BTCUSDT": BTCUSDT}, account="A", cash=Decimal(100_000), fees=fees)
+    models = FillModels(fees=fees)
+    paper = PaperExchange({"BTCUSDT": BTCUSDT}, account="A", cash=Decimal(100_000), models=models)
     fills: list[tuple[int, Fill]] = []
     side, now = Side.BUY, 0
     for number, quote in enumerate(quotes(), start=1):
@@ -111,7 +113,8 @@ def minute_bars() -> Iterator[Bar]:
 def test_an_average_cross_on_bars_gets_the_102_fills_of_another_engine() -> None:
     fees = FeeModel(taker_rate=Decimal("0.003"), step=Decimal("0.01"))
     cent = Decimal("0.01")  # That engine keeps cash in whole cents, fill by fill.
-    paper = PaperExchange({"BTCUSD": BTCUSD}, account="A", cash=Decimal(100_000), fees=fees, cash_step=cent)
+    models = FillModels(fees=fees, cash_step=cent)
+    paper = PaperExchange({"BTCUSD": BTCUSD}, account="A", cash=Decimal(100_000), models=models)
     fills: list[tuple[int, Fill]] = []
     fast = slow = 0.0
     long = False

@@ -105,6 +105,8 @@ def _check(request: OrderRequest) -> None:
         LocalProtocolError: It has none.
     """
     kind = request.type.value
+    if request.trail is not None or (request.expire_time is not None and request.type not in _STOPS):
+        raise LocalProtocolError("the venue has no stops that trail, and no end time but of stops")
     for what, lots in (("quantity", request.quantity), ("visible quantity", request.display_quantity)):
         if lots is not None and not (lots.is_finite() and lots > 0 and lots == lots.to_integral_value()):
             raise LocalProtocolError(f"a {what} of {lots} lots: the venue takes whole lots above 0")

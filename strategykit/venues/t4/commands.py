@@ -118,6 +118,8 @@ def _check(request: OrderRequest) -> None:
             raise LocalProtocolError(f"a {what} of {price} is no number")
     if request.display_quantity is not None and request.type not in _PRICED:
         raise LocalProtocolError(f"a {kind} order can't be an iceberg: only limit and stop_limit orders can")
+    if request.trail is not None:
+        raise LocalProtocolError("a stop that trails: T4's own are told otherwise than as an order with a trail")
     if request.expire_time is not None or request.protect_seconds is not None or not request.active:
         raise LocalProtocolError(
             "an order with an expiry, protecting seconds or a dormant form: at T4 these are activation conditions, "

@@ -1,0 +1,1 @@
+"""What backtests and paper trading assume of a market: small parts, each of which can be replaced by another."""

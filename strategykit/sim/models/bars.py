@@ -1,0 +1,45 @@
+"""What orders meet within a bar: its four prices don't say in which order the others came about."""
+
+from __future__ import annotations
+
+import enum
+from typing import assert_never
+
+__all__ = ["BarRule", "stops_go_first"]
+
+
+class BarRule(enum.Enum):
+    """Which of two resting orders a bar fills that reaches both: a stop on one side, a limit on the other."""
+
+    BOTH = "both"
+    """Each order meets the bar by itself: both are filled, in the order in which they were placed."""
+    STOP_FIRST = "stop_first"
+    """The stop; the limit of that side waits for the next bar: careful."""
+    LIMIT_FIRST = "limit_first"
+    """The limit; the stop of that side waits for the next bar: hopeful."""
+    NEAREST_FIRST = "nearest_first"
+    """The one on the side of the extreme that lay nearer to the open; the other waits for the next bar."""
+
+
+def stops_go_first(rule: BarRule, opened: float, high: float, low: float, *, buys: bool) -> bool:
+    """Say whether a bar meets the stops of one side before its limits.
+
+    Args:
+        rule: Which one is used; not `BarRule.BOTH`, of which nothing goes first.
+        opened: First price.
+        high: Highest price.
+        low: Lowest price.
+        buys: Which side: stops of buys are met above, their limits below.
+    """
+    match rule:
+        case BarRule.STOP_FIRST:
+            return True
+        case BarRule.LIMIT_FIRST:
+            return False
+        case BarRule.NEAREST_FIRST:
+            rises = high - opened <= opened - low
+            return rises is buys
+        case BarRule.BOTH:
+            return False
+        case _:
+            assert_never(rule)

@@ -1,0 +1,257 @@
+"""The orders of one instrument on a paper exchange, and how they meet what its data show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+from strategykit.model.events import Event, OrderStatus, Side
+from strategykit.model.orders import TimeInForce
+from strategykit.sim.agenda import Agenda, Lapse
+from strategykit.sim.ledger import Ledger, OrderRecord
+from strategykit.sim.matching import Why
+from strategykit.sim.models.bars import BarRule, stops_go_first
+from strategykit.sim.models.depth import Offer, Taken
+from strategykit.sim.models.fill_models import FillModels
+from strategykit.sim.models.impact import NO_IMPACT
+from strategykit.sim.models.queues import FillRule
+from strategykit.sim.recorded import Probe, RecordedMarket, exact
+from strategykit.sim.resting import Budget, Resting
+from strategykit.venues.dialect import Reply
+
+__all__ = ["PaperMarket", "Told"]
+
+Told = list[Reply | Event]
+
+_WHOLE: Final = frozenset({TimeInForce.FILL_OR_KILL, TimeInForce.AT_THE_CLOSE})
+_AT_ONCE: Final = _WHOLE | {TimeInForce.IMMEDIATE_OR_CANCEL}
+
+
+class PaperMarket:
+    """One instrument.
+
+    Args:
+        market: Its data.
+        models: What is assumed.
+        ledger: Where orders and fills are written down.
+        agenda: Takes when orders lapse.
+        number: Gives the number of the order that a stop becomes.
+        trade_number: Gives the numbers of fills.
+    """
+
+    def __init__(
+        self,
+        market: RecordedMarket,
+        models: FillModels,
+        ledger: Ledger,
+        agenda: Agenda,
+        number: Callable[[], int],
+        trade_number: Callable[[], int],
+    ) -> None:
+        self.market = market
+        self.live: dict[str, Resting] = {}
+        """By number, in the order in which they were placed."""
+        self.unpriced = False
+        """Whether market orders wait for the first data."""
+        self._models = models
+        self._ledger = ledger
+        self._agenda = agenda
+        self._number = number
+        self._trade_number = trade_number
+        self._impact = models.impact != NO_IMPACT
+        self._taken = Taken()
+        self._doubtful = 0
+
+    def place(self, order: Resting, now: int, told: Told) -> None:
+        """Let a new order in: it takes what it can, rests, waits or ends."""
+        record, market = order.record, self.market
+        request = record.request
+        self.live[record.venue_order_id] = order
+        self._plan_end(record, now)
+        if not record.is_stop:
+            if market.known and not self._waits_for_open(order):
+                self._arrive(order, market.offers(request.side), now, told)
+            elif request.price is None:
+                self.unpriced = not market.known
+            else:
+                order.queue_up(self._models, market)
+            return
+        last = market.last
+        order.follow(last)
+        if last is not None and order.fires(last):
+            self._trigger(order, None, now, told)
+
+    def meet(self, event: Event, now: int, told: Told) -> None:
+        """Let the live orders meet what an event showed."""
+        probe = self.market.probe(event)
+        orders = list(self.live.values())
+        if probe.opened is not None and len(orders) > 1:
+            orders = self._met_in_bar(orders, probe, probe.opened)
+        budget = Budget(None)
+        if self._models.partial and probe.volume is not None:
+            lots = self.market.lots(probe.volume)
+            budget = Budget(lots if probe.opened is None else lots * exact(self._models.bar_share))
+        for order in orders:
+            self._meet(order, probe, budget, now, told)
+
+    def end(self, record: OrderRecord, status: OrderStatus, now: int, told: Told, reason: str | None = None) -> None:
+        """Take an order out."""
+        del self.live[record.venue_order_id]
+        told.append(self._ledger.end(record.venue_order_id, status, now, reason=reason))
+
+    def warnings(self) -> list[str]:
+        """Say on what the result depends that the data don't tell."""
+        if not self._doubtful:
+            return []
+        symbol, bars = self.market.instrument.symbol, "1 bar" if self._doubtful == 1 else f"{self._doubtful} bars"
+        rule = self._models.bars.value
+        return [f"{symbol}: {bars} reached a stop and a limit of one side, and don't say which came first ({rule})"]
+
+    def _plan_end(self, record: OrderRecord, now: int) -> None:
+        request, day_end = record.request, self._models.day_end
+        if request.expire_time is not None:
+            self._agenda.add(request.expire_time, Lapse(record.venue_order_id))
+        elif day_end is not None and request.time_in_force is TimeInForce.DAY:
+            end = day_end.after(now, self.market.instrument.time_zone)
+            self._agenda.add(end, Lapse(record.venue_order_id))
+
+    def _waits_for_open(self, order: Resting) -> bool:
+        """Whether it is a market order that takes the next bar's open."""
+        market = self.market
+        return self._models.next_open and order.waits_for_market and market.top is None and not market.fine
+
+    def _met_in_bar(self, orders: list[Resting], probe: Probe, opened: float) -> list[Resting]:
+        """Leave out those that the bar's rule makes wait, and count the bars in which one isn't known without it."""
+        since, rule = probe.since, self._models.bars
+        doubtful, kept = False, orders
+        for buys in (True, False):
+            mine = [one for one in orders if one.buys is buys and (since is None or since >= one.record.created)]
+            stops = [one for one in mine if one.record.is_stop and one.fires_by(probe)]
+            reached = probe.buys if buys else probe.sells
+            limits = [
+                one
+                for one in mine
+                if one.limit is not None
+                and not one.record.is_stop
+                and reached is not None
+                and (one.limit >= reached if buys else one.limit <= reached)
+            ]
+            if not stops or not limits:
+                continue
+            doubtful = True
+            if rule is not BarRule.BOTH:
+                first = stops_go_first(rule, opened, probe.highest or 0.0, probe.lowest or 0.0, buys=buys)
+                late = limits if first else stops
+                kept = [one for one in kept if one not in late]
+        self._doubtful += doubtful
+        return kept
+
+    def _meet(self, order: Resting, probe: Probe, budget: Budget, now: int, told: Told) -> None:
+        record, request = order.record, order.record.request
+        if probe.since is not None and probe.since < record.created:
+            if order.waits_for_market and not self._models.next_open:  # It waited for data, and takes the close.
+                self._arrive(order, self.market.offers(request.side), now, told)
+            return
+        if record.is_stop:
+            if order.fires_by(probe):
+                self._trigger(order, probe.opened, now, told)
+            else:
+                order.follow(probe.lowest if order.buys else probe.highest)
+            return
+        if request.price is None:
+            offers = self.market.offers(request.side)
+            if self._models.next_open and probe.opened is not None:
+                offers = [(exact(probe.opened), None)]
+            self._arrive(order, offers, now, told)
+            return
+        lots = order.met_by(probe, self.market, self._models)
+        if lots and self._models.partial:
+            lots = self._had(order, lots, probe, budget)
+        if lots:
+            self._fill(record, self._maker_price(order, probe), lots, now, told, maker=True)
+
+    def _had(self, order: Resting, lots: Decimal, probe: Probe, budget: Budget) -> Decimal:
+        """Give how many of the lots that an order could have are there for it."""
+        if probe.volume is not None:
+            return budget.take(lots)
+        limit, side = order.record.request.price, order.record.request.side
+        assert limit is not None
+        shown = [offer for offer in self.market.offers(side) if (limit - offer[0]) * side.sign >= 0]
+        left = self._taken.left(side, shown)
+        there = sum((lots if size is None else size for _, size in left), Decimal(0))
+        lots = min(lots, there)
+        self._taken.take(side, shown, lots)
+        return lots
+
+    def _maker_price(self, order: Resting, probe: Probe) -> Decimal:
+        price, opened = order.record.request.price, probe.opened
+        assert price is not None
+        if opened is not None and self._models.bar_open and (opened < (order.limit or 0.0)) is order.buys:
+            return exact(opened)
+        return price
+
+    def _trigger(self, stop: Resting, opened: float | None, now: int, told: Told) -> None:
+        number = str(self._number())
+        trigger = stop.record.trigger
+        told += self._ledger.trigger(stop.record.venue_order_id, number, now)
+        del self.live[stop.record.venue_order_id]
+        child = self.live[number] = Resting(self._ledger.records[number])
+        self._plan_end(child.record, now)
+        side = child.record.request.side
+        offers = self.market.offers(side)
+        if opened is not None and trigger is not None:
+            # Within a bar the stop was met at its own price, or at the open if that lay beyond it already.
+            worse = max if side is Side.BUY else min
+            offers = [(worse(exact(opened), trigger), None)]
+        self._arrive(child, offers, now, told)
+
+    def _arrive(self, order: Resting, offers: list[Offer], now: int, told: Told) -> None:
+        """Let an order take what it can; the rest of it rests or ends."""
+        record, request, models = order.record, order.record.request, self._models
+        force, price, side = request.time_in_force, request.price, request.side
+        if price is not None:
+            # A last price that only touches the limit fills it by the rule; a quote that does can be taken.
+            strict = models.rule is not FillRule.TOUCH and self.market.top is None
+            offers = [
+                offer for offer in offers if (price - offer[0]) * side.sign >= 0 and not (strict and offer[0] == price)
+            ]
+            if force is TimeInForce.POST_ONLY:
+                if offers:
+                    self.end(record, OrderStatus.CANCELLED, now, told, Why.WOULD_TAKE.value)
+                else:
+                    order.queue_up(models, self.market)
+                return
+        there = self._taken.left(side, offers) if models.partial else offers
+        if force in _WHOLE:
+            lots = sum((size if size is not None else record.left for _, size in there), Decimal(0))
+            if lots < record.left:
+                self.end(record, OrderStatus.CANCELLED, now, told, Why.NOT_WHOLE.value)
+                return
+        before = record.left
+        for level, size in there:
+            taken = record.left if size is None else min(size, record.left)
+            if taken:
+                self._fill(record, level, taken, now, told, maker=False)
+        if models.partial:
+            self._taken.take(side, offers, before - record.left)
+        if not record.left:
+            return
+        if price is None and offers and force not in _AT_ONCE and models.beyond_depth:
+            beyond = offers[-1][0] + self.market.instrument.tick * side.sign
+            self._fill(record, beyond, record.left, now, told, maker=False)
+        elif price is None or force in _AT_ONCE:
+            self.end(record, OrderStatus.CANCELLED, now, told, Why.NO_LIQUIDITY.value)
+        else:
+            order.queue_up(models, self.market)
+
+    def _fill(
+        self, record: OrderRecord, price: Decimal, quantity: Decimal, now: int, told: Told, *, maker: bool
+    ) -> None:
+        request = record.request
+        if not maker and self._impact:
+            price = self._models.impact.price(self.market.instrument, request.side, price, quantity, request.price)
+        number = record.venue_order_id
+        told += self._ledger.fill(number, price, quantity, now, trade_id=str(self._trade_number()), maker=maker)
+        if not record.left:
+            del self.live[number]
