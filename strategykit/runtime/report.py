@@ -18,6 +18,7 @@ from strategykit.runtime.feeds import BarFeed, Feed
 from strategykit.runtime.order import Order
 from strategykit.runtime.recording import Notes
 from strategykit.runtime.risk_report import LimitReport, report_limits
+from strategykit.runtime.run_digest import RunDigest
 
 __all__ = [
     "ConnectionReport",
@@ -203,7 +204,7 @@ def report(
     run: Run,
     *,
     notes: Notes,
-    digest: Digest,
+    digest: Digest | RunDigest,
     connections: Sequence[ConnectionReport],
     marks: Mapping[str, float],
     unaccounted: Sequence[str],

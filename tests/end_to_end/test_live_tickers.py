@@ -123,6 +123,6 @@ def test_tickers_are_told_restored_recorded_and_told_again(
     kept = [event for _, event in market_events(tape, recorded_dialect(tape)) if isinstance(event, Ticker)]
     assert [ticker.event_time for ticker in kept if ticker.instrument == symbol] == times
     strategy: Strategy = make_strategy(load_strategy(str(file)), {"instrument": symbol})
-    replayed = backtest(BacktestPlan(tape=tape, dialect=recorded_dialect(tape), strategies=[("own", strategy)]))
+    replayed = backtest(BacktestPlan(source=tape, dialect=recorded_dialect(tape), strategies=[("own", strategy)]))
     assert replayed.ok
     assert [ticker.event_time for ticker in vars(strategy)["tickers"]] == times

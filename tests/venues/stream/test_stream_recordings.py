@@ -340,7 +340,7 @@ def test_strategies_trade_on_a_recording_and_do_so_again(tmp_path: Path) -> None
     watcher, again = Watcher(), Watcher()
 
     reports = [
-        backtest(BacktestPlan(tape=open_tape(tape), dialect=StreamFamily("binance"), strategies=[("one", strategy)]))
+        backtest(BacktestPlan(source=open_tape(tape), dialect=StreamFamily("binance"), strategies=[("one", strategy)]))
         for strategy in (watcher, again)
     ]
 
