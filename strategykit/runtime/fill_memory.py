@@ -59,7 +59,14 @@ class FillMemory:
     def take(self, number: str) -> list[Fill]:
         """Give what was kept for the order `number`, oldest first, and keep it no longer."""
         keys = [key for key, fill in self._early.items() if fill.venue_order_id == number]
-        return [self._early.pop(key) for key in keys]
+        return [self._ours(key) for key in keys]
+
+    def _ours(self, key: _Key) -> Fill:
+        fill = self._early.pop(key)
+        if key in self._others:
+            self._others.discard(key)
+            self._add(fill, -fill.side.sign)
+        return fill
 
     def _add(self, fill: Fill, sign: int) -> None:
         self._foreign[fill.instrument] = self._foreign.get(fill.instrument, Decimal(0)) + fill.quantity * sign

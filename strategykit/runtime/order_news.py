@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -74,9 +74,11 @@ class OrderNews:
 
     def filled(self, fill: Fill) -> bool:
         """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
+        order = self.table.find(fill.client_order_id, fill.venue_order_id)
+        if order is not None and fill.instrument != order.instrument:
+            fill = self._named(order, fill)
         if self.fills.counted(fill):
             return True
-        order = self.table.find(fill.client_order_id, fill.venue_order_id)
         if order is None:
             self.fills.keep(fill)
             return False
@@ -100,6 +102,17 @@ class OrderNews:
         self.cancels.if_wanted(order)
         self.risk.judge(order.strategy, self.now())
         return True
+
+    def _named(self, order: Order, fill: Fill) -> Fill:
+        """Give a fill under the name that its order has: before a venue has told what it trades, it may have another.
+
+        T4's messages about orders name the market alone, and strategies the exchange and the contract before it. Under
+        two names it would count twice.
+        """
+        if not order.instrument.endswith(f"/{fill.instrument}"):
+            self.table.contradict(f"{order!r}: fill {fill.trade_id} is told to be one of {fill.instrument}")
+        named: Fill = attrs.evolve(cast("Any", fill), instrument=order.instrument)
+        return named
 
     def _follow(self, order: Order, number: str, *, plain: bool) -> bool:
         """Make `number` the order's if it can be: its first one, or the one under which it goes on; say whether."""
