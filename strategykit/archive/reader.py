@@ -69,6 +69,16 @@ class Archive:
         return self.manifest.last
 
     @property
+    def seed(self) -> int:
+        """Of ids and random numbers in a replay, unless another is given."""
+        return self.manifest.seed
+
+    @property
+    def clock_origin(self) -> int:
+        """What ids and random numbers are drawn from besides: of the run that was recorded."""
+        return self.manifest.clock_origin
+
+    @property
     def rows(self) -> int:
         return sum(entry.rows for entry in self.manifest.streams)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json as json_module
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import attrs
-import trio
 from cyclopts import App, Parameter
 
 from strategykit.cli._screen import FAILURE, OK, READER_GONE, print_json, print_line, print_lines, tell
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, short_id, when
-from strategykit.runtime.live import wall_time
-from strategykit.tape.importers.coinapi import import_flat_files
+from strategykit.cli.tape_data import register_data
 from strategykit.tape.info import TapeInfo, tape_info
 from strategykit.tape.lines import tape_lines
 from strategykit.tape.reader import open_tape
@@ -31,6 +28,7 @@ Examples:
   strategykit tape verify tapes/20260312-091507 --json
   strategykit tape cat tapes/20260312-091507 | head
   strategykit tape recover tapes/20260312-091507
+  strategykit tape export tapes/20260312-091507 --to archives/march
   strategykit tape import T-TRADES/D-20240506/E-KRAKEN/*.csv.gz --to tapes/kraken-20240506"""
 
 _Path = Annotated[Path, Parameter(help="folder of a tape, or one of its segments", metavar="PATH")]
@@ -44,7 +42,7 @@ def register(app: App) -> None:
     tape.command(_verify, name="verify", help_epilogue=_EXAMPLES)
     tape.command(_cat, name="cat", help_epilogue=_EXAMPLES)
     tape.command(_recover, name="recover", help_epilogue=_EXAMPLES)
-    tape.command(_import, name="import", help_epilogue=_EXAMPLES)
+    register_data(tape)
     app.command(tape)
 
 
@@ -129,24 +127,6 @@ def _cat(path: _Path, /, *, json: _Json = False) -> int:  # noqa: ARG001 - the l
         return READER_GONE
     if tape.torn is not None:
         tell(str(tape.torn))
-    return OK
-
-
-def _import(
-    *files: Annotated[Path, Parameter(help="flat files of CoinAPI's: trades, quotes, books", metavar="FILE")],
-    to: Annotated[Path, Parameter(help="folder of the tape to be made", metavar="PATH")],
-    symbol: Annotated[str | None, Parameter(help="whose they are, where their names don't tell")] = None,
-    json: _Json = False,
-) -> int:
-    """Make a tape of files that somebody else recorded: it replays like any other."""
-    found = trio.run(partial(import_flat_files, files, to, now=wall_time(), symbol=symbol))
-    if json:
-        print_json(attrs.asdict(found))
-        return OK
-    print_line(f"{counted(found.messages, 'message')} from {when(found.first)} to {when(found.last)} (UTC)")
-    for stream in found.streams:
-        print_line(stream.label)
-    print_line(f"tape: {to}")
     return OK
 
 

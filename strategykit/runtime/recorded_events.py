@@ -13,7 +13,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.handover import predecessor
-from strategykit.runtime.recorded import inputs, scan
+from strategykit.runtime.recorded import Contents, inputs, scan
 from strategykit.tape.reader import Tape
 from strategykit.venues.asks import Ask, AskBars, AskInstrument, AskInstruments
 from strategykit.venues.dialect import Confirmed, Decoded, Dialect, Need, Resubscribe
@@ -24,13 +24,13 @@ from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions
 __all__ = ["market_events", "recorded_instruments", "stream_events"]
 
 
-def recorded_instruments(tape: Tape, dialect: Dialect) -> Mapping[str, Instrument]:
-    """Give what a tape says of the instruments whose market data it holds, by symbol.
+def recorded_instruments(tape: Tape, dialect: Dialect, contents: Contents | None = None) -> Mapping[str, Instrument]:
+    """Give what a tape says of the instruments whose market data it holds, by symbol; `contents` if they are known.
 
     Raises:
         TapeError: The tape is damaged, or has reference data of none of them: then nobody knows what to serve them by.
     """
-    contents = scan(tape)
+    contents = contents or scan(tape)
     symbols = {row.stream.instrument for row in contents.rows if row.stream.kind not in PRIVATE}
     found: dict[str, Instrument] = {}
     for ask, status, body in contents.answers:
@@ -64,7 +64,7 @@ def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
                 yield item.receive_time, event
 
 
-def stream_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[Stream, Event]]:
+def stream_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator[tuple[Stream, Event]]:
     """Yield all that the tape's streams of market data told, in the order in which it came, each with its stream.
 
     Past trades and bars are among it, and the gaps that were told; frames that can't be read are left out.
@@ -74,7 +74,7 @@ def stream_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[Stream, Event]
     """
     replay = _Replay(dialect, whole=True)
     keyed: set[Stream] = set()
-    for row in scan(tape).rows:
+    for row in contents.rows:
         if row.stream.kind in PRIVATE or row.guid in replay.table.by_guid:
             continue
         # A stream that was wanted again later has two guids; data that name neither would be told twice.
