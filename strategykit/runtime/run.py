@@ -30,6 +30,7 @@ from strategykit.runtime.guard_plan import GuardPlan
 from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.recorded_venue import recorded_venue
+from strategykit.runtime.recordings import open_recording
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunPlan, RerunReport, rerun
 from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
@@ -185,26 +186,25 @@ def backtest_tape(
     collect: bool = False,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RunReport:
-    """Run strategies on a tape.
+    """Run strategies on a tape, or on an archive.
 
     Args:
-        path: The tape.
+        path: Its folder.
         strategies: Pairs of name and strategy.
         models: What is assumed of fills.
         cash: At the start, in each instrument's currency.
         limits: Of risk.
-        seed: Of ids and `Strategy.random`; None: the tape's.
+        seed: Of ids and `Strategy.random`; None: the recording's.
         collect: Whether the report brings what a result is made of.
         on_progress: Told the part that is done.
 
     Raises:
-        TapeError: The tape is damaged or can't be read.
-        StrategyError: A strategy wants what the tape doesn't have.
+        TapeError: The recording is damaged or can't be read.
+        StrategyError: A strategy wants what the recording doesn't have.
     """
-    tape = open_tape(path)
-    dialect, _ = recorded_venue(tape)
+    source, dialect = open_recording(path)
     plan = BacktestPlan(
-        source=tape,
+        source=source,
         dialect=dialect,
         strategies=strategies,
         cash=cash,
@@ -214,7 +214,8 @@ def backtest_tape(
         collect=collect,
         on_progress=on_progress,
     )
-    return _told_torn(tape, backtest(plan))
+    result = backtest(plan)
+    return _told_torn(source, result) if isinstance(source, Tape) else result
 
 
 def rerun_tape(path: Path | str) -> RerunReport:
