@@ -14,7 +14,7 @@ from strategykit.report.result import Result
 from strategykit.report.thinning import PIXELS, thin_out
 from strategykit.report.words import money
 
-__all__ = ["COLOURS", "Figure", "base_layout", "equity_figure", "label", "line", "milliseconds", "price_figure"]
+__all__ = ["COLOURS", "Figure", "axis", "base_layout", "equity_figure", "label", "line", "milliseconds", "price_figure"]
 
 Figure = dict[str, Any]
 

@@ -44,7 +44,8 @@ def notebook_cell(result: Result) -> str:
         '<div style="background:#fff;color:#0f172a;padding:10px;font:13px/1.4 system-ui,sans-serif">'
         f"<b>{html.escape(result.name)}</b><br>{html.escape(subtitle(result))}"
         '<div style="display:flex;gap:24px;flex-wrap:wrap;align-items:flex-start;margin-top:8px">'
-        f'<table style="border-collapse:collapse;color:#0f172a;font-size:13px">{rows}</table><div>{drawings}</div></div></div>'
+        f'<table style="border-collapse:collapse;color:#0f172a;font-size:13px">{rows}</table>'
+        f"<div>{drawings}</div></div></div>"
     )
 
 

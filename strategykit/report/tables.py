@@ -134,7 +134,7 @@ def as_polars(name: TableName, table: pa.Table) -> pl.DataFrame:
     try:
         import polars as pl
     except ImportError as exc:
-        raise ConfigError(f"{name} as polars' frame needs {exc.name}: pip install polars") from exc
+        raise ConfigError(f"{name} as polars' frame needs {exc.name}: pip install 'strategykit[notebook]'") from exc
     frame = pl.from_arrow(_with_doubles(name, table))
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -149,7 +149,7 @@ def as_pandas(name: TableName, table: pa.Table) -> pd.DataFrame:
     try:
         import pandas  # noqa: F401, ICN001 - what pyarrow is about to import, asked for by us, so that we can say so
     except ImportError as exc:
-        raise ConfigError(f"{name} as pandas' frame needs {exc.name}: pip install pandas") from exc
+        raise ConfigError(f"{name} as pandas' frame needs {exc.name}: pip install 'strategykit[notebook]'") from exc
     frame: pd.DataFrame = _with_doubles(name, table).to_pandas()
     return frame
 

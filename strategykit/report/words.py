@@ -26,7 +26,7 @@ def in_words(metric: Metric, value: Number) -> str:
         case "money":
             return money(value)
         case "part":
-            return f"{float(value) * 100:.2g}%" if value and abs(value) < 0.001 else f"{value:,.2%}"
+            return f"{float(value) * 100:.2g}%" if value and abs(float(value)) < 0.001 else f"{value:,.2%}"
         case "count":
             return f"{value:,}"
         case "ns":
@@ -39,7 +39,7 @@ def in_words(metric: Metric, value: Number) -> str:
 
 def money(value: Decimal | float) -> str:
     """Write an amount: with two digits, and with three that say something where it is small."""
-    if value and abs(value) < 0.1:
+    if value and abs(float(value)) < 0.1:
         return f"{value:.3g}"
     return f"{value:,.2f}"
 
