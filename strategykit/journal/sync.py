@@ -128,17 +128,22 @@ def sync_now(waiting: Waiting, sync: Callable[[], None]) -> None:
 
 
 class LoopSync:
-    """Syncs in the loop itself, at its next turn: for virtual clocks, which would wait for nothing else."""
+    """Syncs in the loop itself, at its next turn: for virtual clocks, which would wait for nothing else.
 
-    def __init__(self, waiting: Waiting, sync: Callable[[], None]) -> None:
+    Where `takes` says so, a sync ends that many seconds of Trio's clock later.
+    """
+
+    def __init__(self, waiting: Waiting, sync: Callable[[], None], takes: Callable[[], float] = lambda: 0.0) -> None:
         self._waiting = waiting
         self._sync = sync
+        self._takes = takes
+        self._slow = False
 
     def start(self) -> None:
         """There is nothing to start."""
 
     def want(self, seq: int, token: trio.lowlevel.TrioToken) -> None:  # noqa: ARG002 - the signature of all
-        token.run_sync_soon(self._now, idempotent=True)
+        token.run_sync_soon(self._begin, idempotent=True)
 
     def note(self) -> None:
         """Nothing is synced without being waited for, but at the end."""
@@ -147,6 +152,21 @@ class LoopSync:
         sync_now(self._waiting, self._sync)
         self._waiting.tell_soon()
         return True
+
+    def _begin(self) -> None:
+        if self._slow:
+            return  # It will be for this one, too.
+        seconds = self._takes()
+        if seconds:
+            self._slow = True
+            trio.lowlevel.spawn_system_task(self._later, seconds)
+        else:
+            self._now()
+
+    async def _later(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self._slow = False
+        self._now()
 
     def _now(self) -> None:
         sync_now(self._waiting, self._sync)

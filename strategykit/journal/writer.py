@@ -48,6 +48,7 @@ class JournalWriter:
         redact: Callable[[str], str],
         disk: Disk,
         in_loop: bool,
+        sync_takes: Callable[[], float],
         close_within: float,
     ) -> None:
         self.past: Sequence[Record] = past.records
@@ -63,7 +64,7 @@ class JournalWriter:
         self._close_within = close_within
         self._closed = False
         self._waiting = Waiting(lambda: file.seq, self._error)
-        self._syncer = _make_syncer(self._waiting, file, disk, in_loop=in_loop)
+        self._syncer = _make_syncer(self._waiting, file, disk, sync_takes if in_loop else None)
 
     @property
     def failed(self) -> JournalError | None:
@@ -174,6 +175,7 @@ def open_journal(
     monotonic: Callable[[], int] = time.monotonic_ns,
     disk: Disk | None = None,
     in_loop: bool = False,
+    sync_takes: Callable[[], float] = lambda: 0.0,
     close_within: float = 3.0,
 ) -> JournalWriter:
     """Take the journal of an account, read what the last run left, and begin the next file, durably. Blocks.
@@ -190,6 +192,7 @@ def open_journal(
         disk: How files are reached. The system's own is synced by a process beside this one, any other by a thread.
         in_loop: True syncs in the Trio loop itself, at its next turn: for runs on a virtual clock, which wouldn't wait
             for a thread.
+        sync_takes: Gives the seconds, by Trio's clock, that such a sync takes.
         close_within: Seconds that the last sync may take.
 
     Raises:
@@ -225,6 +228,7 @@ def open_journal(
             redact=redact,
             disk=disk,
             in_loop=in_loop,
+            sync_takes=sync_takes,
             close_within=close_within,
         )
         writer.begin()
@@ -232,9 +236,9 @@ def open_journal(
     return writer
 
 
-def _make_syncer(waiting: Waiting, file: JournalFile, disk: Disk, *, in_loop: bool) -> Syncer:
-    if in_loop:
-        return LoopSync(waiting, file.sync)
+def _make_syncer(waiting: Waiting, file: JournalFile, disk: Disk, loop_takes: Callable[[], float] | None) -> Syncer:
+    if loop_takes is not None:
+        return LoopSync(waiting, file.sync, loop_takes)
     # Another process doesn't come by any other disk.
     beside = BesideSync.of(waiting, file.fd) if type(disk) is RealDisk else None
     return beside or ThreadSync(waiting, file.sync)

@@ -102,6 +102,7 @@ async def _record_run(
                     redact=redactor.words,
                     in_loop=plan.in_loop,
                     lasting=plan.paper is None,
+                    disk=plan.disk,
                 )
             )
         writer = await stack.enter_async_context(_open_tape(plan, identity, wall, redactor, journal))

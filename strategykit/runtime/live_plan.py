@@ -16,6 +16,7 @@ from strategykit.net.venue import LiveVenue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.ending import LEAVE_WITHIN
 from strategykit.runtime.guard_plan import GuardPlan
+from strategykit.runtime.order_journal import JournalDisk
 from strategykit.runtime.watchdog import LIMIT
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
@@ -59,6 +60,8 @@ class LivePlan:
     """Folder of the tape; None: nothing is recorded."""
     journal: Path | None = None
     """Folder of the account's journal; None: nothing about orders outlives the run."""
+    disk: JournalDisk | None = None
+    """What the journal is written on; None: the system's disk."""
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     """What a re-run needs besides: kept in the tape's header."""
     limits: RiskPlan = DEFAULT_PLAN

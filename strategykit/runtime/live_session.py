@@ -252,6 +252,7 @@ class LiveSession:
             alarms=self.alarms,
             why=self._why,
             instruments=self.instruments,
+            closes=lambda order: self.playing is not None and self.playing.risk.only_closes(order),
         )
         self.alarms.told.append(journal.alarm)
         return journal

@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 
-from strategykit.errors import JournalError
+from strategykit.disk import Disk
+from strategykit.errors import JournalError, JournalFull
 from strategykit.journal.format import RecordKind
 from strategykit.journal.writer import JournalWriter, open_journal
 from strategykit.model.codec import make_converter
@@ -23,7 +24,7 @@ from strategykit.runtime.order import Order
 from strategykit.runtime.ports import News
 from strategykit.venues.dialect import OrderReply, Reply
 
-__all__ = ["OpenedJournal", "RunJournal", "open_run_journal"]
+__all__ = ["JournalDisk", "OpenedJournal", "RunJournal", "open_run_journal"]
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +36,15 @@ class OpenedJournal:
     """What the run before left."""
 
 
+@attrs.frozen(kw_only=True)
+class JournalDisk:
+    """Another disk for a journal than the system's; the arguments of `open_journal`."""
+
+    disk: Disk
+    reserve: int
+    sync_takes: Callable[[], float]
+
+
 @contextmanager
 def open_run_journal(
     folder: Path,
@@ -44,6 +54,7 @@ def open_run_journal(
     redact: Callable[[str], str],
     in_loop: bool,
     lasting: bool,
+    disk: JournalDisk | None = None,
 ) -> Iterator[OpenedJournal]:
     """Open the journal in `folder`, and begin this run's part of it with what the run before left.
 
@@ -54,12 +65,14 @@ def open_run_journal(
         redact: Hides secrets in a text.
         in_loop: Whether the run's clock waits for no thread.
         lasting: Whether what the run before had goes on without it: a paper account ends with its run.
+        disk: What to write on instead of the system's own disk.
 
     Raises:
         JournalError: It is damaged or locked, or can't be read or written.
     """
     converter = make_converter()
-    with open_journal(folder, now=now, run=run, redact=redact, in_loop=in_loop) as writer:
+    own = {} if disk is None else attrs.asdict(disk, recurse=False)
+    with open_journal(folder, now=now, run=run, redact=redact, in_loop=in_loop, **own) as writer:
         carried = carry(writer.past, converter) if lasting else Carried()
         writer.write(RecordKind.CARRIED, carried_facts(carried, converter))
         yield OpenedJournal(writer=writer, carried=carried)
@@ -76,12 +89,16 @@ class RunJournal:
     """Gives the facts behind what a strategy is just now doing."""
     instruments: Mapping[str, Instrument]
     """The run's: each is described with the first order in it."""
+    closes: Callable[[Order], bool] = lambda _: False
+    """Says whether an order can only close a position: those are written down, and leave, on a full disk, too."""
     _described: set[str] = attrs.field(factory=set, init=False)
     _shown: dict[str, tuple[object, ...]] = attrs.field(factory=dict, init=False)
     """The newest word of each number, as the venue repeats itself after every reconnect."""
     _states: dict[str, tuple[object, ...]] = attrs.field(factory=dict, init=False)
     _newest: int = attrs.field(default=0, init=False)
     """The number of the last intent."""
+    _full: bool = attrs.field(default=False, init=False)
+    """Whether somebody was told that the disk is full."""
 
     def intend(self, order: Order, command: Command) -> None:
         facts: dict[str, Any] = {
@@ -101,12 +118,21 @@ class RunJournal:
         elif isinstance(command, AmendOrder) and order.amending is not None:
             facts["sets_quantity"] = order.amending.sets_quantity
         try:
-            self._newest = self.writer.write(RecordKind.INTENT, facts)
+            self._newest = self._write_intent(order, facts)
             self._described.add(order.instrument)
         except JournalError as exc:
             self._failed(exc)
             if not isinstance(command, CancelOrder):  # Cancels stay possible whenever the wire is.
                 raise
+
+    def _write_intent(self, order: Order, facts: Mapping[str, Any]) -> int:
+        try:
+            return self.writer.write(RecordKind.INTENT, facts)
+        except JournalFull as exc:
+            if not self.closes(order):
+                raise
+            self._failed(exc)
+            return self.writer.write(RecordKind.INTENT, facts, essential=True)
 
     def unsent(self, command: Command, reason: str) -> None:
         self._write(RecordKind.UNSENT, {"guid": command.guid, "reason": reason})
@@ -174,6 +200,11 @@ class RunJournal:
             self.writer.write(kind, facts)
         except JournalError as exc:
             self._failed(exc)
+        else:
+            if self.writer.full is not None and not self._full:  # News of the venue's may find that first.
+                self._failed(self.writer.full)
 
     def _failed(self, error: JournalError) -> None:
-        self.alarms.sound("journal", f"{error}; no orders are placed any more, cancels go out as before")
+        self._full = self._full or isinstance(error, JournalFull)
+        but = "but what closes a position" if isinstance(error, JournalFull) else "any more"
+        self.alarms.sound("journal", f"{error}; no orders are placed {but}, cancels go out as before")

@@ -98,6 +98,11 @@ class Risk:
         with Exactly(EXACT):
             return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
 
+    def only_closes(self, order: Order) -> bool:
+        """Whether `order`, which is counted already, can only close what its strategy holds."""
+        with Exactly(EXACT):
+            return self._scope(order.strategy).book(order.instrument).closes(order.side, ZERO)
+
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)

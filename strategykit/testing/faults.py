@@ -14,6 +14,7 @@ import trio
 from strategykit.errors import ConfigError, RemoteProtocolError
 from strategykit.sim.faults import decode_fault
 from strategykit.sim.server import SimulatedServer
+from strategykit.testing.disk import DiskFault, WorldDisk
 from strategykit.testing.network import MemoryNetwork, Refusal
 
 __all__ = ["Fault", "NetworkFault", "parse_script", "strike", "write_script"]
@@ -47,13 +48,14 @@ class NetworkFault:
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One line of a script: one of the two kinds."""
+    """One line of a script: one of the kinds."""
 
     at: float
     """Seconds from the beginning."""
     network: NetworkFault | None = None
     venue: Mapping[str, Any] | None = None
     """As the simulated venue's ``POST /sim/faults`` takes it."""
+    disk: DiskFault | None = None
 
 
 _CONVERTER: Final = cattrs.Converter(forbid_extra_keys=True, omit_if_default=True)
@@ -77,13 +79,15 @@ def parse_script(rows: Sequence[Mapping[str, Any]]) -> list[Fault]:
         raise ConfigError(f"this is no fault script: {'; '.join(cattrs.transform_error(exc))}") from exc
 
 
-def strike(fault: Fault, network: MemoryNetwork, server: SimulatedServer[Any]) -> int:
+def strike(fault: Fault, network: MemoryNetwork, server: SimulatedServer[Any], disk: WorldDisk) -> int:
     """Let a fault happen now; give how many connections it hit.
 
     Raises:
         ConfigError: The venue has no such fault, or it can't be done as asked.
     """
     hit = 0
+    if fault.disk is not None:
+        disk.strike(fault.disk)
     if fault.network is not None:
         hit += _strike_network(fault.network, network)
     if fault.venue is not None:

@@ -25,6 +25,7 @@ from strategykit.registry.table import find_venue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.live import LivePlan, live_main
+from strategykit.runtime.order_journal import JournalDisk
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import plan_session
 from strategykit.runtime.stops import Stops
@@ -34,6 +35,7 @@ from strategykit.sim.server import SimulatedServer
 from strategykit.strategy import Strategy
 from strategykit.tape.redact import Redactor
 from strategykit.testing.clock import VirtualClock, VirtualWall
+from strategykit.testing.disk import WORLD_RESERVE, WorldDisk
 from strategykit.testing.faults import Fault, strike
 from strategykit.testing.markets import START
 from strategykit.testing.network import MemoryNetwork
@@ -224,6 +226,7 @@ class _Play:
         self.journal = journal
         self.meanwhile = meanwhile
         self.at_rest = at_rest
+        self.disk = WorldDisk()
         self.network = MemoryNetwork(random.Random(f"network {world.seed}"), latency=world.latency)
 
     async def main(self, home: trio.Nursery) -> None:
@@ -297,12 +300,13 @@ class _Play:
         plan = plan_session(session, paper=world.paper, tape=tape, network=self.network.client())
         made = dict(plan.strategies)
         pairs = [(item.name, made[item.name]) if isinstance(item, StrategySpec) else item for item in world.strategies]
-        return attrs.evolve(plan, strategies=pairs)
+        disk = JournalDisk(disk=self.disk, reserve=WORLD_RESERVE, sync_takes=self.disk.sync_takes)
+        return attrs.evolve(plan, strategies=pairs, disk=disk)
 
     async def _strike_all(self, server: SimulatedServer[Any]) -> None:
         for fault in sorted(self.world.faults, key=lambda fault: fault.at):
             await trio.sleep_until(fault.at)
-            strike(fault, self.network, server)
+            strike(fault, self.network, server, self.disk)
             self.outing.struck += 1
 
     async def _cut_off(self, run: Run, stops: _Presses, server: SimulatedServer[Any]) -> None:  # noqa: ARG002 - as below
@@ -324,6 +328,7 @@ class _Play:
                 nursery.start_soon(self.meanwhile, run, self.network)
             await trio.sleep_until(self.world.seconds)
             self.network.heal()
+            self.disk.heal()
             if not self.world.patient:
                 self.network.reset()
             server.faults.heal()

@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from tests.chaos.journal_bytes import JournalBroken, JournalRow, read_journals
 from tests.chaos.tape_bytes import TapeBroken, read_tape, unpacked
 
 __all__ = ["check", "check_secrets"]
@@ -39,7 +40,7 @@ _TAIL: Final = 1_500_000_000
 def check(record: Row) -> list[str]:
     """Give a line for each thing that is wrong with a run."""
     # A run that can't begin to trade says so and leaves; that is what it should do.
-    never = not record["began"] and record["error"].startswith("ConnectionLost")
+    never = not record["began"] and record["error"].startswith(("ConnectionLost", "JournalFull"))
     lines = [f"I6: {record['error']}"] if record["error"] and not never else []
     lines += [f"I1: not settled: {line}" for line in record["unsettled"]]
     lines += _check_left(record["left"])
@@ -60,6 +61,8 @@ def check(record: Row) -> list[str]:
     if record["tapes"]:
         lines += _check_tapes(record)
         lines += check_secrets(Path(record["tapes"][0]).parent, record["secrets"])
+    if record["journal"] and record["ours"]:
+        lines += _check_journal(record)
     words = "\n".join([*record["ours"].get("notes", ()), *record["ours"].get("unaccounted", ()), record["error"]])
     lines += [f"I8: {what} in what the run says" for what in _secrets_in(words.encode(), record["secrets"])]
     return lines
@@ -318,6 +321,46 @@ def _check_tapes(record: Row) -> Iterator[str]:
     if record["venue"] == "alor":
         sent = [row["guid"] for row in record["theirs"].get("commands", ()) if not row["repeated"]]
         yield from (f"I7: command {guid} isn't on the tape" for guid in sent if guid not in commands)
+
+
+def _check_journal(record: Row) -> Iterator[str]:
+    """Nothing was sent or counted that isn't written down."""
+    try:
+        rows = list(read_journals(Path(record["journal"])))
+    except JournalBroken as exc:
+        yield f"I7: {exc}"
+        return
+    guids = {row.facts["guid"] for row in rows if row.kind == "intent"}
+    names = {row.facts["client_order_id"] for row in rows if row.kind == "intent"}
+    for row in record["theirs"].get("commands", ()):
+        if row.get("action") == "cancel":  # Those wait for no disk.
+            continue
+        written = row["guid"] in guids or row["repeated"] if record["venue"] == "alor" else _name_of(row) in names
+        if not written:
+            yield f"I7: {_name_of(row)} got to the venue, and isn't in the journal"
+    if any(line.startswith("journal: ") and "the disk failed" in line for line in record["ours"]["alarms"]):
+        return  # It took nothing any more, and said so.
+    yield from _check_news(record, rows)
+
+
+def _check_news(record: Row, rows: Sequence[JournalRow]) -> Iterator[str]:
+    """What the books have, the journal has: every fill, and how every order stands."""
+    heard, states = set(), {}
+    for row in rows:
+        if row.kind == "heard" and row.facts["news"]["type"] == "Fill":
+            news = row.facts["news"]
+            heard.add((row.facts["client_order_id"], news["trade_id"], news["side"]))
+        elif row.kind == "learnt":
+            states[row.facts["client_order_id"]] = row.facts["state"]
+    for order in record["ours"]["orders"]:
+        name = order["client_order_id"]
+        for fill in order["fills"]:
+            if (name, fill["trade_id"], fill["side"]) not in heard:
+                yield f"I7: fill {fill['trade_id']} of {name} isn't in the journal"
+        # What another run left has to be asked for before that run's last word is believed.
+        ended = {order["state"], states.get(name)} & _ENDED
+        if states.get(name) != order["state"] and ended:
+            yield f"I7: {name} is {order['state']}, and {states.get(name)} in the journal"
 
 
 def check_secrets(folder: Path, secrets: Iterable[str]) -> Iterator[str]:

@@ -165,6 +165,7 @@ def _ours(outing: Outing) -> dict[str, Any]:
         else [{"name": row.name, "error": row.error, "left": list(row.left)} for row in report.strategies],
         "unaccounted": [] if report is None else list(report.unaccounted),
         "notes": [] if report is None else [f"{source}: {words}" for _, source, words in report.notes],
+        "alarms": [line for each in (outing.before, run) if each is not None for line in each.kill.alarms.lines],
         "tape_failure": "" if report is None else report.tape_failure,
         "digest": "" if report is None else report.digest,
         "events": 0 if report is None else report.events,

@@ -242,7 +242,7 @@ def test_a_gap_that_was_told_accounts_for_what_is_missing(good: Record) -> None:
 
 
 def test_an_order_that_is_left_is_accounted_for_if_that_is_said(good: Record) -> None:
-    record = copy.deepcopy({**good, "tapes": []})
+    record = copy.deepcopy({**good, "tapes": [], "journal": None})
     order = record["ours"]["orders"][0]
     order["state"] = "unknown"
     record["hurried"] = True

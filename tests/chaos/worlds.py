@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
 from strategykit.config import StrategySpec
-from strategykit.testing.faults import parse_script, write_script
+from strategykit.testing.disk import DiskFault
+from strategykit.testing.faults import Fault, parse_script, write_script
 from strategykit.testing.scripts import draw_script
 from strategykit.testing.world import World
 
@@ -51,7 +52,7 @@ def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0
         ),
         _spec("witness", "tests/chaos/strategies/witness.py", instrument=rng.choice((first, second))),
     ]
-    return World(
+    world = World(
         venue=venue,
         strategies=strategies,
         seed=seed,
@@ -72,6 +73,17 @@ def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0
         presses=rng.choice((1, 1, 1, 2)),
         cut_off_at=rng.uniform(0.12, 0.75) * seconds if venue in _WITH_ORDERS and rng.random() < 0.3 else None,
     )
+    troubles = list(_draw_disk(random.Random(f"disk {venue} {seed}"), 0.8 * seconds))
+    return attrs.evolve(world, faults=sorted([*world.faults, *troubles], key=lambda fault: fault.at))
+
+
+def _draw_disk(rng: random.Random, seconds: float) -> Iterator[Fault]:
+    """Of the journal's disk: often slow, seldom what ends all trading."""
+    kinds = [*(["slow"] if rng.random() < 0.3 else []), *rng.choices(["", "full", "broken"], (85, 10, 5))]
+    for what in filter(None, kinds):
+        late = rng.choice((0.01, 0.3, 2.0, 7.0))
+        fault = DiskFault(what=cast("Any", what), seconds=round(rng.uniform(1.0, 10.0), 3), late=late)
+        yield Fault(at=round(rng.uniform(0.1, 1.0) * seconds, 3), disk=fault)
 
 
 def _spec(name: str, file: str, **params: object) -> StrategySpec:
