@@ -66,8 +66,8 @@ class _DepthFrame(msgspec.Struct):
     data: _Depth
 
 
-class _Whole(msgspec.Struct):
-    lastUpdateId: int
+class _Whole(msgspec.Struct, kw_only=True):
+    last: int = msgspec.field(name="lastUpdateId")
     bids: list[tuple[str, str]]
     asks: list[tuple[str, str]]
 
@@ -174,6 +174,4 @@ def lean_bars(
     for row in lean_rows(name, member):
         opened = start + int(row[0]) * 1_000_000
         first, high, low, close = (round(float(cell) * scale, 10) for cell in row[1:5])
-        yield Bar(
-            symbol, opened, interval, first, high, low, close, float(row[5]), True, None, opened + interval, guid
-        )
+        yield Bar(symbol, opened, interval, first, high, low, close, float(row[5]), True, None, opened + interval, guid)
