@@ -54,12 +54,16 @@ class BacktestSettings:
     """Of risk."""
 
 
-def launch_run(session: Session, *, live: bool, paper: bool = False) -> RunReport:
+def launch_run(session: Session, *, live: bool, paper: bool = False, collect: bool = False) -> RunReport:
     from strategykit.runtime.run import run_session
 
     with show_progress() as progress:
         return run_session(
-            session, live=live, paper=paper, on_progress=lambda now: progress.show(now.elapsed, in_words(now))
+            session,
+            live=live,
+            paper=paper,
+            collect=collect,
+            on_progress=lambda now: progress.show(now.elapsed, in_words(now)),
         )
 
 
@@ -74,7 +78,9 @@ def launch_record(session: Session) -> RunReport:
     return launch_run(attrs.evolve(session, strategies=(), record=streams), live=False)
 
 
-def launch_replay(tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings) -> RunReport:
+def launch_replay(
+    tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings, *, collect: bool = False
+) -> RunReport:
     from strategykit.runtime.run import backtest_tape
 
     strategies = [(spec.name, make_strategy(load_strategy(spec.file), spec.params)) for spec in specs]
@@ -87,6 +93,7 @@ def launch_replay(tape: Path, specs: Sequence[StrategySpec], settings: BacktestS
             cash=settings.cash,
             limits=settings.limits,
             seed=settings.seed,
+            collect=collect,
             on_progress=lambda part: progress.show(time.monotonic() - began, f"{part:.0%} of the tape"),
         )
 

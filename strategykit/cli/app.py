@@ -10,7 +10,22 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strategykit.cli import demo, doctor, instruments, kill, new, orders, record, relay, replay, run, sim, tape, venues
+from strategykit.cli import (
+    demo,
+    doctor,
+    instruments,
+    kill,
+    new,
+    orders,
+    record,
+    relay,
+    replay,
+    report,
+    run,
+    sim,
+    tape,
+    venues,
+)
 from strategykit.cli._screen import FAILURE, OK, USAGE, tell
 from strategykit.errors import ConfigError, StrategyError, StrategykitError
 
@@ -48,7 +63,7 @@ def build_app(tokens: Sequence[str] = ()) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for module in (demo, new, record, relay, sim, venues, instruments, tape, orders, kill, doctor):
+    for module in (demo, new, record, relay, sim, venues, instruments, tape, report, orders, kill, doctor):
         module.register(app)
     for command in (run, replay):
         command.register(app, tokens)

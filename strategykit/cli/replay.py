@@ -11,6 +11,7 @@ import attrs
 from cyclopts import App, Parameter
 
 from strategykit.cli._flags import about, add_parameters, named_strategy
+from strategykit.cli._keep import Keeping
 from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun
 from strategykit.cli._report import print_run, run_as_json, show_run
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
@@ -33,6 +34,8 @@ _EXAMPLES: Final = """\
 Examples:
   strategykit replay cross.py --tape tapes/20260312-091507 --instrument SBER
   strategykit replay session.toml --tape tapes/20260312-091507 --latency 50ms
+  strategykit replay cross.py --tape tapes/20260312-091507 --instrument SBER \\
+      --out results/cross --report cross.html
   strategykit replay --rerun tapes/20260312-091507"""
 
 _SAID: Final = ("type", "side", "quantity", "instrument", "price")
@@ -71,6 +74,10 @@ def _replay(
         str | None, Parameter(help="from an order to its taking effect, such as 50ms", metavar="TIME")
     ] = None,
     seed: Annotated[int | None, Parameter(help="of random numbers; default: the tape's")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="new folder for the result, which `strategykit report` shows", metavar="DIR")
+    ] = None,
+    report: Annotated[Path | None, Parameter(help="page to be made: one HTML file", metavar="FILE")] = None,
     orders: Annotated[
         bool, Parameter(negative="", show_default=False, help="print a table of the orders, too")
     ] = False,
@@ -81,6 +88,8 @@ def _replay(
     if rerun is not None:
         if what is not None or tape is not None:
             raise ConfigError("--rerun runs what the tape itself holds; leave the strategy and --tape out")
+        if out is not None or report is not None:
+            raise ConfigError("--rerun compares, and leaves no result; --out and --report are for --tape")
         return print_rerun(launch_rerun(rerun), json=json, orders=orders)
     if what is None:
         raise ConfigError("name a strategy to replay, or a recorded run by --rerun PATH")
@@ -100,7 +109,13 @@ def _replay(
         seed=seed,
         limits=limits,
     )
-    return print_run(launch_replay(tape, strategies, settings), json=json, orders=orders)
+    keeping = Keeping(out=out, page=report, quiet=json)
+    keeping.check()
+    found = launch_replay(tape, strategies, settings, collect=keeping.wanted)
+    try:
+        return print_run(found, json=json, orders=orders)
+    finally:
+        keeping.keep(found, kind="backtest", source=str(tape), models=settings.models, seed=seed)
 
 
 def _assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:

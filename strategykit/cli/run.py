@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
 from strategykit.cli._flags import about, add_parameters, named_strategy
+from strategykit.cli._keep import Keeping
 from strategykit.cli._launch import launch_run
 from strategykit.cli._report import print_run
 from strategykit.cli._session import check_live, read_options, session_from
@@ -76,6 +78,10 @@ def _run(
     paper: Annotated[
         bool, Parameter(negative="", show_default=False, help="send no orders at all; a fill model answers them")
     ] = False,
+    out: Annotated[
+        Path | None, Parameter(help="new folder for the result, which `strategykit report` shows", metavar="DIR")
+    ] = None,
+    report: Annotated[Path | None, Parameter(help="page to be made: one HTML file", metavar="FILE")] = None,
     orders: Annotated[
         bool, Parameter(negative="", show_default=False, help="print a table of the orders, too")
     ] = False,
@@ -105,4 +111,12 @@ def _run(
     if paper and live:
         raise ConfigError("--live and --paper were both given; one sends real orders, the other none")
     check_live(session, live=live)
-    return print_run(launch_run(session, live=live, paper=paper), json=json, orders=orders)
+    keeping = Keeping(out=out, page=report, quiet=json)
+    keeping.check()
+    found = launch_run(session, live=live, paper=paper, collect=keeping.wanted)
+    try:
+        return print_run(found, json=json, orders=orders)
+    finally:
+        kind = "paper" if found.paper else "simulated venue" if session.venue.loopback else "live"
+        models = session.models if found.paper else None
+        keeping.keep(found, kind=kind, source=session.venue.known.title, models=models, seed=session.run.seed)

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-__all__ = ["RunFacts"]
+from strategykit.model.codec import make_converter, to_dict
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
+
+__all__ = ["RunFacts", "models_in_words"]
 
 
 @attrs.frozen(kw_only=True)
@@ -14,7 +17,7 @@ class RunFacts:
     """What a result has to say besides what happened."""
 
     kind: str
-    """``"backtest"``, ``"paper"``, ``"live"`` or ``"simulation"``."""
+    """``"backtest"``, ``"paper"``, ``"live"``, ``"simulated venue"`` or ``"simulation"``."""
     source: str
     """Where the market came from: a recording, or a venue."""
     models: Mapping[str, str] = attrs.field(factory=dict)
@@ -29,3 +32,17 @@ class RunFacts:
     python: str = ""
     problems: Sequence[str] = ()
     """What a person has to look at: what failed, and what isn't accounted for."""
+
+
+def models_in_words(models: FillModels) -> dict[str, str]:
+    """Give what fill models assume, as names and values: all that isn't as it would be by itself."""
+    converter = make_converter()
+    said, plain = (_flat("", to_dict(converter, item, FillModels)) for item in (models, DEFAULT_MODELS))
+    return {name: value for name, value in said.items() if plain.get(name) != value}
+
+
+def _flat(prefix: str, value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        parts = [_flat(f"{prefix}.{name}" if prefix else str(name), item) for name, item in value.items()]
+        return {name: text for part in parts for name, text in part.items()}
+    return {prefix: "none" if value is None else str(value)}
