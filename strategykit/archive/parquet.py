@@ -17,6 +17,9 @@ __all__ = ["open_parquet", "read_parquet", "row_groups"]
 _MOST_UNPACKED: Final = 1 << 30
 """Bytes that a group of rows may say that it unpacks to; writers stay far below."""
 
+_MOST_ROWS: Final = 1 << 24
+"""In a group: a few bytes can stand for any number of equal rows."""
+
 
 def open_parquet(path: Path) -> Any:
     """Open a file; give the `pyarrow.parquet.ParquetFile`.
@@ -41,8 +44,9 @@ def row_groups(path: Path, file: Any, columns: list[str] | None = None) -> Itera
     for number in range(file.metadata.num_row_groups):
         group = file.metadata.row_group(number)
         where = f"{shown(path)}, row group {number}"
-        if group.total_byte_size > _MOST_UNPACKED:
-            raise TapeError(f"{where} unpacks to {group.total_byte_size} bytes; at most {_MOST_UNPACKED} are taken")
+        if group.total_byte_size > _MOST_UNPACKED or group.num_rows > _MOST_ROWS:
+            size = f"{group.total_byte_size} bytes, {group.num_rows} rows"
+            raise TapeError(f"{where} unpacks to {size}; at most {_MOST_UNPACKED} and {_MOST_ROWS} are taken")
         try:
             yield file.read_row_group(number, columns=columns, use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as exc:

@@ -109,8 +109,8 @@ class _Column:
     places: int | None = 0
     """Decimal places; None: more than can be kept as whole numbers."""
     largest: float = 0.0
-    unit: int = 1_000_000_000
-    """Nanoseconds of which all its times are multiples: those of a second, or a thousandth, or less."""
+    unit: int = 1_000_000
+    """Nanoseconds of which all its times are multiples: those of a millisecond, or less."""
 
     def decimals(self) -> int | None:
         """Give the decimal places that all of it can be written with, exactly; None: it stays binary."""
@@ -173,7 +173,8 @@ def _see_numbers(column: _Column, values: Any) -> None:
 def exact(values: Any, places: int) -> Any:
     """Say of each number whether a whole one, divided by ``10 ** places``, gives it back to the last bit."""
     power = 10.0**places
-    scaled = np.rint(values * power)
+    with np.errstate(over="ignore"):
+        scaled = np.rint(values * power)
     fits = np.abs(scaled) < _EXACT
     whole = np.where(fits, scaled, 0.0).astype(np.int64)
     return fits & ((whole / power).view(np.int64) == values.view(np.int64))

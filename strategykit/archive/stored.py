@@ -19,12 +19,15 @@ __all__ = ["Layout", "plain_rows"]
 _PRECISION: Final = 18
 """Digits that 64 bits hold; others read such decimals as whole numbers with a scale."""
 
-_UNITS: Final[Mapping[int, str]] = {1_000_000_000: "s", 1_000_000: "ms", 1_000: "us", 1: "ns"}
+_UNITS: Final[Mapping[int, str]] = {1_000_000: "ms", 1_000: "us", 1: "ns"}
 _NANOSECONDS: Final = {name: nanoseconds for nanoseconds, name in _UNITS.items()}
 
 _WHOLE: Final = ("DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT", "PLAIN")
 _BINARY: Final = ("BYTE_STREAM_SPLIT", "PLAIN")
 _TEXTS: Final = ("DELTA_BYTE_ARRAY", "PLAIN")
+
+_WORTH: Final = 1_000
+"""Rows from which on it is worth while to try which encoding is best."""
 
 _LEVEL: Final = 12
 """Of zstd: 19 gains 1 % of trades, and takes three times as long."""
@@ -148,6 +151,8 @@ def _best(sample: Any, column: _Column) -> str:
         candidates = (*_TEXTS, "DICTIONARY")
     else:
         candidates = (*(_BINARY if pa.types.is_floating(inner) else _WHOLE), "DICTIONARY")
+    if len(sample) < _WORTH:
+        return candidates[0]
     sizes = {encoding: _size(sample.select([column.name]), _path(column), encoding) for encoding in candidates}
     return min(candidates, key=lambda encoding: sizes[encoding])
 
