@@ -60,6 +60,11 @@ class Cancels:
         if self.commands.find(number, CancelOrder) is None:  # One at a time, whatever is known of the order.
             self.send(order, number)
 
+    def send_back(self, order: Order, number: str) -> None:
+        """Have the venue withdraw an order that it didn't have, as far as we had been told; until it says so."""
+        if self.lane_up() and self.commands.find(number, CancelOrder) is None:
+            self.send(order, number)
+
     def send(self, order: Order, number: str) -> None:
         """Have the venue withdraw what it has as `number`."""
         if order.cancels == _TRIES:

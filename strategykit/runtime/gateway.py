@@ -266,7 +266,7 @@ class Gateway:
                 order.learn(Evidence.UNSEEN, order.reason or f"its wire ended: {reason}")
                 order.wire_ended(self.now())
             return
-        if standing := self.open_orders():
+        if (standing := self.open_orders()) or self.doubtful():
             self.doubt(0.0)
         for order in standing:
             self._cancels.if_wanted(order)

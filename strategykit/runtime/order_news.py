@@ -160,17 +160,19 @@ class OrderNews:
     def _fold(self, order: Order, update: OrderUpdate) -> None:
         order.reason = update.reason or order.reason
         if update.status is not OrderStatus.WORKING:
+            order.back = False
             order.note_end(update)
             self.table.follow(order)
             self.settle_ending(order)
             return
         if order.absent:
             # The venue didn't have it, we called it rejected, and now it works there: that mustn't stay so.
-            order.absent = False
-            self.table.contradict(
-                f"{order.client_order_id}: works as {update.venue_order_id}, though the venue didn't have it"
-            )
-            self.cancels.send(order, update.venue_order_id)
+            if not order.back:
+                words = f"works as {update.venue_order_id}, though the venue didn't have it"
+                self.table.contradict(f"{order.client_order_id}: {words}")
+            order.back = True
+            self.table.follow(order)
+            self.cancels.send_back(order, update.venue_order_id)
             return
         self._learn(order, Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED)
         self._await_fills(order)

@@ -34,7 +34,8 @@ class OrderTable:
     contradictions: list[str] = attrs.field(factory=list, init=False)
     """What the venue said that can't be; a line each."""
     _unsettled: dict[str, Order] = attrs.field(factory=dict, init=False)
-    """Those of `orders` that are open, or that the venue counts more fills for than it has told."""
+    """Those of `orders` that are open, that the venue counts more fills for than it has told, or has at work though it
+    had said that there was no such order."""
     _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
 
     def add(self, order: Order) -> None:
@@ -43,7 +44,7 @@ class OrderTable:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: see whether it still needs looking after."""
-        if order.is_open or order.fills_missing:
+        if order.is_open or order.fills_missing or order.back:
             self._unsettled[order.client_order_id] = order
         else:
             self._unsettled.pop(order.client_order_id, None)

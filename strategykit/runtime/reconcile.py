@@ -169,6 +169,7 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
             _settle_amend(gateway, order, asked_at)
             order.shown_working()
             continue
+        order.back = False
         lost = order.lost_at
         if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
             if lost is not None and asked_at - lost >= PROPAGATION:
