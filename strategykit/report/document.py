@@ -127,14 +127,20 @@ def _thing(thing: Table | Text | Drawing | Row, figures: list[dict[str, Any]]) -
 
 
 def table_html(table: Table) -> str:
-    heads = "".join(f"<th>{html.escape(text)}</th>" for text in table.head)
+    first = table.rows[0] if table.rows else [""] * len(table.head)
+    heads = "".join(map(_head, table.head, first))
     head = f"<thead><tr>{heads}</tr></thead>" if any(table.head) else ""
     rows = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
-    kind = ' class="sortable"' if table.sortable else ""
+    kind, tall = (' class="sortable"', " tall") if table.sortable else ("", "")
     return (
-        f'<div class="scroll"><table{kind} data-name="{html.escape(table.name)}">{head}'
-        f"<tbody>\n{rows}\n</tbody></table></div>\n"
+        f'<div class="scroll{tall}"><table{kind} data-name="{html.escape(table.name)}">{head}<tbody>\n{rows}\n'
+        "</tbody></table></div>\n"
     )
+
+
+def _head(text: str, below: Cell | str) -> str:
+    right = isinstance(below, Cell) and below.right
+    return f'<th class="right">{html.escape(text)}</th>' if right else f"<th>{html.escape(text)}</th>"
 
 
 def _cell(cell: Cell | str) -> str:
@@ -165,15 +171,15 @@ section { background: #fff; border: 1px solid #e2e8f0; border-radius: 8px; paddi
 .note { color: #475569; font-size: 13px; margin: 6px 0; }
 p.bad { color: #b91c1c; font-weight: 600; margin: 4px 0; }
 .figure { width: 100%; }
-.scroll { overflow: auto; max-height: 640px; margin: 6px 0; }
+.scroll { overflow: auto; margin: 6px 0; }
+.tall { max-height: 640px; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th { position: sticky; top: 0; background: #f1f5f9; text-align: left; font-weight: 600; white-space: nowrap; }
 th, td { padding: 4px 12px; border-bottom: 1px solid #e2e8f0; vertical-align: top; }
 td { overflow-wrap: anywhere; max-width: 480px; }
-td.right { text-align: right; white-space: nowrap; }
+td.right, th.right { text-align: right; white-space: nowrap; }
 td.time { white-space: nowrap; }
 .row { display: flex; flex-wrap: wrap; gap: 8px 36px; align-items: flex-start; }
-.row .scroll { max-height: none; }
 td.good { color: #15803d; }
 td.bad { color: #b91c1c; }
 td.strong { font-weight: 600; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -116,7 +117,9 @@ def drawdown_of(result: Result, curve: Curve, currency: str) -> tuple[Floats, st
     equity = curve.pnl + float(capital or 0)
     if capital and np.min(equity) > 0:
         depth = drawdowns(equity)
-        return depth, "drawdown", ".1%" if np.min(depth) < -0.01 else ".3%"
+        deepest = float(-np.min(depth))
+        digits = max(1, 1 - math.floor(math.log10(deepest * 100))) if deepest else 1
+        return depth, "drawdown", f".{digits}%"
     return curve.pnl - np.maximum.accumulate(curve.pnl), f"drawdown, {currency}", ",.6~g"
 
 
@@ -211,7 +214,7 @@ def _fills(result: Result, symbol: str, side: str, colour: str, shape: str) -> d
         "y": _rounded(prices[kept]),
         "text": texts,
         "hovertemplate": "%{text}<br>%{x|%Y-%m-%d %H:%M:%S.%L}<extra></extra>",
-        "marker": {"color": colour, "symbol": shape, "size": 9, "line": {"color": "#ffffff", "width": 1}},
+        "marker": {"color": colour, "symbol": shape, "size": 11, "line": {"color": "#ffffff", "width": 1}},
     }
 
 

@@ -102,7 +102,7 @@ def _gaps(result: Result, symbol: str) -> Iterator[Text]:
     gaps = result.collected.gaps
     rows = [row for row in zip(*gaps.values(), strict=True) if row[0] == symbol]
     for _, stream, since, until, reason in rows[:5]:
-        yield Text(f"gap in {stream}: {time_in_words(since)} to {time_in_words(until)}, {reason}")
+        yield Text(f"gap in {stream}: {time_in_words(since, digits=3)} to {time_in_words(until, digits=3)}, {reason}")
     if len(rows) > 5:
         yield Text(f"… and {len(rows) - 5:,} more gaps")
 

@@ -26,7 +26,7 @@ def in_words(metric: Metric, value: Number) -> str:
         case "money":
             return money(value)
         case "part":
-            return f"{float(value) * 100:.2g}%" if value and abs(float(value)) < 0.001 else f"{value:,.2%}"
+            return f"{_short(float(value) * 100)}%" if value and abs(float(value)) < 0.001 else f"{value:,.2%}"
         case "count":
             return f"{value:,}"
         case "ns":
@@ -40,8 +40,13 @@ def in_words(metric: Metric, value: Number) -> str:
 def money(value: Decimal | float) -> str:
     """Write an amount: with two digits, and with three that say something where it is small."""
     if value and abs(float(value)) < 0.1:
-        return f"{value:.3g}"
+        return _short(float(value))
     return f"{value:,.2f}"
+
+
+def _short(value: float) -> str:
+    """Write a small number with three digits that say something, and without an exponent."""
+    return f"{Decimal(f'{value:.3g}'):f}"
 
 
 def duration_in_words(nanoseconds: int) -> str:
