@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 import attrs
@@ -16,9 +17,10 @@ import attrs
 from strategykit.columns.merging import Stretch
 from strategykit.model.events import Event
 from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.courses import Way, delays_market
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.feeds import MARKET
-from strategykit.runtime.lanes import Lane, Way, last_priced
+from strategykit.runtime.lanes import Lane, last_priced
 from strategykit.runtime.prices import LastPrices
 
 __all__ = ["ColumnReplay"]
@@ -88,7 +90,7 @@ class _Turn:
             self._note_ends(position)
             stop = count if times[-1] < due else bisect_left(times, due, position)
             self._run(stop - position)
-            position = count - self._ticks.__length_hint__()
+            position = count - length_hint(self._ticks)
         if clock.woken or driver.wakes or engine.local:
             await driver.quiet()
         for lane in self._lanes:
@@ -106,7 +108,7 @@ class _Turn:
         """Give the next events their turn, `most` of them, or until something is to be done before the next."""
         engine = self._engine
         first = self._lanes[0]
-        if self._odd or engine.watchers or first.paced:
+        if self._odd or engine.watchers or delays_market(engine):
             _the_long_way(
                 islice(zip(self._ticks, self._events, strict=False), most), self._clock, engine.route, engine.local
             )

@@ -11,8 +11,8 @@ import trio
 from strategykit.model.events import Event
 from strategykit.net.inbox import Inbox, Input
 from strategykit.runtime.clock import NEVER, ReplayClock, RunClock, WallClock
+from strategykit.runtime.courses import Courses
 from strategykit.runtime.engine import Engine
-from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.waking import Doorbell, Wakes
 
 __all__ = ["LEAVE_WITHIN", "Driver", "Marks"]
@@ -113,59 +113,19 @@ class Driver:
                 await self.quiet()
 
     async def replay_events(self, events: Iterable[Event], clock: ReplayClock) -> None:
-        """Route events at their own times, with nothing to decode."""
-        engine = self.engine
+        """Route events at their own times, oldest first, with nothing to decode."""
+        engine, courses = self.engine, Courses(self.engine, clock)
+        source = iter(events)
         await self.quiet()
-        if engine.paper is None and not engine.watchers:
-            await self._replay_plain(events, clock)
-            return
-        for event in events:
-            time, paper = event.receive_time, engine.paper
-            if time >= clock.due or (paper is not None and (answer := paper.due()) is not None and answer <= time):
-                await self.advance(time)
-            else:
-                clock.reading = time
-            engine.route(event)
-            if clock.woken or engine.local:
-                await self.quiet()
-
-    async def _replay_plain(self, events: Iterable[Event], clock: ReplayClock) -> None:
-        """The hot loop: nobody but the subscribers gets market data, and each of them by the shortest way.
-
-        Events of one stream mostly follow each other, so the way is looked up only where the stream changes. A way
-        that has become wrong pokes the clock, which ends here in a new look.
-        """
-        engine, market = self.engine, MARKET
-        guid, kind, feed, call = None, None, None, None
-        for event in events:
-            time = event.receive_time
-            if time >= clock.due:
-                await self.advance(time)
-                guid = None
-            else:
-                clock.reading = time
-            if event.guid is guid and type(event) is kind:
-                try:
-                    feed.last = event  # type: ignore[union-attr]  # with a guid comes its feed
-                    call(event)  # type: ignore[misc]
-                except engine.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
-                    engine.supervisor().raised(feed, exc)
-            elif type(event) in market:
-                ways = engine.quick(event.guid)
-                if len(ways) == 1 and not ways[0][0].chooses:
-                    guid, kind = event.guid, type(event)
-                    feed, call = ways[0]
-                for one, way in ways:
-                    try:
-                        if not one.chooses:
-                            one.last = event
-                        way(event)
-                    except engine.failures as exc:  # As above.
-                        engine.supervisor().raised(one, exc)
-            else:
-                engine.route(event)
-            if clock.woken:
-                guid = None
+        while True:
+            answer = None if engine.paper is None else engine.paper.due()
+            event = courses.run(source, clock.due if answer is None else min(clock.due, answer))
+            if event is not None:
+                await self.advance(event.receive_time)
+                courses.run((event,), NEVER)
+            elif not (clock.woken or engine.local or self.wakes):
+                return
+            if clock.woken or engine.local or self.wakes:
                 await self.quiet()
 
     async def finish(self, done: trio.Event, *, within: int = NEVER) -> None:

@@ -1,0 +1,180 @@
+"""The shortest way of one stream's events to whoever wants them, in runs whose events are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from strategykit.model.events import Event
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.engine import Engine
+from strategykit.runtime.feeds import MARKET, Feed
+from strategykit.sim.paper import PaperExchange
+
+__all__ = ["NOWHERE", "Course", "Courses", "Way", "delays_market"]
+
+Way = tuple[Any, Callable[[Any], None], Feed[Any]]
+"""What keeps the last event, what is called with each, and whose strategy is stopped if that raises."""
+
+
+class _Nowhere:
+    """Keeps the last event for nobody: of bars, the feed itself chooses which it shows."""
+
+    __slots__ = ("last",)
+
+
+NOWHERE: Final = _Nowhere()
+
+
+def _ignore(_: object) -> None:
+    """Nobody needs it."""
+
+
+def delays_market(engine: Engine) -> bool:
+    """Whether strategies are told of the market later than the exchange: then each event goes the long way."""
+    return engine.paper is not None and engine.paper.delays_market
+
+
+class Course:
+    """Who gets the events of one stream.
+
+    It is right until the clock is poked or a task is woken: whatever changes it does that. Then `look` again.
+
+    Args:
+        engine: Of the run.
+        guid: The stream's subscription.
+        symbol: What it is about.
+    """
+
+    __slots__ = ("_engine", "_guid", "_known", "_live", "_paper", "_symbol", "left", "meet", "ways")
+
+    def __init__(self, engine: Engine, guid: str, symbol: str | None) -> None:
+        self.ways: Sequence[Way] = ()
+        """To each feed that wants them, in the order of their asking."""
+        self.meet: Callable[[Any], object] = _ignore
+        """Shows an event to the paper exchange."""
+        self.left = False
+        """Whether nobody wants them any more."""
+        self._engine = engine
+        self._guid = guid
+        self._symbol = symbol
+        self._known: object = None
+        self._paper: PaperExchange | None = None
+        self._live = False
+
+    def look(self) -> None:
+        """See who wants the events now, and whether orders may meet them."""
+        engine = self._engine
+        known = engine.quick(self._guid)
+        if known is not self._known:
+            self._known = known
+            self.ways = [(NOWHERE if feed.chooses else feed, call, feed) for feed, call in known]
+        self.left = self._guid not in engine.routes
+        paper = engine.paper
+        if paper is None or self._symbol not in paper.markets:
+            self.meet = _ignore
+            return
+        live = not paper.idle(self._symbol)
+        if live != self._live or paper is not self._paper:
+            self._live, self._paper = live, paper
+            self.meet = self._show if live else paper.markets[self._symbol].note
+
+    def give(self, event: Event) -> None:
+        """Give an event to everyone."""
+        self.meet(event)
+        for sink, call, feed in self.ways:
+            sink.last = event
+            try:
+                call(event)
+            except self._engine.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
+                self._engine.supervisor().raised(feed, exc)
+
+    def _show(self, event: Event) -> None:
+        engine = self._engine
+        if engine.paper is not None and (told := engine.paper.on_event(event, event.receive_time)):
+            engine.local.extend(told)
+            engine.poke()
+
+
+class Courses:
+    """The courses of all streams whose events come one by one, and the hot loop over them."""
+
+    def __init__(self, engine: Engine, clock: ReplayClock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._courses: dict[str, Course] = {}
+
+    def run(self, events: Iterable[Any], due: int) -> Event | None:
+        """Give events their turn until there are no more, or something is to be done before the next one.
+
+        Events of one stream mostly follow each other, so the course is looked up only where the stream changes.
+
+        Args:
+            events: Where they come from; what is left in it is for the next time.
+            due: Nanoseconds UTC: when something else is to happen first.
+
+        Returns:
+            The first event that isn't before `due`. None: the clock was poked, a task woken, or there are no more.
+        """
+        clock, engine, market = self._clock, self._engine, MARKET
+        if engine.watchers or delays_market(engine):
+            return self._run_long(events, due)
+        looked: dict[str, Course] = {}
+        guid: object = None  # Of the stream that the events come by at present, if it has one course and
+        noted: object = None  # the exchange needn't see them; or need only note them.
+        kind: object = None
+        meet: Callable[[Any], object] = _ignore
+        sink: Any = NOWHERE
+        feed: Feed[Any] | None = None
+        call: Callable[[Any], None] = _ignore
+        for event in events:
+            time = event.receive_time
+            if time >= due:
+                return event  # type: ignore[no-any-return]  # the loop is too hot for a narrower type
+            clock.reading = time
+            if event.guid is guid and type(event) is kind:
+                sink.last = event
+                try:
+                    call(event)
+                except engine.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
+                    engine.supervisor().raised(feed, exc)
+            elif event.guid is noted and type(event) is kind:
+                meet(event)
+                sink.last = event
+                try:
+                    call(event)
+                except engine.failures as exc:  # As above.
+                    engine.supervisor().raised(feed, exc)
+            elif type(event) in market:
+                course = looked.get(event.guid)
+                if course is None:
+                    course = looked[event.guid] = self._look(event)
+                guid, noted, kind, meet = None, None, type(event), course.meet
+                if len(course.ways) == 1:
+                    sink, call, feed = course.ways[0]
+                    guid, noted = (event.guid, None) if meet is _ignore else (None, event.guid)
+                course.give(event)
+            else:
+                engine.route(event)
+            if clock.woken:
+                return None
+        return None
+
+    def _run_long(self, events: Iterable[Event], due: int) -> Event | None:
+        """Do the same where each event goes through the engine: it is watched, or held back for a while."""
+        clock, engine = self._clock, self._engine
+        for event in events:
+            if event.receive_time >= due:
+                return event
+            clock.reading = event.receive_time
+            engine.route(event)
+            if clock.woken or engine.local:
+                return None
+        return None
+
+    def _look(self, event: Event) -> Course:
+        course = self._courses.get(event.guid)
+        if course is None:
+            course = self._courses[event.guid] = Course(self._engine, event.guid, event.instrument)
+        course.look()
+        return course
