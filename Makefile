@@ -7,6 +7,7 @@
 # make defects install, then plant one defect after the other and see which test notices; ONLY=… for some
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make interop install, then let clients that others wrote, fetched from their registries, talk to the simulated venues
+# make agreement install, then compare fills with those of other engines, in whole
 # make proto   install, then generate the code of T4's schema again
 # make clean   remove what these made
 #
@@ -29,7 +30,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench soak faults chaos kills defects interop proto setup clean
+.PHONY: demo test bench soak faults chaos kills defects interop agreement proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -76,6 +77,9 @@ CLIENTS ?= build/clients
 
 interop: setup
 	@STRATEGYKIT_CLIENTS="$${STRATEGYKIT_CLIENTS:-$(CLIENTS)}" $(BIN)/pytest -m interop tests/interop
+
+agreement: setup
+	@$(BIN)/pytest -m "agreement or not agreement" tests/agreement
 
 PROTOS := strategykit/venues/t4/proto
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 from strategykit.model.events import BookDelta, BookSnapshot, Gap, Side
@@ -12,68 +13,66 @@ _NOTHING: Final[tuple[float, ...]] = ()
 
 
 class _Half:
-    """One side: parallel tuples, best level first; after a delta a dict, sorted when somebody looks."""
+    """One side: parallel tuples, best level first; from a delta on, parallel lists, kept in order."""
 
-    __slots__ = ("_best", "_by_price", "_descending", "_prices", "_sizes", "_sorted")
+    __slots__ = ("_keys", "_levels", "_prices", "_sign", "_sizes")
 
     def __init__(self, *, descending: bool) -> None:
-        self._descending = descending
-        self._prices = _NOTHING
-        self._sizes = _NOTHING
-        self._by_price: dict[float, float] | None = None
-        self._sorted = True
-        self._best: float | None = None
-        """Known without sorting; None where it has to be looked for."""
+        self._sign = -1.0 if descending else 1.0
+        self._keys: list[float] | None = None
+        """Prices times the sign, so that they rise; None while nothing has changed since the last whole book."""
+        self._prices: list[float] = []
+        self._sizes: list[float] = []
+        self._levels: tuple[tuple[float, ...], tuple[float, ...]] | None = _NOTHING, _NOTHING
+        """None where they have changed since somebody looked."""
 
     def replace(self, prices: tuple[float, ...], sizes: tuple[float, ...]) -> None:
-        self._prices = prices
-        self._sizes = sizes
-        self._by_price = None
-        self._sorted = True
-        self._best = prices[0] if prices else None
+        self._levels = prices, sizes
+        self._keys = None
 
     def change(self, prices: tuple[float, ...], sizes: tuple[float, ...]) -> None:
         if not prices:
             return
-        levels = self._by_price
-        if levels is None:
-            levels = self._by_price = dict(zip(self._prices, self._sizes, strict=True))
-        best, descending = self._best, self._descending
+        keys = self._ordered() if self._keys is None else self._keys
+        sign, own_prices, own_sizes = self._sign, self._prices, self._sizes
         for price, size in zip(prices, sizes, strict=True):
-            if size:
-                levels[price] = size
-                if best is not None and (price > best if descending else price < best):
-                    best = price
-            else:
-                levels.pop(price, None)  # Venues also remove levels from beyond the depth that they show.
-                if price == best:
-                    best = None
-        self._best = best
-        self._sorted = False
+            key = price * sign
+            place = bisect_left(keys, key)
+            known = place < len(keys) and keys[place] == key
+            if known and size:
+                own_sizes[place] = size
+            elif size:
+                keys.insert(place, key)
+                own_prices.insert(place, price)
+                own_sizes.insert(place, size)
+            elif known:  # Venues also remove levels from beyond the depth that they show.
+                del keys[place], own_prices[place], own_sizes[place]
+        self._levels = None
 
     def best(self) -> float | None:
-        """Give the best price; after a change of a deep book it costs much less than the levels do."""
-        if self._best is None and (self._by_price if self._by_price is not None else self._prices):
-            self._best = (max if self._descending else min)(self._by_price or self._prices)
-        return self._best
+        prices = self._prices if self._levels is None else self._levels[0]
+        return prices[0] if prices else None
 
     def size(self, price: float) -> float | None:
         """Give what rests at a price; None beyond the last level."""
-        shown = self._prices if self._by_price is None else self._by_price
-        if price in shown:
-            return self._sizes[self._prices.index(price)] if self._by_price is None else self._by_price[price]
-        if not shown:
+        keys, key = self._ordered() if self._keys is None else self._keys, price * self._sign
+        place = bisect_left(keys, key)
+        if place == len(keys):
             return None
-        return None if (price < min(shown) if self._descending else price > max(shown)) else 0.0
+        return self._sizes[place] if keys[place] == key else 0.0
 
     def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        if not self._sorted:
-            assert self._by_price is not None
-            prices = tuple(sorted(self._by_price, reverse=self._descending))
-            self._prices = prices
-            self._sizes = tuple([self._by_price[price] for price in prices])
-            self._sorted = True
-        return self._prices, self._sizes
+        if self._levels is None:
+            self._levels = tuple(self._prices), tuple(self._sizes)
+        return self._levels
+
+    def _ordered(self) -> list[float]:
+        """Make lists of the whole book that came."""
+        known = dict(zip(*self.levels(), strict=True))
+        self._prices = sorted(known, reverse=self._sign < 0)
+        self._sizes = [known[price] for price in self._prices]
+        keys = self._keys = [price * self._sign for price in self._prices]
+        return keys
 
 
 class Book:

@@ -261,7 +261,7 @@ class PaperExchange:
             return fault
         if request.expire_time is not None and request.expire_time <= now:
             return "BAD_FLAGS: the order's end time has passed"
-        offers = market.offers(request.side)
+        offers = market.offers(request.side, most=1)
         price = request.price or request.stop_price or (offers[0][0] if offers else market.mark)
         if price is None:
             return None
@@ -277,7 +277,7 @@ class PaperExchange:
             self._ledger.tie(record, -record.left)
         self._mark()
         for record in waiting:
-            offers = market.offers(record.request.side)
+            offers = market.offers(record.request.side, most=1)
             price = offers[0][0] if offers else market.mark
             short = None if price is None else find_shortage(account, market.instrument, record.request, price)
             self._ledger.tie(record, record.left)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from strategykit.model.events import Event, OrderStatus, Side
+from strategykit.model.events import Event, OrderStatus
 from strategykit.model.orders import TimeInForce
 from strategykit.sim.agenda import Agenda, Lapse
 from strategykit.sim.ledger import Ledger, OrderRecord
@@ -71,7 +71,7 @@ class PaperMarket:
         self._plan_end(record, now)
         if not record.is_stop:
             if market.known and not self._waits_for_open(order):
-                self._arrive(order, market.offers(request.side), now, told)
+                self._arrive(order, self._offers(order), now, told)
             elif request.price is None:
                 self.unpriced = not market.known
             else:
@@ -151,7 +151,7 @@ class PaperMarket:
         record, request = order.record, order.record.request
         if probe.since is not None and probe.since < record.created:
             if order.waits_for_market and not self._models.next_open:  # It waited for data, and takes the close.
-                self._arrive(order, self.market.offers(request.side), now, told)
+                self._arrive(order, self._offers(order), now, told)
             return
         if record.is_stop:
             if order.fires_by(probe):
@@ -160,7 +160,7 @@ class PaperMarket:
                 order.follow(probe.lowest if order.buys else probe.highest)
             return
         if request.price is None:
-            offers = self.market.offers(request.side)
+            offers = self._offers(order)
             if self._models.next_open and probe.opened is not None:
                 offers = [(exact(probe.opened), None)]
             self._arrive(order, offers, now, told)
@@ -177,7 +177,7 @@ class PaperMarket:
             return budget.take(lots)
         limit, side = order.record.request.price, order.record.request.side
         assert limit is not None
-        shown = [offer for offer in self.market.offers(side) if (limit - offer[0]) * side.sign >= 0]
+        shown = self.market.offers(side, limit=limit)
         left = self._taken.left(side, shown)
         there = sum((lots if size is None else size for _, size in left), Decimal(0))
         lots = min(lots, there)
@@ -198,13 +198,19 @@ class PaperMarket:
         del self.live[stop.record.venue_order_id]
         child = self.live[number] = Resting(self._ledger.records[number])
         self._plan_end(child.record, now)
-        side = child.record.request.side
-        offers = self.market.offers(side)
         if opened is not None and trigger is not None:
             # Within a bar the stop was met at its own price, or at the open if that lay beyond it already.
-            worse = max if side is Side.BUY else min
-            offers = [(worse(exact(opened), trigger), None)]
+            worse = max if child.buys else min
+            offers: list[Offer] = [(worse(exact(opened), trigger), None)]
+        else:
+            offers = self._offers(child)
         self._arrive(child, offers, now, told)
+
+    def _offers(self, order: Resting) -> list[Offer]:
+        """Give what an order could take now; of a deep book, no more levels than it needs."""
+        request = order.record.request
+        lots = None if self._models.partial else order.record.left
+        return self.market.offers(request.side, limit=request.price, lots=lots)
 
     def _arrive(self, order: Resting, offers: list[Offer], now: int, told: Told) -> None:
         """Let an order take what it can; the rest of it rests or ends."""

@@ -174,24 +174,41 @@ class RecordedMarket:
         """Give a size of the data in lots, as orders have it."""
         return exact(size) / self.instrument.lot if self.instrument.counts_units else exact(size)
 
-    def offers(self, side: Side, *, most: int | None = None) -> list[Offer]:
+    def offers(
+        self, side: Side, *, most: int | None = None, limit: Decimal | None = None, lots: Decimal | None = None
+    ) -> list[Offer]:
         """Give what a taker on `side` would meet, best first; empty if nobody is there, or nothing is known.
 
         Args:
             side: The taker's.
             most: Levels; None: all of them.
+            limit: Levels beyond this price are left out.
+            lots: Levels beyond those that hold so many may be left out.
         """
         top = self.top
         if top is None:
-            return [] if self.last is None else [(exact(self.last), None)]
-        if isinstance(top, Book):
-            prices, sizes = top.side(side.opposite)
-            levels = zip(prices[:most], sizes[:most], strict=True)
-            return [(exact(price), self.lots(size)) for price, size in levels]
-        price, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
-        if price is None:
-            return []
-        return [(exact(price), None if size is None else self.lots(size))]
+            found: list[Offer] = [] if self.last is None else [(exact(self.last), None)]
+            return found if limit is None or not found or (limit - found[0][0]) * side.sign >= 0 else []
+        if not isinstance(top, Book):
+            bare, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
+            if bare is None or (limit is not None and (limit - exact(bare)) * side.sign < 0):
+                return []
+            return [(exact(bare), None if size is None else self.lots(size))]
+        found = []
+        prices, sizes = top.side(side.opposite)
+        for number, (bare, size) in enumerate(zip(prices, sizes, strict=True)):
+            price = exact(bare)
+            if (
+                number == most
+                or (limit is not None and (limit - price) * side.sign < 0)
+                or (lots is not None and lots <= 0)
+            ):
+                break
+            there = self.lots(size)
+            found.append((price, there))
+            if lots is not None:
+                lots -= there
+        return found
 
     @property
     def known(self) -> bool:

@@ -51,10 +51,13 @@ def adjusted_bars() -> list[Bar]:
     guid = stream_guid(StreamKind.BARS, "ORCL", DAY)
     with (DATA / "pyalgotrade" / "WIKI-ORCL-2000-quandl.csv").open(encoding="ascii") as file:
         rows = [
-            (midnight(row["Date"].replace("-", "")), [float(row[f"Adj. {name}"]) for name in NAMES])
+            (midnight(row["Date"].replace("-", "")), *(float(row[f"Adj. {name}"]) for name in NAMES))
             for row in csv.DictReader(file)
         ]
-    return [Bar("ORCL", day, DAY, *numbers, True, None, day + DAY, guid) for day, numbers in sorted(rows)]
+    return [
+        Bar("ORCL", day, DAY, first, high, low, close, volume, True, None, day + DAY, guid)
+        for day, first, high, low, close, volume in sorted(rows)
+    ]
 
 
 def test_all_44_lines_of_the_tutorial_come_out() -> None:

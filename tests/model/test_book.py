@@ -121,3 +121,23 @@ def test_whatever_the_deltas_the_book_equals_a_plain_dict(
 
     assert stands.levels(Side.BUY) == tuple(sorted(bids.items(), reverse=True))
     assert stands.levels(Side.SELL) == tuple(sorted(asks.items()))
+    assert stands.best_ask == min(asks, default=None)
+
+
+def test_a_level_has_a_size_between_the_best_and_the_last_that_is_shown() -> None:
+    stands = book(snapshot({100: 3, 98: 2}, {101: 1}))
+
+    assert [stands.size(Side.BUY, price) for price in (101, 100, 99, 98, 97)] == [0, 3, 0, 2, None]
+    assert [stands.size(Side.SELL, price) for price in (100, 101, 102)] == [0, 1, None]
+    stands.apply(delta({99: 5}, {}))
+    assert stands.size(Side.BUY, 99) == 5
+    stands.invalid = True
+    assert stands.size(Side.BUY, 100) is None
+
+
+def test_a_book_that_comes_in_disorder_is_put_in_order_by_the_first_change() -> None:
+    stands = book(snapshot({98: 2, 100: 3}, {}))
+
+    stands.apply(delta({99: 1}, {}))
+
+    assert stands.levels(Side.BUY) == ((100, 3), (99, 1), (98, 2))
