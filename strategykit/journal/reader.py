@@ -22,6 +22,9 @@ __all__ = ["Journal", "Records", "check_link", "journal_files", "number_of", "re
 
 _NAME: Final = re.compile(r"([0-9]{6,12})\.journal")
 
+_LOOKS: Final = 20
+"""How often a file is read in which each time something else is wrong."""
+
 
 class Records(Sequence[Record]):
     """Records of one file or of several, in order, read when they are asked for: a day's may be millions."""
@@ -85,7 +88,7 @@ class Journal:
 
 
 def read_journal(path: str | Path, *, damaged: bool = False) -> Journal:
-    """Read one file and verify it whole. Blocks.
+    """Read one file and verify it whole, while it is written, too. Blocks.
 
     Args:
         path: Such as ``journal/alor-D1/000001.journal``.
@@ -96,7 +99,20 @@ def read_journal(path: str | Path, *, damaged: bool = False) -> Journal:
             wrong check. What was cut off in the middle is no damage, but `Journal.torn`.
         JournalError: There is no such file, it can't be read, or a newer version wrote it.
     """
-    path = Path(path)
+    path, said = Path(path), ""
+    journal, damage = _look(path)
+    for _ in range(_LOOKS):
+        # A record that was half there, and whole when it was looked at again, is being written. Damage stays.
+        if damage is None or str(damage) == said:
+            break
+        said = str(damage)
+        journal, damage = _look(path)
+    if damage is not None and not damaged:
+        raise damage
+    return journal
+
+
+def _look(path: Path) -> tuple[Journal, JournalDamaged | None]:
     offsets, takes_over, damage = array("Q"), False, None
     carried = LETTERS[RecordKind.CARRIED]
     with FrameReader(path) as reader:
@@ -106,10 +122,8 @@ def read_journal(path: str | Path, *, damaged: bool = False) -> Journal:
                 offsets.append(offset)
                 takes_over = takes_over or letter == carried
         except JournalDamaged as exc:
-            if not damaged:
-                raise
             damage = exc
-        return Journal(
+        journal = Journal(
             path=path,
             head=reader.head,
             torn=None if reader.torn is None else str(reader.torn),
@@ -121,6 +135,7 @@ def read_journal(path: str | Path, *, damaged: bool = False) -> Journal:
             takes_over=takes_over,
             damage=damage,
         )
+    return journal, damage
 
 
 def journal_files(folder: str | Path) -> dict[int, Path]:

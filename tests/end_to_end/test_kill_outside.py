@@ -107,9 +107,9 @@ def test_the_command_pulls_it_and_tells_what_was_confirmed(
 
     code = main(["kill", str(account), "--reason", "enough", "--wait", "60s"])
 
-    told = capsys.readouterr().out
+    told = capsys.readouterr()
     assert code == 0, told
-    assert "Confirmed: the venue has no order of ours; positions: flat." in told
+    assert "Confirmed: the venue has no order of ours; positions: flat." in told.out
     assert venue.working() == []
     assert program.wait(30) == 1
     assert main(["kill", str(account), "--release"]) == 0

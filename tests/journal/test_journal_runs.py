@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -357,3 +358,18 @@ def test_a_number_that_stands_twice_is_told(opened: Open) -> None:
     writer.path.with_name("0000001.journal").write_bytes(b"")
     with pytest.raises(JournalError, match=r"has file 1 twice: 0000001.journal and 000001.journal"):
         opened()
+
+
+def test_a_journal_is_read_while_it_is_written(opened: Open) -> None:
+    with opened() as writer:
+
+        def write() -> None:
+            for _ in range(300):
+                writer.write(RecordKind.NOTE, {"text": "n" * 60_000})
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        while writing.is_alive():
+            assert read_journal(writer.path).damage is None
+        writing.join()
+    assert len(read_journal(writer.path).records) > 300
