@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from tests.chaos.journal_bytes import JournalBroken, JournalRow, read_journals
 from tests.chaos.tape_bytes import TapeBroken, read_tape, unpacked
+from tests.chaos.told import check_numbered, check_unnumbered
 
 __all__ = ["check", "check_secrets"]
 
@@ -34,9 +35,6 @@ _CAME_LATE: Final = re.compile(r"(\S+): works as \S+, though the venue didn't ha
 
 _LOOKS: Final = 4
 """Of a second in which the venue's book has to have stood still: orders of ours come and go while markets rest."""
-
-_TAIL: Final = 1_500_000_000
-"""Nanoseconds before the look at both sides in which a trade may still have been on its way."""
 
 
 def check(record: Row) -> list[str]:
@@ -58,8 +56,9 @@ def check(record: Row) -> list[str]:
         lines += _check_subscriptions(record)
         lines += _check_books(record["rest"]["books"])
         for name, told in record["rest"]["witnesses"].items():
-            check_trades = _check_numbered if record["venue"] == "alor" else _check_unnumbered
-            lines += check_trades(name, told, record["rest"]["prints"][name], record["rest"]["time"])
+            check_trades = check_numbered if record["venue"] == "alor" else check_unnumbered
+            prints = record["rest"]["prints"][name]
+            lines += check_trades(name, told, prints, record["rest"]["time"], record["ahead"])
     if record["tapes"]:
         lines += _check_tapes(record)
         lines += check_secrets(Path(record["tapes"][0]).parent, record["secrets"])
@@ -268,57 +267,6 @@ def _check_books(books: Mapping[str, Row]) -> Iterator[str]:
                 yield f"I5: there is no book of {name}"
             elif ours != book["theirs"][-1] and book["theirs"].count(book["theirs"][-1]) >= _LOOKS:
                 yield f"I5: the book of {name} is {ours} for us, {book['theirs'][-1]} for the venue"
-
-
-def _check_numbered(
-    name: str, told: Sequence[Sequence[Any]], prints: Sequence[Sequence[Any]], time: int
-) -> Iterator[str]:
-    """Every trade that isn't told lies where a gap is told; none is told twice or out of order."""
-    by_id = {str(row[0]): place for place, row in enumerate(prints)}
-    last, gap = None, False
-    for row in told:
-        if row[0] == "gap":
-            gap = True
-        elif row[0] == "trade":
-            place = by_id.get(str(row[1]))
-            if place is None:
-                yield f"I5: {name}: trade {row[1]} was never printed"
-                continue
-            if last is not None and place <= last:
-                yield f"I5: {name}: trade {row[1]} was told again, or too late"
-                continue
-            if last is not None and place > last + 1 and not gap:
-                yield f"I5: {name}: {place - last - 1} trades are missing before {row[1]}, and no gap was told"
-            last, gap = place, False
-    missing = [row for row in prints[0 if last is None else last + 1 :] if row[1] < time - _TAIL]
-    if missing and last is not None and not gap:
-        yield f"I5: {name}: the last {len(missing)} trades are missing, and no gap was told"
-
-
-def _check_unnumbered(
-    name: str, told: Sequence[Sequence[Any]], prints: Sequence[Sequence[Any]], time: int
-) -> Iterator[str]:
-    """The same by time, price and size: venues number trades in ways of their own, or not at all."""
-    place, gap = -1, True
-    for row in told:
-        if row[0] == "gap":
-            gap = True
-        elif row[0] == "trade":
-            found = next((at for at in range(place + 1, len(prints)) if _is_same(prints[at], row)), None)
-            if found is None:
-                yield f"I5: {name}: {row[2:5]} was told, which was never printed, or told before"
-                continue
-            if found > place + 1 and not gap:
-                yield f"I5: {name}: {found - place - 1} trades are missing before {row[2:5]}, and no gap was told"
-            place, gap = found, False
-    missing = [row for row in prints[place + 1 :] if row[1] < time - _TAIL]
-    if missing and place >= 0 and not gap:
-        yield f"I5: {name}: the last {len(missing)} trades are missing, and no gap was told"
-
-
-def _is_same(printed: Sequence[Any], told: Sequence[Any]) -> bool:
-    """Whether a trade that was told is this one, as far as its time, price and size tell; venues round times."""
-    return printed[2:4] == told[3:5] and 0 <= printed[1] - told[2] < 1_000_000
 
 
 # I7 and I8.

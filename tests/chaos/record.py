@@ -57,6 +57,7 @@ def play(
         "paper": world.paper or find_venue(world.venue).dialect({}).commands is None,
         "forgets": any((fault.venue or {}).get("forget_orders") for fault in world.faults),
         "hangs": any((fault.venue or {}).get("fault") == "stall" for fault in world.faults),
+        "ahead": int(world.venue_ahead * 1e9),
         "kept": world.keep_orders,
         "hurried": world.presses > 1,
         "symbols": dict(symbols),
