@@ -51,12 +51,12 @@ def adjusted_bars() -> list[Bar]:
     guid = stream_guid(StreamKind.BARS, "ORCL", DAY)
     with (DATA / "pyalgotrade" / "WIKI-ORCL-2000-quandl.csv").open(encoding="ascii") as file:
         rows = [
-            (midnight(row["Date"].replace("-", "")), *(float(row[f"Adj. {name}"]) for name in NAMES))
+            (midnight(row["Date"].replace("-", "")), [float(row[f"Adj. {name}"]) for name in NAMES])
             for row in csv.DictReader(file)
         ]
     return [
         Bar("ORCL", day, DAY, first, high, low, close, volume, True, None, day + DAY, guid)
-        for day, first, high, low, close, volume in sorted(rows)
+        for day, (first, high, low, close, volume) in sorted(rows)
     ]
 
 
