@@ -1,9 +1,9 @@
-"""From piles of events to Parquet, a file a day."""
+"""From piles of events to Parquet, a file a day; a file a year where there is little."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,10 @@ __all__ = ["DAY", "store"]
 DAY: Final = 86_400 * 10**9
 """Nanoseconds."""
 
+_MOST_DAYS: Final = 62
+_FEW_ROWS: Final = 2_000
+"""A day, on average: with fewer, over more days than `_MOST_DAYS`, there is a file a year."""
+
 _ROWS: Final = 131_072
 """A group, at the most: what is read at a time, and what statistics are kept for."""
 
@@ -33,44 +37,62 @@ def store(pile: Pile, folder: Path, name: str) -> Iterator[FileEntry]:
     """Store a pile in the folder `name` of `folder`, which is made; give each file once it is whole."""
     (folder / name).mkdir(parents=True)
     layout = Layout.of(pile.needs)
-    for day, groups in _days(pile):
-        yield _write(folder, f"{name}/{day}.parquet", layout, groups)
+    period = _year if _is_sparse(pile) else _day
+    pieces = _Pieces(pile, period)
+    while (now := pieces.period()) is not None:
+        yield _write(folder, f"{name}/{now[0]}.parquet", layout, _groups(pieces, now))
 
 
-def _days(pile: Pile) -> Iterator[tuple[str, Iterator[Any]]]:
-    """Give the groups of rows of each day. They have to be taken before the next day is asked for."""
-    pieces = _Pieces(pile)
-    while (day := pieces.day()) is not None:
-        yield f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}", _groups(pieces, day)
+Period = tuple[str, int]
+"""Name of a file, and the nanosecond at which its time is over."""
+
+
+def _is_sparse(pile: Pile) -> bool:
+    """Whether a file a day would be many files of few rows each, as of daily bars."""
+    days = (pile.last - pile.first) // DAY + 1
+    return days > _MOST_DAYS and pile.needs.rows < _FEW_ROWS * days
+
+
+def _day(time: int) -> Period:
+    day = time // DAY
+    return f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}", (day + 1) * DAY
+
+
+def _year(time: int) -> Period:
+    year = datetime.fromtimestamp(time // DAY * 86_400, UTC).year
+    return f"{year:04d}", int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 
 
 @attrs.define(eq=False)
 class _Pieces:
-    """Rows of a pile, of one day each."""
+    """Rows of a pile, of one file's time each."""
 
     pile: Pile
+    _period: Callable[[int], Period]
     _rest: Rows | None = None
-    _source: Iterator[Rows] = attrs.field(init=False, default=attrs.Factory(lambda self: self.pile.read(), True))
+    _source: Iterator[Rows] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.pile.read(), takes_self=True)
+    )
 
-    def day(self) -> int | None:
-        """Give the day that is next, counted from 1970."""
+    def period(self) -> Period | None:
+        """Give the one that the next row is in."""
         if self._rest is None:
             self._rest = next(self._source, None)
-        return None if self._rest is None else int(times_of(self._rest)[0]) // DAY
+        return None if self._rest is None else self._period(int(times_of(self._rest)[0]))
 
-    def take(self, day: int) -> Rows | None:
-        """Give the next rows of `day`; None if there are no more."""
-        if self.day() != day or self._rest is None:
+    def take(self, now: Period) -> Rows | None:
+        """Give the next rows of `now`; None if there are no more."""
+        if self.period() != now or self._rest is None:
             return None
         rows = self._rest
-        count = int(np.searchsorted(times_of(rows), (day + 1) * DAY, side="left"))
+        count = int(np.searchsorted(times_of(rows), now[1], side="left"))
         self._rest = rows.slice(count) if count < len(rows) else None
         return rows.slice(0, count)
 
 
-def _groups(pieces: _Pieces, day: int) -> Iterator[Any]:
+def _groups(pieces: _Pieces, now: Period) -> Iterator[Any]:
     held: list[Rows] = []
-    while (rows := pieces.take(day)) is not None:
+    while (rows := pieces.take(now)) is not None:
         held.append(rows)
         if sum(map(len, held)) >= _ROWS or sum(each.nbytes for each in held) >= _BYTES:
             yield _joined(held)

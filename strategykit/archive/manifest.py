@@ -35,17 +35,17 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 
 _MOST_BYTES: Final = 64 << 20
-_PATH: Final = re.compile(r"[A-Za-z0-9_.+~-]+/[A-Za-z]+/[0-9]{4}-[0-9]{2}-[0-9]{2}\.parquet")
+_PATH: Final = re.compile(r"[A-Za-z0-9_.+~-]+/[A-Za-z]+/[0-9]{4}(-[0-9]{2}-[0-9]{2})?\.parquet")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PIECE: Final = 1 << 20
 
 
 @attrs.frozen(kw_only=True)
 class FileEntry:
-    """One Parquet file: events of one class, of one stream and day (UTC, by receive time)."""
+    """One Parquet file: events of one class, of one stream and day, or year (UTC, by receive time)."""
 
     path: str
-    """In the archive's folder: stream, class, day."""
+    """In the archive's folder: stream, class, day or year."""
     rows: int
     first: int
     """Receive time, nanoseconds UTC."""

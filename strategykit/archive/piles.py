@@ -32,14 +32,17 @@ class Pile:
     times: list[int] = attrs.field(factory=list)
     """When these came."""
     ties: list[int] = attrs.field(factory=list)
+    first: int = NO_TIME
+    """When the oldest of all came."""
     last: int = NO_TIME
-    """When the newest of all came."""
+    """When the newest did."""
 
     def put(self, event: Event, time: int, tie: int) -> int:
         """Take the next one; give how many are in memory now."""
         self.events.append(event)
         self.times.append(time)
         self.ties.append(tie)
+        self.first = time if self.first == NO_TIME else self.first
         self.last = time
         return len(self.times)
 

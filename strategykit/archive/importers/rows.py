@@ -1,0 +1,181 @@
+"""What importers into archives share: rows in order, checked, and what they tell of their instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from strategykit.archive.manifest import Source, digest_of
+from strategykit.archive.reader import Archive
+from strategykit.archive.writer import open_archive_writer
+from strategykit.disk import in_words, shown
+from strategykit.errors import TapeError
+from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.model.events import Event
+from strategykit.model.instruments import Instrument
+from strategykit.venues.streams import Stream
+
+__all__ = ["Facts", "Row", "import_rows", "number", "price", "size"]
+
+_EVERY: Final = 10_000
+"""Rows between two tellings of how far it is."""
+
+_MOST_PLACES: Final = 8
+
+_QUOTES: Final = ("USDT", "USDC", "BUSD", "USD", "EUR", "GBP", "JPY", "RUB", "BTC", "ETH")
+
+
+@attrs.frozen
+class Row:
+    """One event of a file."""
+
+    stream: Stream
+    event: Event
+    place: Place
+    fine: tuple[str, str] = ("", "")
+    """A price and a size as they are written there, for how fine they are."""
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What is said of all instruments of an import."""
+
+    exchange: str
+    currency: str | None = None
+    """None: what the symbol ends with."""
+    time_zone: str = "UTC"
+
+
+def number(text: str, what: str) -> float:
+    """Read a number.
+
+    Raises:
+        RowRefused: It is none.
+    """
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise RowRefused(f"{what} is no number:", text) from exc
+    if not isfinite(value) or "_" in text:
+        raise RowRefused(f"{what} is no number to compute with:", text)
+    return value
+
+
+def price(text: str, what: str) -> float:
+    """Read a price.
+
+    Raises:
+        RowRefused: It isn't above 0.
+    """
+    value = number(text, what)
+    if value <= 0:
+        raise RowRefused(f"{what} can't be", text, right="a price above 0")
+    return value
+
+
+def size(text: str, what: str, *, least: float = 0.0) -> float:
+    """Read a size.
+
+    Raises:
+        RowRefused: It is below `least`.
+    """
+    value = number(text, what)
+    if value < least or value < 0:
+        raise RowRefused(f"{what} can't be", text, right="a size of 0 or more")
+    return value
+
+
+@attrs.define
+class _Fineness:
+    prices: int = 0
+    sizes: int = 0
+
+    def see(self, fine: tuple[str, str]) -> None:
+        self.prices = max(self.prices, _places(fine[0]))
+        self.sizes = max(self.sizes, _places(fine[1]))
+
+
+def _places(text: str) -> int:
+    fraction = text.partition(".")[2]
+    if not fraction:
+        return 0
+    return min(len(fraction.rstrip("0")), _MOST_PLACES) if fraction.isdigit() else _MOST_PLACES
+
+
+def import_rows(
+    rows: Iterable[Row],
+    to: Path,
+    *,
+    format: str,  # noqa: A002 - what it is called everywhere
+    venue: str,
+    paths: Sequence[Path],
+    facts: Mapping[str, Facts] | Facts,
+    refusals: Refusals,
+    on_progress: Callable[[float, int], None] = lambda _, __: None,
+) -> Archive:
+    """Make an archive of rows; those of one stream have to be in the order of time, and one that isn't is refused.
+
+    Args:
+        rows: What is in the files, of one after the other.
+        to: Folder to be made.
+        format: Of the files.
+        venue: Whose data they are.
+        paths: The files.
+        facts: Of the instruments; they get ticks and lots as fine as the finest price and size that was seen.
+        refusals: Told of rows that can't be taken.
+        on_progress: Told the part of the files that has been begun, and how many rows that is.
+
+    Raises:
+        ConfigError: `to` is there.
+        TapeError: A file can't be read or holds nothing, too many rows can't be taken, or the archive not be written.
+    """
+    digests = [_digest(path) for path in paths]
+    seen: dict[str, _Fineness] = {}
+    latest: dict[tuple[Stream, type[Event]], int] = {}
+    numbers = {path: place for place, path in enumerate(paths)}
+    with open_archive_writer(to, source=Source(format=format, names=[]), venue=venue) as writer:
+        for count, row in enumerate(rows):
+            event = row.event
+            key, time = (row.stream, type(event)), event.receive_time
+            if time < latest.get(key, 0):
+                refusals.add(row.place, "stands behind a row of a later time; rows in the order of time would be right")
+                continue
+            latest[key] = time
+            writer.add_all(row.stream, (event,))
+            seen.setdefault(row.stream.instrument or "", _Fineness()).see(row.fine)
+            if not count % _EVERY:
+                on_progress(numbers[row.place.path] / len(paths), count)
+        if not writer.rows:
+            raise TapeError(f"{', '.join(map(shown, paths))}: no row could be taken" if paths else "no file")
+        for symbol, fine in seen.items():
+            said = facts if isinstance(facts, Facts) else facts[symbol]
+            writer.instruments[symbol] = _instrument(symbol, fine, said)
+        writer.source = Source(
+            format=format, names=[path.name for path in paths], sha256=digests, refused=refusals.count
+        )
+    return Archive.open(to)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_of(path)
+    except OSError as exc:
+        raise TapeError(f"{shown(path)} can't be read: {in_words(exc, path)}") from exc
+
+
+def _instrument(symbol: str, fine: _Fineness, facts: Facts) -> Instrument:
+    quote = next((name for name in _QUOTES if symbol.upper().endswith(name)), "USD")
+    return Instrument(
+        symbol,
+        tick=Decimal(1).scaleb(-fine.prices),
+        lot=Decimal(1).scaleb(-fine.sizes),
+        currency=facts.currency or quote,
+        exchange=facts.exchange,
+        time_zone=facts.time_zone,
+        counts_units=True,
+    )
