@@ -260,7 +260,7 @@ class _Play:
             outing.orders = server.venue.orders
             outing.sockets_left = self.network.open_clients
             self.network.reset()
-            await trio.sleep(LEAVING)
+            await trio.sleep_until(max(trio.current_time(), self._stalled_until()) + LEAVING)
             outing.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
             outing.seconds = trio.current_time()
 
@@ -302,6 +302,11 @@ class _Play:
         pairs = [(item.name, made[item.name]) if isinstance(item, StrategySpec) else item for item in world.strategies]
         disk = JournalDisk(disk=self.disk, reserve=WORLD_RESERVE, sync_takes=self.disk.sync_takes)
         return attrs.evolve(plan, strategies=pairs, disk=disk)
+
+    def _stalled_until(self) -> float:
+        """Say until when the venue may not notice that somebody has left: what it is busy with takes its time."""
+        stalls = [fault for fault in self.world.faults if (fault.venue or {}).get("fault") == "stall"]
+        return max((fault.at + (fault.venue or {}).get("seconds", 0.0) for fault in stalls), default=0.0)
 
     async def _strike_all(self, server: SimulatedServer[Any]) -> None:
         for fault in sorted(self.world.faults, key=lambda fault: fault.at):
