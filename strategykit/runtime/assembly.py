@@ -100,6 +100,7 @@ def assemble(
         if not run.over:  # Late news of a venue starts nothing any more.
             clock.turns.start(nursery, function, *arguments)
 
+    alarms = alarms or Alarms(ledger.note)
     # The gateway, its reconciler, the engine and the supervisor call each other; each is made whole from functions
     # that look the others up when they are called, which is never before all of them exist.
     risk = Risk(
@@ -110,7 +111,7 @@ def assemble(
             paper=lambda: engine.paper,
             feeds=lambda symbol: (feed for seat in seats for feed in seat.desk.feeds_of(symbol)),
         ),
-        note=ledger.note,
+        note=alarms.sound,
         tripped=lambda strategy: gateway.withdraw_opening(strategy),  # noqa: PLW0108 - there is no gateway yet
     )
     gateway = Gateway(
@@ -127,7 +128,6 @@ def assemble(
         risk=risk,
     )
     carried = carried or Carried()
-    alarms = alarms or Alarms(ledger.note)
     engine = Engine(
         dialect=dialect,
         table=table,

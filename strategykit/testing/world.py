@@ -19,6 +19,7 @@ from trio._core import _run as trio_loop
 
 from strategykit.config import PAPER_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.errors import StrategykitError
+from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan
 from strategykit.registry.table import find_venue
@@ -92,6 +93,8 @@ class World:
     paper: bool = False
     """Whether orders stay here in any case."""
     keep_orders: bool = False
+    limits: RiskPlan = DEFAULT_PLAN
+    """Of risk."""
     start: int = START
     """Nanoseconds UTC."""
     options: Mapping[str, object] = attrs.field(factory=dict)
@@ -301,7 +304,7 @@ class _Play:
         made = dict(plan.strategies)
         pairs = [(item.name, made[item.name]) if isinstance(item, StrategySpec) else item for item in world.strategies]
         disk = JournalDisk(disk=self.disk, reserve=WORLD_RESERVE, sync_takes=self.disk.sync_takes)
-        return attrs.evolve(plan, strategies=pairs, disk=disk)
+        return attrs.evolve(plan, strategies=pairs, disk=disk, limits=world.limits)
 
     def _stalled_until(self) -> float:
         """Say until when the venue may not notice that somebody has left: what it is busy with takes its time."""

@@ -92,7 +92,7 @@ def _spec(name: str, file: str, **params: object) -> StrategySpec:
 
 def write_world(world: World) -> dict[str, Any]:
     """Give it as values that JSON has."""
-    row = attrs.asdict(world, recurse=False)
+    row = attrs.asdict(world, recurse=False, filter=lambda field, _: field.name != "limits")
     row["faults"] = write_script(world.faults)
     row["strategies"] = [
         {"name": spec.name, "file": _short(spec.file), "params": dict(spec.params)}
