@@ -50,9 +50,9 @@ class Market:
 
     @cached_property
     def times(self) -> Times:
-        """Those of the samples and the fills."""
+        """Those of the samples and the fills, and both ends of the run."""
         ours = self.collected
-        both = np.array([ours.started, *ours.times, *ours.fills["time"]], dtype=np.int64)
+        both = np.array([ours.started, ours.ended, *ours.times, *ours.fills["time"]], dtype=np.int64)
         return np.unique(both)
 
     @cached_property

@@ -66,7 +66,7 @@ def base_layout(height: int, **more: Any) -> dict[str, Any]:
     """Give what all drawings have: dark on white, room for labels, one hover for all lines."""
     return {
         "height": height,
-        "margin": {"l": 80, "r": 24, "t": 36, "b": 40},
+        "margin": {"l": 80, "r": 24, "t": 60, "b": 40},
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#0f172a"},

@@ -143,7 +143,7 @@ def returns_by_period(times: Times, equity: Floats, period: int) -> Floats:
     """Give the returns of the calendar's periods (UTC), the parts of one at both ends included.
 
     Args:
-        times: Nanoseconds UTC, rising.
+        times: Nanoseconds UTC, rising; of equal ones the last counts, but at the very beginning.
         equity: At each of them, and until the next.
         period: Nanoseconds.
     """
@@ -151,4 +151,5 @@ def returns_by_period(times: Times, equity: Floats, period: int) -> Floats:
     inner = np.arange((first // period + 1) * period, last, period, dtype=np.int64)
     marks = np.concatenate(([first], inner, [last])).astype(np.int64)
     values = equity[np.searchsorted(times, marks, side="right") - 1]
+    values[0] = equity[0]
     return np.asarray(values[1:] / values[:-1] - 1.0)

@@ -123,16 +123,18 @@ def summarise(
 def _of_equity(curve: Curve, capital: Decimal | None) -> dict[str, Number]:
     fall = max_fall(curve.times, curve.pnl)
     found: dict[str, Number] = {"max_drawdown_money": fall.money, "max_drawdown_length": fall.length}
-    equity = curve.pnl + float(capital or 0)
+    # From what there was before a first fill at the very beginning.
+    times = np.concatenate((curve.times[:1], curve.times))
+    equity = np.concatenate(([0.0], curve.pnl)) + float(capital or 0)
     span = int(curve.times[-1] - curve.times[0])
     # Returns of what is nothing, or less, are none; nor are there any without time.
     if not capital or np.min(equity) <= 0.0 or not span:
         return found
-    fall = max_drawdown(curve.times, equity)
+    fall = max_drawdown(times, equity)
     found |= {"total_return": total_return(equity), "max_drawdown": fall.part, "max_drawdown_length": fall.length}
     if span >= _DAY:
         period = period_of(span)[1]
-        returns, yearly = returns_by_period(curve.times, equity, period), YEAR / period
+        returns, yearly = returns_by_period(times, equity, period), YEAR / period
         found |= {
             "cagr": cagr(equity, span),
             "volatility": volatility(returns, yearly),
