@@ -1,6 +1,6 @@
 # make demo    install into .venv, then show a whole session: venue, strategies, faults, tape, re-run
 # make test    install, then lint, types, tests with coverage
-# make bench   install, then the speed measurements
+# make bench   install, then the speed measurements, beside other engines; ONLY=… for some
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make chaos   install, then 200 whole programs under random faults in virtual time; SCHEDULES=… SEED=…
 # make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1
@@ -46,7 +46,7 @@ test: setup
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 bench: setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 SECONDS ?= 60
 RATE ?= 10000

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from benchmarks.figures import Figure, misses
+from benchmarks.figures import Figure, Incomplete, misses
 
 __all__ = ["find_benchmarks", "main"]
 
@@ -26,7 +26,8 @@ examples:
   python -m benchmarks --json figures.json   the figures go there, not to build/bench.json
 
 Ratios are taken within one run, so that they can be compared between machines; absolute figures can't.
-It ends with 1 if a ratio misses what it must be by more than half, or a benchmark couldn't be run."""
+It ends with 1 if a ratio misses what it must be by more than half, a benchmark couldn't be run, or an engine that it
+is run beside can't be installed here; the figures that don't need that engine are there all the same."""
 
 
 def find_benchmarks() -> list[str]:
@@ -35,19 +36,23 @@ def find_benchmarks() -> list[str]:
 
 
 def _run_here(name: str, scale: float, path: Path) -> None:
-    figures = import_module(f"benchmarks.bench_{name}").main(scale)
-    path.write_text(json.dumps(figures), encoding="utf-8")
+    missing: list[str] = []
+    try:
+        figures = import_module(f"benchmarks.bench_{name}").main(scale)
+    except Incomplete as exc:
+        figures, missing = exc.figures, exc.reasons
+    path.write_text(json.dumps([figures, missing]), encoding="utf-8")
 
 
-def _run_apart(name: str, scale: float) -> dict[str, Figure] | None:
-    """Run one in a fresh process, which prints what it likes; None if it failed."""
+def _run_apart(name: str, scale: float) -> tuple[dict[str, Figure], list[str]]:
+    """Run one in a fresh process, which prints what it likes; give its figures, and what is missing of them."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.json"
         command = [sys.executable, "-m", "benchmarks", name, "--scale", str(scale), "--here", str(path)]
         if subprocess.run(command, check=False).returncode:
-            return None
-        figures: dict[str, Figure] = json.loads(path.read_text(encoding="utf-8"))
-        return figures
+            return {}, [f"{name} couldn't be run"]
+        figures, missing = json.loads(path.read_text(encoding="utf-8"))
+        return figures, [f"{name}: {reason}" for reason in missing]
 
 
 def _print_table(figures: dict[str, Figure]) -> None:
@@ -103,12 +108,10 @@ def main() -> int:
     for place, name in enumerate(names, 1):
         print(f"[{place}/{len(names)}] {name}", flush=True)
         began = time.monotonic()
-        found = _run_apart(name, asked.scale)
-        print(f"  {'failed' if found is None else 'done'} after {time.monotonic() - began:.0f} s", flush=True)
-        if found is None:
-            failed.append(f"{name} couldn't be run")
-        else:
-            figures |= found
+        found, missing = _run_apart(name, asked.scale)
+        print(f"  {'incomplete' if missing else 'done'} after {time.monotonic() - began:.0f} s", flush=True)
+        failed += missing
+        figures |= found
     _print_table(figures)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     kept = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
-__all__ = ["Figure", "figure", "misses"]
+__all__ = ["Figure", "Incomplete", "figure", "misses"]
 
 
 class Figure(TypedDict):
@@ -18,6 +18,20 @@ class Figure(TypedDict):
     """For people: what is compared with what."""
     figure: NotRequired[str]
     """For people: the absolute figure, with its unit."""
+
+
+class Incomplete(Exception):
+    """A benchmark couldn't measure all that it was to.
+
+    Args:
+        figures: What it could.
+        reasons: What is missing, and why; a line each.
+    """
+
+    def __init__(self, figures: dict[str, Figure], reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.figures = figures
+        self.reasons = reasons
 
 
 def figure(

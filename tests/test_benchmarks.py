@@ -12,8 +12,11 @@ import pytest
 import benchmarks.__main__ as runner
 from benchmarks.bench_frames import CASES, measure
 from benchmarks.bench_orders import measure_live, measure_simulated
+from benchmarks.bench_peers import Case, Medians, check, make_figures, race
 from benchmarks.blast import FIRST_ID, prepare
-from benchmarks.figures import Figure, figure, misses
+from benchmarks.figures import Figure, Incomplete, figure, misses
+from benchmarks.peers.course import make_trades
+from benchmarks.peers.environments import Absent, Peer, install
 from benchmarks.soak_live import soak
 from strategykit.model.events import Side, Trade
 from strategykit.model.instruments import Instrument
@@ -22,7 +25,9 @@ from strategykit.venues.alor.server_data import encode_data
 GUID = "00000000-0000-0000-0000-000000000000"
 
 
-@pytest.mark.parametrize("name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders")])
+@pytest.mark.parametrize(
+    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers")]
+)
 def test_a_tiny_benchmark_gives_figures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     figures: dict[str, Figure] = import_module(f"benchmarks.bench_{name}").main(0.001)
 
@@ -51,6 +56,79 @@ def test_every_order_of_either_side_reaches_the_venue() -> None:
 
     assert {name: len(values) for name, values in delays.items()} == {"plain": 5, "ours": 5}
     assert all(delay > 0 for values in delays.values() for delay in values)
+
+
+@pytest.mark.parametrize("course", ["trades", "cross", "orders", "ten"])
+def test_the_engine_and_a_bare_loop_do_the_same_on_a_course(course: str) -> None:
+    cases = [Case(engine, course, 4_000) for engine in ("floor", "ours")]
+
+    seen = race(cases, dict.fromkeys(("floor", "ours"), Path(sys.executable)), 1)
+
+    floor, ours = (seen[case][0] for case in cases)
+    assert floor.facts == ours.facts
+    assert floor.facts[0] == (40_000 if course == "ten" else 4_000)
+    assert (floor.facts[2] > 0) is (course in ("cross", "orders"))
+    check(seen, {(course, 4_000): floor.facts})
+
+
+def test_an_engine_that_saw_something_else_isnt_compared() -> None:
+    case = Case("floor", "trades", 1_000)
+    seen = race([case], {"floor": Path(sys.executable)}, 1)
+    count, total, *rest = seen[case][0].facts
+
+    with pytest.raises(RuntimeError, match="trades floor: trades, their sum, orders, position"):
+        check(seen, {("trades", 1_000): (count, total + 0.01, *rest)})
+
+
+def test_a_longer_course_begins_with_the_shorter_one() -> None:
+    short, long = make_trades(100), make_trades(200)
+
+    for few, many in zip(short, long, strict=True):
+        assert (few == many[:100]).all()
+
+
+def test_figures_are_made_of_the_engines_that_were_there() -> None:
+    def row(run: float) -> Medians:
+        return Medians(run=run, whole=2 * run, wall=run, memory=run, version="1")
+
+    found = {
+        "trades ours": row(500),
+        "orders ours": row(800),
+        "trades nautilus": row(4_000),
+        "trades basana": row(2_000),
+    }
+
+    figures = make_figures(found)
+
+    assert figures["trades_vs_nautilus"]["ratio"] == 8
+    assert figures["trades_vs_basana"]["ratio"] == 4
+    assert not {"order_vs_nautilus", "cross_vs_nautilus", "ten_vs_nautilus", "trades_vs_backtrader"} & set(figures)
+    more = make_figures(found | {"orders nautilus": row(7_000)})
+    assert more["order_vs_nautilus"]["ratio"] == pytest.approx(0.1)  # 30 µs an order, and 300 there.
+
+
+def test_an_engine_that_cant_be_installed_is_absent_for_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+
+    with pytest.raises(Absent, match="No matching distribution found for no-such-engine"):
+        install(Peer("none", "none", ("no-such-engine==1",)), tmp_path)
+
+
+def test_what_is_missing_is_told_and_the_rest_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"some": figure("", "", 2.0, must=1, goal=2)}
+
+    def main(_: float) -> dict[str, Figure]:
+        raise Incomplete(there, ["backtrader isn't there: no network"])
+
+    monkeypatch.setattr("benchmarks.bench_tape.main", main)
+    path = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "tape", "--here", str(path)])
+
+    assert runner.main() == 0
+    assert json.loads(path.read_text(encoding="utf-8")) == [there, ["backtrader isn't there: no network"]]
 
 
 def test_prepared_frames_are_worded_as_the_venue_words_them() -> None:
