@@ -134,6 +134,8 @@ class _Folding:
         self._names: dict[str, str] = {}
         """Client order ids by the guids of commands."""
         self._instruments: dict[str, Instrument] = {}
+        self._fills: set[tuple[str, str, str]] = set()
+        """By client order id, the venue's number, and side."""
         self._others: dict[str, Decimal] | None = None
         self._results: dict[tuple[str, str, int], Decimal] = {}
         """By strategy, currency, and the quarter of an hour in which they were made."""
@@ -149,7 +151,7 @@ class _Folding:
                 self._keep(self._names[facts["guid"]], record)
             case RecordKind.HEARD:
                 self._keep(facts["client_order_id"], record)
-                if facts["news"]["type"] == Fill.__name__:
+                if facts["news"]["type"] == Fill.__name__ and self._is_new(facts):
                     self._filled(facts["client_order_id"], from_dict(self._converter, facts["news"], HeardNews))
             case RecordKind.NOTE if OTHERS in facts:
                 self._others = {symbol: Decimal(lots) for symbol, lots in facts[OTHERS].items()}
@@ -196,6 +198,8 @@ class _Folding:
             for facts in order.records:
                 if "guid" in facts:
                     self._names[facts["guid"]] = order.client_order_id
+                if facts["kind"] == RecordKind.HEARD.value and facts["news"]["type"] == Fill.__name__:
+                    self._is_new(facts)  # It is in the position.
 
     def _intent(self, record: Record) -> None:
         facts = record.facts
@@ -213,6 +217,14 @@ class _Folding:
         order = self._orders.get(name)
         if order is not None:
             order.records.append({"time": record.time, "kind": record.kind.value, **record.facts})
+
+    def _is_new(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a fill is told for the first time: once more, it counts no more, whichever run was told."""
+        key = (facts["client_order_id"], facts["news"]["trade_id"], facts["news"]["side"])
+        if key in self._fills:
+            return False
+        self._fills.add(key)
+        return True
 
     def _filled(self, name: str, fill: Fill) -> None:
         known = self._instruments.get(fill.instrument)
