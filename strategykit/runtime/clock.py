@@ -30,6 +30,15 @@ _FAR: Final = 1e9
 """Seconds, some 30 years: beyond it a float doesn't tell one nanosecond from another."""
 
 
+def _in_task() -> bool:
+    """Say whether a task runs now; Trio's own loop asks for the time between tasks, too."""
+    try:
+        current_task()
+    except RuntimeError:
+        return False
+    return True
+
+
 class RunClock(trio.abc.Clock, trio.abc.Instrument):
     """What both clocks share: the reading, and which tasks of the run are runnable.
 
@@ -166,6 +175,12 @@ class ReplayClock(RunClock):
         reschedule(task)
         return 0.0
 
+    def current_time(self) -> float:
+        if not self.woken and not self._asking:
+            # Whoever asks sets a deadline, mostly, and the driver has to know of it before the next event.
+            self.woken = _in_task()
+        return super().current_time()
+
     def task_scheduled(self, task: Task) -> None:
         if task is not self._driver:
             self.woken = self._runnable = True
@@ -177,6 +192,11 @@ class ReplayClock(RunClock):
             if self.due > self.reading:
                 self.woken = False
                 return
+        await self._settle()
+
+    async def settle_one(self) -> None:
+        """Do the same after one task was woken: `woken` is False unless another becomes runnable meanwhile."""
+        self.woken = False
         await self._settle()
 
     async def _settle(self) -> None:

@@ -9,21 +9,23 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from operator import length_hint
-from typing import Any
+from operator import itemgetter, length_hint
+from typing import Any, Final
 
 import attrs
 
 from strategykit.columns.merging import Stretch
 from strategykit.model.events import Event
-from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.clock import NEVER, ReplayClock
 from strategykit.runtime.courses import Way, delays_market
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.lanes import Lane, last_priced
 from strategykit.runtime.prices import LastPrices
 
-__all__ = ["ColumnReplay"]
+__all__ = ["ColumnReplay", "Turn"]
+
+_EVENT: Final = itemgetter(1)
 
 Raised = Callable[[object, BaseException], None]
 
@@ -43,112 +45,51 @@ class ColumnReplay:
         """Give all events their turn. An event that wakes nobody costs no checkpoint."""
         await self.driver.quiet()
         for stretch in stretches:
-            await _Turn(self, stretch).play()
+            await _ByEvent(self.driver, self.clock, self.marks, self.lanes, stretch).play()
             if all(lane.left for lane in self.lanes):
                 return
 
 
-class _Turn:
-    """One stretch of events, while it is replayed."""
+class Turn:
+    """One stretch of events, while it is replayed, and what all ways of doing that have in common."""
 
-    def __init__(self, replay: ColumnReplay, stretch: Stretch) -> None:
-        self._driver, self._clock = replay.driver, replay.clock
-        self._engine = replay.driver.engine
-        self._marks = replay.marks
-        self._parts = stretch.parts
-        self._lanes = [replay.lanes[place] for place, _ in stretch.parts]
-        self._odd = any(columns.kind not in MARKET for _, columns in stretch.parts)
-        self._times: list[int] = stretch.times.tolist()
-        self._ticks = iter(self._times)
-        if stretch.order is None:
-            self._codes = [0] * 0
-            self._events: Iterator[Event] = stretch.parts[0][1].build(self._lanes[0].row.guid, self._times)
-        else:
-            self._codes = stretch.order.tolist()
-            rows = [columns.build(lane.row.guid) for lane, (_, columns) in zip(self._lanes, stretch.parts, strict=True)]
-            self._events = map(next, map(rows.__getitem__, self._codes))
-        self._coded = iter(self._codes)
+    def __init__(self, driver: Driver, clock: ReplayClock, marks: LastPrices, lanes: Sequence[Lane], stretch: Stretch):
+        self.driver, self.clock, self.engine = driver, clock, driver.engine
+        self.parts = stretch.parts
+        self.lanes = [lanes[place] for place, _ in stretch.parts]
+        """Of each part."""
+        self.times: list[int] = stretch.times.tolist()
+        self.order = stretch.order
+        self.codes: list[int] = [] if stretch.order is None else stretch.order.tolist()
+        """The part of each event; empty where there is one part."""
+        self._marks = marks
         self._told = 0
         """Events that have been accounted for."""
         self._ended: dict[int, int] = {}
         """Parts that nobody wanted any more after so many rows."""
 
-    async def play(self) -> None:
-        driver, clock, engine, times = self._driver, self._clock, self._engine, self._times
-        count = len(times)
-        position = 0
-        while position < count:
-            if clock.woken or driver.wakes or engine.local:
-                await driver.quiet()
-            time, due = times[position], self._due()
-            if time >= due:
-                self._account(position)
-                await driver.advance(time)
-                due = self._due()
-            for lane in self._lanes:
-                lane.look()
-            self._note_ends(position)
-            stop = count if times[-1] < due else bisect_left(times, due, position)
-            self._run(stop - position)
-            position = count - length_hint(self._ticks)
-        if clock.woken or driver.wakes or engine.local:
-            await driver.quiet()
-        for lane in self._lanes:
-            lane.look()
-        self._note_ends(count)
-        self._account(count)
-        self._fold()
+    async def quiet(self) -> None:
+        if self.clock.woken or self.driver.wakes or self.engine.local:
+            await self.driver.quiet()
 
-    def _due(self) -> int:
-        paper = self._engine.paper
-        answer = None if paper is None else paper.due()
-        return self._clock.due if answer is None else min(self._clock.due, answer)
+    async def ready(self, position: int) -> int:
+        """Have all happen that comes before the event at `position`; give how far the next ones may go on."""
+        await self.quiet()
+        times, due = self.times, self._due()
+        if times[position] >= due:
+            self._account(position)
+            await self.driver.advance(times[position])
+            due = self._due()
+        self._look(position)
+        return len(times) if times[-1] < due else bisect_left(times, due, position)
 
-    def _run(self, most: int) -> None:
-        """Give the next events their turn, `most` of them, or until something is to be done before the next."""
-        engine = self._engine
-        first = self._lanes[0]
-        if self._odd or engine.watchers or delays_market(engine):
-            _the_long_way(
-                islice(zip(self._ticks, self._events, strict=False), most), self._clock, engine.route, engine.local
-            )
-            return
-
-        def raised(receive: object, error: BaseException) -> None:
-            engine.supervisor().raised(receive, error)
-
-        if self._codes:
-            coded = islice(zip(self._ticks, self._coded, self._events, strict=False), most)
-            _many_lanes(coded, self._lanes, self._clock, engine.failures, raised)
-        elif len(first.ways) == 1:
-            batch = islice(zip(self._ticks, self._events, strict=False), most)
-            _one_way(batch, first.meet, first.ways[0], self._clock, engine.failures, raised)
-        else:
-            batch = islice(zip(self._ticks, self._events, strict=False), most)
-            _many_ways(batch, first.meet, first.ways, self._clock, engine.failures, raised)
-
-    def _rows_of(self, part: int, start: int, stop: int) -> int:
-        """Count a part's events between two positions."""
-        return self._codes[start:stop].count(part) if self._codes else stop - start
-
-    def _account(self, position: int) -> None:
-        """Tell each lane what came since."""
-        start, self._told = self._told, position
-        if position > start:
-            for part, lane in enumerate(self._lanes):
-                count = self._rows_of(part, start, position)
-                if count and part not in self._ended:
-                    lane.came(count, self._times[position - 1])
-
-    def _note_ends(self, position: int) -> None:
-        for part, lane in enumerate(self._lanes):
-            if lane.left and part not in self._ended:
-                self._ended[part] = self._rows_of(part, 0, position)
-
-    def _fold(self) -> None:
-        """Take all that was told into the digest and the last prices."""
+    async def end(self) -> None:
+        """Account for all of it."""
+        await self.quiet()
+        self._look(len(self.times))
+        self._account(len(self.times))
         newest: list[tuple[int, int, Event]] = []
-        for part, (lane, (_, columns)) in enumerate(zip(self._lanes, self._parts, strict=True)):
+        for part, (lane, (_, columns)) in enumerate(zip(self.lanes, self.parts, strict=True)):
             told = columns.rows(0, self._ended.get(part, len(columns)))
             if len(told):
                 lane.fold(told)
@@ -157,6 +98,76 @@ class _Turn:
                     newest.append((event.receive_time, part, event))
         for _, _, event in sorted(newest, key=lambda item: item[:2]):
             self._marks(event)
+
+    def raised(self, receive: object, error: BaseException) -> None:
+        self.engine.supervisor().raised(receive, error)
+
+    def _due(self) -> int:
+        paper = self.engine.paper
+        answer = None if paper is None else paper.due()
+        return self.clock.due if answer is None else min(self.clock.due, answer)
+
+    def _look(self, position: int) -> None:
+        for part, lane in enumerate(self.lanes):
+            lane.look()
+            if lane.left and part not in self._ended:
+                self._ended[part] = self._rows_of(part, 0, position)
+
+    def _rows_of(self, part: int, start: int, stop: int) -> int:
+        """Count a part's events between two positions."""
+        return self.codes[start:stop].count(part) if self.codes else stop - start
+
+    def _account(self, position: int) -> None:
+        """Tell each lane what came since."""
+        start, self._told = self._told, position
+        if position > start:
+            for part, lane in enumerate(self.lanes):
+                count = self._rows_of(part, start, position)
+                if count and part not in self._ended:
+                    lane.came(count, self.times[position - 1])
+
+
+class _ByEvent(Turn):
+    """Each event by itself."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._odd = any(columns.kind not in MARKET for _, columns in self.parts)
+        self._ticks = iter(self.times)
+        self._coded = iter(self.codes)
+        if self.order is None:
+            self._events: Iterator[Event] = self.parts[0][1].build(self.lanes[0].row.guid, self.times)
+        else:
+            rows = [columns.build(lane.row.guid) for lane, (_, columns) in zip(self.lanes, self.parts, strict=True)]
+            self._events = map(next, map(rows.__getitem__, self.codes))
+
+    async def play(self) -> None:
+        while left := length_hint(self._ticks):
+            position = len(self.times) - left
+            await self._run(await self.ready(position) - position)
+        await self.end()
+
+    async def _run(self, most: int) -> None:
+        """Give the next events their turn, `most` of them, or until something is to be done before the next."""
+        engine, clock, first, failures = self.engine, self.clock, self.lanes[0], self.engine.failures
+        if self.codes:
+            coded = islice(zip(self._ticks, self._coded, self._events, strict=False), most)
+            if self._odd or engine.watchers or delays_market(engine):
+                _the_long_way(((time, event) for time, _, event in coded), clock, engine.route, engine.local)
+            else:
+                _many_lanes(coded, self.lanes, clock, failures, self.raised)
+            return
+        batch = islice(zip(self._ticks, self._events, strict=False), most)
+        if self._odd or engine.watchers or delays_market(engine):
+            _the_long_way(batch, clock, engine.route, engine.local)
+        elif len(first.ways) == 1:
+            _one_way(batch, first.meet, first.ways[0], clock, failures, self.raised)
+            if self.driver.wakes:
+                events, kind = map(_EVENT, batch), self.parts[0][1].kind
+                with first.pumping(clock, events, kind=kind, due=NEVER) as pump:
+                    await self.driver.quiet(pumping=pump is not None)
+        else:
+            _many_ways(batch, first.meet, first.ways, clock, failures, self.raised)
 
 
 # The hot loops. Each returns as soon as the clock is poked, or a task woken: something comes before the next event.

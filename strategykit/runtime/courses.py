@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 from strategykit.model.events import Event
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import MARKET, Feed
+from strategykit.runtime.mailbox import Pump
 from strategykit.sim.paper import PaperExchange
 
 __all__ = ["NOWHERE", "Course", "Courses", "Way", "delays_market"]
@@ -71,13 +74,37 @@ class Course:
             self.ways = [(NOWHERE if feed.chooses else feed, call, feed) for feed, call in known]
         self.left = self._guid not in engine.routes
         paper = engine.paper
-        if paper is None or self._symbol not in paper.markets:
-            self.meet = _ignore
+        if paper is None or self.left or self._symbol not in paper.markets:
+            self.meet, self._paper = _ignore, None
             return
         live = not paper.idle(self._symbol)
         if live != self._live or paper is not self._paper:
             self._live, self._paper = live, paper
             self.meet = self._show if live else paper.markets[self._symbol].note
+
+    @contextmanager
+    def pumping(self, clock: ReplayClock, events: Iterator[Any], *, kind: Any, due: int) -> Iterator[Pump | None]:
+        """Let the task that waits for the events take the next ones itself, if it alone gets them.
+
+        Args:
+            clock: Of the run.
+            events: Where they come from.
+            kind: Their class.
+            due: Nanoseconds UTC: when something else is to happen first.
+
+        Yields:
+            What it takes them with; None: it has to be woken for each.
+        """
+        box = None
+        if len(self.ways) == 1 and not self._live and self.ways[0][0] is not NOWHERE:
+            box = self.ways[0][2].alone()
+        if box is None or not box.hidden:
+            yield None
+            return
+        meet = None if self.meet is _ignore else self.meet
+        box.pump = pump = Pump(clock, events, guid=self._guid, kind=kind, due=due, sink=self.ways[0][0], meet=meet)
+        yield pump
+        box.pump = None
 
     def give(self, event: Event) -> None:
         """Give an event to everyone."""
@@ -90,33 +117,46 @@ class Course:
                 self._engine.supervisor().raised(feed, exc)
 
     def _show(self, event: Event) -> None:
-        engine = self._engine
-        if engine.paper is not None and (told := engine.paper.on_event(event, event.receive_time)):
-            engine.local.extend(told)
-            engine.poke()
+        engine, paper = self._engine, self._engine.paper
+        if paper is not None:
+            due = paper.due()
+            engine.local.extend(paper.on_event(event, event.receive_time))
+            if engine.local or paper.due() != due:  # What happened may be told later, but before the next event.
+                engine.poke()
 
 
 class Courses:
-    """The courses of all streams whose events come one by one, and the hot loop over them."""
+    """The courses of all streams whose events come one by one, and the hot loop over them.
 
-    def __init__(self, engine: Engine, clock: ReplayClock) -> None:
+    Args:
+        engine: Of the run.
+        clock: Of the run.
+        events: All of them, oldest first.
+    """
+
+    def __init__(self, engine: Engine, clock: ReplayClock, events: Iterator[Event]) -> None:
         self._engine = engine
         self._clock = clock
+        self._events = events
+        self._put_back: Event | None = None
         self._courses: dict[str, Course] = {}
+        self._latest: Event | None = None
+        """The last one that was given, if the clock was poked, or a task woken, at it."""
 
-    def run(self, events: Iterable[Any], due: int) -> Event | None:
+    def run(self, due: int) -> Event | None:
         """Give events their turn until there are no more, or something is to be done before the next one.
 
         Events of one stream mostly follow each other, so the course is looked up only where the stream changes.
 
         Args:
-            events: Where they come from; what is left in it is for the next time.
             due: Nanoseconds UTC: when something else is to happen first.
 
         Returns:
             The first event that isn't before `due`. None: the clock was poked, a task woken, or there are no more.
         """
         clock, engine, market = self._clock, self._engine, MARKET
+        put_back, self._put_back = self._put_back, None
+        events: Iterable[Any] = self._events if put_back is None else chain((put_back,), self._events)
         if engine.watchers or delays_market(engine):
             return self._run_long(events, due)
         looked: dict[str, Course] = {}
@@ -130,6 +170,7 @@ class Courses:
         for event in events:
             time = event.receive_time
             if time >= due:
+                self._latest = None
                 return event  # type: ignore[no-any-return]  # the loop is too hot for a narrower type
             clock.reading = time
             if event.guid is guid and type(event) is kind:
@@ -157,8 +198,38 @@ class Courses:
             else:
                 engine.route(event)
             if clock.woken:
+                self._latest = event
                 return None
+        self._latest = None
         return None
+
+    def give(self, event: Event) -> None:
+        """Give one event its turn, whatever is due."""
+        self._clock.reading = event.receive_time
+        self._latest = event
+        if type(event) not in MARKET or self._engine.watchers or delays_market(self._engine):
+            self._engine.route(event)
+        else:
+            self._look(event).give(event)
+
+    @contextmanager
+    def pumping(self, due: int) -> Iterator[bool]:
+        """Let the task that waits for the events of the stream at hand take the next ones, if it alone gets them.
+
+        Args:
+            due: As for `run`.
+
+        Yields:
+            Whether there is such a task.
+        """
+        latest = self._latest
+        course = None if latest is None or self._engine.watchers else self._courses.get(latest.guid)
+        if latest is None or course is None:
+            yield False
+            return
+        with course.pumping(self._clock, self._events, kind=type(latest), due=due) as pump:
+            yield pump is not None
+        self._put_back = None if pump is None else pump.put_back
 
     def _run_long(self, events: Iterable[Event], due: int) -> Event | None:
         """Do the same where each event goes through the engine: it is watched, or held back for a while."""

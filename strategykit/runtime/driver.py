@@ -39,8 +39,12 @@ class Driver:
     clock: RunClock
     wakes: Wakes
 
-    async def quiet(self) -> None:
-        """Return when all that follows from what has happened so far has happened, at this reading."""
+    async def quiet(self, *, pumping: bool = False) -> None:
+        """Return when all that follows from what has happened so far has happened, at this reading.
+
+        Args:
+            pumping: Whether the task that is woken may take the next events itself, each with all that follows.
+        """
         clock, wakes, engine = self.clock, self.wakes, self.engine
         await clock.settle()
         while True:
@@ -48,6 +52,8 @@ class Driver:
                 engine.take(engine.local.popleft(), clock.reading, "")
             elif wakes:
                 wakes.wake_next()
+                if pumping and isinstance(clock, ReplayClock):
+                    await clock.settle_one()
             elif not clock.woken:
                 return
             if clock.woken:
@@ -114,18 +120,21 @@ class Driver:
 
     async def replay_events(self, events: Iterable[Event], clock: ReplayClock) -> None:
         """Route events at their own times, oldest first, with nothing to decode."""
-        engine, courses = self.engine, Courses(self.engine, clock)
-        source = iter(events)
+        engine, courses = self.engine, Courses(self.engine, clock, iter(events))
         await self.quiet()
         while True:
             answer = None if engine.paper is None else engine.paper.due()
-            event = courses.run(source, clock.due if answer is None else min(clock.due, answer))
+            due = clock.due if answer is None else min(clock.due, answer)
+            event = courses.run(due)
             if event is not None:
                 await self.advance(event.receive_time)
-                courses.run((event,), NEVER)
+                courses.give(event)
             elif not (clock.woken or engine.local or self.wakes):
                 return
-            if clock.woken or engine.local or self.wakes:
+            if self.wakes:
+                with courses.pumping(due) as pumping:
+                    await self.quiet(pumping=pumping)
+            elif clock.woken or engine.local:
                 await self.quiet()
 
     async def finish(self, done: trio.Event, *, within: int = NEVER) -> None:

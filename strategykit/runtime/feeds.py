@@ -30,6 +30,7 @@ from strategykit.model.events import (
     VenueError,
     Volume,
 )
+from strategykit.runtime.mailbox import MAILBOX, Mailbox, in_async_for
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.streams import Stream
 from strategykit.venues.subscriptions import MOST_GAPS
@@ -42,9 +43,6 @@ MARKET: Final = frozenset(
     {Trade, Quote, BookSnapshot, BookDelta, ByOrderSnapshot, ByOrderDelta, Bar, Ticker, Rate, Volume, AssetUpdate}
 )
 """Events that nobody but their subscribers gets."""
-
-MAILBOX: Final = 10_000
-"""Events that one ``async for`` may lag behind before its strategy is stopped: at 1,000 events a second, 10 s."""
 
 HELD: Final = 1_000
 """Bars kept for indicators that are made later; more if more history was asked for."""
@@ -88,37 +86,6 @@ class _Waiting:
                 feed.rerouted()
 
 
-class _Mailbox(Generic[E]):
-    """What one ``async for`` hasn't taken yet."""
-
-    __slots__ = ("__weakref__", "_feed", "_full", "_items", "_signal")
-
-    def __init__(self, wakes: Wakes, feed: Feed[E]) -> None:
-        self._items: deque[E] = deque()
-        self._signal = Signal(wakes)
-        self._feed = feed
-        self._full = False
-
-    def put(self, item: E) -> None:
-        items = self._items
-        if self._feed.conflate:
-            items.clear()
-        elif len(items) >= MAILBOX:
-            if not self._full:
-                self._full = True
-                self._feed.overflowed()
-            return
-        items.append(item)
-        self._signal.notify()
-
-    def __aiter__(self) -> _Mailbox[E]:
-        return self
-
-    async def __anext__(self) -> E:
-        await self._signal.until(lambda: bool(self._items))
-        return self._items.popleft()
-
-
 class Feed(Generic[E]):
     """One declared stream of one running strategy."""
 
@@ -153,7 +120,7 @@ class Feed(Generic[E]):
         self._owner = owner
         self._handler = handler
         self._listeners: list[Callable[[E], None]] = []
-        self._boxes: list[weakref.ref[_Mailbox[E]]] = []
+        self._boxes: list[weakref.ref[Mailbox[E]]] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.stream.label}>"
@@ -180,7 +147,7 @@ class Feed(Generic[E]):
             self.rerouted()
 
     def __aiter__(self) -> AsyncIterator[E]:
-        box = _Mailbox(self._wakes, self)
+        box: Mailbox[E] = Mailbox(self._wakes, self, hidden=in_async_for())
         self._boxes = [ref for ref in self._boxes if ref() is not None]
         self._boxes.append(weakref.ref(box))
         self.rerouted()
@@ -217,6 +184,13 @@ class Feed(Generic[E]):
         if self.held.maxlen or self._listeners or self._boxes or self.waiting or type(self).take is not Feed.take:
             return self.take
         return self._handler or _ignore
+
+    def alone(self) -> Mailbox[E] | None:
+        """Give the ``async for`` that gets the events, if nothing else does."""
+        if self.held.maxlen or self._listeners or self._handler or self.waiting or type(self).take is not Feed.take:
+            return None
+        boxes: list[Mailbox[E] | None] = [ref() for ref in self._boxes if ref() is not None]
+        return boxes[0] if len(boxes) == 1 else None
 
     def gap(self, gap: Gap) -> None:
         self.gaps.append(gap)
