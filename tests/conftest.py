@@ -24,6 +24,28 @@ from strategykit.sim.access import Access
 
 ROOT = Path(__file__).parents[1]
 
+UNMEASURED = (
+    "chaos/",
+    "end_to_end/",
+    "interop/",
+    "scopes/test_worlds.py",
+    "sim_server/",
+    "test_benchmarks.py",
+    "test_docs.py",
+    "test_wheel.py",
+    "testing/",
+)
+"""Tests without a share in coverage, which more than doubles what a computation costs: they run whole programs, to see
+that these work; what the parts do is for the tests of the parts to show, and these have to reach every line."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix()
+        if place.startswith(UNMEASURED) or item.path.stem.endswith("_whatever"):
+            item.add_marker("no_cover")
+
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -5,33 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strategykit.cli import (
-    demo,
-    doctor,
-    instruments,
-    kill,
-    new,
-    orders,
-    record,
-    relay,
-    replay,
-    report,
-    run,
-    sim,
-    tape,
-    venues,
-)
 from strategykit.cli._screen import FAILURE, OK, USAGE, tell
 from strategykit.errors import ConfigError, StrategyError, StrategykitError
 
 __all__ = ["build_app", "explain", "main"]
 
 _HELP: Final = "Trading strategies as structured concurrency: live, simulated and replayed with the same code."
+
+_COMMANDS: Final = tuple(
+    "demo new record relay sim venues instruments tape report orders kill doctor run replay".split()
+)
+"""In the order of the help; each is a module of its own."""
+
+_BY_STRATEGY: Final = ("run", "replay")
+"""Those whose flags are the parameters of the strategy that is named."""
 
 _EXAMPLES: Final = """\
 Examples:
@@ -63,10 +56,13 @@ def build_app(tokens: Sequence[str] = ()) -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for module in (demo, new, record, relay, sim, venues, instruments, tape, report, orders, kill, doctor):
-        module.register(app)
-    for command in (run, replay):
-        command.register(app, tokens)
+    # Whoever names a command waits for that one alone to load.
+    for name in tokens[:1] if tokens and tokens[0] in _COMMANDS else _COMMANDS:
+        module = import_module(f"strategykit.cli.{name}")
+        if name in _BY_STRATEGY:
+            module.register(app, tokens)
+        else:
+            module.register(app)
     return app
 
 

@@ -1,23 +1,48 @@
-"""All venues, by name."""
+"""All venues, by name; each is loaded when somebody asks for it, with its language and its simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
 from strategykit.errors import ConfigError
-from strategykit.registry.alor import ALOR
-from strategykit.registry.coinapi import COINAPI, COINAPI_DS
-from strategykit.registry.relay import RELAY
-from strategykit.registry.stream import BACKPACK, BINANCE, BINANCE_USDM, SEED
-from strategykit.registry.t4 import T4_VENUE
 from strategykit.registry.venue import Venue
 
 __all__ = ["VENUES", "find_venue"]
 
-VENUES: Final[Mapping[str, Venue]] = {
-    venue.name: venue for venue in (ALOR, T4_VENUE, COINAPI, COINAPI_DS, SEED, BACKPACK, BINANCE, BINANCE_USDM, RELAY)
+_ENTRIES: Final[Mapping[str, tuple[str, str]]] = {
+    "alor": ("alor", "ALOR"),
+    "t4": ("t4", "T4_VENUE"),
+    "coinapi": ("coinapi", "COINAPI"),
+    "coinapi-ds": ("coinapi", "COINAPI_DS"),
+    "seed": ("stream", "SEED"),
+    "backpack": ("stream", "BACKPACK"),
+    "binance": ("stream", "BINANCE"),
+    "binance-usdm": ("stream", "BINANCE_USDM"),
+    "relay": ("relay", "RELAY"),
 }
+"""The module beside this one that has a venue, and what it is called there."""
+
+
+class _Venues(Mapping[str, Venue]):
+    def __getitem__(self, name: str) -> Venue:
+        module, entry = _ENTRIES[name]
+        found = getattr(import_module(f"strategykit.registry.{module}"), entry)
+        assert isinstance(found, Venue)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in _ENTRIES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_ENTRIES)
+
+    def __len__(self) -> int:
+        return len(_ENTRIES)
+
+
+VENUES: Final[Mapping[str, Venue]] = _Venues()
 
 
 def find_venue(name: str) -> Venue:
@@ -26,7 +51,6 @@ def find_venue(name: str) -> Venue:
     Raises:
         ConfigError: There's none of this name; it lists what there is.
     """
-    try:
-        return VENUES[name]
-    except KeyError:
-        raise ConfigError(f"no venue is called {name!r}; there are {', '.join(VENUES)}") from None
+    if name not in VENUES:
+        raise ConfigError(f"no venue is called {name!r}; there are {', '.join(VENUES)}")
+    return VENUES[name]
