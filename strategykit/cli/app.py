@@ -18,8 +18,21 @@ __all__ = ["build_app", "explain", "main"]
 
 _HELP: Final = "Trading strategies as structured concurrency: live, simulated and replayed with the same code."
 
-_COMMANDS: Final = tuple(
-    "demo new record relay sim venues instruments tape report orders kill doctor run replay".split()
+_COMMANDS: Final = (
+    "demo",
+    "new",
+    "record",
+    "relay",
+    "sim",
+    "venues",
+    "instruments",
+    "tape",
+    "report",
+    "orders",
+    "kill",
+    "doctor",
+    "run",
+    "replay",
 )
 """In the order of the help; each is a module of its own."""
 
