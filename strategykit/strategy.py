@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import attrs
 import trio
@@ -32,7 +32,7 @@ from strategykit.model.events import (
     Volume,
 )
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import GroupKind, TimeInForce
+from strategykit.model.orders import GroupKind
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.feeds import Feed
@@ -41,6 +41,7 @@ from strategykit.runtime.holding import Holding
 from strategykit.runtime.legs import Legs
 from strategykit.runtime.levels import Terms
 from strategykit.runtime.order import Order
+from strategykit.runtime.requests import OrderTerms
 from strategykit.runtime.scopes import Freshness
 
 __all__ = ["Strategy", "define", "param"]
@@ -179,14 +180,7 @@ class Strategy:
         return self.desk.submit(Side.SELL, quantity, **how)
 
     async def buy(
-        self,
-        quantity: Decimal | int,
-        *,
-        limit: Decimal | float | None = None,
-        stop: Decimal | float | None = None,
-        instrument: str | None = None,
-        time_in_force: TimeInForce = TimeInForce.DAY,
-        display_quantity: Decimal | None = None,
+        self, quantity: Decimal | int, *, instrument: str | None = None, **terms: Unpack[OrderTerms]
     ) -> Order:
         """Buy `quantity` lots; return when the venue has accepted.
 
@@ -194,44 +188,23 @@ class Strategy:
             quantity: Lots.
             limit: Highest price; None is a market order. A `float` is rounded down to the tick.
             stop: The order sleeps at the venue until the market trades at or above this.
-            instrument: Needed where the strategy has more than one.
+            trail: Lets the stop follow the market at this distance; on paper, and in backtests, alone.
+            until: Nanoseconds UTC at which it lapses; None: as `time_in_force` says.
             time_in_force: How long it lives.
             display_quantity: Visible lots of an iceberg.
+            instrument: Needed where the strategy has more than one.
 
         Raises:
             OrderRefused: The venue, or the lane to it, said no.
             RiskLimit: We said no; nothing was sent.
         """
-        return await self._place(
-            Side.BUY,
-            quantity,
-            limit=limit,
-            stop=stop,
-            instrument=instrument,
-            time_in_force=time_in_force,
-            display_quantity=display_quantity,
-        )
+        return await self._place(Side.BUY, quantity, instrument=instrument, **terms)
 
     async def sell(
-        self,
-        quantity: Decimal | int,
-        *,
-        limit: Decimal | float | None = None,
-        stop: Decimal | float | None = None,
-        instrument: str | None = None,
-        time_in_force: TimeInForce = TimeInForce.DAY,
-        display_quantity: Decimal | None = None,
+        self, quantity: Decimal | int, *, instrument: str | None = None, **terms: Unpack[OrderTerms]
     ) -> Order:
         """Sell `quantity` lots; return when the venue has accepted. See `buy`."""
-        return await self._place(
-            Side.SELL,
-            quantity,
-            limit=limit,
-            stop=stop,
-            instrument=instrument,
-            time_in_force=time_in_force,
-            display_quantity=display_quantity,
-        )
+        return await self._place(Side.SELL, quantity, instrument=instrument, **terms)
 
     async def _place(self, side: Side, quantity: Decimal | int, **how: Any) -> Order:
         order = self.desk.submit(side, quantity, **how)

@@ -74,8 +74,7 @@ class Engine:
     gateway: Gateway
     supervisor: Callable[[], Strategies]
     """Gives who runs the strategies; the two know each other, and this is the end that looks up."""
-    paper: PaperExchange | None = None
-    """Answers orders from market data, where no venue does."""
+    paper: PaperExchange | None = None  # Answers orders from market data, where no venue does.
     watchdog: Watchdog | None = None
     """Told of every handler that is called; None where nothing is lost by one that blocks."""
     watchers: list[Watcher] = attrs.field(factory=list)
@@ -240,12 +239,16 @@ class Engine:
 
     def route(self, event: Event) -> None:
         """Give an event to everyone who wants it."""
-        for watcher in self.watchers:
-            watcher(event)
         paper, watchdog, is_market = self.paper, self.watchdog, type(event) in MARKET
         # What isn't market data moves no price, but what was due before it comes before it.
         if paper is not None and (is_market or ((due := paper.due()) is not None and due <= event.receive_time)):
-            self.local.extend(paper.on_event(event, event.receive_time))
+            told, held = paper.shown(event, event.receive_time)
+            self.local.extend(told)
+            if held:
+                self.poke()  # It is due before what comes next, perhaps.
+                return
+        for watcher in self.watchers:
+            watcher(event)
         if not is_market:
             if watchdog is not None:
                 watchdog.enter(event)
@@ -261,10 +264,7 @@ class Engine:
             watchdog.leave()
 
     def quick(self, guid: str) -> tuple[tuple[Feed[Any], Callable[[Any], None]], ...]:
-        """Give the shortest way to each feed that wants market data of `guid` now: what to call after setting `last`.
-
-        The clock is poked when it has changed.
-        """
+        """Give each feed that wants market data of `guid`, and what to call after setting `last`; changes poke."""
         known = self._quick.get(guid)
         if known is None:
             known = ()

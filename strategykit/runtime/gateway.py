@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Unpack
 
 import attrs
 
@@ -22,7 +23,6 @@ from strategykit.model.orders import (
     GroupKind,
     OrderRequest,
     OrderState,
-    TimeInForce,
 )
 from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.groups import OrderSpec, make_group, to_check
@@ -31,7 +31,7 @@ from strategykit.runtime.order import Amendment, Order
 from strategykit.runtime.order_news import FILLS_WITHIN, OrderNews
 from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import NullJournal, OrderEar, OrderJournal, OrderPort
-from strategykit.runtime.requests import make_amend, make_request
+from strategykit.runtime.requests import OrderTerms, make_amend, make_request
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.dialect import OrderReply, Reply
@@ -152,11 +152,7 @@ class Gateway:
         instrument: str,
         side: Side,
         quantity: Decimal | int,
-        *,
-        limit: Decimal | float | None = None,
-        stop: Decimal | float | None = None,
-        time_in_force: TimeInForce = TimeInForce.DAY,
-        display_quantity: Decimal | None = None,
+        **terms: Unpack[OrderTerms],
     ) -> Order:
         """Place an order and give its handle at once; it may be refused already. Prices are as in `make_request`.
 
@@ -165,17 +161,8 @@ class Gateway:
         """
         known = self.instrument(instrument)
         number = self._counts.get(strategy, 0) + 1
-        request = make_request(
-            f"{self.tag}-{strategy}-{number}",
-            self.account,
-            known,
-            side,
-            quantity,
-            limit=limit,
-            stop=stop,
-            time_in_force=time_in_force,
-            display_quantity=display_quantity,
-        )
+        name = f"{self.tag}-{strategy}-{number}"
+        request = make_request(name, self.account, known, side, quantity, **terms)
         self._check(strategy, request, known)
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, self.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypedDict
 
 import attrs
 
@@ -13,7 +13,19 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, OrderRequest, OrderType, TimeInForce
 from strategykit.runtime.order import Order
 
-__all__ = ["make_amend", "make_request", "tick_price"]
+__all__ = ["OrderTerms", "make_amend", "make_request", "tick_price"]
+
+
+class OrderTerms(TypedDict, total=False):
+    """What an order may say beside its side and its quantity; see `Strategy.buy`."""
+
+    limit: Decimal | float | None
+    stop: Decimal | float | None
+    trail: Decimal | float | None
+    until: int | None
+    time_in_force: TimeInForce
+    display_quantity: Decimal | None
+
 
 _KINDS: Final = {
     (False, False): OrderType.MARKET,
@@ -31,10 +43,12 @@ def make_request(
     side: Side,
     quantity: Decimal | int,
     *,
-    limit: Decimal | float | None,
-    stop: Decimal | float | None,
-    time_in_force: TimeInForce,
-    display_quantity: Decimal | None,
+    limit: Decimal | float | None = None,
+    stop: Decimal | float | None = None,
+    trail: Decimal | float | None = None,
+    until: int | None = None,
+    time_in_force: TimeInForce = TimeInForce.DAY,
+    display_quantity: Decimal | None = None,
 ) -> OrderRequest:
     """Give the request for an order.
 
@@ -46,6 +60,8 @@ def make_request(
         quantity: Lots, whole and above 0.
         limit: Worst price; a `float` is rounded to the tick, away from crossing.
         stop: Trigger; a `float` is rounded to the tick, away from the market.
+        trail: How far the trigger stays behind the best price since, at most; a `float` is rounded to the tick.
+        until: When it lapses, nanoseconds UTC; None: as `time_in_force` says.
         time_in_force: How long it lives.
         display_quantity: Visible lots of an iceberg.
 
@@ -69,7 +85,18 @@ def make_request(
         time_in_force=time_in_force,
         board=known.board,
         display_quantity=display_quantity,
+        expire_time=until,
+        trail=_trail(known, trail, follows=trigger is not None and price is None),
     )
+
+
+def _trail(known: Instrument, trail: Decimal | float | None, *, follows: bool) -> Decimal | None:
+    if trail is None:
+        return None
+    distance = tick_price(known, trail, Side.BUY, "trail")
+    if not follows or distance is None or distance <= 0:
+        raise RiskLimit(f"{known.symbol}: a trail of {trail} should be a tick or more, of a stop without a limit")
+    return distance
 
 
 def make_amend(

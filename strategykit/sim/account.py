@@ -71,8 +71,12 @@ class Holding:
 
     def exposure(self, side: Side | None = None, extra: Decimal = _ZERO) -> Decimal:
         """Lots held at the worst if all working orders of one side fill, and `extra` more on `side`."""
-        buys = self.working[Side.BUY] + (extra if side is Side.BUY else _ZERO)
-        sells = self.working[Side.SELL] + (extra if side is Side.SELL else _ZERO)
+        buys, sells = self.working[Side.BUY], self.working[Side.SELL]
+        if side is not None:
+            if side is Side.BUY:
+                buys += extra
+            else:
+                sells += extra
         return max(self.quantity + buys, sells - self.quantity)
 
     def update(self, account: str, now: int, *, snapshot: bool = False) -> PositionUpdate:
@@ -176,12 +180,14 @@ class Account:
         """Give the summary in the account's own currency, with buying power by every currency."""
         main = self.currency
         equity, margin = self.equity(main), self.margin(main)
+        power = {currency: self.buying_power(currency) for currency in self.cash if currency != main}
+        power[main] = equity - margin
         return AccountUpdate(
             None,
             self.name,
             "summary",
             equity,
-            equity - margin,
+            power[main],
             self.cash[main],
             margin,
             margin / 2,
@@ -191,7 +197,7 @@ class Account:
             now,
             now,
             "",
-            tuple((currency, self.buying_power(currency)) for currency in self.cash),
+            tuple((currency, power[currency]) for currency in self.cash),
         )
 
     def positions(self, now: int, *, snapshot: bool = False) -> list[PositionUpdate]:

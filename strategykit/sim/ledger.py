@@ -14,6 +14,7 @@ from strategykit.model.events import AccountUpdate, Event, Fill, OrderStatus, Or
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest, OrderType
 from strategykit.sim.account import Account
+from strategykit.sim.altered import altered
 from strategykit.sim.fees import FeeBook, FeeModel, Paid
 
 __all__ = ["Ledger", "OrderRecord"]
@@ -152,26 +153,23 @@ class Ledger:
         record.updated = now
         if not record.left:
             self._finish(record, OrderStatus.FILLED)
-        past, told = (
-            Fill(
-                instrument.symbol,
-                trade_id,
-                number,
-                request.client_order_id or None,
-                request.side,
-                quantity,
-                price,
-                fee,
-                instrument.currency,
-                now,
-                now,
-                "",
-                snapshot,
-                record.account,
-            )
-            for snapshot in (True, False)
+        told = Fill(
+            instrument.symbol,
+            trade_id,
+            number,
+            request.client_order_id or None,
+            request.side,
+            quantity,
+            price,
+            fee,
+            instrument.currency,
+            now,
+            now,
+            "",
+            False,
+            record.account,
         )
-        self._fills[record.account].append(past)
+        self._fills[record.account].append(told)
         return [told, record.update(now)]
 
     def end(self, number: str, status: OrderStatus, now: int, *, reason: str | None = None) -> OrderUpdate:
@@ -235,7 +233,7 @@ class Ledger:
     def fills(self, account: str) -> list[Fill]:
         """Give the account's fills, oldest first, marked as past ones."""
         self.of(account)
-        return list(self._fills[account])
+        return [altered(fill, snapshot=True) for fill in self._fills[account]]
 
     def positions(self, account: str, now: int) -> list[PositionUpdate]:
         return self.of(account).positions(now, snapshot=True)

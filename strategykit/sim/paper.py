@@ -9,7 +9,22 @@ from itertools import count
 from typing import Final
 
 from strategykit.errors import ConfigError
-from strategykit.model.events import AccountUpdate, Event, Fill, OrderStatus, OrderUpdate, PositionUpdate
+from strategykit.model.events import (
+    AccountUpdate,
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Event,
+    Fill,
+    OrderStatus,
+    OrderUpdate,
+    PositionUpdate,
+    Quote,
+    Ticker,
+    Trade,
+)
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest
 from strategykit.sim.agenda import Agenda, Arrival, Delivered, Lapse, News
@@ -36,6 +51,7 @@ from strategykit.venues.dialect import Reply
 __all__ = ["PaperExchange"]
 
 _NOTHING: Final[tuple[Reply | Event, ...]] = ()
+_TRAVELS: Final = (Trade, Quote, BookSnapshot, BookDelta, ByOrderSnapshot, ByOrderDelta, Bar, Ticker)
 
 
 class PaperExchange:
@@ -55,6 +71,8 @@ class PaperExchange:
         account: Its name.
         cash: Money at the start by currency; a plain number is in the first instrument's currency.
         models: What is assumed of fills, fees and latencies.
+        tells_account: Whether positions and money are told after every fill, too; `positions` and `account` give them
+            in any case.
 
     Raises:
         ConfigError: A value that can't be.
@@ -67,6 +85,7 @@ class PaperExchange:
         account: str,
         cash: Decimal | Mapping[str, Decimal],
         models: FillModels = DEFAULT_MODELS,
+        tells_account: bool = True,
     ) -> None:
         if not instruments:
             raise ConfigError("a paper exchange needs an instrument")
@@ -75,6 +94,7 @@ class PaperExchange:
         self.instruments = dict(instruments)
         self.name = account
         self.models = models
+        self._tells_account = tells_account
         self._ledger = Ledger(
             self.instruments,
             {account: cash},
@@ -101,17 +121,24 @@ class PaperExchange:
 
     @property
     def delays_market(self) -> bool:
-        """Whether strategies are told of the market later than it is known here: its events go through `hold`."""
+        """Whether strategies are told of the market later than it is known here: its events go through `shown`."""
         return self._feed_travels is not None
 
-    def hold(self, event: Event, now: int) -> None:
-        """Keep market data that `on_event` has taken in until strategies may know them; `run_due` gives a copy then."""
-        if self._feed_travels is not None:
-            self._agenda.add(now + self._feed_travels(now), Delivered(event))
+    def shown(self, event: Event, now: int) -> tuple[Sequence[Reply | Event], bool]:
+        """Take in one event as by `on_event`; say, too, whether strategies are to be told of it later.
 
-    def released(self, event: Event) -> bool:
-        """Whether this is the copy that `run_due` gave: each is to be asked for once, in turn."""
-        return bool(self._released) and self._released[0] is event and bool(self._released.popleft())
+        `run_due` gives a copy of such an event when its time has come. That, shown again, is news to strategies alone.
+        """
+        if self._feed_travels is None:
+            return self.on_event(event, now), False
+        if self._released and self._released[0] is event:
+            self._released.popleft()
+            return _NOTHING, False
+        told = self.on_event(event, now)
+        if event.instrument not in self.markets or not isinstance(event, _TRAVELS):
+            return told, False
+        self._agenda.add(now + self._feed_travels(now), Delivered(event))
+        return told, True
 
     def command(self, command: Command, now: int) -> Sequence[Reply | Event]:
         """Take a command; give its answer and what it led to, or nothing yet while it or they are on their way."""
@@ -203,11 +230,11 @@ class PaperExchange:
     def _mark(self) -> None:
         for symbol, market in self.markets.items():
             mark = market.mark
-            if mark is not None:
+            if mark is not None and mark is not self._ledger.marks.get(symbol):
                 self._ledger.mark(symbol, mark)
 
     def _settle(self, now: int, told: Told) -> None:
-        if self._ledger.moved:
+        if self._tells_account and self._ledger.moved:
             self._mark()
             told += self._ledger.settle(now)
 

@@ -77,6 +77,9 @@ class RecordedMarket:
     """Whether trades or bars are among the data."""
     fine: bool = False
     """Whether trades, quotes or books are."""
+    _read: float | None = attrs.field(default=None, init=False)
+    """The last price that was made exact, and what came of it: it is asked for several times at each order."""
+    _as_printed: Decimal = attrs.field(default=Decimal(0), init=False)
 
     @orders.default
     def _make_orders(self) -> BookByOrder:
@@ -187,7 +190,7 @@ class RecordedMarket:
         """
         top = self.top
         if top is None:
-            found: list[Offer] = [] if self.last is None else [(exact(self.last), None)]
+            found: list[Offer] = [] if self.last is None else [(self._exact_last(self.last), None)]
             return found if limit is None or not found or (limit - found[0][0]) * side.sign >= 0 else []
         if not isinstance(top, Book):
             bare, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
@@ -215,11 +218,16 @@ class RecordedMarket:
         """Whether anything is known yet."""
         return self.top is not None or self.last is not None
 
+    def _exact_last(self, last: float) -> Decimal:
+        if last is not self._read:
+            self._read, self._as_printed = last, exact(last)
+        return self._as_printed
+
     @property
     def mark(self) -> Decimal | None:
         """What positions are valued at: the last price, else the middle, else the one side that is there."""
         if self.last is not None:
-            return exact(self.last)
+            return self._exact_last(self.last)
         best = [offers[0][0] for offers in (self.offers(side, most=1) for side in Side) if offers]
         if not best:
             return None
