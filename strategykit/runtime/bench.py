@@ -99,7 +99,7 @@ class Bench:
 
         def make_paper(known: Mapping[str, Instrument]) -> PaperExchange:
             cash = {item.currency: plan.cash for item in known.values()}
-            return PaperExchange(known, account=plan.account, cash=cash, models=plan.models)
+            return PaperExchange(known, account=plan.account, cash=cash, models=plan.models, tells_account=False)
 
         port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
         run = assemble(

@@ -160,7 +160,7 @@ async def _main(
 
     def make_paper(known: Mapping[str, Instrument]) -> PaperExchange:
         money = {item.currency: cash for item in known.values()}
-        return PaperExchange(known, account=account, cash=money, models=models)
+        return PaperExchange(known, account=account, cash=money, models=models, tells_account=False)
 
     port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
     async with trio.open_nursery() as nursery:
