@@ -13,6 +13,7 @@ from strategykit.cli._progress import Progress, show_progress
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, when
+from strategykit.model.bars import interval as parse_interval
 from strategykit.runtime.live import wall_time
 
 __all__ = ["register_data"]
@@ -26,7 +27,11 @@ Examples:
 _IMPORT: Final = """\
 Examples:
   strategykit tape import T-TRADES/D-20240506/E-KRAKEN/*.csv.gz --to tapes/kraken-20240506
-  strategykit tape import --from hftbacktest btcusdt_20240808.gz btcusdt_20240809.gz --to tapes/august"""
+  strategykit tape import --from hftbacktest btcusdt_20240808.gz btcusdt_20240809.gz --to tapes/august
+  strategykit tape import --from cryptofeed BINANCE.0.gz BINANCE.http.0.0.gz BINANCE.ws.1.0.gz --to tapes/session
+  strategykit tape import --from lean equity/usa/minute/spy/*.zip --factors factor_files/spy.csv --to archives/spy
+  strategykit tape import --from ohlcv sber.csv --symbol SBER --time-zone Europe/Moscow --to archives/sber
+  strategykit tape import --from tardis binance_trades_2024-08-08_BTCUSDT.csv.gz --to archives/btc"""
 
 _EVERY: Final = 0.2
 """Seconds between two looks of a person, at the least."""
@@ -90,9 +95,20 @@ def _export(
 def _import(
     *files: Annotated[Path, Parameter(help="files of one recording", metavar="FILE")],
     to: Annotated[Path, Parameter(help="folder of the tape or archive to be made", metavar="PATH")],
-    format: Annotated[str, Parameter(name="--from", help="whose files they are", metavar="FORMAT")] = "coinapi",  # noqa: A002 - never shown
+    source: Annotated[
+        str, Parameter(name="--from", help="coinapi, hftbacktest, cryptofeed, tardis, lean or ohlcv", metavar="FORMAT")
+    ] = "coinapi",
     symbol: Annotated[
         str | None, Parameter(help="whose data they are, where files don't tell; else the only one")
+    ] = None,
+    interval: Annotated[str | None, Parameter(help="ohlcv: how long a bar is, such as 1m; else its rows tell")] = None,
+    time_zone: Annotated[str, Parameter(help="ohlcv: of times that don't say theirs")] = "UTC",
+    adjusted: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="ohlcv: take the columns adjusted for splits and dividends"),
+    ] = False,
+    factors: Annotated[
+        Path | None, Parameter(help="lean: factor file, to adjust prices of shares", metavar="FILE")
     ] = None,
     refuse: Annotated[int, Parameter(help="rows that may be refused; one more, and nothing is kept")] = 100,
     json: _Json = False,
@@ -107,10 +123,14 @@ def _import(
         pace = _Pace(progress)
         report = import_files(
             ImportPlan(
-                format=format,
+                format=source,
                 paths=files,
                 to=to,
                 symbol=symbol,
+                interval=None if interval is None else parse_interval(interval),
+                time_zone=time_zone,
+                adjusted=adjusted,
+                factors=factors,
                 most_refused=refuse,
                 now=wall_time(),
                 tell=progress.tell,

@@ -7,7 +7,7 @@ from typing import Final
 
 from strategykit.foreign.refusals import RowRefused
 
-__all__ = ["EARLIEST", "LATEST", "check_nanoseconds", "read_seconds"]
+__all__ = ["EARLIEST", "LATEST", "check_nanoseconds", "read_seconds", "split_time"]
 
 EARLIEST: Final = 315_532_800 * 10**9
 """1980: no market told its data by wire before."""
@@ -47,3 +47,15 @@ def read_seconds(text: str) -> int:
     if not EARLIEST <= time < LATEST:
         raise RowRefused("the time lies in no year from 1980 to 2099:", text, right="seconds since 1970 UTC")
     return time
+
+
+def split_time(line: str) -> tuple[int, str]:
+    """Give the time and the frame of a line of the hftbacktest collector: nanoseconds, a space, the frame.
+
+    Raises:
+        RowRefused: It is no such line.
+    """
+    time, space, text = line.partition(" ")
+    if not space:
+        raise RowRefused("no space stands in the line", right="a time in nanoseconds, a space and a frame")
+    return check_nanoseconds(time), text

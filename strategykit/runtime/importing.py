@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 import trio
@@ -14,12 +14,20 @@ import trio
 from strategykit.disk import new_folder
 from strategykit.errors import ConfigError
 from strategykit.foreign.refusals import MOST_REFUSED, Refusals
-from strategykit.tape.importers.binance import import_frames
+from strategykit.foreign.text import open_lines
+from strategykit.tape.importers.binance import COINM, Read, import_frames, variant_of
 from strategykit.tape.importers.coinapi import import_flat_files
+from strategykit.tape.importers.cryptofeed import is_binance, read_cryptofeed, read_listed, venue_of
 from strategykit.tape.importers.hftbacktest import read_hftbacktest
 from strategykit.venues.streams import Stream
 
+if TYPE_CHECKING:
+    from strategykit.archive.importers.rows import Facts, Row
+
 __all__ = ["FORMATS", "ImportPlan", "ImportReport", "import_files"]
+
+_PEEKED: Final = 1_000
+"""Lines among which one has to tell whose they are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,12 +40,23 @@ class ImportPlan:
     """Folder to be made."""
     symbol: str | None = None
     """Whose the data are, where files don't tell; where they do, the only one that is meant."""
+    interval: int | None = None
+    """Nanoseconds a bar, where its file doesn't tell."""
+    time_zone: str = "UTC"
+    """Of times that don't say theirs."""
+    adjusted: bool = False
+    """Whether those columns of bars are meant that are adjusted for splits and dividends."""
+    factors: Path | None = None
+    """LEAN's file of what prices of shares are multiplied by."""
     most_refused: int = MOST_REFUSED
     now: Callable[[], int] = time.time_ns
     tell: Callable[[str], None] = lambda _: None
     """Takes a line for each row that can't be taken."""
     on_progress: Callable[[float, int], None] = lambda _, __: None
     """Told the part that is done, and how many rows that is."""
+
+    def refusals(self) -> Refusals:
+        return Refusals(self.tell, self.most_refused)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +68,7 @@ class ImportReport:
     messages: int
     """Frames, or rows."""
     refused: int
+    """Rows that weren't taken."""
     first: int
     """Nanoseconds UTC."""
     last: int
@@ -67,50 +87,140 @@ def import_files(plan: ImportPlan) -> ImportReport:
         raise ConfigError(f"no format {plan.format!r}; there are: {', '.join(FORMATS)}")
     if not plan.paths:
         raise ConfigError("no file was named")
+    for path in plan.paths:
+        if not path.is_file():
+            raise ConfigError(f"{path}: there is no such file")
     return take(plan)
 
 
 def _coinapi(plan: ImportPlan) -> ImportReport:
+    return _tape(plan, lambda to: import_flat_files(plan.paths, to, now=plan.now, symbol=plan.symbol))
+
+
+def _hftbacktest(plan: ImportPlan) -> ImportReport:
+    whose = _whose(plan.paths[0])
+    if whose in (COINM, "hyperliquid"):
+        from strategykit.archive.importers.frames import read_coinm, read_hyperliquid
+        from strategykit.archive.importers.rows import Facts
+
+        refusals = plan.refusals()
+        read = read_coinm if whose == COINM else read_hyperliquid
+        currency = "USD" if whose == COINM else "USDC"
+        rows = read(plan.paths, refusals, symbol=plan.symbol)
+        return _archive(plan, rows, whose, Facts(exchange=whose.upper(), currency=currency), refusals)
+    return _frames(plan, read_hftbacktest, {})
+
+
+def _whose(path: Path) -> str | None:
+    """Say whose frames a file of the hftbacktest collector holds; None: Binance's, of spot or USD-M."""
+    with open_lines(path) as lines:
+        for line, _ in zip(lines, range(_PEEKED), strict=False):
+            text = line.partition(" ")[2]
+            if text.startswith('{"channel"'):
+                return "hyperliquid"
+            if variant_of(text) is not None:
+                return COINM if variant_of(text) == COINM else None
+    return None
+
+
+def _cryptofeed(plan: ImportPlan) -> ImportReport:
+    host = venue_of(plan.paths)
+    if not is_binance(host):
+        raise ConfigError(f"sessions of {host} aren't read; those of Binance (stream.binance.com, fstream) are")
+    return _frames(plan, read_cryptofeed, read_listed(plan.paths))
+
+
+def _tardis(plan: ImportPlan) -> ImportReport:
+    from strategykit.archive.importers.rows import Facts
+    from strategykit.archive.importers.tardis import read_tardis
+
+    refusals = plan.refusals()
+    return _archive(
+        plan, read_tardis(plan.paths, refusals, symbol=plan.symbol), "tardis", Facts(exchange="TARDIS"), refusals
+    )
+
+
+def _lean(plan: ImportPlan) -> ImportReport:
+    from strategykit.archive.importers.factors import read_factors
+    from strategykit.archive.importers.lean import lean_facts, read_lean
+
+    refusals = plan.refusals()
+    facts = lean_facts(plan.paths)
+    factors = None if plan.factors is None else read_factors(plan.factors)
+    rows = read_lean(plan.paths, refusals, symbol=plan.symbol, factors=factors, tell=plan.tell)
+    return _archive(plan, rows, facts.exchange.lower(), facts, refusals)
+
+
+def _ohlcv(plan: ImportPlan) -> ImportReport:
+    from strategykit.archive.importers.ohlcv import BarTable, read_ohlcv
+    from strategykit.archive.importers.rows import Facts
+
+    refusals = plan.refusals()
+    table = BarTable(symbol=plan.symbol, interval=plan.interval, time_zone=plan.time_zone, adjusted=plan.adjusted)
+    facts = Facts(exchange="", time_zone=plan.time_zone)
+    return _archive(plan, read_ohlcv(plan.paths, table, refusals), "ohlcv", facts, refusals)
+
+
+def _frames(plan: ImportPlan, read: Read, listed: Mapping[str, bytes]) -> ImportReport:
+    return _tape(
+        plan,
+        lambda to: import_frames(
+            plan.paths,
+            to,
+            read=read,
+            refusals=plan.refusals(),
+            now=plan.now,
+            symbol=plan.symbol,
+            listed=listed,
+            on_progress=plan.on_progress,
+        ),
+    )
+
+
+def _tape(plan: ImportPlan, make: Callable[[Path], Any]) -> ImportReport:
     with new_folder(plan.to) as folder:
-        found = trio.run(partial(import_flat_files, plan.paths, folder, now=plan.now, symbol=plan.symbol))
+        found = trio.run(partial(make, folder))
     return ImportReport(
         made="tape",
         path=plan.to,
         messages=found.messages,
-        refused=0,
+        refused=getattr(found, "refused", 0),
         first=found.first,
         last=found.last,
         streams=found.streams,
     )
 
 
-def _hftbacktest(plan: ImportPlan) -> ImportReport:
-    with new_folder(plan.to) as folder:
-        found = trio.run(
-            partial(
-                import_frames,
-                plan.paths,
-                folder,
-                read=read_hftbacktest,
-                refusals=Refusals(plan.tell, plan.most_refused),
-                now=plan.now,
-                symbol=plan.symbol,
-                on_progress=plan.on_progress,
-            )
-        )
+def _archive(plan: ImportPlan, rows: Iterable[Row], venue: str, facts: Facts, refusals: Refusals) -> ImportReport:
+    from strategykit.archive.importers.rows import import_rows
+
+    archive = import_rows(
+        rows,
+        plan.to,
+        format=plan.format,
+        venue=venue,
+        paths=plan.paths,
+        facts=facts,
+        refusals=refusals,
+        on_progress=plan.on_progress,
+    )
     return ImportReport(
-        made="tape",
+        made="archive",
         path=plan.to,
-        messages=found.messages,
-        refused=found.refused,
-        first=found.first,
-        last=found.last,
-        streams=found.streams,
+        messages=archive.rows,
+        refused=refusals.count,
+        first=archive.first,
+        last=archive.last,
+        streams=archive.streams,
     )
 
 
 FORMATS: Final[Mapping[str, Callable[[ImportPlan], ImportReport]]] = {
     "coinapi": _coinapi,
     "hftbacktest": _hftbacktest,
+    "cryptofeed": _cryptofeed,
+    "tardis": _tardis,
+    "lean": _lean,
+    "ohlcv": _ohlcv,
 }
 """By the name that they are asked for by."""

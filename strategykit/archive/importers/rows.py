@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -114,7 +114,7 @@ def import_rows(
     format: str,  # noqa: A002 - what it is called everywhere
     venue: str,
     paths: Sequence[Path],
-    facts: Mapping[str, Facts] | Facts,
+    facts: Facts,
     refusals: Refusals,
     on_progress: Callable[[float, int], None] = lambda _, __: None,
 ) -> Archive:
@@ -151,10 +151,9 @@ def import_rows(
             if not count % _EVERY:
                 on_progress(numbers[row.place.path] / len(paths), count)
         if not writer.rows:
-            raise TapeError(f"{', '.join(map(shown, paths))}: no row could be taken" if paths else "no file")
+            raise TapeError(f"{', '.join(map(shown, paths))}: no row could be taken")
         for symbol, fine in seen.items():
-            said = facts if isinstance(facts, Facts) else facts[symbol]
-            writer.instruments[symbol] = _instrument(symbol, fine, said)
+            writer.instruments[symbol] = _instrument(symbol, fine, facts)
         writer.source = Source(
             format=format, names=[path.name for path in paths], sha256=digests, refused=refusals.count
         )

@@ -14,12 +14,12 @@ import msgspec
 from strategykit.errors import TapeError
 from strategykit.foreign.refusals import Place
 from strategykit.foreign.text import open_lines
-from strategykit.foreign.times import check_nanoseconds
+from strategykit.foreign.times import split_time
 from strategykit.tape.importers.binance import Refuse
 from strategykit.tape.importers.session import Item
 from strategykit.venues.stream.rows import UNREADABLE
 
-__all__ = ["read_hftbacktest", "split_line"]
+__all__ = ["read_hftbacktest"]
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -29,18 +29,6 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-
-
-def split_line(line: str) -> tuple[int, str]:
-    """Give a line's time and frame.
-
-    Raises:
-        ValueError: It is no such line.
-    """
-    time, space, text = line.partition(" ")
-    if not space:
-        raise ValueError("a time in nanoseconds, a space and a frame would be right")
-    return check_nanoseconds(time), text
 
 
 def read_hftbacktest(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
@@ -60,7 +48,7 @@ def read_hftbacktest(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
 
 def _read(line: str, place: Place, refuse: Refuse) -> Item | None:
     try:
-        time, text = split_line(line)
+        time, text = split_time(line)
         head = _HEAD.decode(text)
     except UNREADABLE as exc:
         refuse(place, exc)

@@ -1,0 +1,104 @@
+"""Sessions as the recorder of cryptofeed writes them: a line for each frame, HTTP answer and connection.
+
+``<url> <-> <seconds>`` a connection, ``<url> <- <seconds>: <frame>`` sent, ``<seconds>: <frame>`` received,
+``<url> -> <seconds>: <body>`` an HTTP answer, to which `` header: {…}`` may be added; ``configuration: {…}``.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from strategykit.errors import TapeError
+from strategykit.foreign.refusals import Place, RowRefused
+from strategykit.foreign.text import Lines
+from strategykit.foreign.times import read_seconds
+
+__all__ = ["Entry", "EntryKind", "read_bytes_literal", "read_entries"]
+
+
+class EntryKind(enum.Enum):
+    OPENED = "opened"
+    SENT = "sent"
+    RECEIVED = "received"
+    ANSWER = "answer"
+
+
+@attrs.frozen
+class Entry:
+    """One line."""
+
+    kind: EntryKind
+    time: int
+    """Nanoseconds UTC."""
+    url: str
+    """Empty for frames that were received."""
+    text: str
+    place: Place
+
+
+_LINE: Final = re.compile(
+    r"(?:(?P<url>[a-z]+://\S+) (?P<way><->|<-|->) )?(?P<time>[0-9]+(?:\.[0-9]+)?)(?:: (?P<text>.*))?", re.DOTALL
+)
+_HEADER: Final = re.compile(r" header: \{[^{}]*\}$")
+_CONFIGURATION: Final = "configuration: "
+_KINDS: Final[Mapping[str | None, EntryKind]] = {
+    "<->": EntryKind.OPENED,
+    "<-": EntryKind.SENT,
+    "->": EntryKind.ANSWER,
+    None: EntryKind.RECEIVED,
+}
+
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|([\\'\"nrt]))")
+_MEANT: Final = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def read_entries(lines: Lines, refuse: Callable[[Place, object], None]) -> Iterator[Entry]:
+    """Give the entries of one file; blank lines and the configuration are passed over.
+
+    Raises:
+        TapeError: It is of another format: its first line isn't one of such a session.
+    """
+    some = False
+    for line in lines:
+        if not line.strip() or line.startswith(_CONFIGURATION):
+            continue
+        found = _LINE.fullmatch(line)
+        if found is None or (found["text"] is None) != (found["way"] == "<->"):
+            if not some:
+                raise TapeError(f"{lines.place}: no line of a session that cryptofeed recorded")
+            refuse(lines.place, "no line of a session: a time, a colon and a frame would be right")
+            continue
+        some = True
+        try:
+            time = read_seconds(found["time"])
+        except RowRefused as exc:
+            refuse(lines.place, exc)
+            continue
+        kind = _KINDS[found["way"]]
+        text = found["text"] or ""
+        yield Entry(kind, time, found["url"] or "", _HEADER.sub("", text) if found["url"] else text, lines.place)
+
+
+def read_bytes_literal(text: str) -> bytes:
+    r"""Read bytes as Python writes them, such as ``b'\x1f\x8b'``; nothing else is taken, and nothing is evaluated.
+
+    Raises:
+        RowRefused: It is anything else.
+    """
+    quote = text[1:2]
+    if len(text) < 3 or text[0] != "b" or quote not in ("'", '"') or text[-1] != quote or not text.isascii():
+        raise RowRefused("no bytes as Python writes them:", text)
+    body = text[2:-1]
+    rest = _ESCAPE.sub("", body)
+    if "\\" in rest or quote in rest or not (rest.isprintable() or not rest):
+        raise RowRefused("no bytes as Python writes them:", text)
+    return _ESCAPE.sub(_meant, body).encode("latin-1")
+
+
+def _meant(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else _MEANT.get(found[2], found[2])
