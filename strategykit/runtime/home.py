@@ -7,15 +7,16 @@ What is still there then stays where it is for ever, and the run is over.
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final, TypeVar
 
 import trio
 
 from strategykit.errors import StrategyBlocked, StrategykitError, only_error
-from strategykit.runtime.clock import RunClock
+from strategykit.runtime.clock import ReplayClock, RunClock
 
 __all__ = ["run_with_home"]
 
@@ -23,6 +24,11 @@ T = TypeVar("T")
 
 EMPTY_WITHIN: Final = 0.1
 """Seconds for the tasks that are left at the end of a run to end by themselves."""
+
+
+COLLECT_AFTER: Final = 50_000
+"""Objects more than before, until a replay looks for those that hold each other. What it makes either dies at once or
+stays to the end, as orders do: Python's own count has each of them looked at again and again."""
 
 
 def run_with_home(clock: RunClock, main: Callable[[trio.Nursery], Awaitable[T]]) -> T:
@@ -34,10 +40,23 @@ def run_with_home(clock: RunClock, main: Callable[[trio.Nursery], Awaitable[T]])
     """
     done: list[T] = []
     try:
-        _run(clock, main, done)
+        with _collecting_rarely() if isinstance(clock, ReplayClock) else nullcontext():
+            _run(clock, main, done)
     except* StrategykitError as group:
         raise only_error(group) from None
     return done[0]
+
+
+@contextmanager
+def _collecting_rarely() -> Generator[None]:
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(max(before[0], COLLECT_AFTER) if before[0] else 0, *before[1:])  # 0: somebody has switched it off.
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _run(clock: RunClock, main: Callable[[trio.Nursery], Awaitable[T]], done: list[T]) -> None:
