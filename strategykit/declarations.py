@@ -10,6 +10,7 @@ import attrs
 
 from strategykit.errors import ConfigError
 from strategykit.model.bars import interval as parse_interval
+from strategykit.runtime.batching import batch_handler
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
 from strategykit.runtime.special_feeds import AssetFeed, ByOrderFeed, RateFeed, TickerFeed, VolumeFeed
@@ -112,7 +113,7 @@ class Declaration(Generic[F]):
 
 
 class Trades(Declaration[TradeFeed]):
-    """Public trades of an instrument; `on_trade` gets each.
+    """Public trades of an instrument; `on_trade` gets each, or `on_trades` many at once.
 
     Args:
         instrument: Symbol, or ``"{parameter}"``.
@@ -133,7 +134,8 @@ class Trades(Declaration[TradeFeed]):
         return {"depth": self._past, "skip_history": self._past == 0}
 
     def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> TradeFeed:
-        return TradeFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+        handler = batch_handler(strategy, self.handler, "on_trades", stream, desk)
+        return TradeFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=handler)
 
 
 class Quotes(Declaration[QuoteFeed]):
@@ -143,7 +145,8 @@ class Quotes(Declaration[QuoteFeed]):
     handler = "on_quote"
 
     def make_feed(self, strategy: Owner, stream: Stream, desk: Desk) -> QuoteFeed:
-        return QuoteFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=strategy.own_handler(self.handler))
+        handler = batch_handler(strategy, self.handler, "on_quotes", stream, desk)
+        return QuoteFeed(self.name, stream, wakes=desk.wakes, owner=desk, handler=handler)
 
 
 class Tickers(Declaration[TickerFeed]):

@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import attrs
 import trio
@@ -44,6 +44,9 @@ from strategykit.runtime.order import Order
 from strategykit.runtime.requests import OrderTerms
 from strategykit.runtime.scopes import Freshness
 
+if TYPE_CHECKING:  # They need numpy, which only strategies with batch handlers do.
+    from strategykit.columns.batch import QuoteBatch, TradeBatch
+
 __all__ = ["Strategy", "define", "param"]
 
 
@@ -66,8 +69,14 @@ class Strategy:
     def on_trade(self, trade: Trade) -> None:
         """A public trade."""
 
+    def on_trades(self, batch: TradeBatch) -> None:
+        """Public trades, many at once, in the place of `on_trade`: for what needn't react to each of them."""
+
     def on_quote(self, quote: Quote) -> None:
         """A new best bid or ask."""
+
+    def on_quotes(self, batch: QuoteBatch) -> None:
+        """New best bids and asks, many at once, in the place of `on_quote`."""
 
     def on_ticker(self, ticker: Ticker) -> None:
         """New figures of the last 24 hours."""

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, Final
 
 from strategykit.model.events import Event
+from strategykit.runtime.batching import Batcher
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import MARKET, Feed
@@ -49,13 +50,15 @@ class Course:
         symbol: What it is about.
     """
 
-    __slots__ = ("_engine", "_guid", "_known", "_live", "_paper", "_symbol", "left", "meet", "ways")
+    __slots__ = ("_engine", "_guid", "_known", "_paper", "_symbol", "batchers", "left", "live", "meet", "ways")
 
     def __init__(self, engine: Engine, guid: str, symbol: str | None) -> None:
         self.ways: Sequence[Way] = ()
         """To each feed that wants them, in the order of their asking."""
         self.meet: Callable[[Any], object] = _ignore
         """Shows an event to the paper exchange."""
+        self.batchers: Sequence[Batcher] = ()
+        """What makes batches of them, if batch handlers are all that wants them; one a way."""
         self.left = False
         """Whether nobody wants them any more."""
         self._engine = engine
@@ -63,7 +66,8 @@ class Course:
         self._symbol = symbol
         self._known: object = None
         self._paper: PaperExchange | None = None
-        self._live = False
+        self.live = False
+        """Whether an order lives that the events may meet."""
 
     def look(self) -> None:
         """See who wants the events now, and whether orders may meet them."""
@@ -72,14 +76,17 @@ class Course:
         if known is not self._known:
             self._known = known
             self.ways = [(NOWHERE if feed.chooses else feed, call, feed) for feed, call in known]
+            owners = [getattr(call, "__self__", None) for _, call, _ in self.ways]
+            batchers = [owner for owner in owners if isinstance(owner, Batcher)]
+            self.batchers = batchers if len(batchers) == len(owners) else ()
         self.left = self._guid not in engine.routes
         paper = engine.paper
         if paper is None or self.left or self._symbol not in paper.markets:
-            self.meet, self._paper = _ignore, None
+            self.meet, self._paper, self.live = _ignore, None, False
             return
         live = not paper.idle(self._symbol)
-        if live != self._live or paper is not self._paper:
-            self._live, self._paper = live, paper
+        if live != self.live or paper is not self._paper:
+            self.live, self._paper = live, paper
             self.meet = self._show if live else paper.markets[self._symbol].note
 
     @contextmanager
@@ -96,7 +103,7 @@ class Course:
             What it takes them with; None: it has to be woken for each.
         """
         box = None
-        if len(self.ways) == 1 and not self._live and self.ways[0][0] is not NOWHERE:
+        if len(self.ways) == 1 and not self.live and self.ways[0][0] is not NOWHERE:
             box = self.ways[0][2].alone()
         if box is None or not box.hidden:
             yield None

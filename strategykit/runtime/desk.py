@@ -131,6 +131,11 @@ class Desk:
         for feed in self.feeds.values():
             feed.mute()
 
+    @property
+    def deaf(self) -> bool:
+        """Whether no handler for market data is called any more."""
+        return self._deaf
+
     def close(self) -> None:
         """Place no orders any more: those that are open now are the last ones."""
         self._closed = True

@@ -46,6 +46,7 @@ class Driver:
             pumping: Whether the task that is woken may take the next events itself, each with all that follows.
         """
         clock, wakes, engine = self.clock, self.wakes, self.engine
+        wakes.flush()
         await clock.settle()
         while True:
             if engine.local:

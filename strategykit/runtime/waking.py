@@ -55,9 +55,22 @@ class Wakes:
     ring: Callable[[], None]
     """Called when the first one is added, so that the driver looks."""
     _queue: deque[_Waiter] = attrs.field(factory=deque, init=False)
+    _batches: list[Callable[[], None]] = attrs.field(factory=list, init=False)
 
     def __bool__(self) -> bool:
         return bool(self._queue)
+
+    def add_batch(self, flush: Callable[[], None]) -> None:
+        """Have `flush` called before anybody is woken: a batch of events has begun."""
+        self._batches.append(flush)
+        self.ring()
+
+    def flush(self) -> None:
+        """Have all batches handed over, in the order in which they began."""
+        while self._batches:
+            batches, self._batches = self._batches, []
+            for flush in batches:
+                flush()
 
     def add(self, waiter: _Waiter) -> None:
         self._queue.append(waiter)

@@ -1,0 +1,92 @@
+"""The hot loops of a replay of columns.
+
+Each takes pairs of time and event, and returns when they are over, or as soon as the clock is poked or a task woken:
+then something is to be done before the next event. A `try` costs nothing where nothing is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.courses import Course, Way
+
+__all__ = ["Raised", "give_lanes", "give_long", "give_one", "give_ways"]
+
+Raised = Callable[[object, BaseException], None]
+"""Takes the feed at which a strategy raised, and what."""
+
+
+def give_one(
+    batch: Iterator[tuple[int, Any]],
+    meet: Callable[[Any], object],
+    way: Way,
+    clock: ReplayClock,
+    failures: tuple[type[BaseException], ...],
+    raised: Raised,
+) -> None:
+    sink, call, feed = way
+    for time, event in batch:
+        clock.reading = time
+        meet(event)
+        sink.last = event
+        try:
+            call(event)
+        except failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
+            raised(feed, exc)
+        if clock.woken:
+            return
+
+
+def give_ways(
+    batch: Iterator[tuple[int, Any]],
+    meet: Callable[[Any], object],
+    ways: Sequence[Way],
+    clock: ReplayClock,
+    failures: tuple[type[BaseException], ...],
+    raised: Raised,
+) -> None:
+    for time, event in batch:
+        clock.reading = time
+        meet(event)
+        for sink, call, feed in ways:
+            sink.last = event
+            try:
+                call(event)
+            except failures as exc:  # As above.
+                raised(feed, exc)
+        if clock.woken:
+            return
+
+
+def give_lanes(
+    batch: Iterator[tuple[int, int, Any]],
+    lanes: Sequence[Course],
+    clock: ReplayClock,
+    failures: tuple[type[BaseException], ...],
+    raised: Raised,
+) -> None:
+    for time, code, event in batch:
+        lane = lanes[code]
+        clock.reading = time
+        lane.meet(event)
+        for sink, call, feed in lane.ways:
+            sink.last = event
+            try:
+                call(event)
+            except failures as exc:  # As above.
+                raised(feed, exc)
+        if clock.woken:
+            return
+
+
+def give_long(
+    batch: Iterator[tuple[int, Any]], clock: ReplayClock, route: Callable[[Any], None], local: Sequence[Any]
+) -> None:
+    """Events that aren't market data alone, or that a model holds back: the engine knows what to do."""
+    for time, event in batch:
+        clock.reading = time
+        route(event)
+        if clock.woken or local:
+            return

@@ -1,0 +1,98 @@
+"""One stretch of columns that is being replayed: what comes before each event, and what is accounted for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from strategykit.columns.columns import Columns
+from strategykit.columns.merging import Stretch
+from strategykit.model.events import Event
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.driver import Driver
+from strategykit.runtime.feeds import MARKET
+from strategykit.runtime.lanes import Lane, last_priced
+from strategykit.runtime.prices import LastPrices
+
+__all__ = ["Turn"]
+
+
+class Turn:
+    """One stretch of events, while it is replayed, and what all ways of doing that have in common."""
+
+    def __init__(self, driver: Driver, clock: ReplayClock, marks: LastPrices, lanes: Sequence[Lane], stretch: Stretch):
+        self.driver, self.clock, self.engine = driver, clock, driver.engine
+        self.parts = stretch.parts
+        self.lanes = [lanes[place] for place, _ in stretch.parts]
+        """Of each part."""
+        self.times: list[int] = stretch.times.tolist()
+        self.order = stretch.order
+        self.codes: list[int] = [] if stretch.order is None else stretch.order.tolist()
+        """The part of each event; empty where there is one part."""
+        self._marks = marks
+        self._told = 0
+        """Events that have been accounted for."""
+        self._ended: dict[int, int] = {}
+        """Parts that nobody wanted any more after so many rows."""
+
+    async def quiet(self) -> None:
+        if self.clock.woken or self.driver.wakes or self.engine.local:
+            await self.driver.quiet()
+
+    async def ready(self, position: int) -> int:
+        """Have all happen that comes before the event at `position`; give how far the next ones may go on."""
+        await self.quiet()
+        times, due = self.times, self._due()
+        if times[position] >= due:
+            self._account(position)
+            await self.driver.advance(times[position])
+            due = self._due()
+        self._look(position)
+        return len(times) if times[-1] < due else bisect_left(times, due, position)
+
+    async def end(self) -> None:
+        """Account for all of it."""
+        await self.quiet()
+        self._look(len(self.times))
+        self._account(len(self.times))
+        newest: list[tuple[int, int, Event]] = []
+        for part, (lane, (_, columns)) in enumerate(zip(self.lanes, self.parts, strict=True)):
+            told = columns.rows(0, self._ended.get(part, len(columns)))
+            if len(told):
+                lane.fold(told)
+                event = last_priced(told)
+                if event is not None:
+                    newest.append((event.receive_time, part, event))
+        for _, _, event in sorted(newest, key=lambda item: item[:2]):
+            self._marks(event)
+
+    def is_odd(self, columns: Columns) -> bool:
+        """Whether these aren't market data alone: the engine knows what to do with them."""
+        return columns.kind not in MARKET
+
+    def raised(self, receive: object, error: BaseException) -> None:
+        self.engine.supervisor().raised(receive, error)
+
+    def _due(self) -> int:
+        paper = self.engine.paper
+        answer = None if paper is None else paper.due()
+        return self.clock.due if answer is None else min(self.clock.due, answer)
+
+    def _look(self, position: int) -> None:
+        for part, lane in enumerate(self.lanes):
+            lane.look()
+            if lane.left and part not in self._ended:
+                self._ended[part] = self._rows_of(part, 0, position)
+
+    def _rows_of(self, part: int, start: int, stop: int) -> int:
+        """Count a part's events between two positions."""
+        return self.codes[start:stop].count(part) if self.codes else stop - start
+
+    def _account(self, position: int) -> None:
+        """Tell each lane what came since."""
+        start, self._told = self._told, position
+        if position > start:
+            for part, lane in enumerate(self.lanes):
+                count = self._rows_of(part, start, position)
+                if count and part not in self._ended:
+                    lane.came(count, self.times[position - 1])
