@@ -64,7 +64,7 @@ class ArchiveWriter:
     _latest: Pile | None = None
 
     def declare(self, stream: Stream, *, guid: str = "") -> None:
-        """Say that there is a stream, whose events came by subscription `guid`; else its first event does."""
+        """Say that there is a stream, whose events came by subscription `guid`; else it gets a guid of its own."""
         self._streams.setdefault(stream, guid)
 
     def add(self, stream: Stream, event: Event) -> None:
@@ -127,8 +127,12 @@ class ArchiveWriter:
             pile.spill()
         if not self._piles:
             raise TapeError("there is no market data to put into an archive")
-        streams = [StreamEntry(stream=stream, guid=guid, files={}) for stream, guid in self._streams.items()]
         names = named(list(self._streams))
+        # Events are led to strategies by guid: streams that came by no subscription have one all the same.
+        guids = [guid or name for guid, name in zip(self._streams.values(), names, strict=True)]
+        streams = [
+            StreamEntry(stream=stream, guid=guid, files={}) for stream, guid in zip(self._streams, guids, strict=True)
+        ]
         stored = 0
         for pile in self._piles.values():
             kind = pile.needs.kind.__name__
