@@ -120,7 +120,7 @@ def drawdown_of(result: Result, curve: Curve, currency: str) -> tuple[Floats, st
         deepest = float(-np.min(depth))
         digits = max(1, 1 - math.floor(math.log10(deepest * 100))) if deepest else 1
         return depth, "drawdown", f".{digits}%"
-    return curve.pnl - np.maximum.accumulate(curve.pnl), f"drawdown, {currency}", ",.6~g"
+    return curve.pnl - np.maximum.accumulate(curve.pnl), "drawdown", ",.6~g"
 
 
 def traded(result: Result, currency: str) -> list[tuple[str, int]]:

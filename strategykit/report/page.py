@@ -138,7 +138,7 @@ def _trips(result: Result) -> Part:
 def _trip(trip: Trip, worst: float, best: float) -> list[Cell | str]:
     prices = (trip.entry_price, trip.exit_price)
     entry, leaving = (
-        Cell("–" if price is None else f"{price:.8g}", right=True, sort=float(price or 0)) for price in prices
+        Cell("–" if price is None else f"{float(price):.8g}", right=True, sort=float(price or 0)) for price in prices
     )
     begin = Cell(time_in_words(trip.entry_time), tone="time", sort=float(trip.entry_time))
     end = Cell("open" if trip.open else time_in_words(trip.exit_time), tone="time", sort=float(trip.exit_time))
