@@ -11,7 +11,7 @@ from strategykit.model.orders import TimeInForce
 from strategykit.sim.agenda import Agenda, Lapse
 from strategykit.sim.ledger import Ledger, OrderRecord
 from strategykit.sim.matching import Why
-from strategykit.sim.models.bars import BarRule, stops_go_first
+from strategykit.sim.models.bars import BarPrice, BarRule, stops_go_first
 from strategykit.sim.models.depth import Offer, Taken
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.models.impact import NO_IMPACT
@@ -70,16 +70,16 @@ class PaperMarket:
         self.live[record.venue_order_id] = order
         self._plan_end(record, now)
         if not record.is_stop:
-            if market.known and not self._waits_for_open(order):
+            if market.known and not self._waits_for_bar(order):
                 self._arrive(order, self._offers(order), now, told)
             elif request.price is None:
-                self.unpriced = not market.known
+                self.unpriced = self.unpriced or not market.known
             else:
                 order.queue_up(self._models, market)
             return
         last = market.last
         order.follow(last)
-        if last is not None and order.fires(last):
+        if last is not None and order.fires(last) and not self._waits_for_bar(order):
             self._trigger(order, None, now, told)
 
     def meet(self, event: Event, now: int, told: Told) -> None:
@@ -116,10 +116,11 @@ class PaperMarket:
             end = day_end.after(now, self.market.instrument.time_zone)
             self._agenda.add(end, Lapse(record.venue_order_id))
 
-    def _waits_for_open(self, order: Resting) -> bool:
-        """Whether it is a market order that takes the next bar's open."""
-        market = self.market
-        return self._models.next_open and order.waits_for_market and market.top is None and not market.fine
+    def _waits_for_bar(self, order: Resting) -> bool:
+        """Whether an order meets nothing before the next bar."""
+        market, models = self.market, self._models
+        waits = models.next_open if order.waits_for_market else models.next_bar
+        return waits and market.top is None and not market.fine
 
     def _met_in_bar(self, orders: list[Resting], probe: Probe, opened: float) -> list[Resting]:
         """Leave out those that the bar's rule makes wait, and count the bars in which one isn't known without it."""
@@ -185,11 +186,14 @@ class PaperMarket:
         return lots
 
     def _maker_price(self, order: Resting, probe: Probe) -> Decimal:
-        price, opened = order.record.request.price, probe.opened
-        assert price is not None
-        if opened is not None and self._models.bar_open and (opened < (order.limit or 0.0)) is order.buys:
-            return exact(opened)
-        return price
+        request, rule = order.record.request, self._models.bar_price
+        assert request.price is not None
+        if rule is BarPrice.LIMIT or probe.opened is None:
+            return request.price
+        # A buy's limit lies above what it can get; the bar's worst price for it is the highest.
+        worst = probe.highest if order.buys else probe.lowest
+        there = exact(probe.opened if rule is BarPrice.OPEN or worst is None else worst)
+        return min(there, request.price) if order.buys else max(there, request.price)
 
     def _trigger(self, stop: Resting, opened: float | None, now: int, told: Told) -> None:
         number = str(self._number())

@@ -173,5 +173,5 @@ def lean_bars(
     guid = stream_guid(StreamKind.BARS, symbol, interval)
     for row in lean_rows(name, member):
         opened = start + int(row[0]) * 1_000_000
-        first, high, low, close = (round(float(cell) * scale, 10) for cell in row[1:5])
+        first, high, low, close = (round(float(cell) * scale, 11) for cell in row[1:5])
         yield Bar(symbol, opened, interval, first, high, low, close, float(row[5]), True, None, opened + interval, guid)

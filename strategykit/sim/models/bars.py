@@ -5,7 +5,18 @@ from __future__ import annotations
 import enum
 from typing import assert_never
 
-__all__ = ["BarRule", "stops_go_first"]
+__all__ = ["BarPrice", "BarRule", "stops_go_first"]
+
+
+class BarPrice(enum.Enum):
+    """What a bar fills a resting limit order at."""
+
+    LIMIT = "limit"
+    """Its own price."""
+    OPEN = "open"
+    """The bar's open, where that is better for its owner: the market jumped over the limit."""
+    WORST = "worst"
+    """The bar's price that is worst for its owner within the limit: careful."""
 
 
 class BarRule(enum.Enum):

@@ -11,7 +11,7 @@ import attrs
 
 from strategykit.errors import ConfigError
 from strategykit.sim.fees import NO_FEES, FeeModel
-from strategykit.sim.models.bars import BarRule
+from strategykit.sim.models.bars import BarPrice, BarRule
 from strategykit.sim.models.day_end import DayEnd
 from strategykit.sim.models.impact import NO_IMPACT, Impact
 from strategykit.sim.models.latency import NONE, Latency
@@ -59,8 +59,9 @@ class FillModels:
     """With `partial`: the part of a bar's volume that own orders can have."""
     next_open: bool = False
     """Where there are bars alone: market orders get the next bar's open, not the last one's close."""
-    bar_open: bool = False
-    """Whether a bar that opens beyond a resting limit fills it at the open, which is better for its owner."""
+    next_bar: bool = False
+    """Where there are bars alone: limit orders and stops meet nothing before the next bar."""
+    bar_price: BarPrice = BarPrice.LIMIT
     feed_latency: Latency = NONE
     """How much later than the data say strategies are told of the market."""
     order_latency: Latency = NONE
