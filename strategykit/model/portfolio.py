@@ -32,8 +32,8 @@ _GRAIN: Final = Decimal("1e-12")
 
 
 def _is_sound(fill: Fill) -> bool:
-    numbers = (fill.quantity, fill.price, _ZERO if fill.fee is None else fill.fee)
-    return all(number.is_finite() for number in numbers) and fill.quantity > 0
+    fee_is_sound = fill.fee is None or fill.fee.is_finite()
+    return fee_is_sound and fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > 0
 
 
 @attrs.define(eq=False)
@@ -89,23 +89,27 @@ class Position:
     def apply(self, fill: Fill) -> Decimal:
         """Fold a fill in; give the change of cash that it makes, without its fee. `Portfolio.apply` counts once."""
         with Exactly(_EXACT):
-            signed = fill.quantity * fill.side.sign
-            after = self.quantity + signed
-            paid = self.instrument.value(fill.price, signed)
-            if self.quantity * signed >= 0:
-                self._enter(after, self._cost + paid)
-            elif self.quantity * after >= 0:
-                left = (self._entry_cost * after / self._entry_quantity).quantize(_GRAIN)
-                self.realised += left - self._cost - paid
-                self._cost = left
-            else:
-                opened = self.instrument.value(fill.price, after)
-                self.realised += opened - self._cost - paid
-                self._enter(after, opened)
-            self.quantity = after
-            self.turnover += abs(paid)
-            self.fills += 1
-            return -paid
+            return self.fold(fill)
+
+    def fold(self, fill: Fill) -> Decimal:
+        """As `apply`, for whoever counts exactly already."""
+        signed = fill.quantity * fill.side.sign
+        after = self.quantity + signed
+        paid = self.instrument.value(fill.price, signed)
+        if self.quantity * signed >= 0:
+            self._enter(after, self._cost + paid)
+        elif self.quantity * after >= 0:
+            left = (self._entry_cost * after / self._entry_quantity).quantize(_GRAIN)
+            self.realised += left - self._cost - paid
+            self._cost = left
+        else:
+            opened = self.instrument.value(fill.price, after)
+            self.realised += opened - self._cost - paid
+            self._enter(after, opened)
+        self.quantity = after
+        self.turnover += abs(paid)
+        self.fills += 1
+        return -paid
 
     def _enter(self, quantity: Decimal, cost: Decimal) -> None:
         self._cost = self._entry_cost = cost
@@ -176,7 +180,7 @@ class Portfolio:
             )
         currency, fee = position.instrument.currency, fill.fee
         with Exactly(_EXACT):
-            self.cash[currency] = self.cash.get(currency, _ZERO) + position.apply(fill)
+            self.cash[currency] = self.cash.get(currency, _ZERO) + position.fold(fill)
             if fee is None:
                 position.fills_without_fee += 1
             else:

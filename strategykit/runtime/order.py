@@ -88,6 +88,7 @@ class Order:
     amend_lost_at: int | None = attrs.field(default=None, init=False)
     """When the answer to the amend was lost: it took effect or it didn't, and the venue's list tells."""
     amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
+    followed: tuple[object, ...] = attrs.field(default=(), init=False)  # What it was like when the table last looked.
     _commands: int = attrs.field(default=0, init=False)
     """Commands that were named after it."""
     ending: Evidence | None = attrs.field(default=None, init=False)
@@ -112,9 +113,9 @@ class Order:
     """Numbers under which the venue counts more fills than it has told."""
 
     def __attrs_post_init__(self) -> None:
-        request = self.request
-        self.client_order_id, self.instrument, self.side = request.client_order_id, request.instrument, request.side
-        self._asked = request.quantity
+        r = self.request
+        self.client_order_id, self.instrument, self.side = r.client_order_id, r.instrument, r.side
+        self._asked = r.quantity
 
     def __repr__(self) -> str:
         r = self.request
@@ -157,9 +158,7 @@ class Order:
     def average_price(self) -> Decimal | None:
         """Mean price of the fills so far, weighted by quantity."""
         total = sum((fill.quantity for fill in self.fills_seen), _ZERO)
-        if not total:
-            return None
-        return sum((fill.price * fill.quantity for fill in self.fills_seen), _ZERO) / total
+        return sum((fill.price * fill.quantity for fill in self.fills_seen), _ZERO) / total if total else None
 
     @property
     def is_open(self) -> bool:

@@ -44,6 +44,14 @@ class OrderTable:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: see whether it still needs looking after."""
+        if not order.group and not order.fills_missing:  # Most of what happens changes nothing of this.
+            ended, fills = order.state.terminal, len(order.fills_seen)
+            like = (ended, fills, order.back, order.ending, order.venue_order_id, order.request, order.amending)
+            if like == order.followed:
+                return
+            order.followed = like
+        else:
+            order.followed = ()
         if order.is_open or order.fills_missing or order.back:
             self._unsettled[order.client_order_id] = order
         else:

@@ -7,7 +7,7 @@ tape comes to the same; prices are looked up when an order asks, so that market 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, getcontext, setcontext
 from typing import Final
 
 import attrs
@@ -73,7 +73,9 @@ class Risk:
             RiskLimit: It would break a limit.
         """
         self.judge(strategy, now)
-        with Exactly(EXACT):
+        before = getcontext()
+        setcontext(EXACT)
+        try:
             scopes = (self._scope(strategy), self._account)
             symbol, lots = request.instrument, request.quantity
             book = scopes[0].book(symbol)
@@ -92,6 +94,8 @@ class Risk:
                     scope.refuse("max_repeats", count, words)
             for scope in scopes:
                 scope.pace.count(same, now)
+        finally:
+            setcontext(before)
 
     def closes(self, strategy: str, request: OrderRequest) -> bool:
         """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
@@ -146,7 +150,9 @@ class Risk:
         fee = fill.fee or ZERO
         if not (fill.quantity.is_finite() and fill.price.is_finite() and fee.is_finite()):
             return  # It can't be; whoever keeps the portfolio says so.
-        with Exactly(EXACT):
+        before = getcontext()
+        setcontext(EXACT)
+        try:
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
             self._turn(now)
             scopes = (self._scope(order.strategy), self._account)
@@ -158,13 +164,19 @@ class Risk:
                     scope.pay(fill.fee_currency or book.currency, fee)
             self._fills[symbol] = self._fills.get(symbol, 0) + 1
             self._measure(symbol, scopes[0].book(symbol))
+        finally:
+            setcontext(before)
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
-        with Exactly(EXACT):
+        before = getcontext()
+        setcontext(EXACT)  # As by `Exactly`: this is done at every order and fill, and calls cost more than the sums.
+        try:
             if now >= self._day[1]:
                 self._turn(now)
             found = [scope for scope in (self._scope(strategy), self._account) if scope.judge()]
+        finally:
+            setcontext(before)
         for scope in found:
             limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
             what = "orders that open are withdrawn, and none is placed until the next day"
