@@ -138,7 +138,7 @@ def test_the_fault_of_a_report_is_raised_when_it_has_been_printed(venue: Any, be
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give strategies little time to leave."""
-    monkeypatch.setattr(runs, "run_live", lambda plan: run_live(attrs.evolve(plan, leave_within=5.0)))
+    monkeypatch.setattr(runs, "run_live", lambda plan: run_live(attrs.evolve(plan, leave_within=3.0)))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -150,7 +150,7 @@ def test_a_strategy_that_wont_end_doesnt_keep_the_run_from_ending(
     good = bench.strategy(RESTING, name="good", instrument="GAZP")
     began = time.monotonic()
 
-    result = bench.run(venue.url, [stuck, good], duration=3_000_000_000)
+    result = bench.run(venue.url, [stuck, good], duration=2_000_000_000)
 
     assert time.monotonic() - began < 15
     assert venue.working() == []
