@@ -47,7 +47,7 @@ def read_factors(path: Path) -> Factors:
             cells = line.split(",")
             try:
                 if len(cells) < 3:
-                    raise RowRefused(f"has {len(cells)} columns;", right="a day, two factors and a price")
+                    raise RowRefused(f"has {len(cells)} columns", right="a day, two factors and a price")
                 day = _day(cells[0])
                 if days and day <= days[-1]:
                     raise RowRefused("its day isn't after that of the line above:", cells[0])

@@ -309,4 +309,4 @@ class _Reader:
 
 def _check_count(cells: list[str], wanted: int) -> None:
     if len(cells) != wanted:
-        raise RowRefused(f"has {len(cells)} columns;", right=f"{wanted} columns")
+        raise RowRefused(f"has {len(cells)} columns", right=f"{wanted} columns")

@@ -15,7 +15,9 @@ _UNITS: Final = ((10**9, "seconds"), (10**6, "milliseconds"), (10**3, "microseco
 _RIGHT: Final = "ISO, such as 2020-01-31 09:30, or seconds, milliseconds, micro- or nanoseconds since 1970"
 _NUMBER: Final = re.compile(r"([0-9]{1,20})(?:\.(0*|[0-9]{1,9}))?")
 _COMPACT: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?")
-_DATED: Final = re.compile(r"([0-9]{4})[-./]([0-9]{1,2})[-./]([0-9]{1,2})(?:[T ]\s*(.*))?")
+_DATED: Final = re.compile(
+    r"(?:([0-9]{4})[-./]([0-9]{1,2})[-./]([0-9]{1,2})(?=$|[T ])|([0-9]{4})([0-9]{2})([0-9]{2})(?=[T ]))(?:[T ]\s*(.*))?"
+)
 _DAY_FIRST: Final = re.compile(r"[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4}\b.*")
 
 
@@ -53,10 +55,9 @@ class Moments:
         if found := _NUMBER.fullmatch(text):
             return self._since_1970(text, int(found[1]), found[2] or "")
         if found := _DATED.fullmatch(text):
-            year, month, day = (int(part) for part in found.groups()[:3])
-            return "text", self._at(
-                text, datetime.fromisoformat, f"{year:04d}-{month:02d}-{day:02d} {found[4] or '00:00'}"
-            )
+            year, month, day = (int(part) for part in found.groups()[:6] if part)
+            written = f"{year:04d}-{month:02d}-{day:02d} {found[7] or '00:00'}"
+            return "text", self._at(text, datetime.fromisoformat, written)
         if _DAY_FIRST.fullmatch(text):
             raise RowRefused("day and month can't be told apart in", text, right=_RIGHT)
         raise RowRefused("the time isn't one:", text, right=_RIGHT)

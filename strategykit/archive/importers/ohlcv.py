@@ -199,7 +199,7 @@ class _Reader:
 
     def _read(self, line: int, cells: list[str], columns: Mapping[str, int]) -> tuple[str, _Line]:
         if len(cells) != self._width:
-            raise RowRefused(f"has {len(cells)} columns;", right=f"{self._width}, as the header has,")
+            raise RowRefused(f"has {len(cells)} columns", right=f"{self._width}, as the header has,")
         at = {what: cells[place] for what, place in columns.items()}
         symbol = at.get("symbol", self._table.symbol) or ""
         if self._table.symbol is not None and symbol != self._table.symbol:
@@ -245,7 +245,7 @@ class _Reader:
     def _interval(self, lines: Sequence[_Line]) -> int:
         steps = Counter(after.time - before.time for before, after in pairwise(lines) if after.time > before.time)
         most = steps.most_common(1)
-        if not most or most[0][1] * 2 < steps.total():
+        if not most or most[0][1] * 2 <= steps.total():
             raise ConfigError(f"{shown(self._path)}: its rows don't tell how long a bar is; say it by --interval")
         return most[0][0]
 

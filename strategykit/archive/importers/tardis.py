@@ -86,7 +86,7 @@ def _cells(lines: Lines, names: Sequence[str], refusals: Refusals, symbol: str |
         parts = line.split(",")
         try:
             if len(parts) != len(names):
-                raise RowRefused(f"has {len(parts)} columns;", right=f"{len(names)}, as the header has,")
+                raise RowRefused(f"has {len(parts)} columns", right=f"{len(names)}, as the header has,")
             cells = dict(zip(names, parts, strict=True))
             if not cells["symbol"] or symbol not in (None, cells["symbol"]):
                 raise RowRefused("it is of another symbol:", cells["symbol"], right=symbol or "a symbol")
