@@ -5,20 +5,24 @@ from __future__ import annotations
 from decimal import Decimal
 from math import isnan
 
+import attrs
 import pytest
 import trio
 
 from strategykit import Strategy, Trade, Trades, define
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
+from strategykit.report.facts import RunFacts
+from strategykit.report.result import Result
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.collector import POINTS, Collected, Collector
 from strategykit.runtime.simulate import simulate, stream_guid
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.models.latency import Constant
+from strategykit.tape.redact import Redactor
 from strategykit.venues.streams import StreamKind
-from tests.report.conftest import SBER, SECOND, START, bars, run_cross, walk
+from tests.report.conftest import SBER, SECOND, START, Filled, bars, collected, run_cross, walk
 
 
 @define
@@ -143,3 +147,23 @@ def test_a_run_of_unknown_length_keeps_fewer_samples_the_longer_it_lasts() -> No
     assert isnan(found.prices["SBER"][0])
     assert set(found.prices["SBER"][3:]) == {5.0}
     assert found.capital == {}
+
+
+def test_secrets_that_a_venue_quotes_dont_reach_a_result() -> None:
+    redactor = Redactor()
+    redactor.protect("t0ken-of-somebody")
+    ours = collected(
+        [Filled(side="buy", lots="1", price="1")],
+        gaps=[("SBER", "trades SBER", 1, 2, "closed: t0ken-of-somebody")],
+        prices={"SBER": [1.0]},
+    )
+    told = attrs.evolve(ours, orders={**ours.orders, "reason": ["no: t0ken-of-somebody"]})
+
+    shown = redactor.report(told)
+
+    assert "t0ken" not in repr(attrs.asdict(shown))
+    assert shown.fills == ours.fills
+    assert (
+        Result(RunFacts(kind="live", source="ALOR"), shown).metrics()
+        == Result(RunFacts(kind="live", source="ALOR"), ours).metrics()
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Callable
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from strategykit.cli._keep import need_libraries
 from strategykit.errors import ConfigError
 from strategykit.report.comparison import comparison_page, distinct_names
 from strategykit.report.document import plotly_script
@@ -247,3 +250,22 @@ def test_numbers_of_a_drawing_are_short(crossed: Result) -> None:
     numbers = re.findall(r"\d+\.\d+", json.dumps(equity_figure(crossed, "RUB")["data"][0]["y"]))
 
     assert max(map(len, numbers)) <= 12
+
+
+@pytest.mark.parametrize(
+    ("library", "extra", "use"),
+    [
+        ("polars", "notebook", lambda run: run.to_polars("fills")),
+        ("pandas", "notebook", lambda run: run.to_pandas("fills")),
+        ("plotly.offline", "report", lambda run: run.html()),
+        ("pyarrow", "report", lambda _: need_libraries()),
+    ],
+)
+def test_a_library_that_is_missing_is_named_with_what_brings_it(
+    library: str, extra: str, use: Callable[[Result], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = result()
+    monkeypatch.setitem(sys.modules, library, None)  # What `import` takes for one that isn't there.
+
+    with pytest.raises(ConfigError, match=rf"need.* {library}: pip install 'strategykit\[{extra}\]'"):
+        use(run)
