@@ -149,7 +149,7 @@ def _turned(line: str) -> str:
 
 def _describe(exc: BaseException, _: type | None) -> str:
     if isinstance(exc, KeyError):
-        return f"{exc.args[0]} is missing"
+        return "is missing"
     if isinstance(exc, ForbiddenExtraKeysError):
         known = ", ".join(attrs.fields_dict(exc.cl))
         return f"has no key {', '.join(sorted(exc.extra_fields))}; known are {known}"

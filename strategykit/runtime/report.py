@@ -200,6 +200,11 @@ class RunReport:
         )
 
 
+def _warnings(run: Run) -> Sequence[str]:
+    """Say on what fills depend that the data don't tell."""
+    return () if run.engine.paper is None else run.engine.paper.warnings()
+
+
 def report(
     run: Run,
     *,
@@ -244,7 +249,7 @@ def report(
         connections=connections,
         subscriptions=subscriptions,
         orders=[_order(order) for order in run.gateway.orders.values()],
-        notes=list(notes.lines),
+        notes=[*notes.lines, *((run.clock.reading, "fills", line) for line in _warnings(run))],
         unaccounted=[*unaccounted, *run.gateway.contradictions, *differences],
         unreadable=run.engine.unreadable,
         late=run.engine.table.late,

@@ -57,11 +57,14 @@ def test_a_run_leaves_a_tape_that_can_be_read_replayed_and_run_again(
     assert printed(capsys)["connections"]
 
     replay = ["replay", *CROSS, "--tape", tape, "--fee-rate", "0.0005", "--rule", "trade_through", "--latency", "10ms"]
+    models = tmp_path / "models.toml"
+    fees = "fees = { maker_rate = 0.0005, taker_rate = 0.0005 }"
+    models.write_text(f'rule = "trade_through"\norder_latency = "10ms"\n{fees}\n', encoding="utf-8")
     digests = []
-    for _ in range(2):
-        assert main([*replay, "--json"]) == 0
+    for again in (replay, replay, [*replay[:-6], "--models", str(models)]):
+        assert main([*again, "--json"]) == 0
         digests.append(printed(capsys)["digest"])
-    assert digests[0] == digests[1]
+    assert digests[0] == digests[1] == digests[2]
 
     assert main(["replay", "--rerun", tape, "--json"]) == 0
     again = printed(capsys)

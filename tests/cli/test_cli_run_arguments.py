@@ -256,6 +256,7 @@ def test_recording_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["sample:cross", "--tape", "x", "--cash", "much"], "--cash 'much' should be a number"),
         (["sample:cross", "--tape", "x", "--fee-rate", "nan"], "--fee-rate 'nan' should be a number"),
         (["sample:cross", "--tape", "x", "--latency", "5"], "duration '5' should look like"),
+        (["sample:cross", "--tape", "x", "--models", "none.toml"], "none.toml: can't be read"),
         (["sample:cross", "--tape", "x", "--fast", "many"], "parameter fast = 'many'"),
     ],
 )

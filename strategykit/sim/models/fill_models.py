@@ -22,17 +22,17 @@ __all__ = ["DEFAULT_MODELS", "FillModels"]
 
 def _share(_: FillModels, attribute: attrs.Attribute[Any], value: float) -> None:
     if not 0 < value <= 1:
-        raise ConfigError(f"models: {attribute.name} must be above 0, and 1 at most, not {value}")
+        raise ConfigError(f"{attribute.name} must be above 0, and 1 at most, not {value}")
 
 
 def _rate(_: FillModels, attribute: attrs.Attribute[Any], value: Decimal) -> None:
     if not value.is_finite() or value < 0:
-        raise ConfigError(f"models: {attribute.name} must be 0 or above, not {value}")
+        raise ConfigError(f"{attribute.name} must be 0 or above, not {value}")
 
 
 def _step(_: FillModels, attribute: attrs.Attribute[Any], value: Decimal | None) -> None:
     if value is not None and not (value.is_finite() and value > 0):
-        raise ConfigError(f"models: {attribute.name} must be above 0, not {value}")
+        raise ConfigError(f"{attribute.name} must be above 0, not {value}")
 
 
 def _frozen(values: Mapping[str, FeeModel]) -> Mapping[str, FeeModel]:
