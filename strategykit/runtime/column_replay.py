@@ -24,7 +24,7 @@ from strategykit.runtime.lanes import Lane
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.turn import Turn
 
-__all__ = ["ColumnReplay"]
+__all__ = ["ByEvent", "ColumnReplay"]
 
 _EVENT: Final = itemgetter(1)
 
@@ -47,13 +47,13 @@ class ColumnReplay:
             lane.look()
         for stretch in stretches:
             batches = any(self.lanes[place].batchers for place, _ in stretch.parts)
-            turn = (ByPiece if batches else _ByEvent)(self.driver, self.clock, self.marks, self.lanes, stretch)
+            turn = (ByPiece if batches else ByEvent)(self.driver, self.clock, self.marks, self.lanes, stretch)
             await turn.play()
             if all(lane.left for lane in self.lanes):
                 return
 
 
-class _ByEvent(Turn):
+class ByEvent(Turn):
     """Each event by itself."""
 
     def __init__(self, *args: Any) -> None:

@@ -20,14 +20,23 @@ __all__ = ["Turn"]
 class Turn:
     """One stretch of events, while it is replayed, and what all ways of doing that have in common."""
 
-    def __init__(self, driver: Driver, clock: ReplayClock, marks: LastPrices, lanes: Sequence[Lane], stretch: Stretch):
+    def __init__(
+        self,
+        driver: Driver,
+        clock: ReplayClock,
+        marks: LastPrices,
+        lanes: Sequence[Lane],
+        stretch: Stretch,
+        times: list[int] | None = None,
+        codes: list[int] | None = None,
+    ) -> None:
         self.driver, self.clock, self.engine = driver, clock, driver.engine
         self.parts = stretch.parts
         self.lanes = [lanes[place] for place, _ in stretch.parts]
         """Of each part."""
-        self.times: list[int] = stretch.times.tolist()
+        self.times: list[int] = stretch.times.tolist() if times is None else times
         self.order = stretch.order
-        self.codes: list[int] = [] if stretch.order is None else stretch.order.tolist()
+        self.codes: list[int] = codes or ([] if stretch.order is None else stretch.order.tolist())
         """The part of each event; empty where there is one part."""
         self._marks = marks
         self._told = 0

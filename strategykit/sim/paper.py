@@ -169,6 +169,10 @@ class PaperExchange:
         """Say whether no order of `symbol` lives here: until a command or `due` brings one, no event can meet any."""
         return not self._live[symbol]
 
+    def watch(self, symbol: str, market: RecordedMarket) -> None:
+        """Go by another object's knowledge of an instrument, which is the same by now: several exchanges may share it."""
+        self.markets[symbol] = self._traders[symbol].market = market
+
     def due(self) -> int | None:
         """When `run_due` has something to do next, nanoseconds UTC; None if never."""
         return self._agenda.due
