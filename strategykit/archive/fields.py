@@ -28,7 +28,7 @@ from strategykit.model.events import (
     Volume,
 )
 
-__all__ = ["KINDS", "TIE", "Field", "Form", "fields_of", "kind_named", "name_of"]
+__all__ = ["CAME", "KINDS", "TIE", "Field", "Form", "fields_of", "kind_named", "name_of"]
 
 TIE: Final = "tie"
 """The column that says which of several events of one receive time was first, where that isn't plain."""
@@ -59,8 +59,10 @@ class Field:
     form: Form
     optional: bool
     """Whether it can be None."""
-    default: Any = attrs.NOTHING
 
+
+CAME: Final = Field("came", Form.TIME, True)
+"""When an event came that was held back and told later; `receive_time` has when it was told, so that it never falls."""
 
 _FORMS: Final[Mapping[Any, Form]] = {
     float: Form.NUMBER,
@@ -87,7 +89,7 @@ def _form(name: str, hint: Any) -> tuple[Form, bool]:
 def _fields(kind: type) -> tuple[Field, ...]:
     hints = get_type_hints(kind)
     return tuple(
-        Field(item.name, *_form(item.name, hints[item.name]), item.default)
+        Field(item.name, *_form(item.name, hints[item.name]))
         for item in attrs.fields(kind)
         if item.name not in _NOT_STORED
     )

@@ -48,7 +48,7 @@ class FileEntry:
     """In the archive's folder: stream, class, day or year."""
     rows: int
     first: int
-    """Receive time, nanoseconds UTC."""
+    """When it was told, nanoseconds UTC."""
     last: int
     bytes: int
     sha256: str
@@ -99,8 +99,6 @@ class Manifest:
     first: int
     """When a replay begins: the first frame of a tape, else the first event. Nanoseconds UTC."""
     last: int
-    set_back: int = 0
-    """Events that came, by a clock that was set back, before those before them; they have these ones' times."""
     instruments: list[Instrument] = attrs.field(factory=list)
     streams: list[StreamEntry]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from strategykit.archive.arrow import np, pa, pc
-from strategykit.archive.fields import TIE, Field, Form, fields_of
+from strategykit.archive.fields import CAME, TIE, Field, Form, fields_of
 from strategykit.errors import TapeError
 from strategykit.model.events import Event, Side
 
@@ -45,11 +45,11 @@ def plain_schema(kind: type) -> Any:
             columns += [pa.field(field.name, pa.int64()), pa.field(field.name + TEXT, pa.string())]
         else:
             columns.append(pa.field(field.name, _TYPES[field.form]))
-    return pa.schema([*columns, pa.field(TIE, pa.int32())])
+    return pa.schema([*columns, pa.field(CAME.name, pa.int64()), pa.field(TIE, pa.int32())])
 
 
 def rows_of(kind: type, events: Sequence[Event], times: Sequence[int], ties: Sequence[int]) -> Rows:
-    """Give events of one class as columns; `times` are their receive times.
+    """Give events of one class as columns; `times` are when they were told.
 
     Raises:
         TapeError: A value can't be kept: it isn't a number, or is too large a one.
@@ -68,10 +68,14 @@ def rows_of(kind: type, events: Sequence[Event], times: Sequence[int], ties: Seq
                 columns.append([_SIGNS[value] for value in values])
             else:
                 columns.append(values)
-        arrays = [pa.array(values, item.type) for values, item in zip(columns, schema, strict=False)]
+        came = [
+            None if event.receive_time == time else event.receive_time
+            for event, time in zip(events, times, strict=True)
+        ]
+        arrays = [pa.array(values, item.type) for values, item in zip((*columns, came, ties), schema, strict=True)]
     except (pa.ArrowException, TypeError, ValueError, OverflowError, KeyError) as exc:
         raise TapeError(f"{kind.__name__} can't be kept: {exc}") from exc
-    rows = pa.RecordBatch.from_arrays([*arrays, pa.array(ties, pa.int32())], schema=schema)
+    rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
     check_numbers(kind, rows)
     return rows
 
@@ -131,7 +135,7 @@ class Needs:
         """Note what `rows` need."""
         self.rows += len(rows)
         self.tied = self.tied or bool(pc.any(pc.not_equal(rows.column(TIE), 0)).as_py())
-        for field in fields_of(self.kind):
+        for field in (*fields_of(self.kind), CAME):
             for name in (field.name, field.name + TEXT) if field.form is Form.NAME else (field.name,):
                 values = rows.column(name)
                 column = self.columns.setdefault(name, _Column())

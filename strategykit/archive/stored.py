@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from strategykit.archive.arrow import np, pa, pc, pq
-from strategykit.archive.fields import TIE, Field, Form, fields_of
+from strategykit.archive.fields import CAME, TIE, Field, Form, fields_of
 from strategykit.archive.rows import TEXT, Needs, Rows, plain_schema
 from strategykit.errors import TapeError
 
@@ -52,7 +52,7 @@ class Layout:
     def of(cls, needs: Needs) -> Layout:
         """Find the layout that loses nothing. Columns that hold nothing are left out."""
         columns: list[_Column] = []
-        for field in fields_of(needs.kind):
+        for field in (*fields_of(needs.kind), CAME):
             for name in (field.name, field.name + TEXT) if field.form is Form.NAME else (field.name,):
                 seen = needs.columns.get(name)
                 if seen is not None and seen.used:

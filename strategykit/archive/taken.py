@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from strategykit.archive.arrow import np, pc
-from strategykit.archive.fields import TIE, Field, Form, fields_of
+from strategykit.archive.fields import CAME, TIE, Field, Form, fields_of
 from strategykit.archive.rows import TEXT, Rows
 from strategykit.columns.columns import Columns
 from strategykit.columns.values import Coded, Column, Holed, Ragged
@@ -26,8 +26,19 @@ def columns_of_rows(stream: Stream, kind: type[Event], rows: Rows) -> Columns:
     arrays = {field.name: _column(field, rows) for field in fields_of(kind)}
     ties = rows.column(TIE).to_numpy()
     return Columns(
-        stream=stream, kind=kind, arrays=arrays, instrument=stream.instrument, ties=ties if ties.any() else None
+        stream=stream,
+        kind=kind,
+        arrays=arrays,
+        instrument=stream.instrument,
+        ties=ties if ties.any() else None,
+        came=_came(rows.column(CAME.name), arrays["receive_time"]),
     )
+
+
+def _came(came: Any, told: Any) -> Any:
+    if came.null_count == len(came):
+        return None
+    return np.where(pc.is_valid(came).to_numpy(zero_copy_only=False), came.fill_null(0).to_numpy(), told)
 
 
 def _column(field: Field, rows: Rows) -> Column:

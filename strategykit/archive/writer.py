@@ -37,7 +37,6 @@ class ArchiveWriter:
 
     Attributes:
         rows: Events taken so far.
-        set_back: Those of them whose times went back.
     """
 
     folder: Path
@@ -55,7 +54,6 @@ class ArchiveWriter:
     on_progress: Callable[[float], None] = lambda _: None
     """Takes the part that is stored, 0 to 1, once all have been taken."""
     rows: int = 0
-    set_back: int = 0
     _streams: dict[Stream, str] = attrs.field(factory=dict)
     _piles: dict[tuple[Stream, str], Pile] = attrs.field(factory=dict)
     _kept: int = 0
@@ -67,23 +65,25 @@ class ArchiveWriter:
         """Say that there is a stream, whose events came by subscription `guid`; else it gets a guid of its own."""
         self._streams.setdefault(stream, guid)
 
-    def add(self, stream: Stream, event: Event) -> None:
-        """Take the next event of all streams: what is taken later happened later.
+    def add(self, stream: Stream, event: Event, *, time: int | None = None) -> None:
+        """Take the next event of all streams: what is taken later was told later.
+
+        Args:
+            stream: Whose it is.
+            event: Its own receive time may be earlier: it was held back, or the clock was set back meanwhile.
+            time: When it was told, nanoseconds UTC; None: when it came.
 
         Raises:
             TapeError: It isn't market data, or is of another instrument than its stream.
         """
         pile = self._pile(stream, event)
-        time = event.receive_time
-        if time < self._time:
-            self.set_back += 1
-            time = self._time
-        if time > self._time:
-            self._time, self._tie = time, 0
+        told = max(self._time, event.receive_time if time is None else time)
+        if told > self._time:
+            self._time, self._tie = told, 0
         elif pile is not self._latest:
             self._tie += 1
         self._latest = pile
-        self._put(pile, event, time, self._tie)
+        self._put(pile, event, told, self._tie)
 
     def add_all(self, stream: Stream, events: Iterable[Event]) -> None:
         """Take the next events of one stream, whatever others have: between streams, times tell the order.
@@ -154,7 +154,6 @@ class ArchiveWriter:
             clock_origin=first if self.clock_origin is None else self.clock_origin,
             first=first,
             last=end if self.last is None else max(self.last, end),
-            set_back=self.set_back,
             instruments=list(self.instruments.values()),
             streams=streams,
         )

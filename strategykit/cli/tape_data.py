@@ -10,7 +10,7 @@ import attrs
 from cyclopts import App, Parameter
 
 from strategykit.cli._progress import Progress, show_progress
-from strategykit.cli._screen import FAILURE, OK, print_json, print_line, tell
+from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, when
 from strategykit.model.bars import interval as parse_interval
@@ -62,11 +62,6 @@ def _export(
 
         archive = export_tapes(tapes, to, on_progress=told)
     files = [(entry, kind, files) for entry in archive.manifest.streams for kind, files in entry.files.items()]
-    if archive.manifest.set_back:
-        tell(
-            f"{counted(archive.manifest.set_back, 'event')} came, by a clock that was set back, before the one before; "
-            "in the archive they have that one's time"
-        )
     if json:
         rows = [
             {

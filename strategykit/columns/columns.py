@@ -42,6 +42,9 @@ class Columns:
     """Of all of them; None: the stream's."""
     ties: NDArray[np.int32] | None = None
     """Whose turn it is among events of one time, of all streams that are kept together; None: nothing says so."""
+    came: NDArray[np.int64] | None = None
+    """What events have as receive time, where some were held back and told later, at what stands in `times`; None: all
+    were told as they came."""
 
     def __attrs_post_init__(self) -> None:
         wanted = [name for name in field_types(self.kind) if name not in GIVEN]
@@ -51,7 +54,7 @@ class Columns:
         times = self.arrays["receive_time"]
         if not isinstance(times, np.ndarray) or times.dtype != np.int64:
             raise ValueError("receive_time has to be an array of int64")
-        for name, column in (*self.arrays.items(), ("ties", self.ties)):
+        for name, column in (*self.arrays.items(), ("ties", self.ties), ("came", self.came)):
             if length_of(column) not in (None, len(times)):
                 raise ValueError(f"{name} has {length_of(column)} rows, and receive_time has {len(times)}")
         if len(times) > 1 and bool((times[1:] < times[:-1]).any()):
@@ -63,7 +66,7 @@ class Columns:
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """When each came, nanoseconds UTC."""
+        """When each was told, nanoseconds UTC."""
         times: NDArray[np.int64] = self.arrays["receive_time"]
         return times
 
@@ -78,7 +81,7 @@ class Columns:
         rows = slice(start, stop)
         arrays = {name: sliced(column, rows) for name, column in self.arrays.items()}
         facts = {"stream": self.stream, "kind": self.kind, "arrays": arrays, "instrument": self.instrument}
-        for name, value in (*facts.items(), ("ties", sliced(self.ties, rows))):
+        for name, value in (*facts.items(), ("ties", sliced(self.ties, rows)), ("came", sliced(self.came, rows))):
             object.__setattr__(part, name, value)
         return part
 
@@ -93,6 +96,8 @@ class Columns:
         lists: list[Any] = []
         for name, allowed in field_types(self.kind).items():
             if name == "receive_time":
+                if self.came is not None:
+                    times = self.came.tolist()
                 lists.append(self.times.tolist() if times is None else times)
                 continue
             column = given[name] if name in given else self.arrays[name]

@@ -81,10 +81,10 @@ def export_tapes(paths: Sequence[Path], to: Path, *, on_progress: Callable[[Told
                     writer.declare(row.stream, guid=row.guid)
             with suppress(TapeError):  # It may hold no reference data.
                 writer.instruments.update(recorded_instruments(each.tape, each.dialect, each.contents))
-            for stream, event in stream_events(each.tape, each.dialect, each.contents):
-                writer.add(stream, event)
+            for time, stream, event in stream_events(each.tape, each.dialect, each.contents):
+                writer.add(stream, event, time=time)
                 if not writer.rows % _EVERY:
-                    on_progress(Told((event.receive_time - begin) / span, writer.rows, storing=False))
+                    on_progress(Told((time - begin) / span, writer.rows, storing=False))
     return Archive.open(to)
 
 

@@ -8,20 +8,23 @@ from contextlib import suppress
 import attrs
 
 from strategykit.errors import RemoteProtocolError, TapeError
-from strategykit.model.events import Bar, Event, Gap, Trade
+from strategykit.model.events import Bar, Event, Fill, Gap, OrderUpdate, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.handover import predecessor
 from strategykit.runtime.recorded import Contents, inputs, scan
 from strategykit.tape.reader import Tape
-from strategykit.venues.asks import Ask, AskBars, AskInstrument, AskInstruments
-from strategykit.venues.dialect import Confirmed, Decoded, Dialect, Need, Resubscribe
+from strategykit.venues.asks import Ask, AskBars, AskInstrument, AskInstruments, AskOrders, AskStopOrders, AskTrades
+from strategykit.venues.dialect import Answer, Confirmed, Decoded, Dialect, Need, OrderReply, Reply, Resubscribe
 from strategykit.venues.keyed import Rows
 from strategykit.venues.streams import PRIVATE, Stream
 from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions
 
-__all__ = ["market_events", "recorded_instruments", "stream_events"]
+__all__ = ["OrderNews", "account_events", "market_events", "recorded_instruments", "stream_events"]
+
+OrderNews = Reply | OrderReply | OrderUpdate | Fill
+"""What a venue says of orders."""
 
 
 def recorded_instruments(tape: Tape, dialect: Dialect, contents: Contents | None = None) -> Mapping[str, Instrument]:
@@ -64,9 +67,10 @@ def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
                 yield item.receive_time, event
 
 
-def stream_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator[tuple[Stream, Event]]:
-    """Yield all that the tape's streams of market data told, in the order in which it came, each with its stream.
+def stream_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator[tuple[int, Stream, Event]]:
+    """Yield all that the tape's streams of market data told, in this order, each with the time and its stream.
 
+    The time is that of the frame or answer that had it told, nanoseconds UTC; an event that was held back came earlier.
     Past trades and bars are among it, and the gaps that were told; frames that can't be read are left out.
 
     Raises:
@@ -85,7 +89,24 @@ def stream_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator[
     for item in inputs(tape):
         if isinstance(item, Input):
             for event in replay.take(item):
-                yield streams[event.guid], event
+                yield item.receive_time, streams[event.guid], event
+
+
+def account_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator[tuple[int, Event | OrderNews]]:
+    """Yield the tape's market data as `market_events` does, and among it what the venue said of the account's orders.
+
+    Raises:
+        TapeError: The tape is damaged.
+    """
+    replay = _Replay(dialect)
+    for row in contents.rows:
+        if row.guid not in replay.table.by_guid:
+            replay.table.restore(row.guid, row.stream, row.connection)
+    for item in inputs(tape):
+        if isinstance(item, Input):
+            market = replay.take(item)
+            for thing in (*market, *replay.news):
+                yield item.receive_time, thing
 
 
 class _Replay:
@@ -102,10 +123,12 @@ class _Replay:
         self._open: set[str] = set()
         self._successors: dict[str, str] = {}
         self._told: list[Event] = []
+        self.news: list[OrderNews] = []
+        """What the last input said of orders."""
 
     def take(self, item: Input) -> Sequence[Event]:
         """Give the market data that an input brings."""
-        self._told = []
+        self._told, self.news = [], []
         name, now = item.connection, item.receive_time
         match item.kind:
             case InputKind.OPENED:
@@ -167,6 +190,10 @@ class _Replay:
                     """It is past."""
                 case Gap() if self._whole:
                     self._told.append(thing)
+                case Reply() | OrderReply() | OrderUpdate() | Fill():
+                    self.news.append(thing)
+                case Answer(rows=told):
+                    self._note(told)
                 case _:
                     if type(thing) in MARKET:
                         self._told.append(thing)  # type: ignore[arg-type]  # an identity test narrows less
@@ -175,6 +202,10 @@ class _Replay:
         """Give an answer to the cursor that has waited longest for it; others are of strategies."""
         need = next((need for need in self._needs if item.ask is not None and _same(need.ask, item.ask)), None)
         if need is None or item.ask is None:
+            if isinstance(item.ask, AskTrades | AskOrders | AskStopOrders) and 200 <= item.status < 300:
+                with suppress(RemoteProtocolError):
+                    body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
+                    self._note(self._dialect.decode_answer(item.ask, body, receive_time=item.receive_time))
             return
         self._needs.remove(need)
         body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
@@ -185,6 +216,9 @@ class _Replay:
         row = self.table.by_guid.get(need.guid)
         if row is not None:
             self._take(need.asker.answered(rows, "", item.receive_time), row.connection, item.receive_time)
+
+    def _note(self, rows: Rows) -> None:
+        self.news += [row for row in rows if isinstance(row, OrderUpdate | Fill)]
 
 
 def _same(wanted: Ask, recorded: Ask) -> bool:

@@ -44,7 +44,7 @@ def bring_in(paths: Sequence[Path], to: Path, format: str = "hftbacktest", **mor
 
 def told(tape: Path) -> list[Any]:
     opened = open_tape(tape)
-    return [event for _, event in stream_events(opened, recorded_venue(opened)[0], scan(opened))]
+    return [event for _, _, event in stream_events(opened, recorded_venue(opened)[0], scan(opened))]
 
 
 def rows_of(archive: Path) -> dict[str, int]:
