@@ -178,6 +178,13 @@ class Strategy:
         """Return once `condition` holds; at once if it does now."""
         await self.desk.when(condition)
 
+    def deadline_moved(self) -> None:
+        """Say that a handler has moved a deadline under which a task waits.
+
+        It need not be said of one that was computed from `trio.current_time`. Tasks need never say it.
+        """
+        self.desk.clock.poke()
+
     # Orders
 
     def buy_nowait(self, quantity: Decimal | int, **how: Any) -> Order:

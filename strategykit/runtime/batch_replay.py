@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import length_hint
 
 import numpy as np
 
 from strategykit.columns.columns import Columns
 from strategykit.model.events import Event
 from strategykit.runtime.courses import delays_market
-from strategykit.runtime.hot_loops import give_long, give_ways
 from strategykit.runtime.lanes import Lane
 from strategykit.runtime.turn import Turn
 
@@ -18,63 +16,85 @@ __all__ = ["ByPiece"]
 
 
 class ByPiece(Turn):
-    """Consecutive events of one stream at a time."""
+    """Consecutive events of one stream at a time. Where an order lives, the exchange sees each event by itself, and a
+    batch ends at news of it; while none does, the last one tells it all.
+    """
+
+    _taken: list[int]
+    """Rows that were given, of each part."""
 
     async def play(self) -> None:
-        taken = [0] * len(self.parts)
+        self._taken = [0] * len(self.parts)
         for part, start, stop in self._pieces():
             position = start
             while position < stop:
                 limit = min(await self.ready(position), stop)
-                first = taken[part]
-                rows = self.parts[part][1].rows(first, first + limit - position)
-                count = self._give(self.lanes[part], rows)
-                position += count
-                taken[part] += count
+                position += self._give(part, position, limit)
         await self.end()
 
     def _pieces(self) -> Iterator[tuple[int, int, int]]:
-        """Give part, beginning and end of each run of events of one part."""
+        """Give part, beginning and end of each run of events of one part that strategies want.
+
+        What comes in between for the exchange alone belongs to the run.
+        """
         if self.order is None:
             yield 0, 0, len(self.times)
             return
-        starts = [0, *(np.flatnonzero(np.diff(self.order)) + 1).tolist()]
-        for start, stop in zip(starts, [*starts[1:], len(self.times)], strict=True):
-            yield self.codes[start], start, stop
+        wanted = np.array([not lane.left for lane in self.lanes])
+        places = np.flatnonzero(wanted[self.order])
+        if not len(places):
+            yield self.codes[0], 0, len(self.times)
+            return
+        parts = self.order[places]
+        first = np.flatnonzero(np.diff(parts, prepend=-1))
+        starts = [0, *places[first[1:]].tolist()]
+        yield from zip(parts[first].tolist(), starts, [*starts[1:], len(self.times)], strict=True)
 
-    def _give(self, lane: Lane, rows: Columns) -> int:
-        """Give a lane its events, until something is to be done before the next; say how many they were."""
-        engine, clock = self.engine, self.clock
-        watched = engine.watchers or delays_market(engine)
-        if lane.batchers and not watched:
-            return self._hand(lane, rows)
-        times = rows.times.tolist()
-        ticks = iter(times)
-        batch = zip(ticks, rows.build(lane.row.guid, times), strict=False)
-        if watched or self.is_odd(rows):
-            give_long(batch, clock, engine.route, engine.local)
-        else:
-            give_ways(batch, lane.meet, lane.ways, clock, engine.failures, self.raised)
-        return len(times) - length_hint(ticks)
-
-    def _hand(self, lane: Lane, rows: Columns) -> int:
-        """Hand a batch over. Where an order lives, the exchange sees each event, and the batch ends at news of it."""
-        clock, count = self.clock, len(rows)
-        last: Event | None = None
-        if lane.live or rows.arrays.get("snapshot") is not False:
-            count = 0
-            for event in rows.build(lane.row.guid):
-                clock.reading = event.receive_time
+    def _give(self, part: int, position: int, limit: int) -> int:
+        """Give a lane its events, until something is to be done before the next; say how many were passed."""
+        engine, clock, lane = self.engine, self.clock, self.lanes[part]
+        codes = self.codes[position:limit] or [part] * (limit - position)
+        counts = {code: codes.count(code) for code in dict.fromkeys(codes)}
+        rows = {code: self.parts[code][1].rows(self._taken[code], self._taken[code] + n) for code, n in counts.items()}
+        mine = rows.get(part)
+        watched = bool(engine.watchers) or delays_market(engine)
+        batches = bool(lane.batchers) and not watched
+        if batches and mine is not None and len(rows) == 1 and not lane.live and self._needs_only_last(mine):
+            self._taken[part] += len(mine)
+            self._hand(lane, mine)
+            return len(codes)
+        built = {code: each.build(self.lanes[code].row.guid) for code, each in rows.items()}
+        passed = 0
+        for code in codes:
+            event = next(built[code])
+            clock.reading = event.receive_time
+            if watched or self.is_odd(rows[code]):
+                engine.route(event)
+            elif batches and code == part:
                 lane.meet(event)
-                count, last = count + 1, event
-                if clock.woken:
-                    break
-            rows = rows.rows(0, count)
-        else:  # While none lives, the exchange needs but the last one.
-            last = next(rows.rows(count - 1, count).build(lane.row.guid))
+            else:
+                self.lanes[code].give(event)
+            passed += 1
+            if clock.woken or engine.local:
+                break
+        counts = {code: codes[:passed].count(code) for code in counts}
+        first = self._taken[part]
+        for code, count in counts.items():
+            self._taken[code] += count
+        if batches and self._taken[part] > first:
+            self._hand(lane, self.parts[part][1].rows(first, self._taken[part]), noted=True)
+        return passed
+
+    def _needs_only_last(self, rows: Columns) -> bool:
+        """Whether the exchange knows all that it needs from the last of these, while no order lives."""
+        return rows.arrays.get("snapshot") is False
+
+    def _hand(self, lane: Lane, rows: Columns, *, noted: bool = False) -> None:
+        """Hand a batch over."""
+        last: Event = next(rows.rows(len(rows) - 1, len(rows)).build(lane.row.guid))
+        self.clock.reading = max(self.clock.reading, last.receive_time)
+        if not noted:
             lane.meet(last)
-        clock.reading = int(rows.times[-1])
         for (sink, _, _), batcher in zip(lane.ways, lane.batchers, strict=True):
             sink.last = last
             batcher.hand(rows, lane.row.guid)
-        return count

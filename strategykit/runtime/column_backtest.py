@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import trio
 
@@ -23,12 +24,20 @@ from strategykit.runtime.outside import NoWires
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.served import find_served, wanted_streams
 from strategykit.venues.dialect import Ask, Offers
-from strategykit.venues.streams import PRIVATE, Stream
+from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["backtest_columns"]
+__all__ = ["ColumnWires", "backtest_columns", "matters", "restore_row", "serve_columns"]
 
-_CONNECTION = "market-0"
+_CONNECTION: Final = "market-0"
+
+_PRICES: Final = frozenset(
+    {
+        *(StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BOOK_BY_ORDER),
+        *(StreamKind.BARS, StreamKind.TICKER),
+    }
+)
+"""Streams that the paper exchange fills orders by, whether strategies want them or not: as on a tape."""
 
 
 def backtest_columns(plan: BacktestPlan, source: ColumnSource) -> RunReport:
@@ -37,7 +46,7 @@ def backtest_columns(plan: BacktestPlan, source: ColumnSource) -> RunReport:
     return run_with_home(clock, lambda home: _run(home, plan, source, clock))
 
 
-class _Wires(NoWires):
+class ColumnWires(NoWires):
     """No history is kept: whoever asks is told so."""
 
     def __init__(self, now: Callable[[], int]) -> None:
@@ -50,7 +59,7 @@ class _Wires(NoWires):
 
 async def _run(home: trio.Nursery, plan: BacktestPlan, source: ColumnSource, clock: ReplayClock) -> RunReport:
     bench = Bench(plan, clock, source.last - source.first)
-    wires = _Wires(lambda: clock.reading)
+    wires = ColumnWires(lambda: clock.reading)
     streams = [stream for stream in source.streams if stream.kind not in PRIVATE]
     symbols = dict.fromkeys(stream.instrument or "" for stream in wanted_streams(plan.strategies, clock.reading))
     async with trio.open_nursery() as nursery:
@@ -63,12 +72,13 @@ async def _run(home: trio.Nursery, plan: BacktestPlan, source: ColumnSource, clo
             instruments={symbol: source.instruments[symbol] for symbol in symbols if symbol in source.instruments},
             watchers=[],
         )
-        rows = _serve(run, source, streams)
+        rows = {stream: restore_row(run, source, stream) for stream in streams if stream.instrument in symbols}
+        serve_columns(run, streams)
         bench.begin(run, nursery)
         await run.driver.quiet()
         while wires.early:
             await run.driver.dispatch(wires.early.popleft())
-        lanes = [Lane(run.engine, row, bench.digest) for row in _in_order(rows, streams)]
+        lanes = [Lane(run.engine, clock, row, bench.digest) for row in rows.values() if matters(run, row)]
         replay = ColumnReplay(driver=run.driver, clock=clock, lanes=lanes, marks=bench.marks)
         await replay.replay(_stretches(lanes, source, plan.on_progress))
         await run.driver.advance(source.last)
@@ -77,28 +87,29 @@ async def _run(home: trio.Nursery, plan: BacktestPlan, source: ColumnSource, clo
     return bench.report(run, connections=(), source=str(getattr(source, "path", "")) or None)
 
 
-def _serve(run: Run, source: ColumnSource, streams: list[Stream]) -> dict[Stream, Subscription]:
-    """Have what strategies want served by the streams that there are; the rows come with the wanting."""
-    engine, table = run.engine, run.engine.table
-    rows: dict[Stream, Subscription] = {}
+def restore_row(run: Run, source: ColumnSource, stream: Stream) -> Subscription:
+    table = run.engine.table
+    row = table.restore(source.guid(stream), stream, _CONNECTION)
+    table.asked(row.guid)
+    table.confirmed(row.guid, run.clock.reading)
+    return row
+
+
+def serve_columns(run: Run, streams: list[Stream]) -> None:
+    """Have what strategies want served by the streams that there are."""
+    engine = run.engine
 
     def find(wanted: Stream, receive: Callable[[Event], None] | None) -> tuple[Stream, Callable[[Event], None] | None]:
-        stream, receive = find_served(streams, wanted, receive, where="the recording")
-        if stream not in rows:
-            row = rows[stream] = table.restore(source.guid(stream), stream, _CONNECTION)
-            table.asked(row.guid)
-            table.confirmed(row.guid, run.clock.reading)
-        return stream, receive
+        return find_served(streams, wanted, receive, where="the recording")
 
     engine.sessions[_CONNECTION] = 1
     engine.lanes[_CONNECTION] = "market"
     engine.serve_from(find)
-    return rows
 
 
-def _in_order(rows: dict[Stream, Subscription], streams: list[Stream]) -> list[Subscription]:
-    """Give the subscriptions in the order of the recording's streams: it decides where times are equal."""
-    return [rows[stream] for stream in streams if stream in rows]
+def matters(run: Run, row: Subscription) -> bool:
+    """Whether somebody wants it, or it says at what prices orders are filled."""
+    return row.guid in run.engine.routes or row.stream.kind in _PRICES
 
 
 def _stretches(lanes: list[Lane], source: ColumnSource, on_progress: Callable[[float], None]) -> Iterator[Stretch]:
@@ -111,6 +122,6 @@ def _stretches(lanes: list[Lane], source: ColumnSource, on_progress: Callable[[f
 
 def _while_wanted(lane: Lane, source: ColumnSource) -> Iterator[Columns]:
     for columns in source.chunks(lane.row.stream):
-        if lane.left:
+        if lane.over:
             return
         yield columns

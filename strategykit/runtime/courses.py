@@ -15,7 +15,7 @@ from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.mailbox import Pump
 from strategykit.sim.paper import PaperExchange
 
-__all__ = ["NOWHERE", "Course", "Courses", "Way", "delays_market"]
+__all__ = ["NOWHERE", "Course", "Courses", "Way", "delays_market", "ignore", "slow"]
 
 Way = tuple[Any, Callable[[Any], None], Feed[Any]]
 """What keeps the last event, what is called with each, and whose strategy is stopped if that raises."""
@@ -30,8 +30,13 @@ class _Nowhere:
 NOWHERE: Final = _Nowhere()
 
 
-def _ignore(_: object) -> None:
+def ignore(_: object) -> None:
     """Nobody needs it."""
+
+
+def slow(sink: Any, call: Callable[[Any], None], feed: Feed[Any]) -> Callable[[Any], None]:
+    """Give what to call in the place of a way that may have changed at this very event: a kill, say, mutes all."""
+    return feed.take if sink is feed else call
 
 
 def delays_market(engine: Engine) -> bool:
@@ -46,22 +51,36 @@ class Course:
 
     Args:
         engine: Of the run.
+        clock: Of the run.
         guid: The stream's subscription.
         symbol: What it is about.
     """
 
-    __slots__ = ("_engine", "_guid", "_known", "_paper", "_symbol", "batchers", "left", "live", "meet", "ways")
+    __slots__ = (
+        "_clock",
+        "_engine",
+        "_guid",
+        "_known",
+        "_paper",
+        "_symbol",
+        "batchers",
+        "left",
+        "live",
+        "meet",
+        "ways",
+    )
 
-    def __init__(self, engine: Engine, guid: str, symbol: str | None) -> None:
+    def __init__(self, engine: Engine, clock: ReplayClock, guid: str, symbol: str | None) -> None:
         self.ways: Sequence[Way] = ()
         """To each feed that wants them, in the order of their asking."""
-        self.meet: Callable[[Any], object] = _ignore
+        self.meet: Callable[[Any], object] = ignore
         """Shows an event to the paper exchange."""
         self.batchers: Sequence[Batcher] = ()
         """What makes batches of them, if batch handlers are all that wants them; one a way."""
         self.left = False
         """Whether nobody wants them any more."""
         self._engine = engine
+        self._clock = clock
         self._guid = guid
         self._symbol = symbol
         self._known: object = None
@@ -81,8 +100,8 @@ class Course:
             self.batchers = batchers if len(batchers) == len(owners) else ()
         self.left = self._guid not in engine.routes
         paper = engine.paper
-        if paper is None or self.left or self._symbol not in paper.markets:
-            self.meet, self._paper, self.live = _ignore, None, False
+        if paper is None or self._symbol not in paper.markets:
+            self.meet, self._paper, self.live = ignore, None, False
             return
         live = not paper.idle(self._symbol)
         if live != self.live or paper is not self._paper:
@@ -108,7 +127,7 @@ class Course:
         if box is None or not box.hidden:
             yield None
             return
-        meet = None if self.meet is _ignore else self.meet
+        meet = None if self.meet is ignore else self.meet
         box.pump = pump = Pump(clock, events, guid=self._guid, kind=kind, due=due, sink=self.ways[0][0], meet=meet)
         yield pump
         box.pump = None
@@ -116,10 +135,11 @@ class Course:
     def give(self, event: Event) -> None:
         """Give an event to everyone."""
         self.meet(event)
+        clock = self._clock
         for sink, call, feed in self.ways:
             sink.last = event
             try:
-                call(event)
+                (slow(sink, call, feed) if clock.woken else call)(event)
             except self._engine.failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
                 self._engine.supervisor().raised(feed, exc)
 
@@ -170,10 +190,10 @@ class Courses:
         guid: object = None  # Of the stream that the events come by at present, if it has one course and
         noted: object = None  # the exchange needn't see them; or need only note them.
         kind: object = None
-        meet: Callable[[Any], object] = _ignore
+        meet: Callable[[Any], object] = ignore
         sink: Any = NOWHERE
         feed: Feed[Any] | None = None
-        call: Callable[[Any], None] = _ignore
+        call: Callable[[Any], None] = ignore
         for event in events:
             time = event.receive_time
             if time >= due:
@@ -200,7 +220,7 @@ class Courses:
                 guid, noted, kind, meet = None, None, type(event), course.meet
                 if len(course.ways) == 1:
                     sink, call, feed = course.ways[0]
-                    guid, noted = (event.guid, None) if meet is _ignore else (None, event.guid)
+                    guid, noted = (event.guid, None) if meet is ignore else (None, event.guid)
                 course.give(event)
             else:
                 engine.route(event)
@@ -253,6 +273,6 @@ class Courses:
     def _look(self, event: Event) -> Course:
         course = self._courses.get(event.guid)
         if course is None:
-            course = self._courses[event.guid] = Course(self._engine, event.guid, event.instrument)
+            course = self._courses[event.guid] = Course(self._engine, self._clock, event.guid, event.instrument)
         course.look()
         return course

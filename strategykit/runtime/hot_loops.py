@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from strategykit.runtime.clock import ReplayClock
-from strategykit.runtime.courses import Course, Way
+from strategykit.runtime.courses import Course, Way, slow
 
 __all__ = ["Raised", "give_lanes", "give_long", "give_one", "give_ways"]
 
@@ -53,7 +53,7 @@ def give_ways(
         for sink, call, feed in ways:
             sink.last = event
             try:
-                call(event)
+                (slow(sink, call, feed) if clock.woken else call)(event)
             except failures as exc:  # As above.
                 raised(feed, exc)
         if clock.woken:
@@ -74,7 +74,7 @@ def give_lanes(
         for sink, call, feed in lane.ways:
             sink.last = event
             try:
-                call(event)
+                (slow(sink, call, feed) if clock.woken else call)(event)
             except failures as exc:  # As above.
                 raised(feed, exc)
         if clock.woken:

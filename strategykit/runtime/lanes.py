@@ -6,7 +6,8 @@ from typing import Final
 
 from strategykit.columns.columns import Columns
 from strategykit.model.events import Bar, BookSnapshot, ByOrderSnapshot, Event, Quote, Ticker, Trade
-from strategykit.runtime.courses import Course
+from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.courses import Course, ignore
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.run_digest import RunDigest
@@ -18,20 +19,35 @@ _PRICED: Final = frozenset({Trade, Quote, Bar, Ticker, BookSnapshot, ByOrderSnap
 
 
 class Lane(Course):
-    """One stream that somebody wants.
+    """One stream that a strategy wants, or that says something of what strategies trade: then the exchange gets it.
 
     Args:
         engine: Of the run.
+        clock: Of the run.
         row: Its subscription.
         digest: Takes what was told.
     """
 
-    __slots__ = ("_digest", "row")
+    __slots__ = ("_digest", "row", "wanted")
 
-    def __init__(self, engine: Engine, row: Subscription, digest: RunDigest) -> None:
-        super().__init__(engine, row.guid, row.stream.instrument)
+    def __init__(self, engine: Engine, clock: ReplayClock, row: Subscription, digest: RunDigest) -> None:
+        super().__init__(engine, clock, row.guid, row.stream.instrument)
         self.row = row
+        self.wanted = False
+        """Whether a strategy has ever wanted it."""
         self._digest = digest
+
+    def look(self) -> None:
+        super().look()
+        if not self.left:
+            self.wanted = True
+        elif self.wanted:  # As by a venue that was told so: nothing of it comes any more, to nobody.
+            self.meet = ignore
+
+    @property
+    def over(self) -> bool:
+        """Whether it need not be read any more."""
+        return self.left and self.wanted
 
     def came(self, count: int, time: int) -> None:
         """Account for `count` events, the last of them at `time`."""

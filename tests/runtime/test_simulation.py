@@ -84,7 +84,13 @@ class Diarist(Strategy):
             await trio.sleep(0.7)
 
 
-def run_both(events: Sequence[Event], *, paper: bool, fails_at: int = 0) -> tuple[list[Diarist], Simulation]:
+def watch(event: Event) -> None:
+    """Look on: then every event goes through the engine, one by one."""
+
+
+def run_both(
+    events: Sequence[Event], *, paper: bool, fails_at: int = 0, watched: bool = False
+) -> tuple[list[Diarist], Simulation]:
     diarists = [Diarist(fails_at=fails_at), Diarist()]
     done = simulate(
         [(f"s{number}", diarist) for number, diarist in enumerate(diarists)],
@@ -92,6 +98,7 @@ def run_both(events: Sequence[Event], *, paper: bool, fails_at: int = 0) -> tupl
         instruments={symbol: Instrument(symbol) for symbol in "XY"},
         start=START,
         paper=paper,
+        ready=lambda run: run.engine.watchers.extend([watch] * watched),
     )
     return diarists, done
 
@@ -136,10 +143,12 @@ def test_whatever_comes_the_short_way_through_the_driver_tells_what_the_long_one
             case _:
                 events.append(BookDelta("Z", (), (), (), (), None, time, "nobody's"))
     short, quick = run_both(events, paper=False, fails_at=fails_at)
-    long, slow = run_both(events, paper=True, fails_at=fails_at)
+    noted, shown = run_both(events, paper=True, fails_at=fails_at)
+    long, slow = run_both(events, paper=True, fails_at=fails_at, watched=True)
 
     assert [diarist.seen for diarist in short] == [diarist.seen for diarist in long]
-    for done in (quick, slow):
+    assert [diarist.seen for diarist in noted] == [diarist.seen for diarist in long]
+    for done in (quick, shown, slow):
         failures = [seat.failure for seat in done.run.supervisor.seats]
         assert failures[1] is None
         assert (failures[0] is not None) == (0 < fails_at <= len(short[0].seen))
