@@ -170,7 +170,7 @@ class PaperExchange:
         return not self._live[symbol]
 
     def watch(self, symbol: str, market: RecordedMarket) -> None:
-        """Go by another object's knowledge of an instrument, which is the same by now: several exchanges may share it."""
+        """Go by what another object knows of an instrument, the same by now: several exchanges may share it."""
         self.markets[symbol] = self._traders[symbol].market = market
 
     def due(self) -> int | None:
@@ -292,8 +292,7 @@ class PaperExchange:
             return fault
         if request.expire_time is not None and request.expire_time <= now:
             return "BAD_FLAGS: the order's end time has passed"
-        offers = market.offers(request.side, most=1)
-        price = request.price or request.stop_price or (offers[0][0] if offers else market.mark)
+        price = request.price or request.stop_price or market.taken_at(request.side)
         if price is None:
             return None
         self._mark()
@@ -308,8 +307,7 @@ class PaperExchange:
             self._ledger.tie(record, -record.left)
         self._mark()
         for record in waiting:
-            offers = market.offers(record.request.side, most=1)
-            price = offers[0][0] if offers else market.mark
+            price = market.taken_at(record.request.side)
             short = None if price is None else find_shortage(account, market.instrument, record.request, price)
             self._ledger.tie(record, record.left)
             if short is not None:

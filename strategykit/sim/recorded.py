@@ -160,6 +160,11 @@ class RecordedMarket:
             return None
         return top.bid if side is Side.BUY else top.ask
 
+    def taken_at(self, side: Side) -> Decimal | None:
+        """Give the price that a taker on `side` meets first, else what positions are valued at."""
+        best = self.best(side.opposite)
+        return self.mark if best is None else exact(best)
+
     def resting(self, side: Side, price: float) -> float | None:
         """Give the lots that rest on `side` at `price`; None where that isn't shown."""
         top = self.top
@@ -177,14 +182,11 @@ class RecordedMarket:
         """Give a size of the data in lots, as orders have it."""
         return exact(size) / self.instrument.lot if self.instrument.counts_units else exact(size)
 
-    def offers(
-        self, side: Side, *, most: int | None = None, limit: Decimal | None = None, lots: Decimal | None = None
-    ) -> list[Offer]:
+    def offers(self, side: Side, *, limit: Decimal | None = None, lots: Decimal | None = None) -> list[Offer]:
         """Give what a taker on `side` would meet, best first; empty if nobody is there, or nothing is known.
 
         Args:
             side: The taker's.
-            most: Levels; None: all of them.
             limit: Levels beyond this price are left out.
             lots: Levels beyond those that hold so many may be left out.
         """
@@ -199,13 +201,9 @@ class RecordedMarket:
             return [(exact(bare), None if size is None else self.lots(size))]
         found = []
         prices, sizes = top.side(side.opposite)
-        for number, (bare, size) in enumerate(zip(prices, sizes, strict=True)):
+        for bare, size in zip(prices, sizes, strict=True):
             price = exact(bare)
-            if (
-                number == most
-                or (limit is not None and (limit - price) * side.sign < 0)
-                or (lots is not None and lots <= 0)
-            ):
+            if (limit is not None and (limit - price) * side.sign < 0) or (lots is not None and lots <= 0):
                 break
             there = self.lots(size)
             found.append((price, there))
@@ -228,7 +226,8 @@ class RecordedMarket:
         """What positions are valued at: the last price, else the middle, else the one side that is there."""
         if self.last is not None:
             return self._exact_last(self.last)
-        best = [offers[0][0] for offers in (self.offers(side, most=1) for side in Side) if offers]
-        if not best:
-            return None
-        return sum(best) / _TWO if len(best) == 2 else best[0]
+        bid, ask = self.best(Side.BUY), self.best(Side.SELL)
+        if bid is None or ask is None:
+            one = ask if bid is None else bid
+            return None if one is None else exact(one)
+        return (exact(ask) + exact(bid)) / _TWO

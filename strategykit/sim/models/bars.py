@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from typing import assert_never
 
 __all__ = ["BarPrice", "BarRule", "stops_go_first"]
 
@@ -42,15 +41,5 @@ def stops_go_first(rule: BarRule, opened: float, high: float, low: float, *, buy
         low: Lowest price.
         buys: Which side: stops of buys are met above, their limits below.
     """
-    match rule:
-        case BarRule.STOP_FIRST:
-            return True
-        case BarRule.LIMIT_FIRST:
-            return False
-        case BarRule.NEAREST_FIRST:
-            rises = high - opened <= opened - low
-            return rises is buys
-        case BarRule.BOTH:
-            return False
-        case _:
-            assert_never(rule)
+    rises = high - opened <= opened - low
+    return rule is BarRule.STOP_FIRST or (rule is BarRule.NEAREST_FIRST and rises is buys)

@@ -36,14 +36,11 @@ class Taken:
     def take(self, side: Side, offers: list[Offer], lots: Decimal) -> None:
         """Note that `lots` were taken from the best of `offers`, which are as the market shows them."""
         for price, size in offers:
-            if not lots:
-                return
-            if size is None:
-                continue
-            before = self._of(side, price, size)
-            more = min(lots, size - before)
-            self._levels[side, price] = size, before + more
-            lots -= more
+            if size is not None:
+                before = self._of(side, price, size)
+                more = min(lots, size - before)
+                self._levels[side, price] = size, before + more
+                lots -= more
 
     def _of(self, side: Side, price: Decimal, size: Decimal) -> Decimal:
         shown, taken = self._levels.get((side, price), (size, _ZERO))
