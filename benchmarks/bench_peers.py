@@ -39,8 +39,8 @@ class Case:
 
     engine: str
     course: str
-    """``trades``: count them. ``cross``: trade by two averages. ``orders``: one at every hundredth trade. ``ten``:
-    ten strategies count them."""
+    """``trades``: count them. ``batches``: the same by numpy, many at a time. ``cross``: trade by two averages.
+    ``orders``: one at every hundredth trade. ``ten``: ten strategies count them."""
     trades: int
 
     @property
@@ -50,6 +50,7 @@ class Case:
 
 CASES: Final = (
     *(Case(engine, course, 400_000) for course in ("trades", "cross") for engine in (FLOOR, OURS, "hftbacktest")),
+    Case(OURS, "batches", 2_000_000),
     *(Case(engine, course, 200_000) for course in ("orders", "ten") for engine in (FLOOR, OURS)),
     *(Case("nautilus", course, 200_000) for course in ("trades", "cross", "orders", "ten")),
     *(Case("basana", course, 50_000) for course in ("trades", "cross")),
@@ -203,6 +204,15 @@ def make_figures(found: Mapping[str, Medians]) -> dict[str, Figure]:
             compiled.run / ours.run,
             must=1 / 15,
             goal=1 / 8,
+        )
+    batches = found.get(f"batches {OURS}")
+    if batches is not None and compiled is not None:
+        figures["batches_vs_hftbacktest"] = figure(
+            "a batch handler, against hftbacktest's compiled one",
+            f"{batches.run:,.0f} ns a trade, {compiled.run:,.0f} there",
+            compiled.run / batches.run,
+            must=1 / 15,
+            goal=1 / 3,
         )
     theirs = found.get("trades nautilus")
     if ours is not None and theirs is not None:

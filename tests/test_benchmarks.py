@@ -13,10 +13,21 @@ import benchmarks.__main__ as runner
 from benchmarks.bench_frames import CASES, measure
 from benchmarks.bench_orders import measure_live, measure_simulated
 from benchmarks.bench_peers import Case, Medians, check, make_figures, race
+from benchmarks.bench_recordings import (
+    make_sets,
+    measure_size,
+    measure_tape,
+    read_channel,
+    read_stream,
+    run_here,
+    run_long,
+    run_sets,
+)
 from benchmarks.blast import FIRST_ID, prepare
 from benchmarks.figures import Figure, Incomplete, figure, misses
 from benchmarks.peers.course import make_trades
 from benchmarks.peers.environments import Absent, Peer, install
+from benchmarks.peers.ours import make_columns
 from benchmarks.soak_live import soak
 from strategykit.model.events import Side, Trade
 from strategykit.model.instruments import Instrument
@@ -26,7 +37,7 @@ GUID = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers")]
+    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers", "recordings")]
 )
 def test_a_tiny_benchmark_gives_figures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     figures: dict[str, Figure] = import_module(f"benchmarks.bench_{name}").main(0.001)
@@ -58,7 +69,7 @@ def test_every_order_of_either_side_reaches_the_venue() -> None:
     assert all(delay > 0 for values in delays.values() for delay in values)
 
 
-@pytest.mark.parametrize("course", ["trades", "cross", "orders", "ten"])
+@pytest.mark.parametrize("course", ["trades", "batches", "cross", "orders", "ten"])
 def test_the_engine_and_a_bare_loop_do_the_same_on_a_course(course: str) -> None:
     cases = [Case(engine, course, 4_000) for engine in ("floor", "ours")]
 
@@ -85,6 +96,29 @@ def test_a_longer_course_begins_with_the_shorter_one() -> None:
 
     for few, many in zip(short, long, strict=True):
         assert (few == many[:100]).all()
+
+
+def test_a_stream_a_channel_and_all_parameter_sets_see_the_same_trades() -> None:
+    trades = make_trades(500)
+    source = make_columns(trades)
+    total = sum(trades.prices.tolist())
+
+    assert read_stream(source) == read_channel(source) == (500, total)
+    sets = make_sets(3)
+    assert run_sets(source, sets, together=True) == run_sets(source, sets, together=False) == run_here(500, sets)
+
+
+def test_a_tape_and_the_archive_made_of_it_replay_the_same_trades(tmp_path: Path) -> None:
+    trades = make_trades(500)
+
+    for item in (measure_tape(trades, 1, tmp_path), measure_size(trades, tmp_path)):  # They compare what was seen.
+        assert item["ratio"] > 0
+
+
+def test_trades_that_are_made_as_they_are_asked_for_all_come(capsys: pytest.CaptureFixture[str]) -> None:
+    run_long(10_000)  # It raises if one doesn't. More than a chunk, and no whole number of them.
+
+    assert int(capsys.readouterr().out) > 0
 
 
 def test_figures_are_made_of_the_engines_that_were_there() -> None:

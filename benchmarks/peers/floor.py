@@ -106,7 +106,13 @@ class Turns(_Trader):
             self.order(1 if self.count % (2 * EVERY) else -1)
 
 
-KINDS: Final[dict[str, type[Counter]]] = {"trades": Counter, "cross": Cross, "orders": Turns, "ten": Counter}
+KINDS: Final[dict[str, type[Counter]]] = {
+    "trades": Counter,
+    "batches": Counter,
+    "cross": Cross,
+    "orders": Turns,
+    "ten": Counter,
+}
 
 
 def run(case: str, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Any, Final
@@ -12,6 +13,7 @@ import numpy as np
 from benchmarks.peers.course import EVERY, FAST, SLOW, SYMBOL, Lap, Trades, make_trades
 from strategykit import Fill, Instrument, Side, Strategy, Trade, define
 from strategykit import Trades as TradeStream
+from strategykit.columns.batch import TradeBatch
 from strategykit.columns.columns import Columns
 from strategykit.columns.values import Coded
 from strategykit.runtime.backtest import BacktestPlan, backtest
@@ -19,14 +21,14 @@ from strategykit.runtime.column_source import MemoryColumns
 from strategykit.runtime.desk import Desk
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["KINDS", "Counter", "Cross", "Turns", "make_columns", "make_plan", "run"]
+__all__ = ["KINDS", "Batches", "Counter", "Cross", "Runner", "Turns", "make_columns", "make_plan", "run"]
 
 _SIDES: Final = (Side.BUY, Side.SELL)
 
 
 @define
-class Counter(Strategy):
-    """Count trades, and add up their prices."""
+class Runner(Strategy):
+    """What every course has."""
 
     trades = TradeStream(SYMBOL)
 
@@ -36,13 +38,18 @@ class Counter(Strategy):
         self.fast = self.slow = 0.0
         self.side = 0
 
+
+@define
+class Counter(Runner):
+    """Count trades, and add up their prices."""
+
     def on_trade(self, trade: Trade) -> None:
         self.count += 1
         self.total += trade.price
 
 
 @define
-class Cross(Counter):
+class Cross(Runner):
     """Two averages; see `course`."""
 
     def on_trade(self, trade: Trade) -> None:
@@ -63,7 +70,7 @@ class Cross(Counter):
 
 
 @define
-class Turns(Counter):
+class Turns(Runner):
     """Buy and sell in turns."""
 
     def on_trade(self, trade: Trade) -> None:
@@ -77,7 +84,22 @@ class Turns(Counter):
         self.fills += 1
 
 
-KINDS: Final[dict[str, type[Counter]]] = {"trades": Counter, "cross": Cross, "orders": Turns, "ten": Counter}
+@define
+class Batches(Runner):
+    """The same as `Counter`, many trades at a time."""
+
+    def on_trades(self, batch: TradeBatch) -> None:
+        self.count += len(batch)
+        self.total += float(batch.price.sum())
+
+
+KINDS: Final[dict[str, type[Runner]]] = {
+    "trades": Counter,
+    "batches": Batches,
+    "cross": Cross,
+    "orders": Turns,
+    "ten": Counter,
+}
 
 
 def make_columns(trades: Trades) -> MemoryColumns:
@@ -96,7 +118,7 @@ def make_columns(trades: Trades) -> MemoryColumns:
     return MemoryColumns({stream: [Columns(stream=stream, kind=Trade, arrays=arrays)]}, {SYMBOL: Instrument(SYMBOL)})
 
 
-def make_plan(trades: Trades, many: list[Counter]) -> BacktestPlan:
+def make_plan(trades: Trades, many: Sequence[Runner]) -> BacktestPlan:
     """Have strategies run on the trades."""
     named = [(f"runner-{number}", one) for number, one in enumerate(many)]
     return BacktestPlan(source=make_columns(trades), strategies=named, cash=Decimal(10**9))
