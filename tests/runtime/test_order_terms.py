@@ -1,0 +1,106 @@
+"""Orders that lapse at a time and stops that trail: asked for by strategies, refused where a venue has none."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from strategykit import Order, OrderState, Quotes, Strategy, Trades, define
+from strategykit.errors import LocalProtocolError, OrderEnded, RiskLimit
+from strategykit.model.events import Side
+from strategykit.model.instruments import Instrument
+from strategykit.model.orders import CreateOrder, OrderRequest, OrderType
+from strategykit.runtime.requests import make_request
+from strategykit.testing import START, make_quotes, make_trades, run_strategy
+from strategykit.venues.alor.commands import encode_command
+from strategykit.venues.t4.commands import ticket_of
+
+SECOND = 1_000_000_000
+KNOWN = Instrument("X", Decimal("0.5"))
+
+
+@define
+class Lapsing(Strategy):
+    """Rests an order that lapses after two and a half seconds."""
+
+    quotes = Quotes("X")
+
+    def __attrs_post_init__(self) -> None:
+        self.states: list[OrderState] = []
+        self.ended = 0.0
+
+    async def run(self) -> None:
+        async for _ in self.quotes:
+            break
+        order: Order = await self.buy(1, limit=90.0, until=START + 4 * SECOND)
+        with suppress(OrderEnded):
+            await order.filled()
+        self.states.append(order.state)
+        self.ended = (self.now() - START) / SECOND
+
+
+def test_an_order_lapses_when_its_owner_said() -> None:
+    strategy = Lapsing()
+
+    run_strategy(strategy, make_quotes("X", [100.0] * 8, spread=1)).check()
+
+    assert strategy.states == [OrderState.EXPIRED]
+    assert strategy.ended == 4
+
+
+@define
+class Trailing(Strategy):
+    """Sells by a stop that trails by a number that lies between two ticks."""
+
+    trades = Trades("X")
+
+    async def run(self) -> None:
+        async for _ in self.trades:
+            break
+        await self.buy(1)
+        stop = await self.sell(1, stop=90.0, trail=4.2)
+        await stop.filled()
+
+
+def test_a_stop_trails_by_whole_ticks() -> None:
+    outcome = run_strategy(Trailing(), make_trades("X", [100.0, 110.0, 106.5, 106.0, 90.0]), instruments=[KNOWN])
+
+    assert [float(fill.price) for fill in outcome.check().fills] == [100, 106]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"trail": 1.0},
+        {"trail": 1.0, "stop": 5.0, "limit": 5.0},
+        {"trail": 0.1, "stop": 5.0},
+        {"trail": Decimal("0.3"), "stop": 5.0},
+    ],
+)
+def test_a_trail_is_a_tick_or_more_of_a_stop_without_a_limit(how: dict[str, Any]) -> None:
+    with pytest.raises(RiskLimit):
+        make_request("c", "A", KNOWN, Side.SELL, 1, **how)
+
+
+def order(**values: Any) -> CreateOrder:
+    plain = OrderRequest(
+        client_order_id="c", account="A", instrument="X", side=Side.SELL, quantity=Decimal(1), **values
+    )
+    return CreateOrder(guid="g", request=plain)
+
+
+def test_venues_without_stops_that_trail_are_sent_none() -> None:
+    trailing = order(type=OrderType.STOP, stop_price=Decimal(5), trail=Decimal(1))
+
+    with pytest.raises(LocalProtocolError, match="trail"):
+        encode_command(trailing, exchange="MOEX", board=None)
+    with pytest.raises(LocalProtocolError, match="trail"):
+        ticket_of(trailing.request)
+
+
+def test_alor_has_end_times_of_stops_alone() -> None:
+    with pytest.raises(LocalProtocolError, match="end time"):
+        encode_command(order(expire_time=5), exchange="MOEX", board=None)
