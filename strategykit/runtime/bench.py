@@ -134,11 +134,20 @@ class Bench:
         """Have the strategies start at the driver's first move."""
         nursery.start_soon(run.play_and_tell, self._done)
 
-    async def end(self, run: Run) -> None:
-        """The data are over: have the strategies leave, in the time that the clock still takes."""
+    @property
+    def over(self) -> bool:
+        """Whether the strategies have left."""
+        return self._done.is_set()
+
+    def stop(self, run: Run) -> None:
+        """The data are over: tell the strategies to leave."""
         if self._collector is not None:
             self._collector.stop()
         run.supervisor.stop()
+
+    async def end(self, run: Run) -> None:
+        """The data are over: have the strategies leave, in the time that the clock still takes."""
+        self.stop(run)
         await run.driver.finish(self._done, within=LEAVE_WITHIN)
         run.supervisor.abandon()
 

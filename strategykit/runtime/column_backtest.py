@@ -27,7 +27,7 @@ from strategykit.venues.dialect import Ask, Offers
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["ColumnWires", "backtest_columns", "matters", "restore_row", "serve_columns"]
+__all__ = ["ColumnWires", "backtest_columns", "matters", "put_together"]
 
 _CONNECTION: Final = "market-0"
 
@@ -59,26 +59,13 @@ class ColumnWires(NoWires):
 
 async def _run(home: trio.Nursery, plan: BacktestPlan, source: ColumnSource, clock: ReplayClock) -> RunReport:
     bench = Bench(plan, clock, source.last - source.first)
-    wires = ColumnWires(lambda: clock.reading)
-    streams = [stream for stream in source.streams if stream.kind not in PRIVATE]
-    symbols = dict.fromkeys(stream.instrument or "" for stream in wanted_streams(plan.strategies, clock.reading))
     async with trio.open_nursery() as nursery:
-        run = bench.put_together(
-            nursery,
-            home,
-            identity=Identity(source.seed if plan.seed is None else plan.seed, source.clock_origin),
-            dialect=Direct((), Offers(streams=frozenset(stream.kind for stream in streams))),
-            wires=wires,
-            instruments={symbol: source.instruments[symbol] for symbol in symbols if symbol in source.instruments},
-            watchers=[],
-        )
-        rows = {stream: restore_row(run, source, stream) for stream in streams if stream.instrument in symbols}
-        serve_columns(run, streams)
+        run, wires, rows = put_together(bench, source, nursery, home)
         bench.begin(run, nursery)
         await run.driver.quiet()
         while wires.early:
             await run.driver.dispatch(wires.early.popleft())
-        lanes = [Lane(run.engine, clock, row, bench.digest) for row in rows.values() if matters(run, row)]
+        lanes = [Lane(run.engine, clock, row, bench.digest) for row in rows if matters(run, row)]
         replay = ColumnReplay(driver=run.driver, clock=clock, lanes=lanes, marks=bench.marks)
         await replay.replay(_stretches(lanes, source, plan.on_progress))
         await run.driver.advance(source.last)
@@ -87,7 +74,29 @@ async def _run(home: trio.Nursery, plan: BacktestPlan, source: ColumnSource, clo
     return bench.report(run, connections=(), source=str(getattr(source, "path", "")) or None)
 
 
-def restore_row(run: Run, source: ColumnSource, stream: Stream) -> Subscription:
+def put_together(
+    bench: Bench, source: ColumnSource, nursery: trio.Nursery, home: trio.Nursery
+) -> tuple[Run, ColumnWires, list[Subscription]]:
+    """Make a run on columns; give what it asks, too, and the streams that it may get."""
+    plan, clock = bench.plan, bench.clock
+    wires = ColumnWires(lambda: clock.reading)
+    streams = [stream for stream in source.streams if stream.kind not in PRIVATE]
+    symbols = dict.fromkeys(stream.instrument or "" for stream in wanted_streams(plan.strategies, clock.reading))
+    run = bench.put_together(
+        nursery,
+        home,
+        identity=Identity(source.seed if plan.seed is None else plan.seed, source.clock_origin),
+        dialect=Direct((), Offers(streams=frozenset(stream.kind for stream in streams))),
+        wires=wires,
+        instruments={symbol: source.instruments[symbol] for symbol in symbols if symbol in source.instruments},
+        watchers=[],
+    )
+    rows = [_restore(run, source, stream) for stream in streams if stream.instrument in symbols]
+    _serve(run, streams)
+    return run, wires, rows
+
+
+def _restore(run: Run, source: ColumnSource, stream: Stream) -> Subscription:
     table = run.engine.table
     row = table.restore(source.guid(stream), stream, _CONNECTION)
     table.asked(row.guid)
@@ -95,7 +104,7 @@ def restore_row(run: Run, source: ColumnSource, stream: Stream) -> Subscription:
     return row
 
 
-def serve_columns(run: Run, streams: list[Stream]) -> None:
+def _serve(run: Run, streams: list[Stream]) -> None:
     """Have what strategies want served by the streams that there are."""
     engine = run.engine
 
