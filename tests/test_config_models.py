@@ -33,6 +33,7 @@ bar_price = "open"
 bar_share = 0.1
 next_open = true
 next_bar = true
+stop_at_close = true
 feed_latency = "3ms"
 order_latency = { type = "drawn", samples = ["1ms", 2_000_000], seed = 7 }
 answer_latency = { type = "recorded", times = [1, 2], spans = ["5ms", "6ms"] }
@@ -74,6 +75,7 @@ MODELS = FillModels(
     bar_share=0.1,
     next_open=True,
     next_bar=True,
+    stop_at_close=True,
     feed_latency=Constant(span=3_000_000),
     order_latency=Drawn(samples=(1_000_000, 2_000_000), seed=7),
     answer_latency=Recorded(times=(1, 2), spans=(5_000_000, 6_000_000)),

@@ -205,7 +205,10 @@ class PaperMarket:
         if opened is not None and trigger is not None:
             # Within a bar the stop was met at its own price, or at the open if that lay beyond it already.
             worse = max if child.buys else min
-            offers: list[Offer] = [(worse(exact(opened), trigger), None)]
+            met = worse(exact(opened), trigger)
+            if self._models.stop_at_close and self.market.last is not None:
+                met = worse(met, exact(self.market.last))
+            offers: list[Offer] = [(met, None)]
         else:
             offers = self._offers(child)
         self._arrive(child, offers, now, told)

@@ -6,13 +6,15 @@ Each algorithm is written here anew, as a strategy. LEAN scales prices by its fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import ROUND_FLOOR, Decimal
 from heapq import merge
 from operator import attrgetter
 
+import trio
+
 from strategykit import Bar, Bars, Order, Quote, Quotes, Strategy, define
-from strategykit.model.events import Event, Fill, OrderStatus
+from strategykit.model.events import Event, Fill, OrderStatus, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import TimeInForce
 from strategykit.model.risk_limits import NO_PLAN
@@ -221,6 +223,43 @@ def test_orders_of_all_times_in_force_end_as_in_lean() -> None:
     ]
 
 
+@define
+class Trails(Minutes):
+    """Buys by a stop that trails, then sells by another."""
+
+    def __attrs_post_init__(self) -> None:
+        self.last, self.count, self.sold = 0.0, 0, False
+
+    def act(self, bar: Bar) -> None:
+        close = Decimal(str(bar.close))
+        if self.count == 1:
+            self.buy_nowait(100, stop=close + 2, trail=Decimal(2), time_in_force=LIVES)
+        elif self.position() and not self.sold:
+            self.sold = True
+            trail = Decimal("0.5")
+            self.sell_nowait(100, stop=close - trail, trail=trail, time_in_force=LIVES)
+
+
+def test_stops_that_trail_end_with_the_equity_that_lean_has() -> None:
+    """There, a buyer's stop follows what is asked, a seller's what is bid; both fill at the close if that is worse."""
+    strategy = Trails()
+
+    def bars() -> Iterator[Bar]:
+        guid = stream_guid(StreamKind.BARS, "SPY", MINUTE)
+        for day in DAYS:
+            start = midnight(day, NEW_YORK)
+            for row in lean_rows(f"equity_usa_minute_spy_{day}_quote"):
+                opened = start + int(row[0]) * 1_000_000
+                if OPENS <= int(row[0]) < CLOSES:
+                    side = row[1:5] if strategy.position() else row[6:10]
+                    first, high, low, close = (round(float(cell) * PRICES, 11) for cell in side)
+                    yield Bar("SPY", opened, MINUTE, first, high, low, close, 0.0, True, None, opened + MINUTE, guid)
+
+    paper = run(strategy, bars(), {StreamKind.BARS}, FillModels(fees=SHARES, next_bar=True, stop_at_close=True))
+
+    assert outcome(paper, strategy.last) == (2, "100023.22", "2.00")
+
+
 def each_hour(bars: Iterator[Bar]) -> Iterator[Bar]:
     """Put in a bar without trades at each full hour that has none, as LEAN does at each second."""
     hour, before = 3_600 * SECOND, next(bars)
@@ -256,3 +295,113 @@ def test_limits_at_each_hour_end_with_the_equity_that_lean_has() -> None:
     paper = run(strategy, each_hour(spy_bars("second", SECOND)), {StreamKind.BARS}, LATER)
 
     assert outcome(paper, strategy.last) == (35, "99931.07", "34.00")
+
+
+FUTURE = Instrument(
+    "ES", Decimal("0.25"), multiplier=Decimal(50), currency="USD", exchange="CME", time_zone="America/New_York"
+)
+CONTRACTS = FeeModel(maker_per_lot=Decimal("2.15"), taker_per_lot=Decimal("2.15"))
+MARCH = "201403"
+"""The first that expires more than 90 days later."""
+SESSION = (9 * 3_600 + 1_800, 17 * 3_600)
+"""Seconds of the day in New York."""
+
+
+def in_session(time: int) -> bool:
+    """Say whether it lies in the regular session, its end included."""
+    second = (time - midnight("20131008", NEW_YORK)) // SECOND % 86_400
+    return SESSION[0] < second <= SESSION[1]
+
+
+def future_quotes(rows: Iterator[list[str]], opened: Callable[[str], int], interval: int) -> Iterator[Quote]:
+    """Give what was bid and asked at the end of each bar."""
+    guid = stream_guid(StreamKind.QUOTES, "ES")
+    for row in rows:
+        time = opened(row[0]) + interval
+        if in_session(time):
+            bid, ask = (float(cell) if cell else None for cell in (row[4], row[9]))
+            yield Quote("ES", bid, None, ask, None, None, None, time, guid)
+
+
+def closed_equity(strategy: Strategy, events: Iterator[Event], kinds: set[StreamKind], cash: int) -> tuple[str, str]:
+    """Give equity and fees; LEAN values a contract at what closing it would leave, with its fee."""
+    done = simulate(
+        [("lean", strategy)],
+        events,
+        instruments={"ES": FUTURE},
+        start=midnight("20131008", NEW_YORK),
+        streams=kinds,
+        cash=Decimal(cash),
+        models=FillModels(fees=CONTRACTS, margin_rate=Decimal(0)),
+        limits=NO_PLAN,
+    )
+    paper = done.run.engine.paper
+    assert paper is not None
+    account, (holding, *_) = paper.account(0), paper.positions(0)
+    bid = paper.markets["ES"].best(Side.BUY)
+    assert account.cash is not None
+    assert holding.quantity == 1
+    worth = FUTURE.value(Decimal(str(bid)), holding.quantity) - Decimal("2.15")
+    return f"{account.cash + worth:.2f}", f"{account.fees:.2f}"
+
+
+@define
+class HoldsOne(Strategy):
+    """Buys a contract at the first quote."""
+
+    quotes = Quotes("ES")
+
+    def __attrs_post_init__(self) -> None:
+        self.bought = False
+
+    def on_quote(self, _: Quote) -> None:
+        if not self.bought:
+            self.bought = True
+            self.buy_nowait(1)
+
+
+def test_a_contract_that_is_held_ends_with_the_equity_that_lean_has() -> None:
+    def quotes() -> Iterator[Quote]:
+        for day in ("20131008", "20131009", "20131010"):
+            rows = lean_rows(f"future_cme_minute_es_{day}_quote", f"{day}_es_minute_quote_{MARCH}.csv")
+            yield from future_quotes(rows, lambda cell, day=day: midnight(day) + int(cell) * 1_000_000, MINUTE)  # type: ignore[misc]
+
+    assert closed_equity(HoldsOne(), quotes(), {StreamKind.QUOTES}, 100_000) == ("100620.70", "2.15")
+
+
+@define
+class AtHalfPast(Strategy):
+    """Buys between two bars, after one that moved by a point."""
+
+    bars = Bars("ES", "1h")
+
+    async def run(self) -> None:
+        half, hour = 1_800 * SECOND, 3_600 * SECOND
+        while not self.position():
+            await trio.sleep((self.now() // hour * hour + hour + half - self.now()) / SECOND)
+            bar = self.bars.last
+            if bar is not None and in_session(self.now()) and abs(bar.open - bar.close) >= 1:
+                await self.buy(1)
+
+
+def test_an_order_between_two_bars_fills_at_the_close_of_the_first_as_in_lean() -> None:
+    hour = 3_600 * SECOND
+
+    def opened(cell: str) -> int:
+        return midnight(cell[:8]) + int(cell[9:11]) * hour
+
+    def rows(kind: str) -> Iterator[list[str]]:
+        found = lean_rows(f"future_cme_hour_es_{kind}", f"es_{kind}_{MARCH}.csv")
+        return (row for row in found if "20131008" <= row[0] < "20131011")
+
+    def bars() -> Iterator[Bar]:
+        guid = stream_guid(StreamKind.BARS, "ES", hour)
+        for row in rows("trade"):
+            first, high, low, close = (float(cell) for cell in row[1:5])
+            start = opened(row[0])
+            if in_session(start + hour):
+                yield Bar("ES", start, hour, first, high, low, close, 0.0, True, None, start + hour, guid)
+
+    events = in_time(bars(), future_quotes(rows("quote"), opened, hour))
+    kinds = {StreamKind.BARS, StreamKind.QUOTES}
+    assert closed_equity(AtHalfPast(), events, kinds, 1_000_000) == ("1000983.20", "2.15")

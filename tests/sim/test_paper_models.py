@@ -429,6 +429,15 @@ def test_limits_and_stops_wait_for_the_next_bar_if_one_says_so() -> None:
     assert sorted(fills(desk.bar(101, 103, 99, 100))) == [(101, 1), (105, 1)]
 
 
+@pytest.mark.parametrize(("bar", "price"), [((99, 99, 90, 92), 92), ((99, 99, 90, 98), 95), ((94, 99, 90, 98), 94)])
+def test_a_careful_stop_gets_the_close_where_that_is_worse(bar: tuple[int, int, int, int], price: int) -> None:
+    desk = Desk(stop_at_close=True)
+    desk.bar(100, 100, 100, 100)
+    desk.send(SELL, stop_price=95)
+
+    assert fills(desk.bar(*bar)) == [(price, 1)]
+
+
 # Stops that trail, ends of orders
 
 

@@ -62,6 +62,8 @@ class FillModels:
     next_bar: bool = False
     """Where there are bars alone: limit orders and stops meet nothing before the next bar."""
     bar_price: BarPrice = BarPrice.LIMIT
+    stop_at_close: bool = False
+    """Whether a bar fills a stop at its close, where that is worse for its owner than the trigger: careful."""
     feed_latency: Latency = NONE
     """How much later than the data say strategies are told of the market."""
     order_latency: Latency = NONE
