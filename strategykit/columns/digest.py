@@ -129,7 +129,8 @@ class StreamDigest:
         self._flush()
         self.events += len(columns)
         for name, field, allowed in self._hashes(columns.kind, columns.symbol):
-            hash_column(field, columns.arrays[name], len(columns), allowed)
+            held_back = name == "receive_time" and columns.came is not None
+            hash_column(field, columns.came if held_back else columns.arrays[name], len(columns), allowed)
 
     def text(self) -> str:
         """Give the hash over all that came so far."""

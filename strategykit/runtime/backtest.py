@@ -19,7 +19,7 @@ from strategykit.runtime.recorded import Contents, TapeWires, inputs, scan
 from strategykit.runtime.report import ConnectionReport, RunReport
 from strategykit.runtime.served import find_served, wanted_streams
 from strategykit.tape.reader import Tape
-from strategykit.venues.dialect import AskBook, Dialect
+from strategykit.venues.dialect import AskBook, AskPastTrades, Dialect
 from strategykit.venues.streams import PRIVATE, Stream
 
 __all__ = ["BacktestPlan", "backtest"]
@@ -132,7 +132,7 @@ def _frames(
             lanes.add(name)
             available.opened[name] = available.opened.get(name, 0) + 1
         elif kind is InputKind.ANSWER:
-            if not isinstance(item.ask, AskBook):
+            if not isinstance(item.ask, AskBook | AskPastTrades):
                 continue  # Strategies that run on the tape ask for themselves.
         elif name not in lanes or kind is InputKind.CONTROL:
             continue

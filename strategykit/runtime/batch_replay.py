@@ -65,9 +65,9 @@ class ByPiece(Turn):
             return len(codes)
         built = {code: each.build(self.lanes[code].row.guid) for code, each in rows.items()}
         passed = 0
-        for code in codes:
+        for code, time in zip(codes, self.times[position:limit], strict=True):
             event = next(built[code])
-            clock.reading = event.receive_time
+            clock.reading = time
             if watched or self.is_odd(rows[code]):
                 engine.route(event)
             elif batches and code == part:
@@ -92,7 +92,7 @@ class ByPiece(Turn):
     def _hand(self, lane: Lane, rows: Columns, *, noted: bool = False) -> None:
         """Hand a batch over."""
         last: Event = next(rows.rows(len(rows) - 1, len(rows)).build(lane.row.guid))
-        self.clock.reading = max(self.clock.reading, last.receive_time)
+        self.clock.reading = max(self.clock.reading, int(rows.times[-1]))
         if not noted:
             lane.meet(last)
         for (sink, _, _), batcher in zip(lane.ways, lane.batchers, strict=True):

@@ -88,7 +88,7 @@ class ByEvent(Turn):
             give_long(batch, clock, engine.route, engine.local)
         elif len(first.ways) == 1:
             give_one(batch, first.meet, first.ways[0], clock, failures, self.raised)
-            if self.driver.wakes:
+            if self.driver.wakes and self.parts[0][1].came is None:
                 events, kind = map(_EVENT, batch), self.parts[0][1].kind
                 with first.pumping(clock, events, kind=kind, due=NEVER) as pump:
                     await self.driver.quiet(pumping=pump is not None)

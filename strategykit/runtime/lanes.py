@@ -9,6 +9,7 @@ from strategykit.model.events import Bar, BookSnapshot, ByOrderSnapshot, Event, 
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.courses import Course, ignore
 from strategykit.runtime.engine import Engine
+from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.run_digest import RunDigest
 from strategykit.venues.subscriptions import Subscription, SubscriptionState
@@ -58,8 +59,9 @@ class Lane(Course):
         row.last_time = time
 
     def fold(self, columns: Columns) -> None:
-        """Take what was told into the digest."""
-        self._digest.take_columns(self.row, columns)
+        """Take what was told into the digest: market data, as of tapes."""
+        if columns.kind in MARKET:
+            self._digest.take_columns(self.row, columns)
 
 
 def last_priced(columns: Columns) -> Event | None:

@@ -15,7 +15,7 @@ from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.outside import NoWires
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Record, Tape
-from strategykit.venues.dialect import Ask, AskBars, AskBook, AskInstrument
+from strategykit.venues.dialect import Ask, AskBars, AskBook, AskInstrument, AskPastTrades
 from strategykit.venues.streams import Stream
 
 __all__ = ["Contents", "RecordedRow", "TapeWires", "inputs", "scan", "slices"]
@@ -141,13 +141,16 @@ class TapeWires(NoWires):
         self.now = contents.first
 
     def ask(self, ask: Ask) -> None:
-        if isinstance(ask, AskBook):
-            return  # A book begins where it began: the tape has the answer in its place among the frames.
+        if isinstance(ask, AskBook) or (isinstance(ask, AskPastTrades) and self._has(ask)):
+            return  # What data begin with came when it came: the tape has the answer in its place among the frames.
         for asked, status, body in self.contents.answers:
             if _alike(asked, ask):
                 self.early.append(Input(InputKind.ANSWER, "http", self.now, body, ask=ask, status=status))
                 return
         self.early.append(Input(InputKind.ANSWER, "http", self.now, b"the tape has no answer to this", ask=ask))
+
+    def _has(self, ask: Ask) -> bool:
+        return any(asked == ask for asked, _, _ in self.contents.answers)
 
 
 def _alike(recorded: Ask, wanted: Ask) -> bool:

@@ -1,0 +1,105 @@
+"""One SHA-256 for a backtest: the same whenever and wherever it is run, and another if anything differs."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from strategykit import Strategy, Trade, define
+from strategykit.model.events import Event
+from strategykit.runtime.report import RunReport
+from tests.runtime.columnar import Trader, make_market, replay_columns
+
+ROOT: Final = Path(__file__).parents[2]
+
+SCRIPT: Final = """
+from tests.runtime.columnar import Trader, make_market, replay_columns
+print(replay_columns({f"s{n}": Trader(every=5 + n) for n in range(3)}, make_market(2, 300), latency=1_000_000).digest)
+"""
+
+
+def replayed(events: Sequence[Event], *, every: int = 5, latency: int = 1_000_000, seed: int = 0) -> RunReport:
+    strategies: Mapping[str, Strategy] = {f"s{number}": Trader(every=every + number) for number in range(3)}
+    return replay_columns(strategies, events, latency=latency, seed=seed)
+
+
+MARKET: Final = make_market(2, 300)
+
+
+@pytest.fixture(scope="module")
+def report() -> RunReport:
+    return replayed(MARKET)
+
+
+def test_repetitions_give_the_same_digest_whatever_trio_draws(
+    report: RunReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+    for seed in range(8):
+        monkeypatch.setattr("trio._core._run._r", random.Random(seed))
+        found.add(replayed(MARKET).digest)
+
+    assert found == {report.digest}
+
+
+def digest_elsewhere(python: str, **environment: str) -> str:
+    found = subprocess.run(
+        [python, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+    return found.stdout.strip()
+
+
+def test_another_hash_seed_gives_the_same_digest(report: RunReport) -> None:
+    assert digest_elsewhere(sys.executable, PYTHONHASHSEED="1") == report.digest
+
+
+@pytest.mark.parametrize("name", ["python3.11", "python3.12", "python3.13"])
+def test_other_interpreters_give_the_same_digest(report: RunReport, name: str) -> None:
+    """`STRATEGYKIT_PYTHONS` names folders of interpreters that have the libraries, to be looked in before ``PATH``."""
+    path = os.pathsep.join(filter(None, [os.environ.get("STRATEGYKIT_PYTHONS"), os.environ.get("PATH")]))
+    found = shutil.which(name, path=path)
+    if found is None or name.endswith(f"{sys.version_info.major}.{sys.version_info.minor}"):
+        pytest.skip(f"no other {name}")
+    able = subprocess.run([found, "-c", "import trio, attrs, cattrs, msgspec, numpy"], capture_output=True, check=False)
+    if able.returncode:
+        pytest.skip(f"{name} lacks the libraries")
+    assert digest_elsewhere(found) == report.digest
+
+
+@pytest.mark.parametrize("other", [{"every": 6}, {"latency": 2_000_000}, {"seed": 1}], ids=str)
+def test_other_decisions_fills_or_seeds_give_another_digest(report: RunReport, other: dict[str, int]) -> None:
+    assert replayed(MARKET, **other).digest != report.digest
+
+
+def test_a_price_that_changes_no_decision_gives_another_digest(report: RunReport) -> None:
+    events = list(MARKET)
+    last = max(number for number, event in enumerate(events) if type(event) is Trade)
+    trade: Any = events[last]
+    events[last] = attrs.evolve(trade, quantity=trade.quantity + 1)
+
+    assert replayed(events).digest != report.digest
+
+
+def test_the_digest_needs_no_orders(report: RunReport) -> None:
+    @define
+    class Idle(Trader):
+        def on_trade(self, trade: Trade) -> None:
+            """Look on."""
+
+    first, second = (replay_columns({"a": Idle(every=10**6)}, MARKET) for _ in range(2))
+
+    assert first.digest == second.digest != report.digest

@@ -1,0 +1,109 @@
+"""A tape and the archive made of it: one recording, one result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from strategykit import Books, BookSnapshot, Gap, Quote, Quotes, Trade, Trades, define
+from strategykit.cli import main
+from strategykit.runtime.export import export_tapes
+from strategykit.runtime.recordings import open_recording
+from strategykit.runtime.run import backtest_tape
+from strategykit.tape.reader import Tape
+from tests.runtime.columnar import Diarist
+from tests.runtime.test_export import make, whole
+
+
+@define
+class Watcher(Diarist):
+    """Notes all, and trades on some of it."""
+
+    trades = Trades("BTCUSDT")
+    quotes = Quotes("BTCUSDT")
+    book = Books("BTCUSDT", depth=5)
+
+    def on_trade(self, trade: Trade) -> None:
+        self.note("trade", (trade.trade_id, trade.price, trade.snapshot))
+
+    def on_quote(self, quote: Quote) -> None:
+        self.note("quote", quote.bid)
+        self.buy_nowait(1)
+
+    def on_book(self, book: BookSnapshot) -> None:
+        self.note("book", book.bid_prices)
+
+    def on_gap(self, gap: Gap) -> None:
+        self.note("gap", gap.guid)
+
+    async def run(self) -> None:
+        while True:
+            await trio.sleep(0.0015)
+            self.note("tick", None)
+
+
+@define
+class Narrow(Diarist):
+    """Wants trades alone; the exchange knows the quotes and the book all the same."""
+
+    trades = Trades("BTCUSDT")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.note("trade", trade.price)
+        if not trade.snapshot:
+            self.buy_nowait(2)
+
+
+@pytest.mark.parametrize("kind", [Watcher, Narrow])
+def test_a_tape_and_its_export_give_the_same_result(kind: type[Diarist], tmp_path: Path) -> None:
+    tape = make(tmp_path / "tape", whole)
+    export_tapes([tape], tmp_path / "archive")
+    first, second = kind(), kind()
+
+    on_tape = backtest_tape(tape, [("one", first)])
+    on_archive = backtest_tape(tmp_path / "archive", [("one", second)])
+
+    assert first.seen == second.seen
+    assert any(what == "fill" for what, _, _ in first.seen)
+    assert on_tape.orders == on_archive.orders
+    assert on_tape.strategies == on_archive.strategies
+    assert (on_tape.started, on_tape.ended) == (on_archive.started, on_archive.ended)
+    assert on_tape.events == on_archive.events > 0
+    assert on_tape.digest == on_archive.digest
+
+
+def test_whatever_is_recorded_is_opened_by_its_folder(tmp_path: Path) -> None:
+    tape = make(tmp_path / "tape", whole)
+    export_tapes([tape], tmp_path / "archive")
+
+    opened, dialect = open_recording(tape)
+    archive, none = open_recording(tmp_path / "archive")
+
+    assert isinstance(opened, Tape)
+    assert dialect is not None
+    assert none is None
+    assert not isinstance(archive, Tape)
+    assert [stream.label for stream in archive.streams] == ["trades BTCUSDT", "quotes BTCUSDT", "book BTCUSDT"]
+
+
+STRATEGY = """
+from strategykit import Strategy, Trades, define
+
+@define
+class Look(Strategy):
+    trades = Trades("BTCUSDT")
+"""
+
+
+def test_the_command_line_replays_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export_tapes([make(tmp_path / "tape", whole)], tmp_path / "archive")
+    (tmp_path / "look.py").write_text(STRATEGY)
+    digests = []
+    for name in ("tape", "archive"):
+        assert main(["replay", str(tmp_path / "look.py"), "--tape", str(tmp_path / name), "--json"]) == 0
+        out = capsys.readouterr().out
+        digests.append(out[out.index('"digest"') :].split(",")[0])
+
+    assert digests[0] == digests[1]
