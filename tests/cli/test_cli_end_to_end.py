@@ -16,6 +16,7 @@ import zstandard
 
 from strategykit.cli import main
 from strategykit.runtime.demo import open_venue_process
+from strategykit.tape.reader import open_tape
 
 CROSS = ["sample:cross", "--instrument", "SBER", "--fast", "2", "--slow", "3", "--interval", "1s"]
 
@@ -229,3 +230,65 @@ def test_ctrl_c_ends_a_run_in_time_with_the_tape_sealed(
     if signals == 1:
         assert process.returncode == 0, err
         assert {order["state"] for order in json.loads(out)["orders"]} <= {"cancelled", "filled"}
+
+
+BUYER = """
+from strategykit import Strategy, Trades, define
+
+
+@define
+class Buyer(Strategy):
+    trades = Trades("SBER")
+
+    async def run(self):
+        async for _ in self.trades:
+            order = await self.buy(1)
+            await order.filled()
+            return
+"""
+
+
+def test_a_rerun_of_paper_trading_fills_by_the_models_of_the_run(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "buyer.py").write_text(BUYER, encoding="utf-8")
+    session = tmp_path / "session.toml"
+    session.write_text(
+        f"""
+        [venue]
+        name = "alor"
+        url = "{url}"
+        [run]
+        for = "1s"
+        [models]
+        order_latency = "50ms"
+        answer_latency = "30ms"
+        fees = {{ taker_rate = 0.001 }}
+        [[strategy]]
+        file = "buyer.py"
+        """,
+        encoding="utf-8",
+    )
+
+    assert main(["run", str(session), "--paper", "--json"]) == 0
+    report = printed(capsys)
+
+    assert open_tape(report["tape"]).header.session["models"] == {
+        "order_latency": {"type": "Constant", "span": 50_000_000},
+        "answer_latency": {"type": "Constant", "span": 30_000_000},
+        "fees": {
+            "maker_rate": "0",
+            "taker_rate": "0.001",
+            "maker_per_lot": "0",
+            "taker_per_lot": "0",
+            "order_minimum": "0",
+            "most_rate": None,
+            "tiers": [],
+            "step": "0.01",
+            "rounding": "ROUND_HALF_EVEN",
+        },
+    }
+    assert main(["replay", "--rerun", report["tape"], "--json"]) == 0
+    again = printed(capsys)
+    assert (again["ok"], again["digest_equal"]) == (True, True)
+    assert again["equal"] == again["recorded"] >= 1
