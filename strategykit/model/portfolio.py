@@ -179,14 +179,15 @@ class Portfolio:
                 f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"
             )
         currency, fee = position.instrument.currency, fill.fee
+        cash = self.cash
         with Exactly(_EXACT):
-            self.cash[currency] = self.cash.get(currency, _ZERO) + position.fold(fill)
+            cash[currency] = cash.get(currency, _ZERO) + position.fold(fill)
             if fee is None:
                 position.fills_without_fee += 1
             else:
                 paid_in = fill.fee_currency or currency
                 position.fees[paid_in] = position.fees.get(paid_in, _ZERO) + fee
-                self.cash[paid_in] = self.cash.get(paid_in, _ZERO) - fee
+                cash[paid_in] = cash.get(paid_in, _ZERO) - fee
         self._seen.add(key)  # Last: a fill that couldn't be applied may come again.
         return True
 

@@ -58,6 +58,8 @@ class FillMemory:
 
     def take(self, number: str) -> list[Fill]:
         """Give what was kept for the order `number`, oldest first, and keep it no longer."""
+        if not self._early:
+            return []
         keys = [key for key, fill in self._early.items() if fill.venue_order_id == number]
         return [self._ours(key) for key in keys]
 

@@ -109,6 +109,8 @@ class Order:
     """Numbers, from before amends of the limit alone, whose fills count towards them."""
     _known: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots filled under `_towards`: told as fills or counted by the venue, whichever is more."""
+    fills_missing: bool = attrs.field(default=False, init=False)
+    """Whether the venue counts more fills than it has told."""
     _untold: set[str] = attrs.field(factory=set, init=False)
     """Numbers under which the venue counts more fills than it has told."""
 
@@ -164,11 +166,6 @@ class Order:
     def is_open(self) -> bool:
         """Whether it can still be filled, as far as is known."""
         return not self.state.terminal
-
-    @property
-    def fills_missing(self) -> bool:
-        """Whether the venue counts more fills than it has told."""
-        return bool(self._untold)
 
     @property
     def uncertain(self) -> bool:
@@ -229,6 +226,7 @@ class Order:
             self._before += fill.quantity
         if number in self._untold and self.filled_by_number[number] >= self.counted[number]:
             self._untold.discard(number)
+            self.fills_missing = bool(self._untold)
 
     def _filled_under(self, number: str) -> Decimal:
         """Lots filled under `number`: told as fills, or counted by the venue if that is more."""
@@ -294,6 +292,7 @@ class Order:
             self._known += self._filled_under(number) - known
         if self.filled_by_number.get(number, _ZERO) < filled:
             self._untold.add(number)
+            self.fills_missing = True
 
     def note_end(self, update: OrderUpdate) -> None:
         """The venue says that it ended; `take_end` tells when that may be believed. For the gateway."""

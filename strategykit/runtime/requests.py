@@ -71,8 +71,8 @@ def make_request(
     amount = Decimal(quantity)
     if not amount.is_finite() or amount <= 0 or amount != amount.to_integral_value():
         raise RiskLimit(f"{client_order_id}: quantity must be a whole number of lots above 0, not {quantity}")
-    price = tick_price(known, limit, side, "limit")
-    trigger = tick_price(known, stop, side.opposite, "stop")
+    price = None if limit is None else tick_price(known, limit, side, "limit")
+    trigger = None if stop is None else tick_price(known, stop, side.opposite, "stop")
     return OrderRequest(
         client_order_id=client_order_id,
         account=account,
@@ -86,13 +86,11 @@ def make_request(
         board=known.board,
         display_quantity=display_quantity,
         expire_time=until,
-        trail=_trail(known, trail, follows=trigger is not None and price is None),
+        trail=None if trail is None else _trail(known, trail, follows=trigger is not None and price is None),
     )
 
 
-def _trail(known: Instrument, trail: Decimal | float | None, *, follows: bool) -> Decimal | None:
-    if trail is None:
-        return None
+def _trail(known: Instrument, trail: Decimal | float, *, follows: bool) -> Decimal:
     distance = tick_price(known, trail, Side.BUY, "trail")
     if not follows or distance is None or distance <= 0:
         raise RiskLimit(f"{known.symbol}: a trail of {trail} should be a tick or more, of a stop without a limit")

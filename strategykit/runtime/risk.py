@@ -154,16 +154,16 @@ class Risk:
         setcontext(EXACT)
         try:
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
-            self._turn(now)
-            scopes = (self._scope(order.strategy), self._account)
-            today = fill.receive_time >= self._day[0]
-            for scope in scopes:
+            if now >= self._day[1]:
+                self._turn(now)
+            mine, today = self._scope(order.strategy), fill.receive_time >= self._day[0]
+            for scope in (self._account, mine):
                 book = scope.book(symbol)
                 scope.fill(symbol, book, lots, fill.price, today=today)
-                if today:
+                if today and fee:
                     scope.pay(fill.fee_currency or book.currency, fee)
             self._fills[symbol] = self._fills.get(symbol, 0) + 1
-            self._measure(symbol, scopes[0].book(symbol))
+            self._measure(symbol, book)
         finally:
             setcontext(before)
 

@@ -162,8 +162,10 @@ class PaperPort:
         if paper is None:
             return False
         told = paper.command(single_order(command, "the paper exchange"), self.clock.reading)
-        if any(type(thing) is Reply and thing.guid == command.guid for thing in told):
-            self._told = command.guid
+        for thing in told:
+            if type(thing) is Reply and thing.guid == command.guid:
+                self._told = command.guid
+                break
         # Never from within: the strategy that asks is told after it has gone on to wait.
         engine.local.extend(told)
         self.ring()
