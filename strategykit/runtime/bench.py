@@ -15,8 +15,10 @@ from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.assembly import Identity, Run, assemble
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.collector import Collector
+from strategykit.runtime.decisions import DecisionLog, LoggingPort
 from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.outside import Watcher, Wires
+from strategykit.runtime.ports import OrderPort
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.recording import Notes, NullLedger
 from strategykit.runtime.report import ConnectionReport, RunReport, report
@@ -57,6 +59,8 @@ class BacktestPlan:
     """Takes the part of the recording that is done, 0 to 1."""
     collect: bool = False
     """Whether the report brings what a result is made of."""
+    decisions: DecisionLog | None = None
+    """Takes every order command, if somebody wants to know."""
 
 
 @attrs.define(eq=False)
@@ -102,6 +106,9 @@ class Bench:
             return PaperExchange(known, account=plan.account, cash=cash, models=plan.models, tells_account=False)
 
         port = PaperPort(ledger, make_converter(), lambda: run.engine, clock, clock.poke)
+        telling: OrderPort = TellingPort(port, self.digest, lambda: clock.reading)
+        if plan.decisions is not None:
+            telling = LoggingPort(telling, plan.decisions, lambda: clock.reading)
         run = assemble(
             identity=identity,
             clock=clock,
@@ -109,7 +116,7 @@ class Bench:
             dialect=dialect,
             market_connections=1,
             wires=wires,
-            port=TellingPort(port, self.digest, lambda: clock.reading),
+            port=telling,
             answered=port.answered,
             ledger=ledger,
             strategies=list(plan.strategies),
@@ -141,6 +148,8 @@ class Bench:
 
     def stop(self, run: Run) -> None:
         """The data are over: tell the strategies to leave."""
+        if self.plan.decisions is not None:
+            self.plan.decisions.until = self.clock.reading
         if self._collector is not None:
             self._collector.stop()
         run.supervisor.stop()
