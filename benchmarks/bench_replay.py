@@ -1,6 +1,6 @@
-"""Replay: events a second with one counting handler, against the bare loop over the same events.
+"""Replay of events at hand: handlers against a bare loop, an ``async for`` against a memory channel, woken tasks.
 
-Interleaved rounds, medians; read the ratio. Goal: at most 2.5 times the floor.
+Interleaved rounds, medians of CPU time; read the ratios.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import trio
 
 from benchmarks.figures import Figure, figure
 from strategykit import Instrument, Strategy, Trade, Trades, define
@@ -38,6 +41,40 @@ class Count(Strategy):
         self.total += trade.price
 
 
+@define
+class Read(Count):
+    """The same in an ``async for``, with no handler."""
+
+    def own_handler(self, name: str) -> Callable[[Any], None] | None:  # noqa: ARG002 - the signature of the base
+        return None
+
+    async def run(self) -> None:
+        async for trade in self.trades:
+            self.count += 1
+            self.total += trade.price
+
+
+@define
+class Wake(Count):
+    """The same, and every hundredth event wakes a task."""
+
+    def attach(self, desk: Desk) -> None:
+        super().attach(desk)
+        self.woken = 0
+        self.signal = desk.signal()
+
+    def on_trade(self, trade: Trade) -> None:
+        self.count += 1
+        self.total += trade.price
+        if not self.count % 100:
+            self.signal.notify()
+
+    async def run(self) -> None:
+        while True:
+            await self.signal.wait()
+            self.woken += 1
+
+
 class Floor:
     """The same work with nothing around it."""
 
@@ -51,9 +88,26 @@ class Floor:
 
 def _timed(work: Callable[[], None], count: int) -> float:
     gc.collect()
-    begin = time.perf_counter()
+    begin = time.process_time()
     work()
-    return (time.perf_counter() - begin) / count * 1e9
+    return (time.process_time() - begin) / count * 1e9
+
+
+async def _through_channel(events: Sequence[Trade]) -> tuple[int, float]:
+    """Read events from a memory channel, as strategies elsewhere do."""
+    bare = Floor()
+    sender, receiver = trio.open_memory_channel[Trade](0)
+
+    async def read() -> None:
+        async for trade in receiver:
+            bare.on_trade(trade)
+
+    async with trio.open_nursery() as nursery, sender:
+        nursery.start_soon(read)
+        for event in events:
+            await sender.send(event)
+        sender.close()
+    return bare.count, bare.total
 
 
 def main(scale: float = 1.0) -> dict[str, Figure]:
@@ -70,26 +124,38 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
             handler(event)
         seen.add((bare.count, bare.total))
 
-    def replay(strategies: int) -> None:
-        counters = [(f"count-{number}", Count()) for number in range(strategies)]
+    def replay(kind: type[Count], strategies: int = 1) -> None:
+        counters = [(f"count-{number}", kind()) for number in range(strategies)]
         simulate(counters, events, instruments={"SBER": Instrument("SBER")}, start=START, paper=False)
         seen.update((counter.count, counter.total) for _, counter in counters)
+        if kind is Wake and sum(getattr(counter, "woken", 0) for _, counter in counters) != count // 100:
+            raise RuntimeError("not every hundredth event woke the task")
+
+    few = events[: max(count // 10, 10)]
+
+    def channel() -> None:
+        told.add(trio.run(_through_channel, few))
 
     seen: set[tuple[int, float]] = set()
-    times: dict[str, list[float]] = {"floor": [], "one": [], "ten": []}
+    told: set[tuple[int, float]] = set()
+    works: dict[str, tuple[Callable[[], None], int]] = {
+        "floor": (floor, count),
+        "one": (lambda: replay(Count), count),
+        "ten": (lambda: replay(Count, 10), count),
+        "async for": (lambda: replay(Read), count),
+        "channel": (channel, len(few)),
+        "woken": (lambda: replay(Wake), count),
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
     for number in range((ROUNDS if scale >= 1 else 1) + 1):
-        measured = {
-            "floor": _timed(floor, count),
-            "one": _timed(lambda: replay(1), count),
-            "ten": _timed(lambda: replay(10), count),
-        }
+        measured = {name: _timed(work, each) for name, (work, each) in works.items()}
         if number:
             for name, value in measured.items():
                 times[name].append(value)
     gc.unfreeze()
-    if len(seen) != 1:
-        raise RuntimeError(f"the sides didn't see the same trades: {seen}")
-    floor_ns, one, ten = (statistics.median(times[name]) for name in ("floor", "one", "ten"))
+    if len(seen) != 1 or told != {(len(few), sum(event.price for event in few))}:
+        raise RuntimeError(f"the sides didn't see the same trades: {seen}, {told}")
+    floor_ns, one, ten, reading, sent, woken = (statistics.median(times[name]) for name in works)
     print(f"replay, {count} trades, ns an event (events a second)")
     print(f"  for event in events: handler(event)   {floor_ns:7.0f}  ({1e9 / floor_ns:12,.0f})")
     print(f"  one strategy, one handler             {one:7.0f}  ({1e9 / one:12,.0f})  {one / floor_ns:.2f} x floor")
@@ -97,6 +163,11 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
         f"  ten strategies side by side           {ten:7.0f}  ({1e9 / ten:12,.0f})  "
         f"{ten / floor_ns / 10:.2f} x ten floors"
     )
+    print(f"  an async for over the stream          {reading:7.0f}  ({1e9 / reading:12,.0f})")
+    print(
+        f"  a memory channel                      {sent:7.0f}  ({1e9 / sent:12,.0f})  {sent / reading:.1f} async fors"
+    )
+    print(f"  every hundredth wakes a task          {woken:7.0f}  ({1e9 / woken:12,.0f})")
     return {
         "replay_vs_floor": figure(
             "replay, one handler, against a bare loop",
@@ -113,6 +184,20 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
             must=2.5,
             goal=1.6,
             better="lower",
+        ),
+        "async_for_vs_channel": figure(
+            "an async for over a replayed stream, against a memory channel an event",
+            f"{reading:.0f} ns an event",
+            sent / reading,
+            must=15,
+            goal=35,
+        ),
+        "woken_vs_sync": figure(
+            "replay with a task woken every hundredth event, against none woken",
+            f"{woken:.0f} ns an event",
+            one / woken,
+            must=0.3,
+            goal=0.55,
         ),
     }
 

@@ -1,0 +1,152 @@
+"""Replay of columns, with the paper exchange and the digest, against building the same events for a bare handler.
+
+And how much memory it takes, however long the stream is. Interleaved rounds, medians of CPU time; read the ratios.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import attrs
+
+from benchmarks.bench_replay import Count, Floor
+from benchmarks.figures import Figure, figure
+from benchmarks.peers.course import make_trades
+from benchmarks.peers.ours import make_columns
+from strategykit.columns.columns import Columns
+from strategykit.runtime.backtest import BacktestPlan, backtest
+from strategykit.runtime.column_source import ColumnSource, MemoryColumns
+from strategykit.venues.streams import Stream
+
+__all__ = ["main", "measure_memory"]
+
+EVENTS: Final = 500_000
+ROUNDS: Final = 5
+
+SHORT: Final = 1_000_000
+LONG: Final = 20_000_000
+"""Events of the two streams whose memory is compared."""
+
+PIECE: Final = 100_000
+
+
+@attrs.frozen(eq=False)
+class Repeated(MemoryColumns):
+    """The same columns again and again, each time later: a stream of any length that is nowhere whole."""
+
+    times: int = 1
+
+    @property
+    def span(self) -> int:
+        return super().last - super().first + 1
+
+    @property
+    def last(self) -> int:
+        return super().last + (self.times - 1) * self.span
+
+    def chunks(self, stream: Stream, *, since: int | None = None, until: int | None = None) -> Iterator[Columns]:
+        for number in range(self.times):
+            for columns in super().chunks(stream, since=since, until=until):
+                later = columns.times + number * self.span
+                yield attrs.evolve(columns, arrays={**columns.arrays, "receive_time": later})
+
+
+def _replay(source: ColumnSource, strategies: int) -> list[tuple[int, float]]:
+    counters = [(f"count-{number}", Count()) for number in range(strategies)]
+    report = backtest(BacktestPlan(source=source, strategies=counters))
+    if any(strategy.error for strategy in report.strategies):
+        raise RuntimeError(f"a strategy failed: {report.strategies}")
+    return [(counter.count, counter.total) for _, counter in counters]
+
+
+def measure_memory(count: int) -> int:
+    """Replay a stream of `count` events, or a few more, and give the peak of this process's memory in kilobytes."""
+    whole = make_columns(make_trades(min(PIECE, count)))
+    times = -(-count // min(PIECE, count))
+    seen = _replay(Repeated(whole.columns, whole.instruments, times=times), 1)
+    if seen[0][0] < count:
+        raise RuntimeError(f"only {seen[0][0]} of {count} events came")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _memory_apart(count: int) -> int:
+    """Measure in a fresh process."""
+    code = f"from benchmarks.bench_columns import measure_memory; print(measure_memory({count}))"
+    return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def _timed(work: Callable[[], None], count: int) -> float:
+    gc.collect()
+    begin = time.process_time()
+    work()
+    return (time.process_time() - begin) / count * 1e9
+
+
+def main(scale: float = 1.0) -> dict[str, Figure]:
+    """Measure, print, and give the figures by name."""
+    count = max(int(EVENTS * scale), 10)
+    source = make_columns(make_trades(count))
+    ((columns,),) = source.columns.values()
+    gc.collect()
+    gc.freeze()
+    seen: set[tuple[int, float]] = set()
+
+    def floor() -> None:
+        bare = Floor()
+        handler = bare.on_trade
+        for event in columns.events("trades:SBER"):
+            handler(event)  # type: ignore[arg-type]  # trades are all there is
+        seen.add((bare.count, bare.total))
+
+    works: dict[str, Callable[[], None]] = {
+        "floor": floor,
+        "one": lambda: seen.update(_replay(source, 1)),
+        "ten": lambda: seen.update(_replay(source, 10)),
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for number in range((ROUNDS if scale >= 1 else 1) + 1):
+        measured = {name: _timed(work, count) for name, work in works.items()}
+        if number:
+            for name, value in measured.items():
+                times[name].append(value)
+    gc.unfreeze()
+    if len(seen) != 1:
+        raise RuntimeError(f"the sides didn't see the same trades: {seen}")
+    floor_ns, one, ten = (statistics.median(times[name]) for name in works)
+    short, long = (_memory_apart(max(int(events * scale), 1_000)) for events in (SHORT, LONG))
+    print(f"replay of columns, {count} trades, with exchange and digest, ns an event (events a second)")
+    print(f"  build events, call a bare handler     {floor_ns:7.0f}  ({1e9 / floor_ns:12,.0f})")
+    print(f"  one strategy                          {one:7.0f}  ({1e9 / one:12,.0f})  {one / floor_ns:.2f} x floor")
+    print(f"  ten strategies side by side           {ten:7.0f}  ({1e9 / ten:12,.0f})  {ten / one:.2f} x one")
+    print(
+        f"  peak memory of {SHORT * scale:,.0f} and {LONG * scale:,.0f}: {short / 1024:.0f} and {long / 1024:.0f} MiB"
+    )
+    return {
+        "columns_vs_floor": figure(
+            "replay of columns, with exchange and digest, against building events for a bare handler",
+            f"{one:.0f} ns an event",
+            one / floor_ns,
+            must=2.5,
+            goal=1.6,
+            better="lower",
+        ),
+        "memory_of_twenty_times_the_events": figure(
+            "peak memory of a replay twenty times as long",
+            f"{long / 1024:.0f} MiB",
+            long / short,
+            must=1.2,
+            goal=1.02,
+            better="lower",
+        ),
+    }
+
+
+if __name__ == "__main__":
+    main()
