@@ -160,6 +160,8 @@ def _show_strategies(report: RunReport) -> None:
         ]
         + _together(report, only),
     )
+    if report.account is not None and report.account.cash_unchecked:
+        print_line(f"The account's cash wasn't compared: {report.account.cash_unchecked}")
 
 
 def _together(report: RunReport, only: str | None) -> list[tuple[object, ...]]:

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from strategykit.model.events import PositionUpdate
+from strategykit.runtime.cash_check import CashCheck
 
 __all__ = ["AccountCheck", "keep_account"]
 
@@ -102,8 +103,9 @@ class AccountCheck:
             self.keep(besides)
 
 
-async def keep_account(check: AccountCheck) -> None:
+async def keep_account(lots: AccountCheck, cash: CashCheck) -> None:
     """Look every few seconds, until cancelled."""
     while True:
         await trio.sleep(LOOK_EVERY)
-        check.look_twice()
+        lots.look_twice()
+        cash.look_twice()

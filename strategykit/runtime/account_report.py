@@ -29,6 +29,10 @@ class AccountReport:
     fees: Mapping[str, Decimal]
     pnl: Mapping[str, Decimal]
     """Realised plus open less fees, a currency: to the last digit what those of the strategies add up to."""
+    cash: Mapping[str, Decimal] = attrs.field(factory=dict)
+    """What the venue counts, a currency; as far as it told."""
+    cash_unchecked: str = ""
+    """Why that couldn't be held against the fills; empty: it was, or there was nothing to hold against it."""
 
 
 def report_account(
@@ -70,6 +74,8 @@ def report_account(
         open_pnl=open_pnl,
         fees=fees,
         pnl=pnl,
+        cash=run.cash_check.cash,
+        cash_unchecked=run.cash_check.unchecked,
     )
     return result, [] if _unpriced(run, prices) else _differences(pnl, parts)
 

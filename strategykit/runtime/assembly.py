@@ -20,6 +20,7 @@ from strategykit.runtime.account_check import AccountCheck
 from strategykit.runtime.adopt import adopt_orders, take_positions
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.carried import Carried
+from strategykit.runtime.cash_check import CashCheck, Paid, paid_by
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.collector import Collector
 from strategykit.runtime.desk import Desk
@@ -27,6 +28,7 @@ from strategykit.runtime.driver import Driver
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.kill import KillSwitch
+from strategykit.runtime.order import Order
 from strategykit.runtime.outside import Watcher, Wires
 from strategykit.runtime.playing import ACCOUNT, READY_WITHIN, Identity, Run
 from strategykit.runtime.ports import NullJournal, OrderJournal, OrderPort
@@ -74,6 +76,7 @@ def assemble(
     proven: Callable[[str], None] = lambda _: None,
     flatten: bool = False,
     others: Callable[[Mapping[str, Decimal]], None] = lambda _: None,
+    cash: Callable[[Mapping[str, Decimal]], None] = lambda _: None,
     journal: OrderJournal | None = None,
     carried: Carried | None = None,
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
@@ -191,6 +194,15 @@ def assemble(
         keep=others,
         before=carried.others,
     )
+    cash_check = CashCheck(
+        positions=engine.positions,
+        paid=lambda: _paid(seats, adopted),
+        foreign=lambda: gateway.foreign_lots,
+        tell=lambda line: alarms.sound("account", line),
+        keep=cash,
+        note=lambda line: ledger.note("account", line),
+        before=carried.cash,
+    )
     supervisor.pull = kill.pull
     for seat in seats:
         seat.desk.kill = kill.pull
@@ -214,11 +226,18 @@ def assemble(
         risk=risk,
         kill=kill,
         account_check=account_check,
+        cash_check=cash_check,
         carried=carried,
         adopted=adopted,
         collector=collector,
     )
     return run
+
+
+def _paid(seats: Sequence[Seat], adopted: Sequence[Order]) -> Paid:
+    here = {seat.name for seat in seats}
+    elsewhere = sum(len(order.fills_seen) - order.fills_before for order in adopted if order.strategy not in here)
+    return paid_by((seat.desk.portfolio for seat in seats), elsewhere=elsewhere)
 
 
 def _held(seats: Sequence[Seat], carried: Carried) -> dict[str, Decimal]:

@@ -18,6 +18,7 @@ from strategykit.model.portfolio import Portfolio
 from strategykit.venues.dialect import Reply
 
 __all__ = [
+    "CASH",
     "OTHERS",
     "Carried",
     "CarriedOrder",
@@ -34,6 +35,9 @@ HeardNews = OrderUpdate | Fill | Reply
 
 OTHERS: Final = "others"
 """Names, in a note, the lots on the account that aren't ours."""
+
+CASH: Final = "cash"
+"""Names, in a note, the account's money when a run ended."""
 
 _STEP: Final = 900_000_000_000
 """Nanoseconds by which results are added up: in every time zone, days begin with a quarter of an hour."""
@@ -85,6 +89,8 @@ class Carried:
     orders: tuple[CarriedOrder, ...] = ()
     others: dict[str, Decimal] | None = None
     """Lots on the account that weren't ours when that was looked at last, by instrument; None: it never was."""
+    cash: dict[str, Decimal] | None = None
+    """The account's money when a run ended last, by currency; None: nobody knows."""
     instruments: tuple[Instrument, ...] = ()
     """What was traded, so that late fills can be counted before the venue has told what it trades."""
     results: tuple[CarriedResult, ...] = ()
@@ -137,6 +143,7 @@ class _Folding:
         self._fills: set[tuple[str, str, str]] = set()
         """By client order id, the venue's number, and side."""
         self._others: dict[str, Decimal] | None = None
+        self._cash: dict[str, Decimal] | None = None
         self._results: dict[tuple[str, str, int], Decimal] = {}
         """By strategy, currency, and the quarter of an hour in which they were made."""
 
@@ -155,6 +162,8 @@ class _Folding:
                     self._filled(facts["client_order_id"], from_dict(self._converter, facts["news"], HeardNews))
             case RecordKind.NOTE if OTHERS in facts:
                 self._others = {symbol: Decimal(lots) for symbol, lots in facts[OTHERS].items()}
+            case RecordKind.NOTE if CASH in facts:
+                self._cash = {currency: Decimal(amount) for currency, amount in facts[CASH].items()}
             case RecordKind.LEARNT if facts["state"] in _ENDED:
                 self._orders.pop(facts["client_order_id"], None)
 
@@ -178,6 +187,7 @@ class _Folding:
             positions=tuple(positions),
             orders=tuple(self._orders.values()),
             others=self._others,
+            cash=self._cash,
             instruments=tuple(self._instruments.values()),
         )
 
@@ -188,6 +198,7 @@ class _Folding:
         for result in carried.results:
             self._results[result.strategy, result.currency, result.begin] = result.amount
         self._others = carried.others
+        self._cash = carried.cash
         for known in carried.instruments:
             self._instruments[known.symbol] = known
         for position in carried.positions:

@@ -232,6 +232,7 @@ class LiveSession:
             proven=self._proven,
             flatten=plan.flatten,
             others=self._keep_others,
+            cash=self._keep_cash,
             journal=self.journal,
             carried=self.carried,
             failures=self.failure.kinds,
@@ -276,6 +277,10 @@ class LiveSession:
     def _keep_others(self, lots: Mapping[str, Decimal]) -> None:
         if self.journal is not None:
             self.journal.others(lots)
+
+    def _keep_cash(self, amounts: Mapping[str, Decimal]) -> None:
+        if self.journal is not None:
+            self.journal.cash(amounts)
 
     def _tell(self, word: str) -> None:
         stop_input(self.ledger, self.inbox, self.wall(), word)

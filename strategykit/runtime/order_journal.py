@@ -19,7 +19,7 @@ from strategykit.model.events import OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
 from strategykit.runtime.alarms import Alarms
-from strategykit.runtime.carried import OTHERS, Carried, HeardNews, carried_facts, carry
+from strategykit.runtime.carried import CASH, OTHERS, Carried, HeardNews, carried_facts, carry
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import News
 from strategykit.venues.dialect import OrderReply, Reply
@@ -172,6 +172,12 @@ class RunJournal:
         words = ", ".join(f"{count:+} {symbol}" for symbol, count in lots.items())
         text = f"the account holds {words} besides ours" if words else "the account holds nothing but ours"
         self._write(RecordKind.NOTE, {"text": text, OTHERS: {symbol: str(count) for symbol, count in lots.items()}})
+
+    def cash(self, amounts: Mapping[str, Decimal]) -> None:
+        """The account has so much money, by currency, now that the run ends."""
+        words = ", ".join(f"{amount:,f} {currency}" for currency, amount in amounts.items())
+        text = f"the account has {words}"
+        self._write(RecordKind.NOTE, {"text": text, CASH: {name: str(amount) for name, amount in amounts.items()}})
 
     def killed(self, reason: str, by: str) -> None:
         """The kill switch was pulled."""

@@ -18,6 +18,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState
 from strategykit.runtime.account_check import AccountCheck, keep_account
 from strategykit.runtime.carried import Carried
+from strategykit.runtime.cash_check import CashCheck
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.collector import Collected, Collector
 from strategykit.runtime.driver import Driver
@@ -97,6 +98,7 @@ class Run:
     risk: Risk
     kill: KillSwitch
     account_check: AccountCheck
+    cash_check: CashCheck
     carried: Carried
     adopted: Sequence[Order] = ()
     """Orders of the run before that hadn't ended."""
@@ -153,7 +155,8 @@ class Run:
                 missing = "the end of the orders that the run before left"
                 await self._withdraw_adopted()
                 self.account_check.begin()
-                self.clock.turns.start(self.nursery, keep_account, self.account_check)
+                self.cash_check.begin()
+                self.clock.turns.start(self.nursery, keep_account, self.account_check, self.cash_check)
         if scope.cancelled_caught:
             raise ConnectionLost(
                 f"the venue wasn't ready within {READY_WITHIN:g} s: {missing} is missing; `strategykit doctor` says why"
@@ -164,6 +167,7 @@ class Run:
         if self.kill.reason:
             await self.kill.settled.wait()
         await self.account_check.settle(POSITIONS_WITHIN)
+        await self.cash_check.settle(POSITIONS_WITHIN)
         if self.trades_at_venue:
             with trio.move_on_after(CERTAIN_WITHIN):
                 await self._become_certain()

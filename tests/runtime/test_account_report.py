@@ -77,6 +77,7 @@ def test_parts_add_up_to_the_whole(trades: list[Any], before: list[Any]) -> None
         carried=carried,
         instruments=KNOWN,
         account_check=SimpleNamespace(others={}),
+        cash_check=SimpleNamespace(cash={}, unchecked=""),
         gateway=SimpleNamespace(orders={"a": SimpleNamespace(fills_seen=fills, fills_before=0)}),
         supervisor=SimpleNamespace(
             seats=[SimpleNamespace(name=name, desk=SimpleNamespace(portfolio=book)) for name, book in books.items()]
@@ -96,6 +97,7 @@ def test_a_part_that_lacks_is_told() -> None:
         carried=Carried(),
         instruments=KNOWN,
         account_check=SimpleNamespace(others={}),
+        cash_check=SimpleNamespace(cash={}, unchecked=""),
         gateway=SimpleNamespace(orders={"a": SimpleNamespace(fills_seen=[fill], fills_before=0)}),
         supervisor=SimpleNamespace(seats=[]),
     )
