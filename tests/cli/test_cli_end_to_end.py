@@ -259,7 +259,7 @@ def test_a_rerun_of_paper_trading_fills_by_the_models_of_the_run(
         name = "alor"
         url = "{url}"
         [run]
-        for = "1s"
+        for = "20s"
         [models]
         order_latency = "50ms"
         answer_latency = "30ms"
