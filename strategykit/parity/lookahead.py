@@ -113,7 +113,7 @@ def look_ahead(
     def run(until: int | None) -> tuple[DecisionLog, Sequence[str]]:
         nonlocal done
         part = 1.0 if until is None else (until - first) / max(last - first, 1)
-        begun, log = done, DecisionLog()
+        begun, log = done, DecisionLog(through=until)
         report = backtest(
             attrs.evolve(
                 plan,

@@ -156,6 +156,8 @@ class Bench:
 
     async def end(self, run: Run) -> None:
         """The data are over: have the strategies leave, in the time that the clock still takes."""
+        if self.plan.decisions is not None:
+            await run.driver.advance(self.plan.decisions.through or self.clock.reading)
         self.stop(run)
         await run.driver.finish(self._done, within=LEAVE_WITHIN)
         run.supervisor.abandon()

@@ -26,6 +26,8 @@ class Decision:
 class DecisionLog:
     """Takes the decisions of one run for as long as there are data: what strategies do when they leave is none."""
 
+    through: int | None = None
+    """How far the clock goes on when the data are over, nanoseconds UTC: timers may be due by then."""
     decisions: list[Decision] = attrs.field(factory=list, init=False)
     until: int | None = attrs.field(default=None, init=False)
     """When the data were over, by the run's clock; None while they aren't."""
