@@ -53,7 +53,7 @@ class Lane(Course):
     def came(self, count: int, time: int) -> None:
         """Account for `count` events, the last of them at `time`."""
         row = self.row
-        if row.state is not SubscriptionState.ACTIVE:
+        if row.state not in (SubscriptionState.ACTIVE, SubscriptionState.ENDED):
             self._engine.table.datum(row, time)
         row.data += count
         row.last_time = time

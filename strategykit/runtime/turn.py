@@ -53,6 +53,7 @@ class Turn:
         await self.quiet()
         times, due = self.times, self._due()
         if times[position] >= due:
+            self._look(position)
             self._account(position)
             await self.driver.advance(times[position])
             due = self._due()
@@ -92,6 +93,9 @@ class Turn:
             lane.look()
             if lane.left and part not in self._ended:
                 self._ended[part] = self._rows_of(part, 0, position)
+                count = self._rows_of(part, self._told, position)
+                if count:
+                    lane.came(count, self.times[position - 1])
 
     def _rows_of(self, part: int, start: int, stop: int) -> int:
         """Count a part's events between two positions."""
