@@ -143,7 +143,7 @@ def _positions(result: Result, currency: str) -> list[dict[str, Any]]:
             times = np.append(steps.times, result.collected.ended)
             lots = np.append(as_floats(steps.lots), float(steps.lots[-1]))
             name = symbol if len(result.owners) == 1 else f"{symbol} ({strategy})"
-            colour = COLOURS[(2 + len(lines)) % len(COLOURS)]
+            colour = COLOURS[(len(result.owners) + 1 + len(lines)) % len(COLOURS)]
             lines.append(line(name, times, lots, colour, yaxis="y3"))
     return lines
 
