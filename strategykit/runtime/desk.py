@@ -36,8 +36,10 @@ __all__ = ["Desk", "Reactions"]
 class Reactions(Protocol):
     """The handlers of a strategy that its desk calls."""
 
-    def on_order(self, order: Order) -> None: ...
-    def on_fill(self, fill: Fill) -> None: ...
+    def own_handler(self, name: str) -> Callable[[Any], None] | None:
+        """Give the handler `name` if the strategy has its own."""
+        ...
+
     def on_gap(self, gap: Gap) -> None: ...
     def on_stale(self, stale: Stale) -> None: ...
 
@@ -72,6 +74,16 @@ class Desk:
     protections: dict[str, int] = attrs.field(factory=dict, init=False)
     """Positions that had a stop, by where it was: ``"venue"`` or ``"here"``."""
     _watchers: list[Callable[[Order], None]] = attrs.field(factory=list, init=False)
+    _on_order: Callable[[Any], None] | None = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: self.reactions.own_handler("on_order"), takes_self=True),
+    )
+    _on_fill: Callable[[Any], None] | None = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: self.reactions.own_handler("on_fill"), takes_self=True),
+    )
     _late_fills: LateFills = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: LateFills(self, self.start), takes_self=True)
     )
@@ -228,21 +240,20 @@ class Desk:
         self.protections[where] = self.protections.get(where, 0) + 1
 
     def order_changed(self, order: Order) -> None:
-        for callback in tuple(self._watchers):
-            callback(order)
+        if self._watchers:
+            for callback in tuple(self._watchers):
+                callback(order)
         if not self._closed:
             self._late_fills.look(order)
-        if self._deaf_to_orders:
-            return
-        self._call(self.reactions.on_order, order)
+        if self._on_order is not None and not self._deaf_to_orders:
+            self._call(self._on_order, order)
 
     def order_filled(self, order: Order, fill: Fill) -> None:  # noqa: ARG002 - the fill says it all
         if fill.instrument not in self.portfolio.positions:
             self.portfolio.add(self.gateway.instrument(fill.instrument))
         self.portfolio.apply(fill)
-        if self._deaf_to_orders:
-            return
-        self._call(self.reactions.on_fill, fill)
+        if self._on_fill is not None and not self._deaf_to_orders:
+            self._call(self._on_fill, fill)
 
     def _call(self, handler: Callable[[Any], None], news: Order | Fill) -> None:
         try:

@@ -108,6 +108,12 @@ class FeeModel:
         exact = value * rate + quantity * per_lot
         return exact if self.most_rate is None else min(exact, abs(value) * self.most_rate)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing costs anything."""
+        rates = (self.maker_rate, self.taker_rate, self.maker_per_lot, self.taker_per_lot, self.order_minimum)
+        return not any(rates) and not self.tiers and self.most_rate is None
+
     def rounded(self, money: Decimal) -> Decimal:
         return round_money(money, self.step, self.rounding)
 
@@ -134,6 +140,12 @@ class FeeBook:
     """By symbol, or else by exchange."""
     _traded: dict[str, deque[tuple[int, Decimal]]] = attrs.field(factory=dict, init=False)
     _volume: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+    _always: Decimal | None = attrs.field(init=False)
+    """What every fill costs, where that is nothing; None: it has to be counted."""
+
+    @_always.default
+    def _find_always(self) -> Decimal | None:
+        return self.default.rounded(_NOTHING) if self.default.is_free and not self.models else None
 
     def of(self, instrument: Instrument) -> FeeModel:
         """Give the model that holds for an instrument."""
@@ -145,6 +157,8 @@ class FeeBook:
         self, instrument: Instrument, price: Decimal, quantity: Decimal, now: int, *, maker: bool, paid: Paid
     ) -> Decimal:
         """Give the fee of a fill, and note it in its order's `paid`."""
+        if self._always is not None:
+            return self._always
         model = self.of(instrument)
         volume = self._lately(instrument.currency, now) if model.tiers else _NOTHING
         exact = model.exact(instrument, price, quantity, maker=maker, volume=volume)
