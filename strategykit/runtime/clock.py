@@ -126,6 +126,11 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
 
         await wait_task_rescheduled(abort)
 
+    @property
+    def calm(self) -> bool:
+        """Whether no task of the run can go on."""
+        raise NotImplementedError
+
     async def settle(self) -> None:
         """Let the run's tasks go on until each is blocked. For the driver only."""
         raise NotImplementedError
@@ -184,6 +189,10 @@ class ReplayClock(RunClock):
     def task_scheduled(self, task: Task) -> None:
         if task is not self._driver:
             self.woken = self._runnable = True
+
+    @property
+    def calm(self) -> bool:
+        return not self._runnable
 
     async def settle(self) -> None:
         if not self._runnable:
@@ -291,6 +300,10 @@ class WallClock(RunClock):
     def task_exited(self, task: Task) -> None:
         self._members.discard(task)
         self._runnable.discard(task)
+
+    @property
+    def calm(self) -> bool:
+        return not (self._runnable or self.turns)
 
     async def settle(self) -> None:
         while self._runnable or self.turns:

@@ -89,8 +89,9 @@ class ByEvent(Turn):
         elif len(first.ways) == 1:
             give_one(batch, first.meet, first.ways[0], clock, failures, self.raised)
             if self.driver.wakes and self.parts[0][1].came is None:
-                events, kind = map(_EVENT, batch), self.parts[0][1].kind
-                with first.pumping(clock, events, kind=kind, due=NEVER) as pump:
-                    await self.driver.quiet(pumping=pump is not None)
+                pump = first.open_pump(map(_EVENT, batch), kind=self.parts[0][1].kind, due=NEVER)
+                await self.driver.quiet(pumping=pump is not None)
+                if pump is not None:
+                    pump.close()
         else:
             give_ways(batch, first.meet, first.ways, clock, failures, self.raised)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Final
 
@@ -108,29 +107,24 @@ class Course:
             self.live, self._paper = live, paper
             self.meet = self._show if live else paper.markets[self._symbol].note
 
-    @contextmanager
-    def pumping(self, clock: ReplayClock, events: Iterator[Any], *, kind: Any, due: int) -> Iterator[Pump | None]:
-        """Let the task that waits for the events take the next ones itself, if it alone gets them.
+    def open_pump(self, events: Iterator[Any], *, kind: Any, due: int) -> Pump | None:
+        """Let the task that waits for the events take the next ones itself, until `close_pump`, if it alone gets them.
 
         Args:
-            clock: Of the run.
             events: Where they come from.
             kind: Their class.
             due: Nanoseconds UTC: when something else is to happen first.
-
-        Yields:
-            What it takes them with; None: it has to be woken for each.
         """
-        box = None
-        if len(self.ways) == 1 and not self.live and self.ways[0][0] is not NOWHERE:
-            box = self.ways[0][2].alone()
+        if len(self.ways) != 1 or self.live or self.ways[0][0] is NOWHERE:
+            return None
+        box = self.ways[0][2].alone()
         if box is None or not box.hidden:
-            yield None
-            return
+            return None
         meet = None if self.meet is ignore else self.meet
-        box.pump = pump = Pump(clock, events, guid=self._guid, kind=kind, due=due, sink=self.ways[0][0], meet=meet)
-        yield pump
-        box.pump = None
+        box.pump = Pump(
+            self._clock, events, box=box, guid=self._guid, kind=kind, due=due, sink=self.ways[0][0], meet=meet
+        )
+        return box.pump
 
     def give(self, event: Event) -> None:
         """Give an event to everyone."""
@@ -239,24 +233,21 @@ class Courses:
         else:
             self._look(event).give(event)
 
-    @contextmanager
-    def pumping(self, due: int) -> Iterator[bool]:
+    def open_pump(self, due: int) -> Pump | None:
         """Let the task that waits for the events of the stream at hand take the next ones, if it alone gets them.
 
         Args:
             due: As for `run`.
 
-        Yields:
-            Whether there is such a task.
+        Returns:
+            What it takes them with, for `close_pump`.
         """
         latest = self._latest
         course = None if latest is None or self._engine.watchers else self._courses.get(latest.guid)
-        if latest is None or course is None:
-            yield False
-            return
-        with course.pumping(self._clock, self._events, kind=type(latest), due=due) as pump:
-            yield pump is not None
-        self._put_back = None if pump is None else pump.put_back
+        return None if course is None else course.open_pump(self._events, kind=type(latest), due=due)
+
+    def close_pump(self, pump: Pump) -> None:
+        self._put_back = pump.close()
 
     def _run_long(self, events: Iterable[Event], due: int) -> Event | None:
         """Do the same where each event goes through the engine: it is watched, or held back for a while."""

@@ -47,7 +47,8 @@ class Driver:
         """
         clock, wakes, engine = self.clock, self.wakes, self.engine
         wakes.flush()
-        await clock.settle()
+        if not (wakes and clock.calm):
+            await clock.settle()
         while True:
             if engine.local:
                 engine.take(engine.local.popleft(), clock.reading, "")
@@ -93,7 +94,7 @@ class Driver:
         waiting = inbox.waiting
         while not done.is_set():
             if not waiting and not self.wakes and not self.engine.local:
-                await bell.wait()
+                await self._wait(bell)
             else:
                 await trio.lowlevel.checkpoint()
             await self.advance(clock.wall())
@@ -103,6 +104,15 @@ class Driver:
             for _ in range(count):
                 await self.dispatch(inbox.take())
         marks.mark(clock.reading, 0)
+
+    async def _wait(self, bell: Doorbell) -> None:
+        """Return at the bell, or when the paper exchange has something to do: an order arrives, news of one do."""
+        due = None if self.engine.paper is None else self.engine.paper.due()
+        if due is None:
+            await bell.wait()
+        else:
+            with trio.move_on_after(max(due - self.clock.reading, 0) * 1e-9):
+                await bell.wait()
 
     async def replay(self, items: Iterable[Input], clock: ReplayClock) -> None:
         """Dispatch inputs at their own times. An input that wakes nobody costs no checkpoint."""
@@ -133,8 +143,10 @@ class Driver:
             elif not (clock.woken or engine.local or self.wakes):
                 return
             if self.wakes:
-                with courses.pumping(due) as pumping:
-                    await self.quiet(pumping=pumping)
+                pump = courses.open_pump(due)
+                await self.quiet(pumping=pump is not None)
+                if pump is not None:
+                    courses.close_pump(pump)
             elif clock.woken or engine.local:
                 await self.quiet()
 

@@ -105,27 +105,29 @@ class Pump:
     Args:
         clock: Of the run.
         events: Where they come from.
-        guid: Of the mailbox's stream.
+        box: Gets them.
+        guid: Of its stream.
         due: Nanoseconds UTC: when something else is to happen first.
         sink: Keeps the last event.
         meet: Shows each to the exchange, where there is one.
     """
 
-    __slots__ = ("_clock", "_due", "_events", "_guid", "_kind", "_meet", "_sink", "put_back")
+    __slots__ = ("_box", "_clock", "_due", "_events", "_guid", "_kind", "_meet", "_put_back", "_sink")
 
     def __init__(
         self,
         clock: ReplayClock,
         events: Iterator[Any],
         *,
+        box: Mailbox[Any],
         guid: str,
         kind: Any,
         due: int,
         sink: Any,
         meet: Callable[[Any], object] | None,
     ) -> None:
-        self.put_back: Any = None
-        """The event that ended it, if one did: it is still to be given."""
+        self._box = box
+        self._put_back: Any = None
         self._clock = clock
         self._events = events
         self._guid = guid
@@ -141,7 +143,7 @@ class Pump:
             return None
         for event in self._events:
             if event.guid is not self._guid or type(event) is not self._kind or event.receive_time >= self._due:
-                self.put_back = event
+                self._put_back = event
                 return None
             clock.reading = event.receive_time
             if self._meet is not None:
@@ -149,3 +151,8 @@ class Pump:
             self._sink.last = event
             return event
         return None
+
+    def close(self) -> Any:
+        """End it; give the event that ended it before, if one did: it is still to be given."""
+        self._box.pump = None
+        return self._put_back
