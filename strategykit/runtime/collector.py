@@ -19,8 +19,8 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.clock import RunClock
+from strategykit.runtime.identity import parameters_of
 from strategykit.runtime.order import Order
-from strategykit.runtime.parameters import strategy_parameters
 from strategykit.runtime.ports import OrderEar
 from strategykit.strategy import Strategy
 from strategykit.venues.subscriptions import Subscription
@@ -127,9 +127,8 @@ class Collector:
         """Know the run, before it begins."""
         self._clock, self._instruments, self._price = clock, instruments, price
         for seat in seats:
-            kind = type(seat.strategy)
-            values = {item.name: str(getattr(seat.strategy, item.name, "")) for item in strategy_parameters(kind)}
-            self._strategies.append(CollectedStrategy(name=seat.name, strategy=kind.__name__, parameters=values))
+            kind, values = type(seat.strategy).__name__, parameters_of(seat.strategy)
+            self._strategies.append(CollectedStrategy(name=seat.name, strategy=kind, parameters=values))
 
     def ear(self, ear: OrderEar) -> OrderEar:
         """Give what is told of a strategy's orders in place of `ear`, and tells that."""
