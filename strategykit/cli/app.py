@@ -33,10 +33,12 @@ _COMMANDS: Final = (
     "doctor",
     "run",
     "replay",
+    "parity",
+    "lookahead",
 )
 """In the order of the help; each is a module of its own."""
 
-_BY_STRATEGY: Final = ("run", "replay")
+_BY_STRATEGY: Final = ("run", "replay", "lookahead")
 """Those whose flags are the parameters of the strategy that is named."""
 
 _EXAMPLES: Final = """\
@@ -53,7 +55,7 @@ is wrong."""
 
 
 def build_app(tokens: Sequence[str] = ()) -> App:
-    """Make the program; `tokens` decide which strategy's parameters are flags of `run` and `replay`.
+    """Make the program; `tokens` decide which strategy's parameters are flags of `run`, `replay` and `lookahead`.
 
     Raises:
         StrategyError: The strategy file that `tokens` name can't be used.
