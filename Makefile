@@ -43,7 +43,7 @@ test: setup
 	@echo "mypy --strict"
 	@$(BIN)/mypy
 	@echo "pytest"
-	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ONLY)

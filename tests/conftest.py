@@ -24,26 +24,24 @@ from strategykit.sim.access import Access
 
 ROOT = Path(__file__).parents[1]
 
-UNMEASURED = (
-    "chaos/",
-    "end_to_end/",
-    "interop/",
-    "scopes/test_worlds.py",
-    "sim_server/",
-    "test_benchmarks.py",
-    "test_docs.py",
-    "test_wheel.py",
-    "testing/",
-)
-"""Tests without a share in coverage, which more than doubles what a computation costs: they run whole programs, to see
-that these work; what the parts do is for the tests of the parts to show, and these have to reach every line."""
+WHOLE = ("chaos/", "end_to_end/", "interop/", "scopes/test_worlds.py", "test_docs.py", "test_wheel.py", "testing/")
+"""Tests of whole programs. They take longest, so they come first: at the end nobody waits for the last one alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure coverage where it costs least.
+
+    It more than doubles what a computation takes. Programs as a whole, and thousands of generated cases, show that the
+    parts work together and that nothing was forgotten; that every line is reached, the tests of the parts have to show.
+    """
     here = Path(__file__).parent
+
+    def is_whole(item: pytest.Item) -> bool:
+        return item.path.relative_to(here).as_posix().startswith(WHOLE)
+
+    items.sort(key=is_whole, reverse=True)
     for item in items:
-        place = item.path.relative_to(here).as_posix()
-        if place.startswith(UNMEASURED) or item.path.stem.endswith("_whatever"):
+        if is_whole(item) or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")
 
 

@@ -20,6 +20,9 @@ import pytest
 from benchmarks.faults_check import find_secrets
 from strategykit.tape.verify import verify_tape
 
+AT_ONCE = 2.0
+"""Seconds for a process to end on a busy machine; whoever goes on waiting for the venue takes five and more."""
+
 CHURN = str(Path(__file__).parents[2] / "benchmarks" / "churn.py")
 
 SESSION = """
@@ -154,7 +157,7 @@ def test_a_second_ctrl_c_ends_at_once(venue: Any, start: Any, tmp_path: Path) ->
     told = program.signal()
     code = program.wait()
 
-    assert time.monotonic() - told < 1
+    assert time.monotonic() - told < AT_ONCE
     assert code == 1
     check_ended(program, tmp_path)
 
@@ -220,7 +223,7 @@ def test_a_second_ctrl_c_leaves_a_strategy_that_shields_itself(venue: Any, start
     told = program.signal()
     code = program.wait()
 
-    assert time.monotonic() - told < 1
+    assert time.monotonic() - told < AT_ONCE
     assert code == 1
     assert "stuck didn't end when told to" in program.err
     assert venue.working() == []
