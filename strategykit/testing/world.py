@@ -32,6 +32,7 @@ from strategykit.runtime.run import plan_session
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.faults import FaultCommand
+from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.server import SimulatedServer
 from strategykit.strategy import Strategy
 from strategykit.tape.redact import Redactor
@@ -92,6 +93,8 @@ class World:
     """Seconds by which the venue's clock is ahead of ours."""
     paper: bool = False
     """Whether orders stay here in any case."""
+    models: FillModels = DEFAULT_MODELS
+    """What is assumed of fills where orders stay here."""
     keep_orders: bool = False
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk."""
@@ -299,7 +302,7 @@ class _Play:
         if again and tape is not None:
             tape = tape.with_name(f"{tape.name}-2")
         run = RunPlan(seed=seed, tape=None, journal=self.journal, on_stop="keep" if world.keep_orders else "cancel")
-        session = Session(venue=venue, run=run, strategies=tuple(specs))
+        session = Session(venue=venue, run=run, models=world.models, strategies=tuple(specs))
         plan = plan_session(session, paper=world.paper, tape=tape, network=self.network.client())
         made = dict(plan.strategies)
         pairs = [(item.name, made[item.name]) if isinstance(item, StrategySpec) else item for item in world.strategies]
