@@ -7,18 +7,22 @@
 from __future__ import annotations
 
 import enum
+import heapq
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 
-from strategykit.errors import TapeError
+from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.refusals import Place, RowRefused
-from strategykit.foreign.text import Lines
+from strategykit.foreign.text import Lines, open_lines
 from strategykit.foreign.times import read_seconds
 
-__all__ = ["Entry", "EntryKind", "read_bytes_literal", "read_entries"]
+__all__ = ["Entry", "EntryKind", "host_of", "read_bytes_literal", "read_entries", "read_session"]
 
 
 class EntryKind(enum.Enum):
@@ -82,6 +86,30 @@ def read_entries(lines: Lines, refuse: Callable[[Place, object], None]) -> Itera
         kind = _KINDS[found["way"]]
         text = found["text"] or ""
         yield Entry(kind, time, found["url"] or "", _HEADER.sub("", text) if found["url"] else text, lines.place)
+
+
+def read_session(paths: Sequence[Path], refuse: Callable[[Place, object], None]) -> Iterator[Entry]:
+    """Give what is in the files of one session, side by side, oldest first.
+
+    Raises:
+        TapeError: One can't be read, or is of another format.
+    """
+    with ExitStack() as stack:
+        files = [read_entries(stack.enter_context(open_lines(path)), refuse) for path in paths]
+        yield from heapq.merge(*files, key=lambda entry: entry.time)
+
+
+def host_of(paths: Sequence[Path]) -> str:
+    """Give the host that a session's first connection went to.
+
+    Raises:
+        ConfigError: The files hold no connection.
+        TapeError: One isn't of such a session.
+    """
+    for entry in read_session(paths, lambda *_: None):
+        if entry.kind is EntryKind.OPENED:
+            return urlsplit(entry.url).hostname or ""
+    raise ConfigError("the files tell of no connection; name those of frames (such as BINANCE.ws.1.0), too")
 
 
 def read_bytes_literal(text: str) -> bytes:

@@ -13,11 +13,12 @@ import trio
 
 from strategykit.disk import new_folder
 from strategykit.errors import ConfigError
+from strategykit.foreign.cryptofeed import host_of
 from strategykit.foreign.refusals import MOST_REFUSED, Refusals
 from strategykit.foreign.text import open_lines
 from strategykit.tape.importers.binance import COINM, Read, import_frames, variant_of
 from strategykit.tape.importers.coinapi import import_flat_files
-from strategykit.tape.importers.cryptofeed import is_binance, read_cryptofeed, read_listed, venue_of
+from strategykit.tape.importers.cryptofeed import is_binance, read_cryptofeed, read_listed
 from strategykit.tape.importers.hftbacktest import read_hftbacktest
 from strategykit.venues.streams import Stream
 
@@ -124,10 +125,17 @@ def _whose(path: Path) -> str | None:
 
 
 def _cryptofeed(plan: ImportPlan) -> ImportReport:
-    host = venue_of(plan.paths)
-    if not is_binance(host):
-        raise ConfigError(f"sessions of {host} aren't read; those of Binance (stream.binance.com, fstream) are")
-    return _frames(plan, read_cryptofeed, read_listed(plan.paths))
+    host = host_of(plan.paths)
+    if is_binance(host):
+        return _frames(plan, read_cryptofeed, read_listed(plan.paths))
+    from strategykit.archive.importers.rows import Facts
+    from strategykit.archive.importers.sessions import HOSTS, read_sessions
+
+    if host not in HOSTS:
+        raise ConfigError(f"sessions of {host} aren't read; those of stream.binance.com, {', '.join(HOSTS)} are")
+    refusals = plan.refusals()
+    rows = read_sessions(plan.paths, host, refusals, symbol=plan.symbol)
+    return _archive(plan, rows, host, Facts(exchange=host), refusals)
 
 
 def _tardis(plan: ImportPlan) -> ImportReport:

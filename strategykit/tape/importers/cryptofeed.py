@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from strategykit.errors import ConfigError
-from strategykit.foreign.cryptofeed import Entry, EntryKind, read_entries
+from strategykit.foreign.cryptofeed import EntryKind, read_session
 from strategykit.foreign.refusals import Place
-from strategykit.foreign.text import open_lines
 from strategykit.tape.importers.binance import Refuse
 from strategykit.tape.importers.session import Item
 from strategykit.venues.stream.rows import UNREADABLE
 
-__all__ = ["is_binance", "read_cryptofeed", "read_listed", "venue_of"]
+__all__ = ["is_binance", "read_cryptofeed", "read_listed"]
 
 _HOSTS: Final = ("binance.com", "binance.vision")
 
@@ -41,28 +37,8 @@ _INFO: Final = msgspec.json.Decoder(_Info)
 _SYMBOL: Final = msgspec.json.Decoder(_Symbol)
 
 
-def _entries(paths: Sequence[Path], refuse: Refuse) -> Iterator[Entry]:
-    """Give what is in files side by side, oldest first."""
-    with ExitStack() as stack:
-        files = [read_entries(stack.enter_context(open_lines(path)), refuse) for path in paths]
-        yield from heapq.merge(*files, key=lambda entry: entry.time)
-
-
 def _ignore(_: Place, __: object) -> None:
     """It is told elsewhere."""
-
-
-def venue_of(paths: Sequence[Path]) -> str:
-    """Give the host that a session's first connection went to.
-
-    Raises:
-        ConfigError: The files hold no connection.
-        TapeError: One isn't of such a session.
-    """
-    for entry in _entries(paths, _ignore):
-        if entry.kind is EntryKind.OPENED:
-            return urlsplit(entry.url).hostname or ""
-    raise ConfigError("the files tell of no connection; name those of frames (such as BINANCE.ws.1.0), too")
 
 
 def is_binance(host: str) -> bool:
@@ -73,7 +49,7 @@ def is_binance(host: str) -> bool:
 def read_listed(paths: Sequence[Path]) -> dict[str, bytes]:
     """Give what the venue's list, if it was recorded, says of each instrument, as the answer to a question about it."""
     found: dict[str, bytes] = {}
-    for entry in _entries(paths, _ignore):
+    for entry in read_session(paths, _ignore):
         if entry.kind is EntryKind.ANSWER and urlsplit(entry.url).path.endswith("/exchangeInfo"):
             try:
                 rows = _INFO.decode(entry.text).symbols
@@ -89,7 +65,7 @@ def read_cryptofeed(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
     Raises:
         TapeError: A file can't be read, or isn't of such a session.
     """
-    for entry in _entries(paths, refuse):
+    for entry in read_session(paths, refuse):
         if entry.kind is EntryKind.RECEIVED:
             try:
                 head = _HEAD.decode(entry.text)
