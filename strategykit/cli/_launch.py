@@ -40,6 +40,7 @@ __all__ = [
     "launch_replay",
     "launch_rerun",
     "launch_run",
+    "replay_identity",
 ]
 
 
@@ -96,6 +97,21 @@ def launch_replay(
             collect=collect,
             on_progress=lambda part: progress.show(time.monotonic() - began, f"{part:.0%} of the tape"),
         )
+
+
+def replay_identity(tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings) -> str:
+    """Give the identity of what `launch_replay` would run."""
+    from strategykit.runtime.identity import code_digest, data_digest, parameters_of, run_identity
+
+    return run_identity(
+        code=[code_digest(spec.file) for spec in specs],
+        parameters=[parameters_of(make_strategy(load_strategy(spec.file), spec.params)) for spec in specs],
+        data=data_digest(tape),
+        models=settings.models,
+        seed=settings.seed,
+        cash=settings.cash,
+        limits=settings.limits,
+    )
 
 
 def launch_rerun(tape: Path) -> RerunReport:

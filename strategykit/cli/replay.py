@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._keep import Keeping
-from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun
+from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun, replay_identity
 from strategykit.cli._report import print_run, run_as_json, show_run
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._session import check_seed, is_strategy
@@ -111,11 +111,12 @@ def _replay(
     )
     keeping = Keeping(out=out, page=report, quiet=json)
     keeping.check()
+    identity = replay_identity(tape, strategies, settings) if keeping.wanted else ""
     found = launch_replay(tape, strategies, settings, collect=keeping.wanted)
     try:
         return print_run(found, json=json, orders=orders)
     finally:
-        keeping.keep(found, kind="backtest", source=str(tape), models=settings.models, seed=seed)
+        keeping.keep(found, kind="backtest", source=str(tape), models=settings.models, seed=seed, identity=identity)
 
 
 def _assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:
