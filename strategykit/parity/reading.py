@@ -15,7 +15,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import CancelOrder, CreateGroup, CreateOrder, VenueCommand
 from strategykit.parity.session import Sent, Session
 from strategykit.runtime.recorded import Contents, scan
-from strategykit.runtime.recorded_events import OrderNews, account_events, recorded_instruments
+from strategykit.runtime.recorded_events import OrderNews, account_events
 from strategykit.runtime.recorded_venue import recorded_venue
 from strategykit.sim.altered import altered
 from strategykit.tape.format import Kind
@@ -53,15 +53,14 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
     desk = _Desk()
     _read_commands(tape, desk)
     traded = _check_market(path, contents, desk)
-    instruments = recorded_instruments(tape, dialect, contents)
-    unknown = [symbol for symbol in traded if symbol not in instruments]
-    if unknown:
-        raise TapeError(f"{path}: has no reference data of {', '.join(unknown)}; there are {', '.join(instruments)}")
+    instruments: dict[str, Instrument] = {}
     market: list[tuple[int, Event]] = []
     span, latest = max(contents.last - contents.first, 1), 0
     for number, (time, thing) in enumerate(account_events(tape, dialect, contents)):
         latest = max(latest, time)
-        if isinstance(thing, Reply | OrderReply | OrderUpdate | Fill):
+        if isinstance(thing, Instrument):
+            instruments[thing.symbol] = thing
+        elif isinstance(thing, Reply | OrderReply | OrderUpdate | Fill):
             desk.hear(thing, time)
         elif thing.instrument in traded:
             market.append((latest, thing))
@@ -69,6 +68,10 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
             on_progress((latest - contents.first) / span)
     if not market:
         raise TapeError(f"{path}: the recorded streams of {', '.join(traded)} told nothing")
+    unknown = [symbol for symbol in traded if symbol not in instruments]
+    if unknown:
+        there = ", ".join(instruments) or "nothing"
+        raise TapeError(f"{path}: has no reference data of {', '.join(unknown)}, only of {there}")
     return desk.session({symbol: instruments[symbol] for symbol in traded}, market)
 
 

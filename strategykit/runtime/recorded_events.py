@@ -23,8 +23,11 @@ from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions
 
 __all__ = ["OrderNews", "account_events", "market_events", "recorded_instruments", "stream_events"]
 
-OrderNews = Reply | OrderReply | OrderUpdate | Fill
-"""What a venue says of orders."""
+OrderNews = Reply | OrderReply | OrderUpdate | Fill | Instrument
+"""What a venue says of orders, and of what they are for."""
+
+_TOLD = (AskTrades, AskOrders, AskStopOrders, AskInstrument, AskInstruments)
+"""Asks whose answers say it."""
 
 
 def recorded_instruments(tape: Tape, dialect: Dialect, contents: Contents | None = None) -> Mapping[str, Instrument]:
@@ -202,7 +205,7 @@ class _Replay:
         """Give an answer to the cursor that has waited longest for it; others are of strategies."""
         need = next((need for need in self._needs if item.ask is not None and _same(need.ask, item.ask)), None)
         if need is None or item.ask is None:
-            if isinstance(item.ask, AskTrades | AskOrders | AskStopOrders) and 200 <= item.status < 300:
+            if isinstance(item.ask, _TOLD) and 200 <= item.status < 300:
                 with suppress(RemoteProtocolError):
                     body = item.payload if isinstance(item.payload, bytes) else item.payload.encode()
                     self._note(self._dialect.decode_answer(item.ask, body, receive_time=item.receive_time))
@@ -218,7 +221,7 @@ class _Replay:
             self._take(need.asker.answered(rows, "", item.receive_time), row.connection, item.receive_time)
 
     def _note(self, rows: Rows) -> None:
-        self.news += [row for row in rows if isinstance(row, OrderUpdate | Fill)]
+        self.news += [row for row in rows if isinstance(row, OrderUpdate | Fill | Instrument)]
 
 
 def _same(wanted: Ask, recorded: Ask) -> bool:
