@@ -61,6 +61,22 @@ class Columns:
             row = int(np.argmax(times[1:] < times[:-1])) + 1
             raise ValueError(f"{self.stream.label}: row {row} came before the row above it; sort them by receive_time")
 
+    @classmethod
+    def of(cls, stream: Stream, kind: type[Any], **arrays: Column) -> Columns:
+        """Make columns of some fields; the others are what the class has by default, or None where they may be.
+
+        Raises:
+            ValueError: As of the class; or a field has to be given.
+        """
+        for item in attrs.fields(kind):
+            if item.name in arrays or item.name in GIVEN:
+                continue
+            if item.default is not attrs.NOTHING:
+                arrays[item.name] = item.default
+            elif type(None) in field_types(kind)[item.name]:
+                arrays[item.name] = None
+        return cls(stream=stream, kind=kind, arrays=arrays)
+
     def __len__(self) -> int:
         return len(self.times)
 

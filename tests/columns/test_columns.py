@@ -128,3 +128,22 @@ def test_events_that_do_not_belong_together_make_no_columns() -> None:
         columns_of(TRADES, [make_trade(1), gap])
     with pytest.raises(ValueError, match="several instruments"):
         columns_of(TRADES, [make_trade(1), other])
+
+
+def test_columns_can_be_made_of_what_matters_alone() -> None:
+    times = np.array([1, 2], dtype=np.int64)
+
+    (first, second) = Columns.of(TRADES, Trade, price=np.array([1.0, 2.0]), quantity=3.0, receive_time=times).events(
+        "g"
+    )
+
+    assert facts(first) == facts(Trade("SBER", 1.0, 3.0, None, None, None, 1, "g"))
+    assert facts(second) == facts(Trade("SBER", 2.0, 3.0, None, None, None, 2, "g"))
+    with pytest.raises(ValueError, match="price"):
+        Columns.of(TRADES, Trade, quantity=3.0, receive_time=times)
+
+
+def test_rows_of_a_part_are_those_of_the_whole() -> None:
+    columns = columns_of(TRADES, [make_trade(time) for time in range(5)])
+
+    assert [event.receive_time for event in columns.rows(1, 3).events("g")] == [1, 2]
