@@ -99,6 +99,8 @@ class Collector:
     """Nanoseconds that the run will last; None: nobody knows, and samples are thinned out as it goes on."""
     capital: Decimal | None = None
     """Money at the start, in each instrument's currency; None: unknown."""
+    finest: int = _STEPS[0]
+    """Nanoseconds between two samples at the least."""
     _interval: int = attrs.field(init=False)
     _times: list[int] = attrs.field(factory=list, init=False)
     _prices: dict[str, list[float]] = attrs.field(factory=dict, init=False)
@@ -114,7 +116,7 @@ class Collector:
     def _first_interval(self) -> int:
         if self.span is None:
             return _SECOND
-        return next((step for step in _STEPS if step * POINTS >= self.span), _STEPS[-1])
+        return next((step for step in _STEPS if step >= self.finest and step * POINTS >= self.span), _STEPS[-1])
 
     def attach(
         self,

@@ -37,6 +37,9 @@ from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
 
 __all__ = ["LiveSession"]
 
+FINEST: Final = 100_000_000
+"""Nanoseconds between two samples of prices at the least: a live run has other things to do."""
+
 REACH_WITHIN: Final = 5.0
 """Seconds for any of the venue's doors to open at the start. Later outages are waited for, however long."""
 
@@ -236,7 +239,7 @@ class LiveSession:
             journal=self.journal,
             carried=self.carried,
             failures=self.failure.kinds,
-            collector=Collector(plan.duration, plan.capital) if plan.collect else None,
+            collector=Collector(plan.duration, plan.capital, FINEST) if plan.collect else None,
         )
         self.playing = run
         return run

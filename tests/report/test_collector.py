@@ -97,6 +97,13 @@ def test_prices_are_sampled_at_whole_intervals_of_the_runs_clock_and_at_its_end(
     assert found.marks == {"SBER": 97}
 
 
+def test_a_live_run_isnt_sampled_more_often_than_it_can_bear() -> None:
+    found = run(trades(100.0, 101.0), Collector(SECOND, finest=SECOND // 5))
+
+    assert found.interval == SECOND
+    assert list(found.times) == [START + SECOND, found.ended]
+
+
 def test_nothing_is_sampled_after_the_data() -> None:
     """What still ends by itself ends when it would have ended without anybody looking."""
     found = run(trades(100.0, 98.0), Collector(SECOND))
