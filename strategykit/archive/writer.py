@@ -31,6 +31,24 @@ _ALL: Final = 200_000
 """Events that are kept in all."""
 
 
+@attrs.define(eq=False)
+class _Turn:
+    """Whose turn it is among events of one time: counted where they go to different files, as each keeps its order."""
+
+    time: int = NO_TIME
+    tie: int = 0
+    pile: Pile | None = None
+
+    def next(self, time: int, pile: Pile) -> int:
+        """Give the number of the next event, which goes to `pile`; its time is no earlier than the last one's."""
+        if time > self.time:
+            self.time, self.tie = time, 0
+        elif pile is not self.pile:
+            self.tie += 1
+        self.pile = pile
+        return self.tie
+
+
 @attrs.define(eq=False, kw_only=True)
 class ArchiveWriter:
     """An archive that is being made; `open_archive_writer` opens one.
@@ -57,9 +75,10 @@ class ArchiveWriter:
     _streams: dict[Stream, str] = attrs.field(factory=dict)
     _piles: dict[tuple[Stream, str], Pile] = attrs.field(factory=dict)
     _kept: int = 0
-    _time: int = NO_TIME
-    _tie: int = 0
-    _latest: Pile | None = None
+    _turn: _Turn = attrs.field(factory=_Turn)
+    """Among all streams, of events that are taken in the order of all."""
+    _turns: dict[Stream, _Turn] = attrs.field(factory=dict)
+    """Among the classes of a stream, of those that are taken stream by stream."""
 
     def declare(self, stream: Stream, *, guid: str = "") -> None:
         """Say that there is a stream, whose events came by subscription `guid`; else it gets a guid of its own."""
@@ -77,13 +96,8 @@ class ArchiveWriter:
             TapeError: It isn't market data, or is of another instrument than its stream.
         """
         pile = self._pile(stream, event)
-        told = max(self._time, event.receive_time if time is None else time)
-        if told > self._time:
-            self._time, self._tie = told, 0
-        elif pile is not self._latest:
-            self._tie += 1
-        self._latest = pile
-        self._put(pile, event, told, self._tie)
+        told = max(self._turn.time, event.receive_time if time is None else time)
+        self._put(pile, event, told, self._turn.next(told, pile))
 
     def add_all(self, stream: Stream, events: Iterable[Event]) -> None:
         """Take the next events of one stream, whatever others have: between streams, times tell the order.
@@ -93,9 +107,10 @@ class ArchiveWriter:
         """
         for event in events:
             pile = self._pile(stream, event)
-            if event.receive_time < pile.last:
-                raise TapeError(f"{stream.label}: an event of {event.receive_time} ns stands behind one of {pile.last}")
-            self._put(pile, event, event.receive_time, 0)
+            turn = self._turns.setdefault(stream, _Turn())
+            if event.receive_time < turn.time:
+                raise TapeError(f"{stream.label}: an event of {event.receive_time} ns stands behind one of {turn.time}")
+            self._put(pile, event, event.receive_time, turn.next(event.receive_time, pile))
 
     def _pile(self, stream: Stream, event: Event) -> Pile:
         name = name_of(event)

@@ -15,7 +15,16 @@ from strategykit.runtime.feeds import MARKET
 from strategykit.runtime.handover import predecessor
 from strategykit.runtime.recorded import Contents, inputs, scan
 from strategykit.tape.reader import Tape
-from strategykit.venues.asks import Ask, AskBars, AskInstrument, AskInstruments, AskOrders, AskStopOrders, AskTrades
+from strategykit.venues.asks import (
+    Ask,
+    AskBars,
+    AskBook,
+    AskInstrument,
+    AskInstruments,
+    AskOrders,
+    AskStopOrders,
+    AskTrades,
+)
 from strategykit.venues.dialect import Answer, Confirmed, Decoded, Dialect, Need, OrderReply, Reply, Resubscribe
 from strategykit.venues.keyed import Rows
 from strategykit.venues.streams import PRIVATE, Stream
@@ -60,8 +69,9 @@ def market_events(tape: Tape, dialect: Dialect) -> Iterator[tuple[int, Event]]:
     Raises:
         TapeError: The tape is damaged.
     """
-    replay = _Replay(dialect)
-    for row in scan(tape).rows:
+    contents = scan(tape)
+    replay = _Replay(dialect, contents)
+    for row in contents.rows:
         if row.stream.kind not in PRIVATE and row.guid not in replay.table.by_guid:
             replay.table.restore(row.guid, row.stream, row.connection)
     for item in inputs(tape):
@@ -79,7 +89,7 @@ def stream_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator[
     Raises:
         TapeError: The tape is damaged.
     """
-    replay = _Replay(dialect, whole=True)
+    replay = _Replay(dialect, contents, whole=True)
     keyed: set[Stream] = set()
     for row in contents.rows:
         if row.stream.kind in PRIVATE or row.guid in replay.table.by_guid:
@@ -101,7 +111,7 @@ def account_events(tape: Tape, dialect: Dialect, contents: Contents) -> Iterator
     Raises:
         TapeError: The tape is damaged.
     """
-    replay = _Replay(dialect)
+    replay = _Replay(dialect, contents)
     for row in contents.rows:
         if row.guid not in replay.table.by_guid:
             replay.table.restore(row.guid, row.stream, row.connection)
@@ -118,8 +128,10 @@ class _Replay:
     With `whole`, what is past and what was missed is given, too.
     """
 
-    def __init__(self, dialect: Dialect, *, whole: bool = False) -> None:
+    def __init__(self, dialect: Dialect, contents: Contents, *, whole: bool = False) -> None:
         self._whole = whole
+        self._left = [ask for ask, _, _ in contents.answers]
+        """What was asked of which the answers are still to come."""
         self.table = Subscriptions(dialect.limits, {}, lambda: "", dialect.cursor, dialect.lane, dialect.key)
         self._dialect = dialect
         self._needs: list[Need] = []
@@ -187,8 +199,11 @@ class _Replay:
                     if row is not None and row.state in LIVE:
                         self.table.missed(row, now, reason)
                         self.table.asked(guid)
-                case Need():
-                    self._needs.append(thing)
+                case Need(ask=ask):
+                    if isinstance(ask, AskBook) or any(_same(ask, left) for left in self._left):
+                        self._needs.append(thing)
+                    else:  # Nobody has an answer, so what waits for it goes on without: the tape is of another run.
+                        self._take(thing.asker.answered(None, "the tape has no answer to this", now), name, now)
                 case Trade() | Bar() if thing.snapshot and not self._whole:
                     """It is past."""
                 case Gap() if self._whole:
@@ -203,6 +218,8 @@ class _Replay:
 
     def _answer(self, item: Input) -> None:
         """Give an answer to the cursor that has waited longest for it; others are of strategies."""
+        if item.ask in self._left:
+            self._left.remove(item.ask)
         need = next((need for need in self._needs if item.ask is not None and _same(need.ask, item.ask)), None)
         if need is None or item.ask is None:
             if isinstance(item.ask, _TOLD) and 200 <= item.status < 300:

@@ -245,6 +245,23 @@ def test_the_command_says_what_it_made(tape: Path, tmp_path: Path, capsys: pytes
     assert main(["tape", "export", str(tmp_path / "none"), "--to", str(tmp_path / "c")]) == 1
 
 
+def test_what_waited_for_an_answer_that_nobody_recorded_is_told_all_the_same(tmp_path: Path) -> None:
+    """Such as on a tape that was made of somebody else's frames."""
+
+    def fill(session: Session) -> None:
+        session.begin(TRADES)
+        session.trade(10)
+        session.trade(15)
+
+    archive = export_tapes([make(tmp_path / "tape", fill)], tmp_path / "a")
+
+    first, gap, second = archive.events()
+    assert isinstance(first, Trade)
+    assert isinstance(gap, Gap)
+    assert isinstance(second, Trade)
+    assert (first.trade_id, second.trade_id, gap.reason) == (10, 15, "the venue's trade numbers have a hole")
+
+
 def test_events_keep_their_times_where_the_clock_was_set_back(tmp_path: Path) -> None:
     def fill(session: Session) -> None:
         session.begin(QUOTES)

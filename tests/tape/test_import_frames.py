@@ -305,16 +305,16 @@ def test_wrong_lines_of_a_session_are_told(line: str, words: str, tmp_path: Path
 
 
 def test_sessions_of_venues_that_arent_spoken_are_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "KRAKEN.ws.1.0"
-    path.write_text("wss://ws.kraken.com <-> 1618678132.3858151\n1618678133.0: {}\n")
+    path = tmp_path / "BITMEX.ws.1.0"
+    path.write_text("wss://www.bitmex.com <-> 1618678132.3858151\n1618678133.0: {}\n")
 
-    with pytest.raises(ConfigError, match=r"sessions of ws\.kraken\.com aren't read; those of Binance"):
+    with pytest.raises(ConfigError, match=r"sessions of www\.bitmex\.com aren't read; those of stream\.binance\.com"):
         bring_in([path], tmp_path / "tape", "cryptofeed")
     path.write_text("1618678133.0: {}\n")
     with pytest.raises(ConfigError, match="the files tell of no connection"):
         bring_in([path], tmp_path / "tape", "cryptofeed")
     path.write_text("a,b\n")
-    with pytest.raises(TapeError, match=r"KRAKEN\.ws\.1\.0:1: no line of a session that cryptofeed recorded"):
+    with pytest.raises(TapeError, match=r"BITMEX\.ws\.1\.0:1: no line of a session that cryptofeed recorded"):
         bring_in([path], tmp_path / "tape", "cryptofeed")
 
 
@@ -411,3 +411,39 @@ def test_frames_of_venues_that_dont_run_are_checked_as_others_are(tmp_path: Path
         "no channel that is known here is called 'bbo'",
     ]
     assert [type(event) for event in Archive.open(tmp_path / "archive").events()] == [Trade, Trade, BookSnapshot]
+
+
+def test_rows_of_coin_margined_futures_are_checked_as_others_are(tmp_path: Path) -> None:
+    def coin(name: str, **data: Any) -> str:
+        body = {"ps": "BTCUSD", "s": "BTCUSD_PERP", "E": 1_723_161_256_000, "T": 1_723_161_256_000, **data}
+        return json.dumps({"stream": f"btcusd_perp@{name}", "data": body})
+
+    price = {"p": "61800.1", "q": "5", "m": True}
+    path = write(
+        tmp_path / "a.gz",
+        [
+            coin("depth@0ms", e="depthUpdate", U=9, u=12, pu=8, b=[["61799.5", "2"]], a=[]),
+            SNAPSHOT,
+            SNAPSHOT,  # Nobody waits for it.
+            coin("trade", e="trade", t=1, **price),
+            coin("trade", e="trade", t=2, **price | {"q": "nan"}),
+            coin("trade", e="trade", t=9, **price),
+            coin("aggTrade", e="aggTrade", a=1, **price),
+            coin("forceOrder"),
+            coin("bookTicker", u=1, b="1", B="1", a="2", A="1").replace("btcusd_perp@", "ethusd_perp@"),
+            "nothing",
+        ],
+    )
+    path.write_bytes(path.read_bytes() + gzip.compress(f"{START} {coin('trade', t=3)}\nsoon\n".encode()))
+    told: list[str] = []
+
+    report = bring_in([path], tmp_path / "archive", symbol="BTCUSD_PERP", tell=told.append)
+
+    assert [line.partition(": ")[0].rpartition(":")[2] for line in told] == ["3", "5", "7", "8", "9", "10", "11", "12"]
+    assert report.refused == len(told)
+    events = list(Archive.open(tmp_path / "archive").events())
+    # The trades between 1 and 9 are missing, and nobody can be asked for them.
+    assert [type(event) for event in events] == [BookSnapshot, BookDelta, Trade, Gap, Trade]
+    (tmp_path / "empty").write_bytes(b"")
+    with pytest.raises(TapeError, match="empty is empty"):
+        bring_in([path, tmp_path / "empty"], tmp_path / "b", most_refused=20)

@@ -105,7 +105,7 @@ class _CoinM:
 
     def _answer(self, text: str, time: int) -> list[tuple[Stream, Event]]:
         need = self._needs.pop(0) if self._needs else None
-        if need is None or not isinstance(need.ask, AskBook):
+        if need is None:
             raise RowRefused("neither a frame of a stream nor a book that is waited for")
         rows = self._family.decode_answer(need.ask, text.encode(), receive_time=time)
         return self._told(need.asker.answered(rows, "", time), time)
@@ -116,7 +116,10 @@ class _CoinM:
             if isinstance(thing, Confirmed):
                 self._table.confirmed(thing.guid, time)
             elif isinstance(thing, Need):
-                self._needs.append(thing)
+                if isinstance(thing.ask, AskBook):
+                    self._needs.append(thing)
+                else:  # Nobody can be asked.
+                    told += self._told(thing.asker.answered(None, "", time), time)
             else:
                 event: Any = thing
                 told.append((self._table.by_guid[event.guid].stream, event))

@@ -136,16 +136,16 @@ def import_rows(
     """
     digests = [_digest(path) for path in paths]
     seen: dict[str, _Fineness] = {}
-    latest: dict[tuple[Stream, type[Event]], int] = {}
+    latest: dict[Stream, int] = {}
     numbers = {path: place for place, path in enumerate(paths)}
     with open_archive_writer(to, source=Source(format=format, names=[]), venue=venue) as writer:
         for count, row in enumerate(rows):
             event = row.event
-            key, time = (row.stream, type(event)), event.receive_time
-            if time < latest.get(key, 0):
+            time = event.receive_time
+            if time < latest.get(row.stream, 0):
                 refusals.add(row.place, "stands behind a row of a later time; rows in the order of time would be right")
                 continue
-            latest[key] = time
+            latest[row.stream] = time
             writer.add_all(row.stream, (event,))
             seen.setdefault(row.stream.instrument or "", _Fineness()).see(row.fine)
             if not count % _EVERY:

@@ -2,7 +2,7 @@
 
 Frames of requests and of their answers say nothing of the market, and are passed over.
 
-Source: the vendors' WebSocket pages of those years: Coinbase "level2, ticker, matches", Kraken v1 "book, trade, ticker",
+Source: the vendors' WebSocket pages of then: Coinbase "level2, ticker, matches", Kraken v1 "book, trade, ticker",
 OKX v5 "books, trades, tickers", Huobi "market.$symbol.depth.step0, trade.detail".
 """
 

@@ -1,0 +1,266 @@
+"""Sessions that cryptofeed recorded of venues that strategykit doesn't speak: what their frames tell, frame by frame.
+
+"This product includes software developed by Bryant Moscon (http://www.bryantmoscon.com/)": the recorded ones.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strategykit.archive.reader import Archive
+from strategykit.errors import ConfigError
+from strategykit.foreign.cryptofeed import read_bytes_literal
+from strategykit.foreign.refusals import RowRefused
+from strategykit.model.events import BookDelta, BookSnapshot, Quote, Side, Trade
+from strategykit.runtime.importing import ImportPlan, ImportReport, import_files
+
+DATA = Path(os.environ.get("STRATEGYKIT_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+recorded = pytest.mark.skipif(
+    not (DATA / "cryptofeed").is_dir(), reason=f"recordings are absent: no {DATA}; set STRATEGYKIT_DATA to their folder"
+)
+START = 1_618_677_817
+MS = 1_000_000
+
+
+def bring_in(paths: list[Path], to: Path, **more: Any) -> tuple[ImportReport, list[Any]]:
+    report = import_files(ImportPlan(format="cryptofeed", paths=paths, to=to, **more))
+    return report, list(Archive.open(to).events())
+
+
+def session(tmp_path: Path, host: str, *frames: Any) -> Path:
+    lines = [f"wss://{host}/ws <-> {START}.5", f'wss://{host}/ws <- {START}.5: {{"subscribe":1}}']
+    lines += [
+        f"{START + 1 + place}.25: {frame if isinstance(frame, str) else json.dumps(frame)}"
+        for place, frame in enumerate(frames)
+    ]
+    path = tmp_path / "VENUE.ws.1.0"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_coinbase(tmp_path: Path) -> None:
+    common = {"product_id": "BTC-USD", "time": "2021-04-17T16:43:37.075687Z"}
+    path = session(
+        tmp_path,
+        "ws-feed.pro.coinbase.com",
+        {"type": "subscriptions"},
+        {
+            "type": "snapshot",
+            "product_id": "BTC-USD",
+            "bids": [["9", "1"], ["10", "2"], ["8", "0"]],
+            "asks": [["11", "3"]],
+        },
+        common | {"type": "l2update", "changes": [["sell", "11", "0"], ["buy", "10.5", "4"]]},
+        common | {"type": "ticker", "best_bid": "10", "best_ask": "11", "price": "10.5"},
+        common | {"type": "last_match", "side": "buy", "size": "0.5", "price": "10", "trade_id": 7},
+        common | {"type": "match", "side": "sell", "size": "0.5", "price": "10", "trade_id": 8},
+    )
+
+    report, (book, change, quote, past, trade) = bring_in([path], tmp_path / "a")
+
+    assert (report.made, report.refused) == ("archive", 0)
+    assert isinstance(book, BookSnapshot)
+    assert (book.bid_prices, book.ask_sizes, book.receive_time) == ((10.0, 9.0), (3.0,), (START + 2) * 10**9 + 250 * MS)
+    assert isinstance(change, BookDelta)
+    assert (change.bid_prices, change.ask_sizes) == ((10.5,), (0.0,))
+    assert change.event_time == START * 10**9 + 75_687_000
+    assert isinstance(quote, Quote)
+    assert (quote.bid, quote.ask, quote.last) == (10.0, 11.0, 10.5)
+    assert (past.side, past.snapshot) == (Side.SELL, True)  # The side is that of the order that rested.
+    assert (trade.side, trade.snapshot, trade.trade_id) == (Side.BUY, False, 8)
+
+
+def test_kraken(tmp_path: Path) -> None:
+    path = session(
+        tmp_path,
+        "ws.kraken.com",
+        {"event": "systemStatus"},
+        [1, {"as": [["11", "3", "1618677816.5"]], "bs": [["10", "2", "1618677816.5"]]}, "book-1000", "XBT/USD"],
+        [
+            1,
+            {"a": [["11", "0", "1618677817.5"]]},
+            {"b": [["10", "1", "1618677818.25"]], "c": "1"},
+            "book-1000",
+            "XBT/USD",
+        ],
+        [2, {"a": ["11", 3, "3.5"], "b": ["10", 2, "2.5"], "c": ["10.5", "1"]}, "ticker", "XBT/USD"],
+        [
+            3,
+            [["10.5", "0.25", "1618677817.125", "s", "l", ""], ["10.6", "1", "1618677817.25", "b", "m", ""]],
+            "trade",
+            "XBT/USD",
+        ],
+    )
+
+    _, (book, change, quote, sold, bought) = bring_in([path], tmp_path / "a")
+
+    assert (book.bid_prices, book.ask_prices, book.snapshot) == ((10.0,), (11.0,), True)
+    assert (change.bid_sizes, change.ask_sizes, change.event_time) == ((1.0,), (0.0,), 1_618_677_818_250 * MS)
+    assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.last) == (10.0, 2.5, 11.0, 3.5, 10.5)
+    assert (sold.side, bought.side, bought.price) == (Side.SELL, Side.BUY, 10.6)
+
+
+def test_okx(tmp_path: Path) -> None:
+    def frame(channel: str, row: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"arg": {"channel": channel, "instId": "BTC-USDT"}, "data": [row | {"ts": "1618677817003"}], **more}
+
+    ticker = {"bidPx": "10", "bidSz": "1", "askPx": "", "askSz": "", "last": "10.5"}
+    path = session(
+        tmp_path,
+        "ws.okx.com",
+        {"event": "subscribe"},
+        frame("books", {"bids": [["10", "1", "0", "1"]], "asks": []}, action="snapshot"),
+        frame("books", {"bids": [["10", "0", "0", "0"]], "asks": []}, action="update"),
+        frame("tickers", ticker),
+        frame("trades", {"px": "10.5", "sz": "3", "side": "buy", "tradeId": "77"}),
+    )
+
+    _, (book, change, quote, trade) = bring_in([path], tmp_path / "a")
+
+    assert (book.bid_prices, change.bid_sizes, change.event_time) == ((10.0,), (0.0,), 1_618_677_817_003 * MS)
+    assert (quote.bid, quote.ask, quote.ask_size, quote.last) == (10.0, None, None, 10.5)
+    assert (trade.trade_id, trade.side, trade.quantity) == ("77", Side.BUY, 3.0)
+
+
+def test_huobi_packs_its_frames(tmp_path: Path) -> None:
+    def frame(value: Any) -> str:
+        return repr(gzip.compress(json.dumps(value).encode(), mtime=0))
+
+    trade = {"amount": 2, "ts": 1_618_677_817_003, "id": 9, "price": 0.00002783, "direction": "sell"}
+    book = {"bids": [[26.5, 50], [26.4, 1]], "asks": [[26.6, 7]], "ts": 1_618_677_817_003}
+    path = session(
+        tmp_path,
+        "api.hbdm.com",
+        frame({"ping": 1}),
+        frame({"ch": "market.SHIB-USD.trade.detail", "tick": {"data": [trade]}}),
+        frame({"ch": "market.ATOM-USD.depth.step0", "tick": book}),
+        frame({"ch": "market.ATOM-USD.bbo", "tick": book}),
+        repr(gzip.compress(b"{}", mtime=0)[:-4]),
+        "b'not packed'",
+        "b'\\q'",
+    )
+    told: list[str] = []
+
+    report, (printed, whole) = bring_in([path], tmp_path / "a", tell=told.append)
+
+    assert isinstance(printed, Trade)
+    assert (printed.price, printed.quantity, printed.side, printed.trade_id) == (0.00002783, 2.0, Side.SELL, 9)
+    assert (whole.bid_prices, whole.ask_sizes) == ((26.5, 26.4), (7.0,))
+    assert report.refused == 4
+    assert [line.partition(": ")[2].partition(":")[0] for line in told] == [
+        "no channel that is known",
+        "a frame is cut short, or unpacks to more than 16777216 bytes",
+        "a frame can't be unpacked",
+        "no bytes as Python writes them",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "frame"),
+    [
+        ("ws-feed.pro.coinbase.com", {"type": "nothing", "time": "2021-04-17T16:43:37Z"}),
+        ("ws-feed.pro.coinbase.com", {"type": "match", "time": "2021-04-17T16:43:37"}),
+        ("ws-feed.pro.coinbase.com", {"type": "match", "time": "soon"}),
+        (
+            "ws-feed.pro.coinbase.com",
+            {"type": "l2update", "time": "2021-04-17T16:43:37Z", "changes": [["buy", "nan", "1"]]},
+        ),
+        ("ws-feed.pro.coinbase.com", []),
+        ("ws.kraken.com", [1, [["1", "-1", "1618677817", "b"]], "trade", "X"]),
+        ("ws.kraken.com", [1, [["1", "1", "1", "b"]], "trade", "X"]),
+        ("ws.kraken.com", [1, [["1", "1", "1618677817", "x"]], "trade", "X"]),
+        ("ws.kraken.com", [1, {}, "spread", "X"]),
+        ("ws.kraken.com", [1, {}, "book-10", "X"]),
+        ("ws.okx.com", {"arg": {"channel": "trades", "instId": "X"}, "data": [{"ts": "1", "px": "0", "sz": "1"}]}),
+        ("ws.okx.com", {"arg": {"channel": "odd", "instId": "X"}, "data": [{"ts": "1"}]}),
+        ("api.hbdm.com", {"ch": "market"}),
+        ("api.hbdm.com", "not JSON"),
+    ],
+)
+def test_a_frame_that_cant_be_read_is_told_with_its_place(host: str, frame: Any, tmp_path: Path) -> None:
+    good: dict[str, Any] = {
+        "ws-feed.pro.coinbase.com": {"type": "snapshot", "product_id": "X", "bids": [["1", "1"]], "asks": []},
+        "ws.kraken.com": [1, {"bs": [["10", "2", "1618677816.5"]]}, "book-10", "X"],
+        "ws.okx.com": {
+            "arg": {"channel": "trades", "instId": "X"},
+            "data": [{"ts": "1618677817000", "px": "1", "sz": "1", "side": "buy", "tradeId": "1"}],
+        },
+        "api.hbdm.com": {"ch": "market.X.depth.step0", "tick": {"ts": 1_618_677_817_000, "bids": [[1, 1]]}},
+    }
+    told: list[str] = []
+
+    report, events = bring_in([session(tmp_path, host, good[host], frame)], tmp_path / "a", tell=told.append)
+
+    assert (len(events), report.refused, len(told)) == (1, 1, 1)
+    assert "VENUE.ws.1.0:4: " in told[0]
+
+
+def test_only_the_symbol_that_is_meant_is_taken(tmp_path: Path) -> None:
+    frames = [{"type": "snapshot", "product_id": name, "bids": [["1", "1"]], "asks": []} for name in ("X", "Y")]
+    path = session(tmp_path, "ws-feed.pro.coinbase.com", *frames)
+
+    report, _ = bring_in([path], tmp_path / "a", symbol="Y")
+
+    assert [stream.instrument for stream in report.streams] == ["Y"]
+
+
+def test_other_venues_are_refused_with_those_that_are_read(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"sessions of www\.bitmex\.com aren't read; those of stream\.binance\.com, ws-feed"
+    ):
+        bring_in([session(tmp_path, "www.bitmex.com", {})], tmp_path / "a")
+
+
+@settings(max_examples=150, deadline=None)
+@given(value=st.binary(max_size=40))
+def test_bytes_are_read_as_python_writes_them(value: bytes) -> None:
+    assert read_bytes_literal(repr(value)) == value
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=12).map(lambda text: f"b'{text}'") | st.text(max_size=12))
+def test_nothing_else_is_taken_for_bytes(text: str) -> None:
+    try:
+        found = read_bytes_literal(text)
+    except RowRefused:
+        return
+    assert repr(found)[2:-1].replace("\\'", "'") == text[2:-1].replace("\\'", "'").replace('\\"', '"') or "\\" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["b'a' + b'b'", "b'\\u1234'", "b'", "''", "b'a'.hex()", "__import__('os')", "b'\n'", "b\"a'"]
+)
+def test_expressions_arent_carried_out(text: str) -> None:
+    with pytest.raises(RowRefused):
+        read_bytes_literal(text)
+
+
+@recorded
+@pytest.mark.parametrize(
+    ("venue", "files", "books", "trades", "quotes"),
+    [
+        ("KRAKEN", "*", 4_279, 10, 18),
+        ("OKX", "*", 290, 74, 28),
+        ("COINBASE", "ws*", 9_729, 107, 107),
+    ],
+)
+def test_the_counts_are_those_that_cryptofeed_published(
+    venue: str, files: str, books: int, trades: int, quotes: int, tmp_path: Path
+) -> None:
+    paths = sorted((DATA / "cryptofeed").glob(f"{venue}.{files}.gz"))
+
+    report = import_files(ImportPlan(format="cryptofeed", paths=paths, to=tmp_path / "a"))
+
+    assert (report.refused, report.messages) == (0, books + trades + quotes)
+    rows: dict[str, int] = {}
+    for entry in Archive.open(tmp_path / "a").manifest.streams:
+        rows[entry.stream.kind.value] = rows.get(entry.stream.kind.value, 0) + entry.rows
+    assert rows == {"book": books, "trades": trades, "quotes": quotes}
