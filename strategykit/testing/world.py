@@ -113,6 +113,8 @@ class World:
     cut_off_at: float | None = None
     """Seconds after which all wires stand still for good, and the run is ended as fast as can be: what it leaves at the
     venue, the next one has to find by their journal. None: there is but one run."""
+    collect: bool = False
+    """Whether the report brings what a result is made of."""
 
 
 @attrs.define(kw_only=True)
@@ -284,7 +286,7 @@ class _Play:
             await watch(run, stops, server)
 
         plan = self._live(server, again=self.outing.before is not None)
-        plan = attrs.evolve(plan, handle_signals=False, in_loop=True, meanwhile=meanwhile)
+        plan = attrs.evolve(plan, handle_signals=False, in_loop=True, meanwhile=meanwhile, collect=self.world.collect)
         return await live_main(home, plan, self.clock, self.wall, Watchdog(), redactor, stops)
 
     def _live(self, server: SimulatedServer[Any], *, again: bool) -> LivePlan:
