@@ -15,6 +15,7 @@ import pytest
 import zstandard
 
 from strategykit.cli import main
+from strategykit.report import Result
 from strategykit.runtime.demo import open_venue_process
 from strategykit.tape.reader import open_tape
 
@@ -45,8 +46,12 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_a_run_leaves_a_tape_that_can_be_read_replayed_and_run_again(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", *CROSS, "--url", url, "--for", "1.5s", "--tape", str(tmp_path), "--json"]) == 0
+    kept = ["--out", str(tmp_path / "kept"), "--json"]
+    assert main(["run", *CROSS, "--url", url, "--for", "1.5s", "--tape", str(tmp_path), *kept]) == 0
     report = printed(capsys)
+    result = Result.load(tmp_path / "kept")
+    assert (result.facts.kind, result.facts.digest) == ("simulated venue", report["digest"])
+    assert result.metrics()["orders"] == len(report["orders"])
     tape = report["tape"]
     assert report["ok"]
     assert {row["state"] for row in report["subscriptions"]} == {"active"}
