@@ -27,6 +27,8 @@ _CRUMBS: Final = 20_000
 """Nanoseconds by which they may differ in any case: what a program needs to note a time."""
 _QUANTILES: Final = 20
 """Steps between the quantiles that are kept of spans that differ."""
+_ENOUGH: Final = 20
+"""Trades that say enough of how late data come."""
 _STAMPED: Final = (Trade, Quote, BookSnapshot, BookDelta)
 
 
@@ -110,11 +112,12 @@ def arrivals(session: Session, latencies: Latencies) -> list[int]:
 
 
 def _fed(market: Iterable[tuple[int, Event]]) -> list[int]:
-    return [
-        time - event.event_time
-        for time, event in market
-        if isinstance(event, _STAMPED) and event.event_time is not None and not getattr(event, "snapshot", False)
-    ]
+    """Give by how much data came after their stamps: trades, where there are some; what is conflated waits besides."""
+    late: dict[bool, list[int]] = {True: [], False: []}
+    for time, event in market:
+        if isinstance(event, _STAMPED) and event.event_time is not None and not getattr(event, "snapshot", False):
+            late[isinstance(event, Trade)].append(time - event.event_time)
+    return late[True] if len(late[True]) >= _ENOUGH else late[True] + late[False]
 
 
 def _feed(market: Sequence[tuple[int, Event]]) -> tuple[int | None, int | None]:

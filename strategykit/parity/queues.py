@@ -18,9 +18,11 @@ from strategykit.sim.models.queues import Chance, Family, FillRule, Shape
 
 __all__ = ["QueueFit", "Trial", "fit_queue"]
 
-_COARSE: Final = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
-"""Exponents that are tried first."""
-_FINER: Final = (0.5, 0.25, 0.125)
+_COARSE: Final = (1.0, 3.0)
+"""Exponents that are tried first, with and without partial fills."""
+_WIDE: Final = (0.5, 0.7, 1.4, 2.0, 2.4, 4.0, 5.6, 8.0)
+"""Those that are tried then."""
+_FINER: Final = (0.25, 0.125)
 """Then, on both sides of the best one so far, those that are larger and smaller by so many powers of two."""
 _EQUAL: Final = 1e-9
 """Errors that differ by less are the same."""
@@ -88,7 +90,7 @@ def fit_queue(
     if not bench.orders:
         raise ConfigError("this session has no limit orders that a queue could be fitted by")
     plain = [(rule, None) for rule in (FillRule.TOUCH, FillRule.TRADE_THROUGH, FillRule.RISK_AVERSE)]
-    shapes = [Chance(family=Family.LOG, shape=shape) for shape in Shape]
+    shapes = [*(Chance(family=Family.LOG, shape=shape) for shape in Shape), *map(_power, _WIDE)]
     first = [*plain, *((FillRule.PROBABILITY, _power(exponent)) for exponent in _COARSE)]
     wanted = 2 * len(first) + len(shapes) + 2 * len(_FINER)
     trials: list[Trial] = []

@@ -43,8 +43,7 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
     dialect, facts = recorded_venue(tape)
     contents = scan(tape)
     if not contents.commands:
-        had = "strategies, which sent no orders" if facts.get("strategies") else "no strategies"
-        raise TapeError(f"{path}: this tape holds no orders: its run had {had}")
+        raise TapeError(f"{path}: this tape holds no orders, only {_there(contents)}")
     if not facts.get("real", True):
         raise TapeError(
             f"{path}: none of this run's {len(contents.commands)} order commands went to the venue: a fill model "
@@ -98,13 +97,19 @@ def _check_market(path: str, contents: Contents, desk: _Desk) -> list[str]:
     """
     traded = list(dict.fromkeys(one.command.request.instrument for one in desk.sent))
     streams = [row.stream for row in contents.rows if row.stream.kind not in PRIVATE]
+    there = _there(contents)
     if not traded:
         raise TapeError(f"{path}: no order of this run can be compared: {'; '.join(desk.left_out)}")
     for symbol in traded:
         if all(stream.instrument != symbol for stream in streams):
-            there = ", ".join(dict.fromkeys(stream.label for stream in streams)) or "none at all"
             raise TapeError(f"{path}: orders for {symbol} were sent, but there are no market data of it, only {there}")
     return traded
+
+
+def _there(contents: Contents) -> str:
+    """Name the market data that a tape has."""
+    labels = dict.fromkeys(row.stream.label for row in contents.rows if row.stream.kind not in PRIVATE)
+    return ", ".join(labels) or "nothing"
 
 
 class _Desk:
