@@ -1,0 +1,121 @@
+"""Imports are whole or not there, and say what they lack."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strategykit.archive.importers.ohlcv import BarTable, read_ohlcv
+from strategykit.archive.importers.rows import Facts, import_rows
+from strategykit.errors import ConfigError, TapeError
+from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.foreign.text import open_lines, open_members
+from strategykit.runtime.importing import ImportPlan, import_files
+
+START = 1_723_161_255_000_000_000
+TRADE = (
+    '{"stream":"btcusdt@trade","data":{"e":"trade","E":1,"s":"BTCUSDT","t":%d,"p":"1.5","q":"1","T":1723161256000,'
+    '"m":true,"M":true}}'
+)
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from strategykit.runtime.importing import ImportPlan, import_files
+
+def die(part, rows):
+    if rows:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+import_files(ImportPlan(format="hftbacktest", paths=[Path(sys.argv[1])], to=Path(sys.argv[2]), on_progress=die))
+"""
+
+WITHOUT = """
+import sys
+sys.modules["pyarrow"] = None
+from strategykit.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def frames(path: Path, count: int) -> Path:
+    path.write_text("".join(f"{START + number} {TRADE % number}\n" for number in range(count)))
+    return path
+
+
+def test_what_a_killed_import_leaves_isnt_under_the_name_that_was_wanted(tmp_path: Path) -> None:
+    path = frames(tmp_path / "frames", 2_000)
+
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), str(tmp_path / "tape")], check=False)
+
+    assert done.returncode == -signal.SIGKILL
+    (left,) = (each for each in tmp_path.iterdir() if each != path)
+    assert left.name.startswith(".tape-")
+    assert left.name.endswith(".partial")
+    report = import_files(ImportPlan(format="hftbacktest", paths=[path], to=tmp_path / "tape"))
+    assert report.messages == 2_000
+
+
+def test_a_library_that_is_missing_is_named_and_tapes_need_none(tmp_path: Path) -> None:
+    path = frames(tmp_path / "frames", 10)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT, "tape", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    imported = run("import", "--from", "hftbacktest", str(path), "--to", str(tmp_path / "tape"))
+    exported = run("export", str(tmp_path / "tape"), "--to", str(tmp_path / "archive"))
+
+    assert imported.returncode == 0, imported.stderr
+    assert exported.returncode == 2
+    assert "archives need pyarrow: pip install 'strategykit[archive]'" in exported.stderr
+    assert not (tmp_path / "archive").exists()
+
+
+def test_a_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
+    path = frames(tmp_path / "frames", 10)
+
+    with pytest.raises(TapeError, match=r"frames/tape can't be written: .*File exists|Not a directory"):
+        import_files(ImportPlan(format="hftbacktest", paths=[path], to=path / "tape"))
+
+
+def test_files_that_arent_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(TapeError, match="there is no such file"), open_lines(tmp_path / "folder"):
+        pass
+    with pytest.raises(TapeError, match="there is no such file"), open_members(tmp_path / "none"):
+        pass
+    table = BarTable(symbol="X")
+    with pytest.raises(TapeError, match="there is no such file"):
+        list(read_ohlcv([tmp_path / "none"], table, Refusals()))
+    with pytest.raises(TapeError, match="none can't be read: No such file"):
+        import_rows(
+            [],
+            tmp_path / "a",
+            format="ohlcv",
+            venue="x",
+            paths=[tmp_path / "none"],
+            facts=Facts(exchange=""),
+            refusals=Refusals(),
+        )
+    with pytest.raises(ConfigError, match="there is no such file"):
+        import_files(ImportPlan(format="ohlcv", paths=[tmp_path / "folder"], to=tmp_path / "a"))
+
+
+def test_refusals_are_one_line_each_whatever_a_value_holds() -> None:
+    told: list[str] = []
+    refusals = Refusals(told.append, most=2)
+
+    refusals.add(Place(Path("a\nb.csv"), 3), RowRefused("no price:", "x" * 200 + "\n", right="a number"))
+    refusals.add(Place(Path("b.zip"), 4, "c.csv"), "why")
+
+    assert told[0].startswith(r"'a\nb.csv':3: no price: 'xxx")
+    assert told[0].endswith("…; a number would be right")
+    assert told[1] == "b.zip/c.csv:4: why"
+    assert not any("\n" in line for line in told)
+    with pytest.raises(TapeError, match="more than 2 rows can't be taken, and nothing is kept"):
+        refusals.add(Place(Path("c"), 1), "why")
