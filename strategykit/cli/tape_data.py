@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -105,6 +106,12 @@ def _import(
     factors: Annotated[
         Path | None, Parameter(help="lean: factor file, to adjust prices of shares", metavar="FILE")
     ] = None,
+    currency: Annotated[
+        str | None, Parameter(help="archives: of prices; else what the format or the symbol says")
+    ] = None,
+    multiplier: Annotated[
+        Decimal, Parameter(help="archives: money a contract moves by for one point of price")
+    ] = Decimal(1),
     refuse: Annotated[int, Parameter(help="rows that may be refused; one more, and nothing is kept")] = 100,
     json: _Json = False,
 ) -> int:
@@ -126,6 +133,8 @@ def _import(
                 time_zone=time_zone,
                 adjusted=adjusted,
                 factors=factors,
+                currency=currency,
+                multiplier=multiplier,
                 most_refused=refuse,
                 now=wall_time(),
                 tell=progress.tell,

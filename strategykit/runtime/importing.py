@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -49,6 +50,10 @@ class ImportPlan:
     """Whether those columns of bars are meant that are adjusted for splits and dividends."""
     factors: Path | None = None
     """LEAN's file of what prices of shares are multiplied by."""
+    currency: str | None = None
+    """Of prices; None: what the format or the symbol says."""
+    multiplier: Decimal = Decimal(1)
+    """Of futures: money that one contract moves by for one whole point of price."""
     most_refused: int = MOST_REFUSED
     now: Callable[[], int] = time.time_ns
     tell: Callable[[str], None] = lambda _: None
@@ -202,6 +207,7 @@ def _tape(plan: ImportPlan, make: Callable[[Path], Any]) -> ImportReport:
 def _archive(plan: ImportPlan, rows: Iterable[Row], venue: str, facts: Facts, refusals: Refusals) -> ImportReport:
     from strategykit.archive.importers.rows import import_rows
 
+    facts = attrs.evolve(facts, currency=plan.currency or facts.currency, multiplier=plan.multiplier)
     archive = import_rows(
         rows,
         plan.to,

@@ -11,6 +11,7 @@ import attrs
 import pytest
 import trio
 
+from strategykit.archive.reader import Archive
 from strategykit.cli import main
 from strategykit.errors import ConfigError, TapeError
 from strategykit.model.codec import make_converter
@@ -304,6 +305,11 @@ def test_the_command_brings_in_files_and_tells_each_row_that_it_refuses(
 
     assert main([*command, str(tmp_path / "b"), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
+    future = ["--currency", "RUB", "--multiplier", "50"]
+    assert main([*command, str(tmp_path / "future"), *future]) == 1
+    instrument = Archive.open(tmp_path / "future").instruments["X"]
+    assert (instrument.currency, instrument.multiplier) == ("RUB", 50)
+    capsys.readouterr()
     assert (said["made"], said["messages"], said["refused"]) == ("archive", 4, 1)
     assert main([*command, str(tmp_path / "c"), "--refuse", "0"]) == 1
     assert "more than 0 rows can't be taken" in capsys.readouterr().err

@@ -49,6 +49,8 @@ class Facts:
     currency: str | None = None
     """None: what the symbol ends with."""
     time_zone: str = "UTC"
+    multiplier: Decimal = Decimal(1)
+    """Money that one unit moves by for one whole point of price."""
 
 
 def number(text: str, what: str) -> float:
@@ -173,6 +175,7 @@ def _instrument(symbol: str, fine: _Fineness, facts: Facts) -> Instrument:
         symbol,
         tick=Decimal(1).scaleb(-fine.prices),
         lot=Decimal(1).scaleb(-fine.sizes),
+        multiplier=facts.multiplier,
         currency=facts.currency or quote,
         exchange=facts.exchange,
         time_zone=facts.time_zone,
