@@ -28,7 +28,7 @@ from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.models.latency import Constant
 from strategykit.sim.models.queues import FillRule
 
-__all__ = ["print_rerun", "register", "rerun_in_words"]
+__all__ = ["assumed", "money_of", "print_rerun", "register", "rerun_in_words"]
 
 _EXAMPLES: Final = """\
 Examples:
@@ -96,16 +96,16 @@ def _replay(
     if tape is None:
         raise ConfigError("--tape is missing; name the folder of a recording")
     name = Path(what.removeprefix("sample:")).stem
-    strategies, limits, assumed = [StrategySpec(name=name, file=what, params=params)], DEFAULT_PLAN, DEFAULT_MODELS
+    strategies, limits, base = [StrategySpec(name=name, file=what, params=params)], DEFAULT_PLAN, DEFAULT_MODELS
     if not is_strategy(what):
         session = load_session(what)
-        strategies, limits, assumed = list(session.strategies), session.risk, session.models
+        strategies, limits, base = list(session.strategies), session.risk, session.models
     if not strategies:
         raise ConfigError(f"{what}: has no [[strategy]] to replay")
     check_seed(seed)
     settings = BacktestSettings(
-        cash=_money("--cash", cash),
-        models=_assumed(assumed if models is None else load_models(models), fee_rate, rule, latency),
+        cash=money_of("--cash", cash),
+        models=assumed(base if models is None else load_models(models), fee_rate, rule, latency),
         seed=seed,
         limits=limits,
     )
@@ -119,10 +119,10 @@ def _replay(
         keeping.keep(found, kind="backtest", source=str(tape), models=settings.models, seed=seed, identity=identity)
 
 
-def _assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:
+def assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:
     """Give `models` with what flags say in its place."""
     if fee_rate is not None:
-        rate = _money("--fee-rate", fee_rate)
+        rate = money_of("--fee-rate", fee_rate)
         models = attrs.evolve(models, fees=FeeModel(maker_rate=rate, taker_rate=rate))
     if rule is not None:
         models = attrs.evolve(models, rule=FillRule(rule))
@@ -131,7 +131,12 @@ def _assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency
     return models
 
 
-def _money(flag: str, text: str) -> Decimal:
+def money_of(flag: str, text: str) -> Decimal:
+    """Read an amount.
+
+    Raises:
+        ConfigError: It is none.
+    """
     try:
         value = Decimal(text)
     except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
