@@ -21,10 +21,17 @@ from strategykit.sim.altered import altered
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.dialect import OrderReply, Reply
-from strategykit.venues.streams import PRIVATE
+from strategykit.venues.streams import PRIVATE, StreamKind
 
-__all__ = ["read_session"]
+__all__ = ["Desk", "check_market", "read_session"]
 
+_FILLS: Final = frozenset(
+    {
+        *(StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BOOK_BY_ORDER),
+        *(StreamKind.BARS, StreamKind.TICKER),
+    }
+)
+"""Streams that orders can be filled by."""
 _EVERY: Final = 10_000
 """Events between two reports of progress."""
 
@@ -49,9 +56,9 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
             f"{path}: none of this run's {len(contents.commands)} order commands went to the venue: a fill model "
             "answered them; `strategykit replay --rerun` repeats them"
         )
-    desk = _Desk()
+    desk = Desk()
     _read_commands(tape, desk)
-    traded = _check_market(path, contents, desk)
+    traded = check_market(path, contents, desk)
     instruments: dict[str, Instrument] = {}
     market: list[tuple[int, Event]] = []
     span, latest = max(contents.last - contents.first, 1), 0
@@ -74,7 +81,7 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
     return desk.session({symbol: instruments[symbol] for symbol in traded}, market)
 
 
-def _read_commands(tape: Tape, desk: _Desk) -> None:
+def _read_commands(tape: Tape, desk: Desk) -> None:
     converter = make_converter()
     for record in tape:
         if record.kind is not Kind.COMMAND:
@@ -89,19 +96,19 @@ def _read_commands(tape: Tape, desk: _Desk) -> None:
         desk.send(record.time, str(facts.get("strategy", "")), command)
 
 
-def _check_market(path: str, contents: Contents, desk: _Desk) -> list[str]:
+def check_market(path: str, contents: Contents, desk: Desk) -> list[str]:
     """Give the symbols that were traded.
 
     Raises:
         TapeError: One of them has no market data on the tape.
     """
     traded = list(dict.fromkeys(one.command.request.instrument for one in desk.sent))
-    streams = [row.stream for row in contents.rows if row.stream.kind not in PRIVATE]
+    told = {row.stream.instrument: None for row in contents.rows if row.stream.kind in _FILLS}
     there = _there(contents)
     if not traded:
         raise TapeError(f"{path}: no order of this run can be compared: {'; '.join(desk.left_out)}")
     for symbol in traded:
-        if all(stream.instrument != symbol for stream in streams):
+        if symbol not in told:
             raise TapeError(f"{path}: orders for {symbol} were sent, but there are no market data of it, only {there}")
     return traded
 
@@ -112,7 +119,7 @@ def _there(contents: Contents) -> str:
     return ", ".join(labels) or "nothing"
 
 
-class _Desk:
+class Desk:
     """What is known of the orders while the tape is read."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ FIELDS: Final = ("time", "price", "size", "fee")
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not value >= 0:
+    if Decimal(value).is_nan() or value < 0:
         raise ConfigError(f"the tolerated difference in {attribute.name} must be 0 or more, not {value}")
 
 
