@@ -1,4 +1,4 @@
-"""A venue that only shouts: one subscription to trades, and it sends prepared frames as fast as they are read.
+"""A venue that only shouts: trades in prepared frames, as fast as they are read, or so many a second.
 
 It knows just enough of ALOR for a whole live run: a token, one instrument, empty lists, logins and confirmations. An
 order is accepted, and its number is the reading of the system's monotonic clock when its bytes had come.
@@ -41,6 +41,9 @@ _GUID: Final = b"00000000-0000-0000-0000-000000000000"
 _PIECE: Final = 262_144
 """Bytes handed to the kernel at a time."""
 
+_TURN: Final = 0.001
+"""Seconds between two pieces where there is a pace."""
+
 _FOREVER: Final = 4_102_444_800
 """The year 2100, in seconds: when the token dies."""
 
@@ -62,10 +65,12 @@ def prepare(count: int) -> bytes:
 class _Client(threading.Thread):
     """One accepted connection."""
 
-    def __init__(self, wire: socket.socket, frames: bytes) -> None:
+    def __init__(self, wire: socket.socket, frames: bytes, pace: float) -> None:
         super().__init__(daemon=True)
         self._wire = wire
         self._frames = frames
+        self._pace = pace
+        """Bytes a second; 0: as fast as can be."""
 
     def run(self) -> None:
         with self._wire, suppress(ConnectionError):
@@ -133,8 +138,12 @@ class _Client(threading.Thread):
         if request["opcode"] != "AllTradesGetAndSubscribe":
             return
         frames = memoryview(self._frames.replace(_GUID, request["guid"].encode()))
-        for start in range(0, len(frames), _PIECE):
-            self._wire.sendall(frames[start : start + _PIECE])
+        piece = int(self._pace * _TURN) or _PIECE
+        begin = time.monotonic()
+        for number, start in enumerate(range(0, len(frames), piece)):
+            if self._pace:
+                time.sleep(max(0.0, begin + number * _TURN - time.monotonic()))
+            self._wire.sendall(frames[start : start + piece])
 
 
 def _reply(text: str, now: int) -> str:
@@ -148,25 +157,26 @@ def _token() -> str:
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", claims, b"signed"))
 
 
-def _accept(listener: socket.socket, frames: bytes) -> None:
+def _accept(listener: socket.socket, frames: bytes, pace: float) -> None:
     while True:
         wire, _ = listener.accept()
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _Client(wire, frames).start()
+        _Client(wire, frames, pace).start()
 
 
-def _serve(count: int) -> None:
+def _serve(count: int, rate: float) -> None:
     frames = prepare(count)
+    pace = len(frames) / count * rate if rate else 0.0
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_accept, args=(listener, frames), daemon=True).start()
+        threading.Thread(target=_accept, args=(listener, frames, pace), daemon=True).start()
         print(listener.getsockname()[1], flush=True)
         sys.stdin.read()
 
 
 @contextmanager
-def open_blast(count: int) -> Generator[int]:
-    """Start one in a process of its own that sends `count` trades a subscription; yield its port."""
-    command = [sys.executable, "-m", "benchmarks.blast", str(count)]
+def open_blast(count: int, *, rate: float = 0.0) -> Generator[int]:
+    """Start one in a process of its own that sends `count` trades a subscription, `rate` a second; yield its port."""
+    command = [sys.executable, "-m", "benchmarks.blast", str(count), str(rate)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -176,4 +186,4 @@ def open_blast(count: int) -> Generator[int]:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), float(sys.argv[2]))

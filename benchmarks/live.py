@@ -30,6 +30,7 @@ def run_strategies(
     strategies: Sequence[tuple[str, Strategy]],
     *,
     tape: Path | None,
+    journal: Path | None = None,
     seconds: float | None = None,
     market_connections: int = 1,
     keep_orders: bool = False,
@@ -43,6 +44,7 @@ def run_strategies(
         url: Base of its HTTP.
         strategies: Pairs of name and strategy.
         tape: Folder to record in; None: don't.
+        journal: The account's folder for what is intended, before it is sent; None: it isn't written down.
         seconds: How long.
         market_connections: At the most.
         keep_orders: Whether orders stay when the strategies leave.
@@ -78,6 +80,7 @@ def run_strategies(
             duration=None if seconds is None else int(seconds * 1e9),
             seed=1,
             tape=tape,
+            journal=journal,
             limits=NO_PLAN,  # Held against like any other, and never met, however fast a measurement trades.
             keep_orders=keep_orders,
             meanwhile=meanwhile,
