@@ -58,7 +58,7 @@ class ByPiece(Turn):
         rows = {code: self.parts[code][1].rows(self._taken[code], self._taken[code] + n) for code, n in counts.items()}
         mine = rows.get(part)
         watched = bool(engine.watchers) or delays_market(engine)
-        batches = bool(lane.batchers) and not watched
+        batches = bool(lane.batchers) and not watched and not self.is_odd(self.parts[part][1])
         if batches and mine is not None and len(rows) == 1 and not lane.live and self._needs_only_last(mine):
             self._taken[part] += len(mine)
             self._hand(lane, mine)

@@ -50,6 +50,7 @@ class Driver:
         if not (wakes and clock.calm):
             await clock.settle()
         while True:
+            wakes.flush()
             if engine.local:
                 engine.take(engine.local.popleft(), clock.reading, "")
             elif wakes:

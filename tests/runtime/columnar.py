@@ -179,12 +179,12 @@ def in_source_order(events: Sequence[Event]) -> list[Event]:
 
 
 def replay_columns(
-    strategies: Mapping[str, Strategy], events: Sequence[Event], *, latency: int = 0, seed: int = 0
+    strategies: Mapping[str, Strategy], events: Sequence[Event], *, latency: int = 0, feed: int = 0, seed: int = 0
 ) -> RunReport:
-    plan = BacktestPlan(
-        source=make_source(events), strategies=list(strategies.items()), models=make_models(latency), seed=seed
+    models = make_models(latency, feed)
+    return backtest(
+        BacktestPlan(source=make_source(events), strategies=list(strategies.items()), models=models, seed=seed)
     )
-    return backtest(plan)
 
 
 def replay_events(
@@ -192,6 +192,7 @@ def replay_events(
     events: Sequence[Event],
     *,
     latency: int = 0,
+    feed: int = 0,
     seed: int = 0,
     watched: bool = False,
 ) -> Simulation:
@@ -202,7 +203,7 @@ def replay_events(
         ordered,
         instruments=INSTRUMENTS,
         start=ordered[0].receive_time,
-        models=make_models(latency),
+        models=make_models(latency, feed),
         seed=seed,
         ready=lambda run: run.engine.watchers.extend([_look_on] * watched),
     )
@@ -212,8 +213,8 @@ def _look_on(event: Event) -> None:
     """Watch: then each event goes through the engine."""
 
 
-def make_models(latency: int) -> FillModels:
-    return FillModels(order_latency=Constant(span=latency)) if latency else FillModels()
+def make_models(latency: int, feed: int) -> FillModels:
+    return FillModels(order_latency=Constant(span=latency), feed_latency=Constant(span=feed))
 
 
 def seen_by(make: Callable[[], Mapping[str, Diarist]], run: Callable[[Mapping[str, Strategy]], object]) -> list[Any]:

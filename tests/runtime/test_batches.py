@@ -6,22 +6,29 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, cast
 
+import attrs
 import numpy as np
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategykit import Order, Quote, Quotes, Strategy, Trade, Trades, define
+from strategykit import Fill, Gap, Order, Quote, Quotes, Strategy, Trade, Trades, define
 from strategykit.columns.batch import QuoteBatch, TradeBatch
 from strategykit.columns.columns import CHUNK
-from strategykit.columns.gathering import columns_of
+from strategykit.columns.gathering import columns_of, columns_of_all
 from strategykit.columns.values import Coded
 from strategykit.model.events import Event, Side
+from strategykit.runtime.backtest import BacktestPlan, backtest
+from strategykit.runtime.column_source import MemoryColumns
 from strategykit.testing import START, make_quotes, make_trades
+from strategykit.venues.streams import Stream, StreamKind
 from tests.columns.some_events import TRADES
-from tests.runtime.columnar import Diarist, make_market, replay_columns, replay_events, seen_by
+from tests.runtime.columnar import INSTRUMENTS, Diarist, make_market, replay_columns, replay_events, seen_by
 
 Run = Callable[[Mapping[str, Strategy]], object]
 
@@ -59,7 +66,7 @@ class Many(Diarist):
             self.note("quote", row)
 
 
-def told(seen: list[tuple[str, object, int]]) -> list[tuple[str, object]]:
+def told(seen: list[tuple[str, Any, int]]) -> list[tuple[str, Any]]:
     return [(kind, what) for kind, what, _ in seen]
 
 
@@ -74,6 +81,85 @@ def test_batches_hold_what_comes_one_by_one_in_its_order(seed: int, count: int) 
 
     assert told(columns) == told(single)
     assert told(simulated) == told(single)
+
+
+def interleaved(pattern: str) -> list[Event]:
+    """Give a trade for each ``t`` and a quote for each ``q``, a second apart."""
+    trades, quotes = make_trades("X", range(1, 60)), make_quotes("X", range(1, 60), spread=0.01)
+    return [(trades if kind == "t" else quotes)[second] for second, kind in enumerate(pattern)]
+
+
+def test_another_stream_that_is_wanted_ends_a_batch() -> None:
+    @define
+    class Counts(Diarist):
+        trades = Trades("X")
+        quotes = Quotes("X")
+
+        def on_trades(self, batch: TradeBatch) -> None:
+            self.note("trades", len(batch))
+
+        def on_quotes(self, batch: QuoteBatch) -> None:
+            self.note("quotes", len(batch))
+
+    (seen,) = seen_by(lambda: {"a": Counts()}, partial(replay_columns, events=interleaved("ttqtqqqtt")))
+
+    # A batch ends with a chunk of any of the streams, too.
+    runs = [(kind, sum(size for _, size in each)) for kind, each in groupby(told(seen), key=itemgetter(0))]
+    assert runs == [("trades", 2), ("quotes", 1), ("trades", 1), ("quotes", 3), ("trades", 2)]
+
+
+def test_a_stream_for_the_exchange_alone_ends_no_batch_and_prices_orders_all_the_same() -> None:
+    @define
+    class Buyer(Sized):
+        def on_fill(self, fill: Fill) -> None:
+            self.note("fill", fill.price)
+
+    (seen,) = seen_by(lambda: {"a": Buyer(buys_at=1.0)}, partial(replay_columns, events=interleaved("tqtqtqttqttt")))
+
+    # Of the eight trades, the last three come when the quotes are over; the limit of 1 is below every offer by then.
+    assert [one for one in told(seen) if one[0] == "batch"] == [("batch", 5), ("batch", 3)]
+    assert not [one for one in told(seen) if one[0] == "fill"]
+
+
+def test_gaps_stand_between_batches() -> None:
+    @define
+    class Careful(Diarist):
+        trades = Trades("X")
+
+        def on_trades(self, batch: TradeBatch) -> None:
+            self.note("batch", len(batch))
+
+        def on_gap(self, gap: Gap) -> None:
+            self.note("gap", gap.reason)
+
+    trades = make_trades("X", range(1, 6))
+    gap = Gap("X", START, trades[2].receive_time, "lost", None, trades[2].receive_time, trades[0].guid)
+    stream = Stream(kind=StreamKind.TRADES, instrument="X")
+    parts = [*columns_of_all(stream, [*trades[:2], gap, *trades[2:]])]
+    careful = Careful()
+
+    report = backtest(BacktestPlan(source=MemoryColumns({stream: parts}, INSTRUMENTS), strategies=[("a", careful)]))
+
+    assert told(careful.seen) == [("batch", 2), ("gap", "lost"), ("batch", 3)]
+    assert report.events == 5
+
+
+def test_past_trades_among_others_are_told_to_the_exchange_one_by_one() -> None:
+    trades: list[Event] = list(make_trades("X", range(1, 6)))
+    past = [attrs.evolve(cast("Any", trade), snapshot=number < 2) for number, trade in enumerate(trades)]
+
+    (seen,) = seen_by(lambda: {"a": Sized()}, partial(replay_columns, events=past))
+
+    assert told(seen) == [("batch", 5)]
+
+
+@pytest.mark.parametrize("run", [replay_columns, replay_events])
+def test_batches_of_a_feed_that_is_late_hold_the_same_later(run: Callable[..., object]) -> None:
+    (seen,) = seen_by(lambda: {"a": Many()}, partial(run, events=interleaved("ttqqt"), feed=250_000_000))
+
+    # The last one comes when the recording has ended.
+    assert [kind for kind, _, _ in seen] == ["trade", "trade", "quote", "quote"]
+    assert [time / 1e9 for _, _, time in seen] == [0.25, 1.25, 2.25, 3.25]
 
 
 def make_ends(seed: int) -> list[Event]:

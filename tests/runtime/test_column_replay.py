@@ -66,6 +66,19 @@ def test_an_async_for_that_takes_events_itself_sees_and_does_what_one_that_is_wo
     assert seen_by(lambda: {"a": Reader(hidden=False)}, run_columns) == woken
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_feed_that_is_late_comes_in_the_same_order_on_columns(seed: int) -> None:
+    events = make_market(seed, 60)
+
+    def make() -> dict[str, Diarist]:
+        return {"a": Trader(), "b": Reader()}
+
+    columns = seen_by(make, partial(replay_columns, events=events, feed=7_000_000, latency=1_000_000))
+
+    assert columns == seen_by(make, partial(replay_events, events=events, feed=7_000_000, latency=1_000_000))
+    assert len(columns[0]) > 60
+
+
 def test_ten_strategies_side_by_side_see_what_each_sees_alone() -> None:
     events = make_market(5, 400)
     alone = seen_by(lambda: {"s3": Trader(every=10**6)}, partial(replay_columns, events=events))

@@ -250,3 +250,41 @@ def test_time_never_goes_back_and_is_the_events_own(run: Run) -> None:
     (seen,) = seen_by(lambda: {"a": Timed()}, run)
 
     assert {what for _, what, _ in seen} == {0}
+
+
+def test_a_strategy_that_runs_alone_and_raises_gets_nothing_more(run: Run) -> None:
+    @define
+    class Faulty(Diarist):
+        trades = Trades("X")
+
+        def on_trade(self, trade: Trade) -> None:
+            self.note("trade", trade.price)
+            if trade.price == 3:
+                raise LookupError("enough")
+
+    (seen,) = seen_by(lambda: {"a": Faulty()}, run)
+
+    assert [what for _, what, _ in seen] == [1.0, 2.0, 3.0]
+
+
+def test_a_reader_that_leaves_its_loop_lets_the_replay_go_on_without_it(run: Run) -> None:
+    @define
+    class Leaver(Diarist):
+        trades = Trades("X")
+
+        async def run(self) -> None:
+            async for trade in self.trades:
+                self.note("read", trade.price)
+                if trade.price == 3:
+                    break
+            await trio.sleep(4.5)
+            self.note("slept", None)
+            async for trade in self.trades:
+                self.note("again", trade.price)
+
+    (seen,) = seen_by(lambda: {"a": Leaver()}, run)
+
+    assert [(kind, time / 1e9) for kind, _, time in seen] == [
+        *[("read", 0), ("read", 1), ("read", 2), ("slept", 6.5)],
+        *[("again", 7), ("again", 8), ("again", 9)],
+    ]
