@@ -18,7 +18,19 @@ from strategykit.archive.manifest import Source
 from strategykit.archive.reader import Archive
 from strategykit.archive.writer import open_archive_writer
 from strategykit.errors import ConfigError, TapeError
-from strategykit.model.events import BookDelta, BookSnapshot, Event, Gap, Quote, Side, Trade, VenueStatus
+from strategykit.model.events import (
+    AssetUpdate,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    Event,
+    Gap,
+    Quote,
+    Side,
+    Ticker,
+    Trade,
+    VenueStatus,
+)
 from strategykit.model.instruments import Instrument
 from strategykit.venues.streams import Stream, StreamKind
 
@@ -132,6 +144,35 @@ def test_numbers_come_back_to_the_last_bit(numbers: list[float], tmp_path_factor
 
     back = [event.price for event in archive.events() if isinstance(event, Trade)]
     assert [struct.pack("<d", price) for price in back] == [struct.pack("<d", price) for price in numbers]
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (1, None), ("a", "b"), ("a", None), (1, "a", None), (None, None)])
+def test_names_of_trades_keep_their_types(numbers: tuple[Any, ...], tmp_path: Path) -> None:
+    told: list[Told] = [(TRADES, trade(START + n, number=number, side=None)) for n, number in enumerate(numbers)]
+
+    archive = put(tmp_path / "a", told)
+
+    assert [bits(event) for event in archive.events()] == [bits(event) for _, event in told]
+
+
+def test_holes_in_flags_counts_words_and_books_by_order_come_back(tmp_path: Path) -> None:
+    ids = (("a", None), ("b",), ())
+    told: list[Told] = []
+    for number, (flag, words, names) in enumerate(zip((True, None, False), ("x", None, "y"), ids, strict=True)):
+        time, levels = START + number, tuple(range(len(names)))
+        told += [
+            (TRADES, AssetUpdate("SBER", words, flag, None, 1.5, None, None, "{}", None, time, "g-trades")),
+            (TRADES, Ticker("SBER", None, 1.0, None, None, None, None, number or None, None, time, "g-trades")),
+            (BOOK, ByOrderDelta("SBER", names, levels, levels, (), (), (), None, time, "g-book", number or None)),
+        ]
+
+    archive = put(tmp_path / "a", told)
+
+    back = list(archive.events())
+    assert [attrs.astuple(event, recurse=False) for event in back] == [  # type: ignore[arg-type]  # all are attrs classes
+        attrs.astuple(event, recurse=False)  # type: ignore[arg-type]
+        for _, event in told
+    ]
 
 
 def test_events_of_one_time_keep_their_order_across_streams(tmp_path: Path) -> None:

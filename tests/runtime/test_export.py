@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -308,7 +309,7 @@ def test_the_command_brings_in_files_and_tells_each_row_that_it_refuses(
     future = ["--currency", "RUB", "--multiplier", "50"]
     assert main([*command, str(tmp_path / "future"), *future]) == 1
     instrument = Archive.open(tmp_path / "future").instruments["X"]
-    assert (instrument.currency, instrument.multiplier) == ("RUB", 50)
+    assert (instrument.currency, instrument.multiplier) == ("RUB", Decimal(50))
     capsys.readouterr()
     assert (said["made"], said["messages"], said["refused"]) == ("archive", 4, 1)
     assert main([*command, str(tmp_path / "c"), "--refuse", "0"]) == 1

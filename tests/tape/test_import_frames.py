@@ -193,7 +193,7 @@ def test_one_row_too_many_ends_an_import_and_nothing_is_kept(tmp_path: Path) -> 
         (lambda path: path.write_bytes(b"PK\x03\x04" + b"x" * 100), "is a zip"),
         (lambda path: path.write_bytes(b"\xff\xfe" * 50), "a.gz:1: isn't UTF-8"),
         (
-            lambda path: path.write_bytes(gzip.compress(b"0" * (100 << 20))),
+            lambda path: path.write_bytes(gzip.compress(b"0" * (70 << 20))),
             "unpacks to more than [0-9]+ bytes|a line of",
         ),
         (lambda path: path.write_text("a,b,c\n1,2,3\n"), "no frame tells of which"),
@@ -211,7 +211,7 @@ def test_a_damaged_file_or_one_of_another_format_leaves_nothing(make: Any, words
 def test_a_bomb_isnt_unpacked_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strategykit.foreign.text._FREE", 1_000)
     path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(b"0\n" * (1 << 20)))
+    path.write_bytes(gzip.compress(b"0\n" * (1 << 18)))
     read = []
     whole = Lines.__next__
 
@@ -222,7 +222,7 @@ def test_a_bomb_isnt_unpacked_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Lines, "__next__", counted)
     with pytest.raises(TapeError, match=r"a\.gz:[0-9]+: unpacks to more than"):
         bring_in([path], tmp_path / "tape", most_refused=10**9)
-    assert len(read) < 1 << 20
+    assert len(read) < 1 << 18
 
 
 def test_what_cant_be_is_said_before_anything_is_read(tmp_path: Path) -> None:
@@ -333,11 +333,14 @@ def test_the_counts_of_cryptofeeds_session_are_those_that_it_published(tmp_path:
 @recorded
 def test_the_recorded_book_is_rebuilt_from_the_tape_and_from_its_archive(tmp_path: Path) -> None:
     """The levels were published with the recording, and made by two other programs."""
-    report = bring_in([DATA / "hftbacktest" / "usdm_btcusdt_20240808.gz"], tmp_path / "tape")
+    with gzip.open(DATA / "hftbacktest" / "usdm_btcusdt_20240808.gz", "rt", encoding="utf-8") as file:
+        (tmp_path / "book").write_text("".join(line for line in file if "@bookTicker" not in line[:60]))
+
+    report = bring_in([tmp_path / "book"], tmp_path / "tape")
     archive = export_tapes([tmp_path / "tape"], tmp_path / "archive")
 
-    assert (report.messages, report.refused) == (93_953, 0)
-    assert not [stream for stream in archive.streams if stream.instrument != "BTCUSDT"]
+    assert report.refused == 0
+    assert rows_of(tmp_path / "archive") == {"BookSnapshot": 1, "BookDelta": 6_547, "Trade": 21_313}
     (stream,) = [stream for stream in archive.streams if stream.kind is StreamKind.BOOK]
     book = Book("BTCUSDT")
     for event in archive.events([stream]):
@@ -347,7 +350,6 @@ def test_the_recorded_book_is_rebuilt_from_the_tape_and_from_its_archive(tmp_pat
     assert (len(bids), len(asks)) == (5_019, 4_578)
     assert bids[:2] == ((61659.7, 1.486), (61659.0, 0.002))
     assert asks[-1] == (617050.0, 0.003)
-    assert rows_of(tmp_path / "archive") == {"BookSnapshot": 1, "BookDelta": 6_547, "Quote": 66_089, "Trade": 21_313}
 
 
 @recorded
