@@ -53,10 +53,11 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "": frozenset({"author"}),  # strategykit/__init__.py: it re-exports.
     "report": PROGRAM,
     "parity": PROGRAM,
+    "sweep": PROGRAM | {"report", "config_values"},
     "testing": PROGRAM | {"report"},
     "doctor": PROGRAM,
     "relay": PROGRAM,
-    "cli": PROGRAM | {"", "report", "parity", "testing", "doctor", "relay", "config_values"},
+    "cli": PROGRAM | {"", "report", "parity", "sweep", "testing", "doctor", "relay", "config_values"},
     "__main__": frozenset({"cli"}),
 }
 """``{part: the other parts that it may import}``. A part is a folder or a module right inside the package."""

@@ -35,10 +35,11 @@ _COMMANDS: Final = (
     "replay",
     "parity",
     "lookahead",
+    "sweep",
 )
 """In the order of the help; each is a module of its own."""
 
-_BY_STRATEGY: Final = ("run", "replay", "lookahead")
+_BY_STRATEGY: Final = ("run", "replay", "lookahead", "sweep")
 """Those whose flags are the parameters of the strategy that is named."""
 
 _EXAMPLES: Final = """\

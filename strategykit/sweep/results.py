@@ -1,0 +1,134 @@
+"""What a sweep came to: every set with its figures, the best of them, and each split of a walk forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from strategykit.report import store
+from strategykit.report.summary import METRICS, Metric
+from strategykit.report.words import in_words, time_in_words
+from strategykit.sweep.axes import Axis
+from strategykit.sweep.forward import Forward
+from strategykit.sweep.sweeping import Objective
+from strategykit.sweep.work import Outcome
+
+__all__ = ["Sweep", "shown_figure"]
+
+_METRICS: Final = {metric.name: metric for metric in METRICS}
+
+_SHOWN: Final = 10
+"""Errors that are told."""
+
+
+@attrs.frozen
+class Sweep:
+    """All of it."""
+
+    strategy: str
+    source: str
+    axes: Sequence[Axis]
+    objective: Objective
+    outcomes: Sequence[Outcome]
+    """In the order in which they were tried; of a walk forward, those of the last split."""
+    forward: Sequence[Forward] = ()
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Sets that weren't run to the end, or whose strategy failed."""
+        proven = [item.proven for item in self.forward]
+        tried = [outcome for item in self.forward for outcome in item.tried] or self.outcomes
+        return [outcome for outcome in [*tried, *proven] if outcome.error]
+
+    def best(self, count: int | None = None) -> list[Outcome]:
+        """Give outcomes, the best first."""
+        return self.objective.best(self.outcomes)[:count]
+
+    def tables(self, best: int, metrics: Sequence[str]) -> list[tuple[str, list[list[str]]]]:
+        """Give what is printed: titles and rows, the first of them the head."""
+        names = [axis.name for axis in self.axes]
+        head = [*names, *(metric.replace("_", " ") for metric in metrics)]
+        found = []
+        if self.forward:
+            rows = [
+                [
+                    time_in_words(item.split.middle),
+                    time_in_words(item.split.until),
+                    *(item.chosen.parameters[name] for name in names),
+                    *(shown_figure(outcome, metrics[0]) for outcome in (item.chosen, item.proven)),
+                    *(shown_figure(item.proven, metric) for metric in metrics[1:]),
+                ]
+                for item in self.forward
+            ]
+            words = [metrics[0].replace("_", " "), *head[len(names) + 1 :]]
+            top = ["from", "to", *names, f"{words[0]} before", words[0], *words[1:]]
+            found.append(("Walk forward: chosen on the window before, reported on this one (UTC)", [top, *rows]))
+        rows = [
+            [*(outcome.parameters[name] for name in names), *(shown_figure(outcome, metric) for metric in metrics)]
+            for outcome in self.best(best)
+        ]
+        which = " of the last window" if self.forward else ""
+        found.append((f"Best sets{which} by {self.objective.metric.replace('_', ' ')}", [head, *rows]))
+        return found
+
+    def lines(self) -> list[str]:
+        """Give what is to be said besides."""
+        total = sum(len(item.tried) + 1 for item in self.forward) or len(self.outcomes)
+        failed = self.failed
+        told = dict.fromkeys(
+            f"{' '.join(f'{name}={value}' for name, value in outcome.parameters.items())}: {outcome.error}"
+            for outcome in failed
+        )
+        lines = [*list(told)[:_SHOWN], *([f"… and {len(told) - _SHOWN:,} more"] if len(told) > _SHOWN else [])]
+        return [*lines, f"{total:,} runs, {len(failed):,} of them failed" if failed else f"{total:,} runs"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give all of it as values for JSON."""
+        return {
+            "strategy": self.strategy,
+            "source": self.source,
+            "objective": attrs.asdict(self.objective),
+            "axes": [attrs.asdict(axis) for axis in self.axes],
+            "best": [attrs.asdict(outcome) for outcome in self.best(1)],
+            "outcomes": [attrs.asdict(outcome) for outcome in self.outcomes],
+            "walk_forward": [
+                {
+                    "split": attrs.asdict(item.split),
+                    "chosen": attrs.asdict(item.chosen),
+                    "proven": attrs.asdict(item.proven),
+                }
+                for item in self.forward
+            ],
+        }
+
+    def html(self) -> str:
+        """Give the report as one HTML page that needs nothing else.
+
+        Raises:
+            ConfigError: Plotly isn't installed.
+        """
+        from strategykit.sweep.page import sweep_page
+
+        return sweep_page(self)
+
+    def save_html(self, path: Path | str) -> Path:
+        """Write the page.
+
+        Raises:
+            ConfigError: Plotly isn't installed.
+            ResultError: It can't be written.
+        """
+        return store.write_text(Path(path), self.html())
+
+
+def shown_figure(outcome: Outcome, metric: str) -> str:
+    """Write a figure of an outcome."""
+    known: Metric = _METRICS[metric]
+    value = outcome.metrics.get(metric)
+    if value is None:
+        return "–"
+    return in_words(known, Decimal(str(value)) if known.unit == "money" else value)
