@@ -210,7 +210,7 @@ def _as_json(report: ParityReport, fitted: Fit | None, better: ParityReport | No
         "share_different": report.share,
         "differences": [_row(row) for row in report.differences],
         "money": [{**attrs.asdict(one), "difference": one.difference} for one in report.money],
-        "latencies": attrs.asdict(report.latencies),
+        "latencies": attrs.asdict(report.latencies, filter=lambda field, _: field.name != "latency"),
         "left_out": list(report.left_out),
     }
     if fitted is not None and better is not None:

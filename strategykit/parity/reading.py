@@ -71,7 +71,7 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
         elif thing.instrument in traded:
             market.append((latest, thing))
         if not number % _EVERY:
-            on_progress((latest - contents.first) / span)
+            on_progress(max((latest - contents.first) / span, 0.0))
     if not market:
         raise TapeError(f"{path}: the recorded streams of {', '.join(traded)} told nothing")
     unknown = [symbol for symbol in traded if symbol not in instruments]
