@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,14 +38,32 @@ _LITTLE: Final = array("H", [1]).tobytes() == b"\x01\x00"
 class FieldHash:
     """One field of the events of one stream and class, hashed in parts, each whatever its size."""
 
-    def __init__(self) -> None:
-        self._parts = {name: hashlib.sha256() for name in ("marks", "floats", "steps", "far", "texts")}
+    def __init__(self, *, few: bool) -> None:
+        self.few = few
+        """Whether its values are few different ones, which change often: then a byte a row says it all."""
         self.last = 0
         """The whole number that came last."""
+        self._parts = {name: hashlib.sha256() for name in ("marks", "floats", "steps", "far", "texts")}
+        self._mark = WHOLE
+        self._run = 0
 
-    def marks(self, marks: Any) -> None:
+    def marks(self, marks: bytes) -> None:
         """Take a byte a row."""
-        self._parts["marks"].update(marks)
+        if self.few:
+            self._parts["marks"].update(marks)
+        else:
+            for mark, alike in groupby(marks):
+                self.marked(mark, sum(1 for _ in alike))
+
+    def marked(self, mark: int, count: int) -> None:
+        """Take `count` rows of one mark. Of fields that mostly have values, how many there are of each is hashed."""
+        if self.few:
+            self._parts["marks"].update(bytes([mark]) * count)
+        elif mark == self._mark:
+            self._run += count
+        elif count:
+            self._parts["marks"].update(f"{self._run} of {self._mark}\n".encode())
+            self._mark, self._run = mark, count
 
     def floats(self, doubles: Any) -> None:
         """Take numbers, 8 bytes each, the lowest first."""
@@ -83,10 +102,11 @@ class FieldHash:
         self.steps(_packed(steps), far_text(far))
 
     def text(self) -> str:
-        return "".join(part.hexdigest() for part in self._parts.values())
+        """Give the hashes over all that came so far."""
+        return f"{self._run} of {self._mark} {' '.join(part.hexdigest() for part in self._parts.values())}"
 
 
-_FEW: Final = (type(None), bool, Side)
+_FEW: Final = frozenset({type(None), bool, Side})
 
 
 def mark_of(value: object) -> int:
@@ -152,5 +172,5 @@ class StreamDigest:
                 key = (kind.__name__, str(symbol), name)
                 field = self._fields.get(key)
                 if field is None:
-                    field = self._fields[key] = FieldHash()
+                    field = self._fields[key] = FieldHash(few=allowed <= _FEW)
                 yield name, field, allowed

@@ -34,7 +34,7 @@ def hash_column(field: FieldHash, column: Column, count: int, allowed: frozenset
     elif length_of(column) is not None:
         field.take(column.tolist())
     elif (mark := mark_of(column)) != WHOLE:
-        field.marks(bytes([mark]) * count)
+        field.marked(mark, count)
     else:
         field.take([column] * count)
 
@@ -45,7 +45,7 @@ def _holed(field: FieldHash, values: NDArray[Any], present: NDArray[np.bool_] | 
         field.marks((marks if present is None else np.where(present, marks, np.uint8(ABSENT[None]))).tobytes())
         return
     if present is None:
-        field.marks(bytes([WHOLE]) * len(values))
+        field.marked(WHOLE, len(values))
     else:
         field.marks(np.where(present, np.uint8(WHOLE), np.uint8(ABSENT[None])).astype(np.uint8).tobytes())
         values = values[present]
