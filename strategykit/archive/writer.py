@@ -49,6 +49,16 @@ class _Turn:
         return self.tie
 
 
+@attrs.frozen(eq=False)
+class _Place:
+    """Where events of one stream and class go."""
+
+    stream: Stream
+    kind: type[Event]
+    pile: Pile
+    turn: _Turn
+
+
 @attrs.define(eq=False, kw_only=True)
 class ArchiveWriter:
     """An archive that is being made; `open_archive_writer` opens one.
@@ -79,6 +89,7 @@ class ArchiveWriter:
     """Among all streams, of events that are taken in the order of all."""
     _turns: dict[Stream, _Turn] = attrs.field(factory=dict)
     """Among the classes of a stream, of those that are taken stream by stream."""
+    _latest: _Place | None = None
 
     def declare(self, stream: Stream, *, guid: str = "") -> None:
         """Say that there is a stream, whose events came by subscription `guid`; else it gets a guid of its own."""
@@ -95,7 +106,7 @@ class ArchiveWriter:
         Raises:
             TapeError: It isn't market data, or is of another instrument than its stream.
         """
-        pile = self._pile(stream, event)
+        pile = self._place(stream, event).pile
         told = max(self._turn.time, event.receive_time if time is None else time)
         self._put(pile, event, told, self._turn.next(told, pile))
 
@@ -106,23 +117,28 @@ class ArchiveWriter:
             TapeError: As `add`; or an event came before the one that stands before it.
         """
         for event in events:
-            pile = self._pile(stream, event)
-            turn = self._turns.setdefault(stream, _Turn())
+            place = self._place(stream, event)
+            pile, turn = place.pile, place.turn
             if event.receive_time < turn.time:
                 raise TapeError(f"{stream.label}: an event of {event.receive_time} ns stands behind one of {turn.time}")
             self._put(pile, event, event.receive_time, turn.next(event.receive_time, pile))
 
-    def _pile(self, stream: Stream, event: Event) -> Pile:
-        name = name_of(event)
-        pile = self._piles.get((stream, name))
-        if pile is None:
-            self.declare(stream)
-            number = list(self._streams).index(stream)
-            pile = Pile(number, Needs(kind_named(name)), self.folder / f"{len(self._piles)}.rows")
-            self._piles[stream, name] = pile
+    def _place(self, stream: Stream, event: Event) -> _Place:
+        place = self._latest
+        # Events of one stream mostly follow each other, and to look a stream up takes longer than all else.
+        if place is None or place.stream is not stream or place.kind is not type(event):
+            name = name_of(event)
+            pile = self._piles.get((stream, name))
+            if pile is None:
+                self.declare(stream)
+                number = list(self._streams).index(stream)
+                pile = Pile(number, Needs(kind_named(name)), self.folder / f"{len(self._piles)}.rows")
+                self._piles[stream, name] = pile
+            turn = self._turns.setdefault(stream, _Turn())
+            place = self._latest = _Place(stream, type(event), pile, turn)
         if event.instrument != stream.instrument:
             raise TapeError(f"{stream.label}: an event is of {event.instrument!r}")
-        return pile
+        return place
 
     def _put(self, pile: Pile, event: Event, time: int, tie: int) -> None:
         self.rows += 1

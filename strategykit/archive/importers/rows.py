@@ -139,15 +139,21 @@ def import_rows(
     digests = [_digest(path) for path in paths]
     seen: dict[str, _Fineness] = {}
     latest: dict[Stream, int] = {}
+    stream: Stream | None = None
+    before = 0
     numbers = {path: place for place, path in enumerate(paths)}
     with open_archive_writer(to, source=Source(format=format, names=[]), venue=venue) as writer:
         for count, row in enumerate(rows):
             event = row.event
             time = event.receive_time
-            if time < latest.get(row.stream, 0):
+            if row.stream is not stream:
+                if stream is not None:
+                    latest[stream] = before
+                stream, before = row.stream, latest.get(row.stream, 0)
+            if time < before:
                 refusals.add(row.place, "stands behind a row of a later time; rows in the order of time would be right")
                 continue
-            latest[row.stream] = time
+            before = time
             writer.add_all(row.stream, (event,))
             seen.setdefault(row.stream.instrument or "", _Fineness()).see(row.fine)
             if not count % _EVERY:
