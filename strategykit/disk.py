@@ -115,7 +115,7 @@ def sync_directory(disk: Disk, directory: Path) -> None:
 
 
 def write_file(disk: Disk, path: Path, data: bytes) -> None:
-    """Write a file, or write it anew, so that it lasts through a power loss; its name does when its folder is synced."""
+    """Write a file, or write it anew, so that it outlives a power loss; its name does when its folder is synced."""
     fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         write_all(disk, fd, data)

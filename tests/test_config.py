@@ -161,7 +161,10 @@ def test_a_token_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path, mon
         ),
         (venue("tokn = 'x'"), "venue.tokn is no known key; did you mean token?"),
         (venue() + "[run]\nfo = '2m'", "run.fo is no known key; did you mean for?"),
-        (venue() + "[limits]\nloss = 1", "limits is no known key; known are venue, run, risk, models, strategy, record"),
+        (
+            venue() + "[limits]\nloss = 1",
+            "limits is no known key; known are venue, run, risk, models, strategy, record",
+        ),
         (venue("market_connections = 'two'"), 'venue.market_connections = "two" should be a whole number'),
         (venue("market_connections = 8"), "venue.market_connections = 8 should be a whole number, from 1 to 7"),
         (venue("market_connections = 2.0"), "venue.market_connections = 2.0 should be a whole number"),

@@ -20,7 +20,8 @@ LINES: Final = 400
 SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
     SHELL
-    | {"config", "registry", "columns", "archive", "disk", "foreign", "tape", "journal", "sim", "net", "runtime", "indicators"}
+    | {"config", "registry", "columns", "archive", "disk", "foreign", "tape", "journal", "sim", "net", "runtime"}
+    | {"indicators"}
     | {"strategy", "declarations", "defining", "config_models"}
 )
 

@@ -28,7 +28,8 @@ from strategykit import (
 from strategykit.errors import StrategyError
 from strategykit.model.events import BookDelta, Event, Side, Stale, VenueError
 from strategykit.model.instruments import Instrument
-from strategykit.runtime.feeds import MAILBOX, BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
+from strategykit.runtime.feeds import BarFeed, BookFeed, Feed, QuoteFeed, TradeFeed
+from strategykit.runtime.mailbox import MAILBOX
 from strategykit.runtime.simulate import simulate
 from strategykit.runtime.waking import Wakes
 from strategykit.testing import START, make_bars, make_books, make_quotes, make_trades, run_strategy
