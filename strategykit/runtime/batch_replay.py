@@ -53,16 +53,19 @@ class ByPiece(Turn):
     def _give(self, part: int, position: int, limit: int) -> int:
         """Give a lane its events, until something is to be done before the next; say how many were passed."""
         engine, clock, lane = self.engine, self.clock, self.lanes[part]
+        watched = bool(engine.watchers) or delays_market(engine)
+        batches = bool(lane.batchers) and not watched and not self.is_odd(self.parts[part][1])
+        alone = self.order is None or bool((self.order[position:limit] == part).all())
+        first = self._taken[part]
+        if batches and alone and not lane.live:
+            mine = self.parts[part][1].rows(first, first + limit - position)
+            if self._needs_only_last(mine):
+                self._taken[part] += len(mine)
+                self._hand(lane, mine)
+                return len(mine)
         codes = self.codes[position:limit] or [part] * (limit - position)
         counts = {code: codes.count(code) for code in dict.fromkeys(codes)}
         rows = {code: self.parts[code][1].rows(self._taken[code], self._taken[code] + n) for code, n in counts.items()}
-        mine = rows.get(part)
-        watched = bool(engine.watchers) or delays_market(engine)
-        batches = bool(lane.batchers) and not watched and not self.is_odd(self.parts[part][1])
-        if batches and mine is not None and len(rows) == 1 and not lane.live and self._needs_only_last(mine):
-            self._taken[part] += len(mine)
-            self._hand(lane, mine)
-            return len(codes)
         built = {code: each.build(self.lanes[code].row.guid) for code, each in rows.items()}
         passed = 0
         for code, time in zip(codes, self.times[position:limit], strict=True):
@@ -77,10 +80,8 @@ class ByPiece(Turn):
             passed += 1
             if clock.woken or engine.local:
                 break
-        counts = {code: codes[:passed].count(code) for code in counts}
-        first = self._taken[part]
-        for code, count in counts.items():
-            self._taken[code] += count
+        for code in counts:
+            self._taken[code] += codes[:passed].count(code)
         if batches and self._taken[part] > first:
             self._hand(lane, self.parts[part][1].rows(first, self._taken[part]), noted=True)
         return passed
