@@ -70,7 +70,7 @@ def told(seen: list[tuple[str, Any, int]]) -> list[tuple[str, Any]]:
     return [(kind, what) for kind, what, _ in seen]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 120))
 def test_batches_hold_what_comes_one_by_one_in_its_order(seed: int, count: int) -> None:
     events = [event for event in make_market(seed, count) if event.instrument == "X"] + make_ends(seed)

@@ -33,7 +33,7 @@ from tests.runtime.columnar import (
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 150), latency=st.sampled_from([0, 5_000_000, 30_000_000]))
 def test_whatever_comes_strategies_see_and_do_the_same_on_columns_and_event_by_event(
     seed: int, count: int, latency: int
@@ -49,7 +49,7 @@ def test_whatever_comes_strategies_see_and_do_the_same_on_columns_and_event_by_e
     assert columns == seen_by(make, partial(replay_events, events=events, latency=latency, watched=True))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 150), latency=st.sampled_from([0, 5_000_000]))
 def test_an_async_for_that_takes_events_itself_sees_and_does_what_one_that_is_woken_does(
     seed: int, count: int, latency: int
