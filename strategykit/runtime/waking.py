@@ -58,7 +58,7 @@ class Wakes:
     _batches: list[Callable[[], None]] = attrs.field(factory=list, init=False)
 
     def __bool__(self) -> bool:
-        return bool(self._queue)
+        return bool(self._queue or self._batches)
 
     def add_batch(self, flush: Callable[[], None]) -> None:
         """Have `flush` called before anybody is woken: a batch of events has begun."""

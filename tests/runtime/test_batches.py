@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -22,10 +23,13 @@ from strategykit.columns.batch import QuoteBatch, TradeBatch
 from strategykit.columns.columns import CHUNK
 from strategykit.columns.gathering import columns_of, columns_of_all
 from strategykit.columns.values import Coded
+from strategykit.config import StrategySpec
 from strategykit.model.events import Event, Side
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.column_source import MemoryColumns
+from strategykit.runtime.run import rerun_tape
 from strategykit.testing import START, make_quotes, make_trades
+from strategykit.testing.world import World, run_world
 from strategykit.venues.streams import Stream, StreamKind
 from tests.columns.some_events import TRADES
 from tests.runtime.columnar import INSTRUMENTS, Diarist, make_market, replay_columns, replay_events, seen_by
@@ -352,3 +356,48 @@ print(run_strategy(Many(), make_trades("X", [5.0])).error)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout == "5.0\nbatch handlers need numpy: pip install 'strategykit[archive]'\n"
+
+
+LIVE = """
+from strategykit import Quotes, Strategy, Trades, define
+
+@define
+class Batched(Strategy):
+    trades = Trades("SBER")
+    quotes = Quotes("SBER")
+
+    def __attrs_post_init__(self):
+        self.count = 0
+
+    def on_trades(self, batch):
+        self.count += len(batch)
+        self.log(f"trades {self.count} {batch.price[-1]:g} {self.now()}")
+        if self.count % 5 == 0:
+            self.buy_nowait(1)
+
+    def on_quotes(self, batch):
+        self.log(f"quotes {len(batch)} {batch.bid[-1]:g}")
+"""
+
+
+def test_batches_of_a_live_run_come_again_when_it_is_run_again(tmp_path: Path) -> None:
+    (tmp_path / "batched.py").write_text(LIVE)
+    world = World(
+        venue="alor",
+        instruments=("SBER",),
+        strategies=(StrategySpec(name="batched", file=str(tmp_path / "batched.py"), params={}),),
+        seconds=5.0,
+        rate=20.0,
+        seed=1,
+    )
+
+    outing = run_world(world, tape=tmp_path / "tape")
+
+    assert outing.error is None
+    assert outing.report is not None
+    assert outing.report.strategies[0].orders > 0
+    again = rerun_tape(tmp_path / "tape")
+    assert (again.differences, again.digest_equal) == ((), True)
+    said = [text for _, source, text in outing.report.notes if source == "batched"]
+    assert [text for _, source, text in again.run.notes if source == "batched"] == said
+    assert len(said) > 10
