@@ -34,6 +34,9 @@ FORMAT: Final = 1
 
 MANIFEST: Final = "manifest.json"
 
+_SIGNED: Final = "sha256"
+"""Of all that stands beside it."""
+
 _MOST_BYTES: Final = 64 << 20
 _PATH: Final = re.compile(r"[A-Za-z0-9_.+~-]+/[A-Za-z]+/[0-9]{4}(-[0-9]{2}-[0-9]{2})?\.parquet")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -103,8 +106,17 @@ class Manifest:
     streams: list[StreamEntry]
 
     def encode(self) -> bytes:
-        """Give it as JSON."""
-        return msgspec.json.format(msgspec.json.encode(to_dict(make_converter(), self, Manifest)), indent=1)
+        """Give it as JSON, with a SHA-256 of its own."""
+        return signed(to_dict(make_converter(), self, Manifest))
+
+
+def signed(facts: dict[str, Any]) -> bytes:
+    """Give facts as JSON, with the SHA-256 that they are known by."""
+    return msgspec.json.format(msgspec.json.encode({**facts, _SIGNED: _sum(facts)}), indent=1)
+
+
+def _sum(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -132,6 +144,8 @@ def read_manifest(folder: Path) -> Manifest:
     number = data.get("format") if isinstance(data, dict) else None
     if isinstance(number, int) and number > FORMAT:
         raise TapeError(f"{shown(path)} has format {number}; this version reads up to {FORMAT}")
+    if not isinstance(data, dict) or data.pop(_SIGNED, None) != _sum(data):
+        raise TapeError(f"{shown(path)} isn't what was written: its own SHA-256 is another one")
     try:
         manifest: Manifest = from_dict(make_converter(), data, Manifest)
     except TapeError as exc:

@@ -21,6 +21,10 @@ _MOST_ROWS: Final = 1 << 24
 """In a group: a few bytes can stand for any number of equal rows."""
 
 
+_DAMAGED: Final = (pa.ArrowException, OSError, ValueError, OverflowError, TypeError, KeyError)
+"""What reading a damaged file can raise: names in it that aren't text, among others."""
+
+
 def open_parquet(path: Path) -> Any:
     """Open a file; give the `pyarrow.parquet.ParquetFile`.
 
@@ -31,7 +35,7 @@ def open_parquet(path: Path) -> Any:
         return pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError as exc:
         raise TapeError(f"{shown(path)}: there is no such file") from exc
-    except (pa.ArrowException, OSError) as exc:
+    except _DAMAGED as exc:
         raise TapeError(f"{shown(path)} can't be read: {_first_line(exc)}") from exc
 
 
@@ -49,7 +53,7 @@ def row_groups(path: Path, file: Any, columns: list[str] | None = None) -> Itera
             raise TapeError(f"{where} unpacks to {size}; at most {_MOST_UNPACKED} and {_MOST_ROWS} are taken")
         try:
             yield file.read_row_group(number, columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError, ValueError) as exc:
+        except _DAMAGED as exc:
             raise TapeError(f"{where} can't be read: {_first_line(exc)}") from exc
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from strategykit.archive.cache import Cache
-from strategykit.archive.manifest import FORMAT, MANIFEST, Source
+from strategykit.archive.manifest import FORMAT, MANIFEST, Source, digest_of, signed
 from strategykit.archive.reader import Archive
 from strategykit.archive.writer import open_archive_writer
 from strategykit.errors import ConfigError, TapeError
@@ -44,11 +44,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def facts(folder: Path) -> Any:
-    return json.loads((folder / MANIFEST).read_bytes())
+    said = json.loads((folder / MANIFEST).read_bytes())
+    del said["sha256"]
+    return said
 
 
-def say(folder: Path, value: object) -> None:
-    (folder / MANIFEST).write_text(json.dumps(value))
+def say(folder: Path, value: dict[str, Any]) -> None:
+    (folder / MANIFEST).write_bytes(signed(value))
 
 
 def read(folder: Path, **options: Any) -> list[Any]:
@@ -150,7 +152,7 @@ def _remove(folder: Path) -> None:
         (lambda folder: (folder / MANIFEST).write_text('{"format":1'), "manifest.json: "),
         (lambda folder: (folder / MANIFEST).write_bytes(b"\xff\xfe"), "manifest.json: "),
         (lambda folder: (folder / MANIFEST).write_text("[" * 9_000), "manifest.json: "),
-        (lambda folder: (folder / MANIFEST).write_text("[1]"), "manifest.json: "),
+        (lambda folder: (folder / MANIFEST).write_text("[1]"), "manifest.json isn't what was written"),
         (lambda folder: say(folder, facts(folder) | {"format": FORMAT + 1}), f"has format {FORMAT + 1}; this version"),
         (lambda folder: say(folder, facts(folder) | {"extra": 1}), "extra"),
         (lambda folder: say(folder, facts(folder) | {"first": "soon"}), "first"),
@@ -184,16 +186,28 @@ def test_a_file_that_stands_twice_is_refused(folder: Path) -> None:
         Archive.open(folder)
 
 
-def test_a_flipped_bit_is_found_on_reading_or_by_the_sum(folder: Path) -> None:
-    raw = (folder / FILE).read_bytes()
-    for place in (40, len(raw) // 3, len(raw) // 2, len(raw) - 300):
-        (folder / FILE).write_bytes(raw[:place] + bytes([raw[place] ^ 16]) + raw[place + 1 :])
-        with pytest.raises(TapeError, match="isn't what was written: its SHA-256"):
-            Archive.open(folder).verify()
-    page = 60
-    (folder / FILE).write_bytes(raw[:page] + bytes([raw[page] ^ 16]) + raw[page + 1 :])
-    with pytest.raises(TapeError, match=r"2023-11-14\.parquet, row group 0 can't be read"):
+@pytest.mark.parametrize("part", [0.01, 0.2, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("name", [FILE, MANIFEST])
+def test_a_flipped_bit_is_found(name: str, part: float, folder: Path) -> None:
+    raw = (folder / name).read_bytes()
+    place = int(len(raw) * part)
+    (folder / name).write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+
+    with pytest.raises(TapeError, match=r"isn't what was written|manifest\.json: "):
         read(folder)
+    with pytest.raises(TapeError):
+        Archive.open(folder).verify()
+
+
+def test_what_is_in_a_cache_is_verified_by_its_source(folder: Path, tmp_path: Path) -> None:
+    archive = Archive.open(folder, cache=tmp_path / "cache")
+    assert len(list(archive.events())) == COUNT
+    raw = (folder / FILE).read_bytes()
+    (folder / FILE).write_bytes(raw[:60] + b"x" + raw[61:])
+
+    assert len(list(archive.events())) == COUNT
+    with pytest.raises(TapeError, match="isn't what was written: its SHA-256"):
+        archive.verify()
 
 
 def replace(folder: Path, table: Any, **options: Any) -> None:
@@ -201,7 +215,7 @@ def replace(folder: Path, table: Any, **options: Any) -> None:
     pq.write_table(table, folder / FILE, **options)
     said = facts(folder)
     entry = said["streams"][0]["files"]["Trade"][0]
-    entry |= {"bytes": (folder / FILE).stat().st_size, "rows": len(table)}
+    entry |= {"bytes": (folder / FILE).stat().st_size, "rows": len(table), "sha256": digest_of(folder / FILE)}
     say(folder, said)
 
 
