@@ -46,7 +46,7 @@ class Kept:
             if found["version"] != _VERSION or found["identity"] != identity:
                 return None
             return _outcome(found["outcome"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def put(self, identity: str, outcome: Outcome) -> None:

@@ -14,7 +14,7 @@ __all__ = ["Where", "read_where"]
 Where = Callable[[Mapping[str, Any]], bool]
 """Says whether a set of parameters is wanted."""
 
-_MOST: Final = 1_000
+_MOST: Final = 300
 """Characters."""
 
 _COMPARE: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {

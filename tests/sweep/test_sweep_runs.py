@@ -1,0 +1,251 @@
+"""Sweeps as they are run: in one pass, in processes that may die, from where they were left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+import pytest
+
+from strategykit.archive.reader import Archive
+from strategykit.cli import main
+from strategykit.errors import ConfigError, ResultError, StrategyError
+from strategykit.report.result import Result
+from strategykit.runtime.load import load_strategy, make_strategy
+from strategykit.runtime.run import backtest_tape
+from strategykit.sweep.keeping import Kept
+from strategykit.sweep.local import Batch, run_here, run_in_processes
+from strategykit.sweep.run import Choice, run_sweep
+from strategykit.sweep.sweeping import Objective, Progress, open_sweep
+from strategykit.sweep.work import Outcome, Task, run_batch
+
+SETS = [{"fast": str(fast), "slow": str(slow)} for fast in (2, 3, 5) for slow in (8, 13)]
+GRID = Choice(axes=("fast=2,3,5", "slow=8,13"))
+PNL = Objective("pnl")
+
+
+def nobody(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None]) -> None:
+    raise AssertionError(f"{len(batches)} batches are to be run")
+
+
+def deadly(folder: Path, *, once: bool) -> Path:
+    """Write a strategy whose process is killed in the midst of a run with fast = 5."""
+    path = folder / "deadly.py"
+    marker = folder / "marker"
+    path.write_text(
+        f'''\
+import os, signal
+from pathlib import Path
+from strategykit import Bar, Bars, Strategy, define
+
+
+@define
+class Deadly(Strategy):
+    """Kills its process."""
+
+    fast: int = 3
+    bars = Bars("SBER", "1m")
+
+    def on_bar(self, bar: Bar) -> None:
+        marker = Path({str(marker)!r})
+        if self.fast == 5 and not ({once} and marker.exists()):
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if int(bar.close * 100) % self.fast == 0:
+            self.buy_nowait(1)
+'''
+    )
+    return path
+
+
+def test_each_set_comes_out_as_a_replay_of_it_alone(task: Task, archive: Path) -> None:
+    cls = load_strategy(task.file)
+
+    outcomes = run_batch(task, SETS)
+
+    alone = [backtest_tape(archive, [("Cross", make_strategy(cls, values))], collect=True) for values in SETS]
+    assert [outcome.digest for outcome in outcomes] == [report.digest for report in alone]
+    assert [outcome.metrics["fills"] for outcome in outcomes] == [len(report.orders) for report in alone]
+    assert len({outcome.digest for outcome in outcomes}) == len(SETS)
+
+
+def test_what_has_been_run_isn_t_run_again(task: Task, tmp_path: Path) -> None:
+    progress: list[Progress] = []
+    first = run_sweep(task, GRID, objective=PNL, out=tmp_path / "out", on_progress=progress.append)
+    with open_sweep(task, out=tmp_path / "out", workers=nobody, objective=PNL) as sweeping:
+        again = sweeping.run(SETS)
+
+    assert again == first.outcomes
+    assert (progress[-1].done, progress[-1].total, progress[-1].kept) == (6, 6, 0)
+    assert progress[-1].best == first.best()[0]
+
+
+def test_an_outcome_that_isn_t_whole_is_run_again(task: Task, tmp_path: Path) -> None:
+    first = run_sweep(task, GRID, out=tmp_path)
+    files = sorted(tmp_path.glob("runs/*/*.json"))
+    assert len(files) == len(SETS)
+    files[0].write_bytes(files[0].read_bytes()[:-20])
+    files[1].write_text(files[2].read_text())
+    files[3].write_text(json.dumps({"version": 1, "identity": files[3].stem, "outcome": {"parameters": 3}}))
+    run: list[Batch] = []
+
+    def noted(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None]) -> None:
+        run.extend(batches)
+        run_here(batches, told)
+
+    with open_sweep(task, out=tmp_path, workers=noted) as sweeping:
+        assert sweeping.run(SETS) == first.outcomes
+    assert sum(len(batch.sets) for batch in run) == 3
+
+
+def test_another_fee_seed_or_file_is_another_run(task: Task, tmp_path: Path) -> None:
+    with open_sweep(task, out=tmp_path, workers=run_here) as sweeping:
+        before = sweeping.identity(SETS[0])
+        assert sweeping.identity(SETS[0], (1, 2)) != before != sweeping.identity(SETS[1])
+    with open_sweep(attrs.evolve(task, seed=3), out=tmp_path, workers=run_here) as sweeping:
+        assert sweeping.identity(SETS[0]) != before
+
+
+def test_a_replay_and_a_sweep_give_a_run_the_same_identity(task: Task, archive: Path, tmp_path: Path) -> None:
+    argv = ["replay", task.file, "--tape", str(archive), "--fast", "2", "--slow", "8", "--out", str(tmp_path / "one")]
+    assert main(argv) == 0
+
+    with open_sweep(task, out=tmp_path / "all", workers=run_here) as sweeping:
+        assert Result.load(tmp_path / "one").facts.identity == sweeping.identity(SETS[0])
+
+
+def test_a_sweep_that_is_killed_goes_on_where_it_was(archive: Path, tmp_path: Path) -> None:
+    strategy = deadly(tmp_path, once=True)
+    out = tmp_path / "out"
+    argv = ["sweep", str(strategy), "--tape", str(archive), "--param", "fast=2,3,5,7", "--objective", "pnl"]
+    command = [sys.executable, "-m", "strategykit", *argv, "--out", str(out), "--batch", "1", "--processes", "1"]
+
+    killed = subprocess.run(command, capture_output=True, check=False, timeout=120)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(out.glob("runs/*/*.json"))) == 2  # Those before fast = 5.
+    progress: list[Progress] = []
+    choice = Choice(axes=("fast=2,3,5,7",))
+    whole = run_sweep(Task(file=str(strategy), data=str(archive)), choice, out=out, on_progress=progress.append)
+    assert not whole.failed
+    assert progress[-1].kept == 2
+    assert whole.outcomes == run_sweep(Task(file=str(strategy), data=str(archive)), choice).outcomes
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_takes_nothing_with_it(archive: Path, tmp_path: Path) -> None:
+    task = Task(file=str(deadly(tmp_path, once=False)), data=str(archive))
+    batches = [Batch(task, [{"fast": str(fast)}]) for fast in (2, 5, 3)]
+    told: dict[str, Outcome] = {}
+
+    run_in_processes(batches, lambda batch, found: told.update({batch.sets[0]["fast"]: found[0]}), processes=2)
+
+    assert told["5"] == Outcome(parameters={"fast": "5"}, error="not run: its worker died 3 times")
+    assert [told["2"], told["3"]] == run_batch(task, [{"fast": "2"}, {"fast": "3"}])
+
+
+def test_what_wasn_t_run_to_the_end_isn_t_kept(task: Task, tmp_path: Path) -> None:
+    def lost(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None]) -> None:
+        for batch in batches:
+            told(batch, [Outcome(parameters=values, error="not run") for values in batch.sets])
+
+    with open_sweep(task, out=tmp_path, workers=lost) as sweeping:
+        assert {outcome.error for outcome in sweeping.run(SETS)} == {"not run"}
+    assert not list(tmp_path.glob("runs/*/*.json"))
+
+
+def test_batches_are_of_one_size_and_enough_for_all_workers(task: Task) -> None:
+    seen: list[int] = []
+
+    def noted(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None]) -> None:
+        seen.extend(len(batch.sets) for batch in batches)
+        run_here(batches, told)
+
+    with open_sweep(task, out=None, workers=noted, parts=4, batch=5) as sweeping:
+        sweeping.run(SETS)
+    assert sorted(seen) == [1, 1, 2, 2]
+    seen.clear()
+    with open_sweep(task, out=None, workers=noted, batch=2) as sweeping:
+        sweeping.run([*SETS, SETS[0]])
+    assert seen == [2, 2, 2]
+
+
+def test_a_set_that_a_strategy_fails_with_is_told_and_takes_no_other_with_it(archive: Path, tmp_path: Path) -> None:
+    path = tmp_path / "some.py"
+    path.write_text(
+        "from strategykit import Bar, Bars, Strategy, define\n\n\n@define\nclass Some(Strategy):\n"
+        '    symbol: str = "SBER"\n    most: int = 5\n    bars = Bars("{symbol}", "1m")\n\n'
+        "    def on_bar(self, bar: Bar) -> None:\n        if bar.close > self.most:\n"
+        "            raise ValueError(self.most)\n"
+    )
+    sets = [{"most": "1000"}, {"most": "5"}, {"symbol": "GAZP"}]
+
+    whole, raised, refused = run_batch(Task(file=str(path), data=str(archive)), sets)
+
+    assert whole.digest
+    assert not whole.error
+    assert "ValueError: 5" in raised.error
+    assert "the recording has no bars GAZP" in refused.error
+    assert not refused.whole
+
+
+def test_wrong_files_are_told_before_anything_is_run(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match="can't be made"):
+        run_sweep(task, GRID, out=Path(task.file) / "below")
+    with pytest.raises(StrategyError, match="no such file"):
+        run_sweep(attrs.evolve(task, file=str(tmp_path / "none.py")), GRID)
+    with pytest.raises(ConfigError, match="there is no such figure; there are pnl, "):
+        Objective("profit")
+    with pytest.raises(ConfigError, match="--on ray: there is dask for this machine"):
+        run_sweep(task, GRID, on="ray")
+
+
+def test_outcomes_that_can_t_be_written_end_the_sweep(task: Task, tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    (tmp_path / "runs" / "ab").write_text("in the way")
+
+    with pytest.raises(ResultError, match="can't be written"):
+        kept.put("ab" * 32, Outcome(parameters={}))
+    assert kept.get("ab" * 32) is None
+
+
+def test_a_tape_is_unpacked_once(task: Task, tmp_path: Path) -> None:
+    """An archive stands for a tape's export: `prepare` gives it as it is."""
+    with open_sweep(task, out=tmp_path, workers=run_here) as sweeping:
+        assert isinstance(sweeping.archive, Archive)
+        assert sweeping.task.data == str(Path(task.data).resolve())
+
+
+def test_optuna_proposes_the_same_sets_for_a_seed_and_only_those_that_conditions_allow(task: Task) -> None:
+    choice = Choice(axes=("fast", "slow=5,8,13,21", "weight", "label=a,b"), where=("fast < slow",), optuna=20, seed=4)
+
+    first = run_sweep(task, choice, objective=PNL)
+
+    assert len(first.outcomes) == 20
+    assert all(int(item.parameters["fast"]) < int(item.parameters["slow"]) for item in first.outcomes)
+    assert run_sweep(task, choice, objective=PNL).outcomes == first.outcomes
+    assert run_sweep(task, attrs.evolve(choice, seed=5), objective=PNL).outcomes != first.outcomes
+
+
+def test_optuna_needs_something_to_propose(task: Task) -> None:
+    with pytest.raises(ConfigError, match="optuna found no set that meets 'fast > slow'"):
+        run_sweep(task, Choice(axes=("fast=2..3", "slow=20..30"), where=("fast > slow",), optuna=3))
+    with pytest.raises(ConfigError, match="--optuna 0: at least 1 set"):
+        run_sweep(task, Choice(axes=("fast=2..3",), optuna=0))
+
+
+@pytest.mark.slow
+def test_a_sweep_on_dask_comes_out_the_same(task: Task) -> None:
+    choice = Choice(axes=("fast=2,3",))
+
+    assert run_sweep(task, choice, on="dask", processes=1).outcomes == run_sweep(task, choice).outcomes
+
+
+def test_no_scheduler_is_told(task: Task) -> None:
+    with pytest.raises(ConfigError, match="--on dask://nowhere: no scheduler answers there"):
+        run_sweep(task, Choice(axes=("fast=2,3",)), on="dask://nowhere")
