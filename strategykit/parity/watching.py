@@ -26,6 +26,7 @@ class Reads:
         self.found: dict[str, None] = {}
         self.on = True
         self._root = os.path.realpath(root)
+        self._thread = threading.get_ident()
         self._code = frozenset(os.path.realpath(path) for path in code)
 
     def hear(self, event: str, facts: tuple[Any, ...]) -> None:
@@ -38,8 +39,8 @@ class Reads:
             self.found[path] = None
 
     def _by_strategy(self, frame: FrameType | None) -> bool:
-        if threading.current_thread() is not threading.main_thread():
-            return True  # The replay reads in its own thread; only a strategy has others.
+        if threading.get_ident() != self._thread:
+            return True  # The replay reads in the thread that it runs in; only a strategy has others.
         while frame is not None:
             if os.path.realpath(frame.f_code.co_filename) in self._code:
                 return True
