@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from strategykit.archive.importers.ohlcv import BarTable, read_ohlcv
 from strategykit.archive.importers.rows import Facts, import_rows
-from strategykit.errors import ConfigError, TapeError
+from strategykit.errors import ConfigError, StrategykitError, TapeError
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
 from strategykit.foreign.text import open_lines, open_members
 from strategykit.runtime.importing import ImportPlan, import_files
@@ -104,6 +106,42 @@ def test_files_that_arent_there_are_named(tmp_path: Path) -> None:
         )
     with pytest.raises(ConfigError, match="there is no such file"):
         import_files(ImportPlan(format="ohlcv", paths=[tmp_path / "folder"], to=tmp_path / "a"))
+
+
+SAMPLES = {
+    "ohlcv": "datetime,open,high,low,close,volume\n2020-01-01 00:00,1,2,1,2,5\n2020-01-01 00:01,1,2,1,2,5\n",
+    "hftbacktest": "".join(f"{START + number} {TRADE % number}\n" for number in range(3)),
+    "tardis": "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
+    "bitmex,X,1585699200000000,1585699200000007,a,buy,1.5,2\n",
+    "cryptofeed": "wss://ws.kraken.com <-> 1618678132.3\n"
+    '1618678134.2: [1,{"b":[["10.5","1","1618678133.7"]],"c":"1"},"book-10","X"]\n',
+}
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    name=st.sampled_from(sorted(SAMPLES)),
+    place=st.floats(0, 1),
+    cut=st.integers(0, 12),
+    put=st.sampled_from(["", "\0", "-", "nan", "1e400", "9" * 25, '"', "{", "[", ",", "\n", "null", "é", "\\"])
+    | st.text(max_size=4),
+)
+def test_whatever_is_in_a_file_it_makes_something_whole_or_nothing(
+    name: str, place: float, cut: int, put: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    text = SAMPLES[name]
+    at = int(place * len(text))
+    (folder / "file").write_bytes(f"{text[:at]}{put}{text[at + cut :]}".encode("utf-8", "surrogatepass"))
+    plan = ImportPlan(format=name, paths=[folder / "file"], to=folder / "made", symbol="X" if name == "ohlcv" else None)
+
+    try:
+        report = import_files(plan)
+    except StrategykitError:
+        assert [path.name for path in folder.iterdir()] == ["file"]
+    else:
+        assert report.messages >= 1
+        assert sorted(path.name for path in folder.iterdir()) == ["file", "made"]
 
 
 def test_refusals_are_one_line_each_whatever_a_value_holds() -> None:
