@@ -158,6 +158,7 @@ class _Bench:
         self.orders = [
             order for order, one in created.items() if one.command.request.price is not None and not one.refusal
         ]
+        self._lots = {order: float(created[order].command.request.quantity) for order in self.orders}
         self._recorded: dict[str, list[tuple[int, float]]] = {order: [] for order in self.orders}
         self.resting = 0
         for fill in session.fills:
@@ -190,4 +191,4 @@ class _Bench:
             area += abs(apart) * (now - since)
             apart, since = apart + lots, now
         area += abs(apart) * (end - since)
-        return area / (float(self._session.quantity(order)) * (end - begin))
+        return area / (self._lots[order] * (end - begin))

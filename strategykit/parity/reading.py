@@ -127,6 +127,7 @@ class Desk:
         self.left_out: dict[str, None] = {}
         self._by_guid: dict[str, int] = {}
         self._creates: dict[str, int] = {}
+        self._about: dict[str, list[int]] = {}
         self._numbers: dict[str, str] = {}
         self._ended: dict[str, int] = {}
         self._fills: dict[tuple[str, str, Side], Fill] = {}
@@ -145,6 +146,7 @@ class Desk:
             self.left_out[f"order {order}: it was placed before this tape begins"] = None
             return
         self._by_guid[command.guid] = len(self.sent)
+        self._about.setdefault(order, []).append(len(self.sent))
         self.sent.append(Sent(time=time, strategy=strategy, command=command))
 
     def hear(self, news: OrderNews, time: int) -> None:
@@ -189,9 +191,8 @@ class Desk:
         """Find the command that a reply is to: by its guid, or the first one of its kind that waits."""
         if reply.guid is not None:
             return self._by_guid.get(reply.guid)
-        order = self._numbers.get(reply.venue_order_id)
-        for index, one in enumerate(self.sent):
-            if one.order == order and isinstance(one.command, reply.to) and one.answered is None:
+        for index in self._about.get(self._numbers.get(reply.venue_order_id, ""), ()):
+            if isinstance(self.sent[index].command, reply.to) and self.sent[index].answered is None:
                 return index
         return None
 
@@ -214,8 +215,8 @@ class Desk:
             return  # It was asked for, and says nothing of when things came.
         self._timed(index, update, time)
         if update.status is OrderStatus.CANCELLED:
-            for at in range(index + 1, len(self.sent)):
-                if self.sent[at].order == order and isinstance(self.sent[at].command, CancelOrder):
+            for at in self._about[order]:
+                if isinstance(self.sent[at].command, CancelOrder):
                     self._timed(at, update, time)
 
     def _timed(self, index: int, update: OrderUpdate, time: int) -> None:

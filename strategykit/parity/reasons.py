@@ -95,7 +95,7 @@ class Reasons:
         return recorded is not None and recorded.time > known + self._tolerance.time
 
     def _cancelled(self, create: Sent) -> bool:
-        return any(one.order == create.order and isinstance(one.command, CancelOrder) for one in self._session.sent)
+        return create.order in self._withdrawn
 
     def _span(self, create: Sent) -> str:
         return (
@@ -106,6 +106,10 @@ class Reasons:
 
     def _instrument(self, create: Sent) -> Instrument:
         return self._session.instruments[create.command.request.instrument]
+
+    @cached_property
+    def _withdrawn(self) -> frozenset[str]:
+        return frozenset(one.order for one in self._session.sent if isinstance(one.command, CancelOrder))
 
     @cached_property
     def _arrivals(self) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import attrs
 
@@ -69,7 +68,3 @@ class Session:
         for fill in self.fills:
             found.setdefault(fill.client_order_id or "", []).append(fill)
         return found
-
-    def quantity(self, order: str) -> Decimal:
-        """Give the lots that an order asked for at first."""
-        return self.created[order].command.request.quantity
