@@ -92,8 +92,8 @@ def _check_end(record: Row) -> Iterator[str]:
         else:
             yield f"I1: {name} hasn't ended"
     if not record["hurried"] and not record["forgets"]:
-        late = _came_late(record)
-        new = [line for line in ours["unaccounted"] if not any(name in line for name in late)]
+        late = _came_late(record) | set(_overtaken(record))
+        new = [line for line in ours["unaccounted"] if not any(re.search(rf"{name}\b", line) for name in late)]
         yield from (f"I1: the run says: {line}" for line in new)
     for row in ours["strategies"]:
         kind = row["error"].partition(":")[0]
@@ -171,6 +171,19 @@ def _came_late(record: Row) -> set[str]:
     """
     found = (_CAME_LATE.match(line) for line in record["ours"]["unaccounted"] if record["hangs"])
     return {match[1] for match in found if match}
+
+
+def _overtaken(record: Row) -> Iterator[str]:
+    """Name orders of which lots were filled under an old number while they were replaced: by so many, they may be over.
+
+    ALOR replaces an order by one for the lots that are named, whatever is filled meanwhile; it has to be told of.
+    """
+    for order in record["ours"]["orders"]:
+        numbers = {number: Decimal(lots) for number, lots in order["numbers"].items()}
+        over = Decimal(order["filled"]) - Decimal(order["quantity"])
+        before = sum((lots for number, lots in numbers.items() if number != order["number"]), Decimal(0))
+        if record["venue"] == "alor" and 0 < over <= before:
+            yield order["client_order_id"]
 
 
 def _is_left(order: Row) -> bool:
