@@ -16,7 +16,8 @@ from strategykit import Trades as TradeStream
 from strategykit.columns.batch import TradeBatch
 from strategykit.columns.columns import Columns
 from strategykit.columns.values import Coded
-from strategykit.runtime.backtest import BacktestPlan, backtest
+from strategykit.runtime.backtest import BacktestPlan
+from strategykit.runtime.column_backtest import backtest_columns
 from strategykit.runtime.column_source import MemoryColumns
 from strategykit.runtime.desk import Desk
 from strategykit.venues.streams import Stream, StreamKind
@@ -118,10 +119,10 @@ def make_columns(trades: Trades) -> MemoryColumns:
     return MemoryColumns({stream: [Columns(stream=stream, kind=Trade, arrays=arrays)]}, {SYMBOL: Instrument(SYMBOL)})
 
 
-def make_plan(trades: Trades, many: Sequence[Runner]) -> BacktestPlan:
+def make_plan(source: MemoryColumns, many: Sequence[Runner]) -> BacktestPlan:
     """Have strategies run on the trades."""
     named = [(f"runner-{number}", one) for number, one in enumerate(many)]
-    return BacktestPlan(source=make_columns(trades), strategies=named, cash=Decimal(10**9))
+    return BacktestPlan(source=source, strategies=named, cash=Decimal(10**9))
 
 
 def run(case: str, count: int) -> None:
@@ -129,9 +130,10 @@ def run(case: str, count: int) -> None:
     lap = Lap()
     trades = make_trades(count)
     many = [KINDS[case]() for _ in range(10 if case == "ten" else 1)]
-    plan = make_plan(trades, many)
+    source = make_columns(trades)
+    plan = make_plan(source, many)
     lap.loaded()
-    report = backtest(plan)
+    report = backtest_columns(plan, source)
     lap.ran()
     lap.tell(
         count=sum(one.count for one in many),

@@ -78,7 +78,7 @@ def measure_memory(count: int) -> int:
 
 def _memory_apart(count: int) -> int:
     """Measure in a fresh process."""
-    code = f"from benchmarks.bench_columns import measure_memory; print(measure_memory({count}))"
+    code = f"from benchmarks.bench_replay_columns import measure_memory; print(measure_memory({count}))"
     return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
