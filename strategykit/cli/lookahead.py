@@ -128,11 +128,19 @@ def _show(report: LookAheadReport) -> None:
     if not report.decisions:
         print_line("it sent no orders: there was nothing to compare")
     compared = max((cut.compared for cut in report.cuts), default=0)
-    what = "no look-ahead found" if report.ok else "look-ahead, or something else that isn't in the data"
     print_line(
-        f"{what}: {len(report.cuts) - len(differing)} of {counted(len(report.cuts), 'cut')} equal, "
-        f"up to {compared} of {counted(report.decisions, 'order command')} compared"
+        f"{_verdict(report, found=bool(differing))}: {len(report.cuts) - len(differing)} of "
+        f"{counted(len(report.cuts), 'cut')} equal, up to {compared} of "
+        f"{counted(report.decisions, 'order command')} compared"
     )
+
+
+def _verdict(report: LookAheadReport, *, found: bool) -> str:
+    if report.ok:
+        return "no look-ahead found"
+    if found or report.reads:
+        return "look-ahead, or something else that isn't in the data"
+    return "no look-ahead found before it failed"
 
 
 def _row(cut: CutResult) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -17,6 +18,7 @@ from strategykit.parity.session import Sent, Session
 from strategykit.runtime.recorded import Contents, scan
 from strategykit.runtime.recorded_events import OrderNews, account_events
 from strategykit.runtime.recorded_venue import recorded_venue
+from strategykit.runtime.recordings import MANIFEST
 from strategykit.sim.altered import altered
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Tape, open_tape
@@ -46,6 +48,8 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
     Raises:
         TapeError: It is damaged, or has no orders that went to a venue, or no market data of what was traded.
     """
+    if (Path(path) / MANIFEST).is_file():
+        raise TapeError(f"{path}: is an archive, which holds market data and no orders; name the tape of the run")
     tape = open_tape(path)
     dialect, facts = recorded_venue(tape)
     contents = scan(tape)
@@ -72,6 +76,8 @@ def read_session(path: str, *, on_progress: Callable[[float], None] = lambda _: 
             market.append((latest, thing))
         if not number % _EVERY:
             on_progress(max((latest - contents.first) / span, 0.0))
+    if tape.torn is not None:
+        desk.left_out[str(tape.torn)] = None
     if not market:
         raise TapeError(f"{path}: the recorded streams of {', '.join(traded)} told nothing")
     unknown = [symbol for symbol in traded if symbol not in instruments]

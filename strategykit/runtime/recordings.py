@@ -12,9 +12,9 @@ from strategykit.venues.dialect import Dialect
 if TYPE_CHECKING:  # Archives need libraries that tapes don't.
     from strategykit.archive.reader import Archive
 
-__all__ = ["open_recording"]
+__all__ = ["MANIFEST", "open_recording"]
 
-_MANIFEST: Final = "manifest.json"
+MANIFEST: Final = "manifest.json"
 """What every archive has, and no tape."""
 
 
@@ -26,7 +26,7 @@ def open_recording(path: Path | str) -> tuple[Tape | Archive, Dialect | None]:
         TapeError: It is neither, or damaged.
     """
     folder = Path(path)
-    if (folder / _MANIFEST).is_file():
+    if (folder / MANIFEST).is_file():
         from strategykit.archive.reader import Archive
 
         return Archive.open(folder), None

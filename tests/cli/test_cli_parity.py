@@ -148,4 +148,5 @@ def test_one_that_sends_nothing_or_fails_is_said_to(
 
     assert "failed on all data: broken: ValueError: no" in text
     assert "it sent no orders" in text
+    assert "no look-ahead found before it failed: 8 of 8 cuts equal" in text
     assert "has no [[strategy]]" in refused(capsys, 2, "lookahead", str(session), "--tape", str(tape))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+import zstandard
 
 from strategykit.errors import TapeError
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
@@ -110,7 +111,26 @@ def test_a_damaged_tape_says_where(recorded: Path, tmp_path: Path) -> None:
         read_session(str(damaged))
 
 
+def test_a_tape_whose_writer_was_killed_is_read_up_to_there_and_said_to_be_torn(recorded: Path, tmp_path: Path) -> None:
+    (packed,) = recorded.glob("*.zst")
+    whole = zstandard.ZstdDecompressor().stream_reader(packed.read_bytes()).read()
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    (torn / "000001.tape.part").write_bytes(whole[: len(whole) * 2 // 3])
+
+    found = read_session(str(torn))
+
+    assert 0 < len(found.sent) < len(read_session(str(recorded)).sent)
+    assert len(found.left_out) == 1
+
+
 def test_a_folder_that_is_no_tape_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    (archive / "manifest.json").write_text("{}")
+
+    with pytest.raises(TapeError, match="is an archive, which holds market data and no orders"):
+        read_session(str(archive))
     with pytest.raises(TapeError, match="none"):
         read_session(str(tmp_path / "none"))
 
