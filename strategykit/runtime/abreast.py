@@ -25,6 +25,7 @@ from strategykit.runtime.abreast_window import Window
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.bench import BacktestPlan, Bench
 from strategykit.runtime.clock import NEVER, ReplayClock
+from strategykit.runtime.collector import Collector
 from strategykit.runtime.column_backtest import ColumnWires, backtest_columns, matters, put_together
 from strategykit.runtime.column_source import ColumnSource
 from strategykit.runtime.driver import LEAVE_WITHIN
@@ -160,6 +161,8 @@ async def _run(
         asked: list[ColumnWires] = []
         for plan in plans:
             bench = Bench(plan, clock, source.last - source.first)
+            if bench.collector is not None:
+                bench.collector.driven = True
             own: trio.Nursery = await nursery.start(_hold_nursery)
             run, wires, rows = put_together(bench, source, own, home)
             ones.append(_One(bench, run, own, rows))
@@ -194,6 +197,34 @@ class _Abreast:
 
     ones: Sequence[_One]
     clock: ReplayClock
+    _samplers: Sequence[Collector] = attrs.field(init=False)
+    _sample: int = attrs.field(default=0, init=False)
+    """Time of the next sample: the same for all, so that no run is left for it."""
+    _sample_at: int = attrs.field(default=NEVER, init=False)
+    """What the clock reads then."""
+
+    @_samplers.default
+    def _find_samplers(self) -> Sequence[Collector]:
+        return [one.bench.collector for one in self.ones if one.bench.collector is not None]
+
+    def __attrs_post_init__(self) -> None:
+        self._plan_sample(self.clock.reading)
+
+    def _plan_sample(self, time: int) -> None:
+        if self._samplers:
+            self._sample = self._samplers[0].next_sample(max(self._sample, time))
+            self._sample_at = self.clock.reading_at(self._sample)
+
+    def _sample_until(self, time: int) -> None:
+        """Take the samples up to `time`. Nobody sees them, and prices stand still: the clock is set back."""
+        clock = self.clock
+        now = clock.reading
+        while self._sample_at <= time:
+            clock.reading = self._sample_at
+            for sampler in self._samplers:
+                sampler.sample()
+            self._plan_sample(clock.reading)
+        clock.reading = now
 
     async def quiet(self) -> None:
         """Return when all that follows from what has happened so far has happened, in every run."""
@@ -206,6 +237,7 @@ class _Abreast:
     async def advance(self, time: int) -> None:
         """Pass every deadline up to `time` of any run, one at a time, with all that follows from each."""
         clock = self.clock
+        self._sample_until(time)
         await self._settle()
         while True:
             due, answer, whose = clock.next_due(), *self._answer()
@@ -298,7 +330,9 @@ class _Abreast:
                 for turn in turns:
                     turn.came(position)
                 await self.advance(times[position])
-            stop = bisect_left(times, clock.due, position, min(position + WINDOW, len(times)))
+            elif times[position] >= self._sample_at:
+                self._sample_until(times[position])
+            stop = bisect_left(times, min(clock.due, self._sample_at), position, min(position + WINDOW, len(times)))
             await Window(turns, shared, clock, position, stop).play()
             position = stop
         for turn in turns:

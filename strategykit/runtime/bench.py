@@ -79,10 +79,10 @@ class Bench:
     notes: Notes = attrs.field(factory=Notes, init=False)
     marks: LastPrices = attrs.field(factory=LastPrices, init=False)
     digest: RunDigest = attrs.field(factory=RunDigest, init=False)
-    _collector: Collector | None = attrs.field(init=False)
+    collector: Collector | None = attrs.field(init=False)
     _done: trio.Event = attrs.field(factory=trio.Event, init=False)
 
-    @_collector.default
+    @collector.default
     def _make_collector(self) -> Collector | None:
         return Collector(self.span, self.plan.cash) if self.plan.collect else None
 
@@ -133,7 +133,7 @@ class Bench:
             limits=plan.limits,
             prices=self.marks,
             watchers=watchers,
-            collector=self._collector,
+            collector=self.collector,
         )
         return run
 
@@ -150,8 +150,8 @@ class Bench:
         """The data are over: tell the strategies to leave."""
         if self.plan.decisions is not None:
             self.plan.decisions.until = self.clock.reading
-        if self._collector is not None:
-            self._collector.stop()
+        if self.collector is not None:
+            self.collector.stop()
         run.supervisor.stop()
 
     async def end(self, run: Run) -> None:

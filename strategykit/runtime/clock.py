@@ -91,6 +91,10 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """Give Trio's time for `time` nanoseconds UTC, for ``trio.sleep_until``."""
         return (time - self.start) * 1e-9
 
+    def reading_at(self, time: int) -> int:
+        """Give what the clock reads when it meets a deadline that was set for `time`."""
+        return self._due(self.time_at(time))
+
     def _due(self, deadline: float) -> int:
         if deadline == math.inf:
             return NEVER

@@ -101,6 +101,8 @@ class Collector:
     """Money at the start, in each instrument's currency; None: unknown."""
     finest: int = _STEPS[0]
     """Nanoseconds between two samples at the least."""
+    driven: bool = False
+    """Whether somebody else calls `sample` when it is time."""
     _interval: int = attrs.field(init=False)
     _times: list[int] = attrs.field(factory=list, init=False)
     _prices: dict[str, list[float]] = attrs.field(factory=dict, init=False)
@@ -140,11 +142,17 @@ class Collector:
         """Sample prices at regular times, until `stop`."""
         clock, due = self._clock, 0
         with self._scope:
+            if self.driven:
+                await trio.sleep_forever()
             while True:
                 # Deadlines are floats: one that lies far ahead may be met some nanoseconds too early.
-                due = (max(due, clock.reading) // self._interval + 1) * self._interval
+                due = self.next_sample(max(due, clock.reading))
                 await trio.sleep_until(clock.time_at(due))
-                self._sample()
+                self.sample()
+
+    def next_sample(self, time: int) -> int:
+        """Give when to sample next after `time`, nanoseconds UTC."""
+        return (time // self._interval + 1) * self._interval
 
     def stop(self) -> None:
         """Sample no more: the data are over, and nothing but its own deadlines moves the run from now on."""
@@ -182,7 +190,7 @@ class Collector:
             rows: Its subscriptions, for their gaps.
             marks: What open positions are worth at the end; None: by the last prices.
         """
-        self._sample()
+        self.sample()
         if marks is None:
             last = {symbol: self._price(symbol) for symbol in self._instruments}
             marks = {symbol: price for symbol, price in last.items() if price is not None}
@@ -220,7 +228,8 @@ class Collector:
         price = self._price(symbol)
         return nan if price is None else float(price)
 
-    def _sample(self) -> None:
+    def sample(self) -> None:
+        """Note the prices of now."""
         before = len(self._times)
         if before and self._times[-1] == self._clock.reading:
             return
