@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from decimal import Decimal
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategykit.config_models import load_models
+from strategykit.config_models import make_models
 from strategykit.parity.written import models_as_toml
 from strategykit.sim.fees import FeeModel, FeeTier
 from strategykit.sim.models.bars import BarPrice, BarRule
@@ -58,10 +57,7 @@ models = st.builds(
 @settings(max_examples=50, deadline=None)
 @given(wanted=models)
 def test_whatever_the_models_their_file_gives_them_back(wanted: FillModels) -> None:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "models.toml"
-        file.write_text(models_as_toml(wanted), encoding="utf-8")
-        assert load_models(file) == wanted
+    assert make_models(tomllib.loads(models_as_toml(wanted))["models"]) == wanted
 
 
 def test_models_as_they_are_without_a_word_need_none() -> None:
