@@ -118,10 +118,11 @@ class Driver:
     async def replay(self, items: Iterable[Input], clock: ReplayClock) -> None:
         """Dispatch inputs at their own times. An input that wakes nobody costs no checkpoint."""
         engine, wakes = self.engine, self.wakes
-        process, local, paper = engine.process, engine.local, engine.paper
+        process, local = engine.process, engine.local
         await self.quiet()
         for item in items:
-            time = item.receive_time
+            # The exchange is made once the instruments are known, by the first inputs.
+            time, paper = item.receive_time, engine.paper
             if time >= clock.due or (paper is not None and (answer := paper.due()) is not None and answer <= time):
                 await self.advance(time)
             elif time > clock.reading:

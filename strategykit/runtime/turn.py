@@ -70,9 +70,12 @@ class Turn:
             told = columns.rows(0, self._ended.get(part, len(columns)))
             if len(told):
                 lane.fold(told)
-                event = last_priced(told)
-                if event is not None:
-                    newest.append((event.receive_time, part, event))
+            elif not lane.wanted and len(columns):  # Only the exchange gets it; open positions are valued by it, too.
+                lane.came(len(columns), int(columns.times[-1]))
+                told = columns
+            event = last_priced(told) if len(told) else None
+            if event is not None:
+                newest.append((event.receive_time, self._last_of(part), event))
         for _, _, event in sorted(newest, key=lambda item: item[:2]):
             self._marks(event)
 
@@ -100,6 +103,10 @@ class Turn:
     def _rows_of(self, part: int, start: int, stop: int) -> int:
         """Count a part's events between two positions."""
         return self.codes[start:stop].count(part) if self.codes else stop - start
+
+    def _last_of(self, part: int) -> int:
+        """Give the position of a part's last event."""
+        return len(self.codes) - self.codes[::-1].index(part) if self.codes else 0
 
     def _account(self, position: int) -> None:
         """Tell each lane what came since."""
