@@ -46,7 +46,8 @@ class Batch:
 
     def array(self, name: str) -> NDArray[Any]:
         """Give a field of the events, by its name there: numbers, NaN being None; else objects."""
-        column = self.columns.arrays[name]
+        came = self.columns.came if name == "receive_time" else None
+        column = self.columns.arrays[name] if came is None else came
         if isinstance(column, np.ndarray):
             array = column.view()
         elif isinstance(column, Coded | Holed | Ragged):

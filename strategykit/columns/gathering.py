@@ -24,11 +24,7 @@ _DTYPES: Final[dict[Any, Any]] = {float: np.float64, int: np.int64, bool: np.boo
 
 
 def columns_of_all(stream: Stream, events: Iterable[Event]) -> Iterator[Columns]:
-    """Give events of one stream as columns, oldest first: a new one for each other class, and after every 8,192.
-
-    Raises:
-        ValueError: Time goes back.
-    """
+    """Give events of one stream as columns, in their order: a new one for each other class, and after every 8,192."""
     for _, alike in groupby(events, key=lambda event: (type(event), event.instrument)):
         chunk: list[Event] = []
         for event in alike:
@@ -43,8 +39,10 @@ def columns_of_all(stream: Stream, events: Iterable[Event]) -> Iterator[Columns]
 def columns_of(stream: Stream, events: list[Event]) -> Columns:
     """Give events of one stream, one class and one instrument as columns; there must be one event at the least.
 
+    They stand in the order in which they were told: one that came before the one above it was held back.
+
     Raises:
-        ValueError: They are of several classes or instruments, or time goes back.
+        ValueError: They are of several classes or instruments.
     """
     kind: Any = type(events[0])
     if len(set(map(type, events))) > 1:
@@ -52,13 +50,15 @@ def columns_of(stream: Stream, events: list[Event]) -> Columns:
     symbols = {event.instrument for event in events}
     if len(symbols) > 1:
         raise ValueError(f"{stream.label}: events of several instruments don't make one set of columns")
+    came = np.array([event.receive_time for event in events], dtype=np.int64)
     arrays: dict[str, Column] = {}
     for name, allowed in field_types(kind).items():
         if name == "receive_time":
-            arrays[name] = np.array([event.receive_time for event in events], dtype=np.int64)
+            arrays[name] = np.maximum.accumulate(came)
         elif name not in GIVEN:
             arrays[name] = _column(list(map(attrgetter(name), events)), allowed)
-    return Columns(stream=stream, kind=kind, arrays=arrays, instrument=symbols.pop())
+    held_back = bool((came < arrays["receive_time"]).any())
+    return Columns(stream=stream, kind=kind, arrays=arrays, instrument=symbols.pop(), came=came if held_back else None)
 
 
 def _column(values: list[Any], allowed: frozenset[Any]) -> Column:

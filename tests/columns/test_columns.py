@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strategykit.columns.batch import TradeBatch
 from strategykit.columns.columns import CHUNK, Columns
 from strategykit.columns.gathering import columns_of, columns_of_all
 from strategykit.columns.values import Coded, Holed, Ragged
@@ -42,6 +43,17 @@ def test_columns_give_back_the_very_events_that_they_were_made_of(events: list[E
     events.sort(key=lambda event: event.receive_time)
 
     assert again(TRADES, events) == [facts(event) for event in events]
+
+
+def test_events_that_were_held_back_keep_their_times_and_stand_where_they_were_told() -> None:
+    events: list[Event] = [make_trade(5), make_trade(3), make_trade(4), make_trade(6)]
+
+    columns = columns_of(TRADES, events)
+
+    assert columns.times.tolist() == [5, 5, 5, 6]
+    assert TradeBatch(columns, "g").receive_time.tolist() == [5, 3, 4, 6]
+    assert again(TRADES, events) == [facts(event) for event in events]
+    assert [event.receive_time for event in columns.rows(1, 3).events("g")] == [3, 4]
 
 
 def test_what_is_the_same_for_all_rows_is_no_array() -> None:
