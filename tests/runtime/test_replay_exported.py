@@ -9,15 +9,16 @@ import trio
 
 from strategykit import Books, BookSnapshot, Gap, Quote, Quotes, Trade, Trades, define
 from strategykit.cli import main
+from strategykit.config import StrategySpec
 from strategykit.runtime.export import export_tapes
+from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.recordings import open_recording
+from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import backtest_tape
-from strategykit.sim.models.fill_models import FillModels
-from strategykit.sim.models.latency import Constant
 from strategykit.tape.reader import Tape
-from strategykit.venues.dialect import AskInstrument
+from strategykit.testing.world import World, run_world
 from tests.runtime.columnar import Diarist
-from tests.runtime.test_export import LISTED, QUOTES, TRADES, Session, make, whole
+from tests.runtime.test_export import make, whole
 
 
 @define
@@ -77,48 +78,21 @@ def test_a_tape_and_its_export_give_the_same_result(kind: type[Diarist], tmp_pat
     assert on_tape.digest == on_archive.digest
 
 
-def quoted_last(session: Session) -> None:
-    """A trade, and quotes after it, which move away."""
-    session.begin(TRADES, QUOTES)
-    session.answer(AskInstrument(instrument="BTCUSDT"), LISTED)
-    session.quote(1)
-    session.trade(10)
-    for number in range(2, 9):
-        session.quote(number)
+def test_a_part_of_a_live_run_gives_the_same_result(tmp_path: Path) -> None:
+    """Both end when the recording did, whatever else was recorded last."""
+    symbols, file = ("SBER", "GAZP"), "sample:maker"
+    both = [StrategySpec(name=name, file=file, params={"instrument": name, "refresh": 0.3}) for name in symbols]
+    run_world(World(strategies=both, seconds=3.0, seed=5), tape=tmp_path / "tape")
+    export_tapes([tmp_path / "tape"], tmp_path / "archive")
 
+    def replay(source: Path) -> RunReport:
+        return backtest_tape(source, [("maker", make_strategy(load_strategy(file), both[0].params))])
 
-def test_what_is_held_at_the_end_is_worth_the_same_though_nobody_wants_the_quotes(tmp_path: Path) -> None:
-    tape = make(tmp_path / "tape", quoted_last)
-    export_tapes([tape], tmp_path / "archive")
+    on_tape, on_archive = replay(tmp_path / "tape"), replay(tmp_path / "archive")
 
-    on_tape = backtest_tape(tape, [("one", Narrow())])
-    on_archive = backtest_tape(tmp_path / "archive", [("one", Narrow())])
-
-    assert on_tape.strategies[0].pnl != {}
-    assert on_tape.strategies == on_archive.strategies
-    assert [row.data for row in on_tape.subscriptions] == [row.data for row in on_archive.subscriptions] == [1, 8]
+    assert on_tape.orders == on_archive.orders != []
+    assert on_tape.ended == on_archive.ended
     assert on_tape.digest == on_archive.digest
-
-
-@pytest.mark.parametrize("of", ["tape", "archive"])
-def test_answers_come_in_time_and_not_with_the_next_data(of: str, tmp_path: Path) -> None:
-    def silent_later(session: Session) -> None:
-        session.begin(TRADES, QUOTES)
-        session.answer(AskInstrument(instrument="BTCUSDT"), LISTED)
-        session.quote(1)
-        session.trade(10)
-        session.now += 10**9
-        session.trade(11)
-
-    export_tapes([make(tmp_path / "tape", silent_later)], tmp_path / "archive")
-    models = FillModels(order_latency=Constant(span=2_000_000), answer_latency=Constant(span=500_000))
-    narrow = Narrow()
-
-    backtest_tape(tmp_path / of, [("one", narrow)], models=models)
-
-    first, *_, fill = narrow.seen[: 1 + next(n for n, (what, _, _) in enumerate(narrow.seen) if what == "fill")]
-    assert first[0] == "trade"
-    assert fill[2] - first[2] == 2_500_000
 
 
 def test_whatever_is_recorded_is_opened_by_its_folder(tmp_path: Path) -> None:
