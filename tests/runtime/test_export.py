@@ -12,8 +12,10 @@ import attrs
 import pytest
 import trio
 
+from strategykit import Books, Quotes, Strategy, Trades, define
 from strategykit.archive.reader import Archive
 from strategykit.cli import main
+from strategykit.columns.batch import TradeBatch
 from strategykit.errors import ConfigError, TapeError
 from strategykit.model.codec import make_converter
 from strategykit.model.events import BookDelta, BookSnapshot, Gap, Quote, Trade
@@ -21,6 +23,7 @@ from strategykit.runtime.export import Told, export_tapes
 from strategykit.runtime.recorded import scan
 from strategykit.runtime.recorded_events import stream_events
 from strategykit.runtime.recorded_venue import recorded_venue
+from strategykit.runtime.run import backtest_tape
 from strategykit.tape.format import TapeHeader
 from strategykit.tape.reader import open_tape
 from strategykit.tape.writer import TapeWriter, open_tape_writer
@@ -47,6 +50,31 @@ LISTED = {
         }
     ]
 }
+
+
+@define
+class Single(Strategy):
+    """Notes trades one by one."""
+
+    trades = Trades("BTCUSDT")
+    quotes = Quotes("BTCUSDT")
+    books = Books("BTCUSDT")
+    seen: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+
+    def on_trade(self, trade: Trade) -> None:
+        assert isinstance(trade.trade_id, int)
+        self.seen.append((trade.trade_id, trade.receive_time))
+
+
+@define
+class Many(Strategy):
+    """Notes trades by the batch."""
+
+    trades = Trades("BTCUSDT")
+    seen: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+
+    def on_trades(self, batch: TradeBatch) -> None:
+        self.seen += zip(batch.array("trade_id").tolist(), batch.receive_time.tolist(), strict=True)
 
 
 def header(**changes: Any) -> TapeHeader:
@@ -166,6 +194,22 @@ def test_an_archive_holds_what_the_streams_of_a_tape_told(tape: Path, tmp_path: 
     assert str(archive.instruments["BTCUSDT"].tick) == "0.01"
     assert (archive.manifest.seed, archive.manifest.clock_origin, archive.manifest.venue) == (7, START - 5, "binance")
     assert archive.first == scan(open_tape(tape)).first
+
+
+def test_strategies_see_the_same_on_a_tape_and_on_its_archive(tape: Path, tmp_path: Path) -> None:
+    """One event at a time or in batches; trades that waited for an answer are among them."""
+    export_tapes([tape], tmp_path / "archive")
+
+    runs = []
+    for source in (tape, tmp_path / "archive"):
+        single, many = Single(), Many()
+        report = backtest_tape(source, [("single", single), ("many", many)])
+        assert not [strategy.error for strategy in report.strategies if strategy.error]
+        runs.append((report.digest, single.seen, many.seen))
+
+    assert runs[0] == runs[1]
+    assert [number for number, *_ in runs[0][1]] == [8, 9, 10, 11, 20]
+    assert sorted(runs[0][1]) == sorted(runs[0][2])
 
 
 def test_tapes_that_follow_each_other_become_one_archive(tape: Path, tmp_path: Path) -> None:
