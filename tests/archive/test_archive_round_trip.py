@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from strategykit.archive.fields import KINDS, Form, fields_of
 from strategykit.archive.manifest import Source
 from strategykit.archive.reader import Archive
+from strategykit.archive.rows import Needs, rows_of
+from strategykit.archive.stored import Layout, plain_rows
+from strategykit.archive.taken import columns_of_rows
 from strategykit.archive.writer import open_archive_writer
 from strategykit.errors import ConfigError, TapeError
 from strategykit.model.events import (
@@ -121,7 +124,7 @@ def some_events(draw: st.DrawFn) -> list[Told]:
     return told
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(told=some_events())
 def test_all_kinds_of_events_come_back_bit_for_bit(told: list[Told], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("round")
@@ -135,15 +138,33 @@ def test_all_kinds_of_events_come_back_bit_for_bit(told: list[Told], tmp_path_fa
     archive.verify()
 
 
-@settings(max_examples=30, deadline=None)
+def through(kind: type, stream: Stream, events: list[Event]) -> list[tuple[Any, ...]]:
+    """Put events into the columns that are stored, and take them out again, without a disk."""
+    times = [event.receive_time for event in events]
+    rows = rows_of(kind, events, times, [0] * len(events))
+    needs = Needs(kind)
+    needs.see(rows)
+    back = plain_rows(kind, Layout.of(needs).store(rows), "memory")
+    return [bits(event) for event in columns_of_rows(stream, kind, back).events(events[0].guid)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(told=some_events())
+def test_all_kinds_of_events_fit_into_columns_bit_for_bit(told: list[Told]) -> None:
+    groups: dict[tuple[Stream, type], list[Event]] = {}
+    for stream, event in told:
+        groups.setdefault((stream, type(event)), []).append(event)
+
+    for (stream, kind), events in groups.items():
+        assert through(kind, stream, events) == [bits(event) for event in events]
+
+
+@settings(max_examples=150, deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=1, max_size=20))
-def test_numbers_come_back_to_the_last_bit(numbers: list[float], tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("numbers") / "archive"
+def test_numbers_come_back_to_the_last_bit(numbers: list[float]) -> None:
+    trades: list[Event] = [trade(START + place, price) for place, price in enumerate(numbers)]
 
-    archive = put(folder, [(TRADES, trade(START + place, price)) for place, price in enumerate(numbers)])
-
-    back = [event.price for event in archive.events() if isinstance(event, Trade)]
-    assert [struct.pack("<d", price) for price in back] == [struct.pack("<d", price) for price in numbers]
+    assert through(Trade, TRADES, trades) == [bits(event) for event in trades]
 
 
 @pytest.mark.parametrize("numbers", [(1, 2), (1, None), ("a", "b"), ("a", None), (1, "a", None), (None, None)])

@@ -249,7 +249,7 @@ def test_parquet_with_holes_is_told_by_the_row(tmp_path: Path) -> None:
     assert told[0].endswith("a.pq:2: open is no number: ''")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     order=st.permutations(range(6)),
     wrong=st.sets(st.integers(0, 5), max_size=3),

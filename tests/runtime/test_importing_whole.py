@@ -118,7 +118,7 @@ SAMPLES = {
 }
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     name=st.sampled_from(sorted(SAMPLES)),
     place=st.floats(0, 1),
