@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 import trio
 
-from strategykit.disk import new_folder
+from strategykit.disk import new_folder, shown
 from strategykit.errors import ConfigError
 from strategykit.foreign.cryptofeed import host_of
 from strategykit.foreign.refusals import MOST_REFUSED, Refusals
@@ -95,7 +95,7 @@ def import_files(plan: ImportPlan) -> ImportReport:
         raise ConfigError("no file was named")
     for path in plan.paths:
         if not path.is_file():
-            raise ConfigError(f"{path}: there is no such file")
+            raise ConfigError(f"{shown(path)}: there is no such file")
     return take(plan)
 
 

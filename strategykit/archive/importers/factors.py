@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from strategykit.archive.importers.rows import price
+from strategykit.disk import shown
 from strategykit.errors import TapeError
 from strategykit.foreign.refusals import RowRefused
 from strategykit.foreign.text import open_lines
@@ -56,7 +57,7 @@ def read_factors(path: Path) -> Factors:
                 raise TapeError(f"{lines.place}: {exc}") from exc
             days.append(day)
     if not days:
-        raise TapeError(f"{path} holds no factors")
+        raise TapeError(f"{shown(path)} holds no factors")
     return Factors(days, values)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from strategykit.archive.importers.rows import Row, price
+from strategykit.disk import shown
 from strategykit.errors import RemoteProtocolError, TapeError
 from strategykit.foreign.refusals import Refusals, RowRefused
 from strategykit.foreign.text import Lines, open_lines
@@ -49,7 +50,7 @@ def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[tuple[Lines, i
                 last = time
                 yield lines, time, text
             if lines.empty:
-                raise TapeError(f"{path} is empty")
+                raise TapeError(f"{shown(path)} is empty")
 
 
 class _Head(msgspec.Struct, gc=False):

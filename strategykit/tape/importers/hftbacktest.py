@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from strategykit.disk import shown
 from strategykit.errors import TapeError
 from strategykit.foreign.refusals import Place
 from strategykit.foreign.text import open_lines
@@ -43,7 +44,7 @@ def read_hftbacktest(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
                 if (item := _read(line, lines.place, refuse)) is not None:
                     yield item
             if lines.empty:
-                raise TapeError(f"{path} is empty")
+                raise TapeError(f"{shown(path)} is empty")
 
 
 def _read(line: str, place: Place, refuse: Refuse) -> Item | None:
