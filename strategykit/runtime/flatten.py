@@ -12,11 +12,21 @@ import trio
 
 from strategykit.errors import StrategykitError, Unsettled
 from strategykit.model.events import Side
-from strategykit.model.orders import OrderState, OrderType
+from strategykit.model.orders import OrderRequest, OrderState, OrderType
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 
-__all__ = ["LEAVE_WITHIN", "REMEMBERED", "LateFills", "OrderSeat", "check_settled", "get_flat", "lots_held", "withdraw"]
+__all__ = [
+    "LEAVE_WITHIN",
+    "REMEMBERED",
+    "LateFills",
+    "OrderSeat",
+    "check_settled",
+    "get_flat",
+    "lots_held",
+    "trades_away",
+    "withdraw",
+]
 
 LEAVE_WITHIN: Final = 30.0
 """Seconds that a scope may take to get flat or rid of its orders; then it says what is left."""
@@ -44,7 +54,11 @@ class OrderSeat(Protocol):
         instrument: str | None = None,
         limit: Decimal | float | None = None,
         stop: Decimal | float | None = None,
-    ) -> Order: ...
+        undoes: Sequence[Order] = (),
+    ) -> Order:
+        """Place an order; `undoes` are those whose fills it trades away."""
+        ...
+
     async def lane_open(self) -> None:
         """Return when orders can be sent."""
         ...
@@ -74,6 +88,15 @@ def lots_held(orders: Iterable[Order]) -> dict[str, Decimal]:
     for order in orders:
         held[order.instrument] = held.get(order.instrument, Decimal(0)) + order.filled_quantity * order.side.sign
     return {instrument: lots for instrument, lots in held.items() if lots}
+
+
+def trades_away(orders: Iterable[Order], request: OrderRequest) -> bool:
+    """Whether `request` trades away what fills of `orders` have left of its instrument, or a part of that.
+
+    Of two blocks that hold one instrument on both sides neither closes anything by the sum of both.
+    """
+    lots = lots_held(orders).get(request.instrument, Decimal(0))
+    return lots * request.side.sign < 0 and request.quantity <= abs(lots)
 
 
 async def withdraw(orders: Sequence[Order]) -> None:
@@ -123,7 +146,7 @@ async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str]) ->
     pause = SHORTEST_PAUSE
     while held := lots_held(orders):
         await seat.lane_open()
-        exits = [_exit(seat, instrument, lots, tried) for instrument, lots in held.items()]
+        exits = [_exit(seat, orders, instrument, lots, tried) for instrument, lots in held.items()]
         placed = [order for order in exits if order is not None]
         orders += placed
         for order in placed:
@@ -137,9 +160,10 @@ async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str]) ->
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _exit(seat: OrderSeat, instrument: str, lots: Decimal, tried: list[str]) -> Order | None:
+def _exit(seat: OrderSeat, orders: Sequence[Order], instrument: str, lots: Decimal, tried: list[str]) -> Order | None:
+    side = Side.SELL if lots > 0 else Side.BUY
     try:
-        return seat.submit(Side.SELL if lots > 0 else Side.BUY, abs(lots), instrument=instrument)
+        return seat.submit(side, abs(lots), instrument=instrument, undoes=orders)
     except StrategykitError as exc:  # A limit of ours, or of the venue's: it may let the next one pass.
         if str(exc) not in tried[-1:]:
             tried.append(str(exc))

@@ -25,6 +25,7 @@ from strategykit.model.orders import (
     OrderState,
 )
 from strategykit.runtime.cancels import Cancels
+from strategykit.runtime.flatten import trades_away
 from strategykit.runtime.groups import OrderSpec, make_group, to_check
 from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened, tell_sent
 from strategykit.runtime.order import Amendment, Order
@@ -152,9 +153,13 @@ class Gateway:
         instrument: str,
         side: Side,
         quantity: Decimal | int,
+        *,
+        undoes: Sequence[Order] = (),
         **terms: Unpack[OrderTerms],
     ) -> Order:
         """Place an order and give its handle at once; it may be refused already. Prices are as in `make_request`.
+
+        Trading away what fills of the orders `undoes` have left is allowed when all trading has been stopped, too.
 
         Raises:
             RiskLimit: The order makes no sense, or would break a limit; nothing was sent.
@@ -163,7 +168,7 @@ class Gateway:
         number = self._counts.get(strategy, 0) + 1
         name = f"{self.tag}-{strategy}-{number}"
         request = make_request(name, self.account, known, side, quantity, **terms)
-        self._check(strategy, request, known)
+        self._check(strategy, request, known, undoes)
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, self.now())
         self._table.add(order)
@@ -333,8 +338,8 @@ class Gateway:
             raise RiskLimit(f"no instrument {symbol!r} in this run; {why}")
         return self.instruments[symbol]
 
-    def _check(self, strategy: str, request: OrderRequest, known: Instrument) -> None:
-        if self.killed and not self._risk.closes(strategy, request):
+    def _check(self, strategy: str, request: OrderRequest, known: Instrument, undoes: Sequence[Order] = ()) -> None:
+        if self.killed and not (self._risk.closes(strategy, request) or trades_away(undoes, request)):
             raise RiskLimit(
                 f"{self.killed}; nothing is placed any more but what closes a position", limit="kill_switch"
             )
