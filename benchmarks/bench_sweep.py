@@ -110,7 +110,8 @@ def _raced(sides: dict[str, Callable[[], Digests]], rounds: int, clock: Callable
 def main(scale: float = 1.0) -> dict[str, Figure]:
     """Measure, print, and give the figures by name."""
     count, rounds = max(int(TRADES * scale), 2_000), ROUNDS if scale >= 1 else 1
-    sets = [{"fast": str(200 + 10 * number), "slow": str(5_000 + 100 * number)} for number in range(SETS)]
+    count_sets = SETS if scale >= PROCESSES_FROM else 3
+    sets = [{"fast": str(200 + 10 * number), "slow": str(5_000 + 100 * number)} for number in range(count_sets)]
     figures: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory() as folder:
         task = _make(Path(folder), count)
@@ -120,10 +121,10 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
             "separate": lambda: [outcome.digest for values in sets for outcome in run_batch(task, [values])],
         }
         took = _raced(sides, rounds, time.process_time)
-        one, separate = (took[name] / count / SETS * 1e9 for name in ("one", "separate"))
-        print(f"sweep, {SETS} sets over {count:,} trades: {one:,.0f} ns a trade and set; a pass each {separate:,.0f}")
+        one, separate = (took[name] / count / count_sets * 1e9 for name in ("one", "separate"))
+        print(f"sweep, {count_sets} sets over {count:,} trades: {one:,.0f} ns a trade and set; apart {separate:,.0f}")
         figures["sweep_one_pass"] = figure(
-            f"sweep: {SETS} sets in one pass, against a pass each",
+            f"sweep: {count_sets} sets in one pass, against a pass each",
             f"{one:,.0f} ns a trade and set",
             separate / one,
             must=2,

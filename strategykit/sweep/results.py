@@ -45,8 +45,9 @@ class Sweep:
         return [outcome for outcome in [*tried, *proven] if outcome.error]
 
     def best(self, count: int | None = None) -> list[Outcome]:
-        """Give outcomes, the best first."""
-        return self.objective.best(self.outcomes)[:count]
+        """Give outcomes, the best first, each set of parameters once."""
+        once = {tuple(outcome.parameters.items()): outcome for outcome in self.outcomes}
+        return self.objective.best(list(once.values()))[:count]
 
     def tables(self, best: int, metrics: Sequence[str]) -> list[tuple[str, list[list[str]]]]:
         """Give what is printed: titles and rows, the first of them the head."""
@@ -84,6 +85,11 @@ class Sweep:
             for outcome in failed
         )
         lines = [*list(told)[:_SHOWN], *([f"… and {len(told) - _SHOWN:,} more"] if len(told) > _SHOWN else [])]
+        if self.outcomes and all(self.objective.value(outcome) is None for outcome in self.outcomes):
+            lines.append(
+                f"no set has a {self.objective.metric}: what is annualised needs runs of a day or more; "
+                "--objective pnl decides by profit"
+            )
         return [*lines, f"{total:,} runs, {len(failed):,} of them failed" if failed else f"{total:,} runs"]
 
     def as_json(self) -> dict[str, Any]:

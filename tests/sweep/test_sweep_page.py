@@ -88,7 +88,13 @@ def test_errors_are_told_once_and_not_all_of_them() -> None:
     lines = sweep_of([outcome(None, "gone", n=n) for n in range(12)], "n").lines()
 
     assert lines[0] == "n=0: gone"
-    assert lines[-2:] == ["… and 2 more", "12 runs, 12 of them failed"]
+    assert lines[-3] == "… and 2 more"
+    assert lines[-2].startswith("no set has a pnl: what is annualised needs runs of a day or more")
+    assert lines[-1] == "12 runs, 12 of them failed"
+
+
+def test_a_set_that_was_tried_twice_is_shown_once() -> None:
+    assert len(sweep_of([outcome(1.0, n=1), outcome(1.0, n=1)], "n").best()) == 1
 
 
 def test_the_command_prints_the_best_sets_and_makes_a_page(
