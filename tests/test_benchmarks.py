@@ -13,12 +13,10 @@ import benchmarks.__main__ as runner
 from benchmarks.bench_frames import CASES, measure
 from benchmarks.bench_orders import measure_live, measure_simulated
 from benchmarks.bench_peers import Case, Medians, check, make_figures, race
-from benchmarks.bench_recordings import make_sets, measure_tape, run_here, run_sets
 from benchmarks.blast import FIRST_ID, prepare
 from benchmarks.figures import Figure, Incomplete, figure, misses
 from benchmarks.peers.course import make_trades
 from benchmarks.peers.environments import Absent, Peer, install
-from benchmarks.peers.ours import make_columns
 from benchmarks.soak_live import soak
 from strategykit.model.events import Side, Trade
 from strategykit.model.instruments import Instrument
@@ -28,7 +26,7 @@ GUID = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers", "recordings")]
+    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers")]
 )
 def test_a_tiny_benchmark_gives_figures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     figures: dict[str, Figure] = import_module(f"benchmarks.bench_{name}").main(0.001)
@@ -87,21 +85,6 @@ def test_a_longer_course_begins_with_the_shorter_one() -> None:
 
     for few, many in zip(short, long, strict=True):
         assert (few == many[:100]).all()
-
-
-def test_parameter_sets_see_the_same_in_one_pass_and_apart() -> None:
-    source, sets = make_columns(make_trades(500)), make_sets(3)
-
-    seen = run_sets(source, sets, together=True)
-
-    assert seen == run_sets(source, sets, together=False) == run_here(500, sets)
-    assert seen[0] == 3 * 500
-
-
-def test_a_tape_and_the_archive_made_of_it_replay_the_same_trades(tmp_path: Path) -> None:
-    found = measure_tape(make_trades(500), 1, tmp_path)  # It raises if one sees something else.
-
-    assert found["ratio"] > 0
 
 
 def test_figures_are_made_of_the_engines_that_were_there() -> None:
