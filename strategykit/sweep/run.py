@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -78,6 +79,8 @@ def run_sweep(
     sets = [] if choice.optuna is not None else _chosen(space, choice)
     if choice.optuna is not None and not 1 <= choice.optuna <= choice.most:
         raise ConfigError(f"--optuna {choice.optuna:,}: at least 1 set, and at most {choice.most:,}")
+    if task.memory is None:
+        task = attrs.evolve(task, memory=_memory() // processes)
     with open_sweep(
         task,
         out=out,
@@ -109,6 +112,11 @@ def _try(
     if choice.optuna is None:
         return sweeping.run(sets, window)
     return search(sweeping, space, choice.optuna, seed=choice.seed, window=window)
+
+
+def _memory() -> int:
+    """Give half of this machine's memory, in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def _workers(on: str | None, processes: int) -> Workers:

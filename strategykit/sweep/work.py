@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -25,7 +27,7 @@ from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.strategy import Strategy
 from strategykit.sweep.window import WindowOfColumns
 
-__all__ = ["Outcome", "Task", "as_plain", "run_batch", "run_plain"]
+__all__ = ["Outcome", "Task", "as_plain", "resident", "run_batch", "run_plain"]
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +48,8 @@ class Task:
     seed: int | None = None
     window: tuple[int, int] | None = None
     """First nanosecond that counts, and first that doesn't any more; None: all of the data."""
+    memory: int | None = None
+    """Bytes that a batch may come to need: one that needs more is run in halves. None: whatever it takes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,9 +81,43 @@ def run_batch(task: Task, sets: Sequence[Mapping[str, str]]) -> list[Outcome]:
     source: ColumnSource = Archive.open(task.data, cache=None if task.cache is None else Path(task.cache))
     if task.window is not None:
         source = WindowOfColumns(source, *task.window)
+    return [outcome for values in _run(task, cls, source, sets) for outcome in values]
+
+
+class _TooMuch(Exception):
+    """A batch needs more memory than it may."""
+
+
+def _run(
+    task: Task, cls: type[Strategy], source: ColumnSource, sets: Sequence[Mapping[str, str]]
+) -> Iterator[list[Outcome]]:
+    began = resident()
+
+    def look(_: float) -> None:
+        if task.memory is not None and len(sets) > 1 and resident() - began > task.memory:
+            raise _TooMuch
+
     makers = [partial(_plan, task, cls, source, values) for values in sets]
-    reports = backtest_abreast(source, makers)
-    return [_outcome(values, report) for values, report in zip(sets, reports, strict=True)]
+    reports: list[RunReport | StrategykitError] = []
+    try:
+        reports = backtest_abreast(source, makers, on_progress=look)
+    except* _TooMuch:
+        """The halves are run below, when what this has left is gone."""
+    if reports:
+        yield [_outcome(values, report) for values, report in zip(sets, reports, strict=True)]
+        return
+    gc.collect()
+    middle = len(sets) // 2
+    for half in (sets[:middle], sets[middle:]):
+        yield from _run(task, cls, source, half)
+
+
+def resident() -> int:
+    """Give the bytes of memory that this process takes; 0 where the system doesn't tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def as_plain(task: Task) -> dict[str, Any]:

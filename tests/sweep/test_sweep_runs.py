@@ -22,7 +22,7 @@ from strategykit.sweep.keeping import Kept
 from strategykit.sweep.local import Batch, run_here, run_in_processes
 from strategykit.sweep.run import Choice, run_sweep
 from strategykit.sweep.sweeping import Objective, Progress, open_sweep
-from strategykit.sweep.work import Outcome, Task, run_batch
+from strategykit.sweep.work import Outcome, Task, resident, run_batch
 
 SETS = [{"fast": str(fast), "slow": str(slow)} for fast in (2, 3, 5) for slow in (8, 13)]
 GRID = Choice(axes=("fast=2,3,5", "slow=8,13"))
@@ -72,6 +72,13 @@ def test_each_set_comes_out_as_a_replay_of_it_alone(task: Task, archive: Path) -
     assert [outcome.digest for outcome in outcomes] == [report.digest for report in alone]
     assert [outcome.metrics["fills"] for outcome in outcomes] == [len(report.orders) for report in alone]
     assert len({outcome.digest for outcome in outcomes}) == len(SETS)
+
+
+def test_a_batch_that_needs_too_much_memory_is_run_in_parts(task: Task) -> None:
+    outcomes = run_batch(attrs.evolve(task, memory=-(1 << 50)), SETS)  # What is freed counts, too.
+
+    assert outcomes == run_batch(task, SETS)
+    assert resident() > 1 << 20
 
 
 def test_what_has_been_run_isn_t_run_again(task: Task, tmp_path: Path) -> None:
@@ -221,15 +228,19 @@ def test_a_tape_is_unpacked_once(task: Task, tmp_path: Path) -> None:
         assert sweeping.task.data == str(Path(task.data).resolve())
 
 
-def test_optuna_proposes_the_same_sets_for_a_seed_and_only_those_that_conditions_allow(task: Task) -> None:
-    choice = Choice(axes=("fast", "slow=5,8,13,21", "weight", "label=a,b"), where=("fast < slow",), optuna=20, seed=4)
+def test_optuna_proposes_the_same_sets_for_a_seed_and_only_those_that_conditions_allow(
+    task: Task, tmp_path: Path
+) -> None:
+    choice = Choice(axes=("fast", "slow=5,8,13,21", "weight", "label=a,b"), where=("fast < slow",), optuna=18, seed=4)
+    progress: list[Progress] = []
 
-    first = run_sweep(task, choice, objective=PNL)
+    first = run_sweep(task, choice, objective=PNL, out=tmp_path)
 
-    assert len(first.outcomes) == 20
+    assert len(first.outcomes) == 18
     assert all(int(item.parameters["fast"]) < int(item.parameters["slow"]) for item in first.outcomes)
-    assert run_sweep(task, choice, objective=PNL).outcomes == first.outcomes
-    assert run_sweep(task, attrs.evolve(choice, seed=5), objective=PNL).outcomes != first.outcomes
+    again = run_sweep(task, choice, objective=PNL, out=tmp_path, on_progress=progress.append)
+    assert again.outcomes == first.outcomes
+    assert progress[-1].kept == 18  # It proposed nothing else.
 
 
 def test_optuna_needs_something_to_propose(task: Task) -> None:
