@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final, get_args, get_origin
 import attrs
 import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn
 
 from strategykit.config_values import Mistakes, parse_duration
 from strategykit.errors import ConfigError
@@ -74,6 +75,7 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind, check in ((bool, _bool), (int, _int), (str, _str), (float, _number), (Decimal, _amount)):
         converter.register_structure_hook(kind, check)
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _table_hook(kind, converter))
     converter.register_structure_hook_func(lambda kind: kind == Duration, _duration)
     converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _choice)
     converter.register_structure_hook_func(lambda kind: kind == Latency, lambda value, _: _latency(value, converter))
@@ -83,6 +85,17 @@ def _converter() -> cattrs.Converter:
         lambda value, kind: None if value is None else converter.structure(value, get_args(kind)[0]),
     )
     return converter
+
+
+def _table_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    structure = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+
+    def check(value: object, _: object) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"= {value!r} should be a table with keys among {', '.join(attrs.fields_dict(kind))}")
+        return structure(value, kind)
+
+    return check
 
 
 def _latency(value: object, converter: cattrs.Converter) -> Latency:

@@ -193,7 +193,7 @@ def named(streams: Sequence[Stream]) -> list[str]:
     """Give each stream the name of its folder: its label, with what no file name should hold left out."""
     names: list[str] = []
     for stream in streams:
-        name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", stream.label.replace(" ", "-")).strip("._") or "stream"
+        name = re.sub(r"[^A-Za-z0-9_.+-]+|\.{2,}", "_", stream.label.replace(" ", "-")).strip("._") or "stream"
         name = name[:80]
         taken = {other.lower() for other in names}
         number = 1

@@ -13,6 +13,7 @@ from strategykit.cli._screen import FAILURE, OK, READER_GONE, print_json, print_
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, short_id, when
 from strategykit.cli.tape_data import register_data
+from strategykit.runtime.recordings import MANIFEST
 from strategykit.tape.info import TapeInfo, tape_info
 from strategykit.tape.lines import tape_lines
 from strategykit.tape.reader import open_tape
@@ -107,7 +108,9 @@ def _whole_number(value: object) -> int | None:
 
 
 def _verify(path: _Path, /, *, json: _Json = False) -> int:
-    """Check a tape to its last byte; exit code 1 if something of it is missing."""
+    """Check a tape, or an archive, to its last byte; exit code 1 if something of it is missing."""
+    if (path / MANIFEST).is_file():
+        return _verify_archive(path, json=json)
     report = verify_tape(path)
     if json:
         print_json({"ok": report.ok, **attrs.asdict(report)})
@@ -117,6 +120,21 @@ def _verify(path: _Path, /, *, json: _Json = False) -> int:
     size = f"{counted(report.records, 'record')} in {counted(report.segments, 'segment')}"
     print_line(f"{'whole' if report.ok else 'damaged'}: {size}")
     return OK if report.ok else FAILURE
+
+
+def _verify_archive(path: Path, *, json: bool) -> int:
+    from strategykit.archive.reader import Archive  # It needs libraries that tapes don't.
+
+    archive = Archive.open(path)
+    archive.verify()
+    streams = archive.manifest.streams
+    rows = sum(entry.rows for entry in streams)
+    files = sum(len(each) for entry in streams for each in entry.files.values())
+    if json:
+        print_json({"ok": True, "files": files, "rows": rows})
+    else:
+        print_line(f"whole: {counted(rows, 'row')} in {counted(files, 'file')}")
+    return OK
 
 
 def _cat(path: _Path, /, *, json: _Json = False) -> int:  # noqa: ARG001 - the lines are JSON in any case

@@ -21,6 +21,9 @@ MAX_SEGMENT: Final = 512 << 20
 MAX_WINDOW: Final = 8 << 20
 """Bytes of history that unpacking may hold. Our own files ask for 2 MiB; a hostile one could ask for gigabytes."""
 
+_ARCHIVE: Final = "manifest.json"
+"""What an archive has, which is no tape, but may be taken for one."""
+
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 
 _SPECIAL: Final = (
@@ -125,9 +128,14 @@ def list_segments(directory: Path) -> list[int]:
     for name in names:
         if match := SEGMENT_NAME.fullmatch(name):
             found.setdefault(int(match[1]), []).append(match[2] or "")
+    if not found and _ARCHIVE in names:
+        raise TapeError(
+            f"{shown(directory)} is an archive, not a tape: others read its Parquet files, and `replay` both kinds"
+        )
     if not found:
         raise TapeError(
             f"{shown(directory)} is a directory without segments ({segment_name(1)} and so on); it is no tape"
+            f", and no archive without a {_ARCHIVE}"
         )
     for number, endings in found.items():
         # A plain and a compressed one are what is left when a process dies between a rename and a removal.

@@ -20,6 +20,7 @@ from strategykit.archive.cache import Cache
 from strategykit.archive.manifest import FORMAT, MANIFEST, Source, digest_of, signed
 from strategykit.archive.reader import Archive
 from strategykit.archive.writer import open_archive_writer
+from strategykit.cli import main
 from strategykit.errors import ConfigError, TapeError
 from strategykit.model.events import Side, Trade
 from strategykit.venues.streams import Stream, StreamKind
@@ -197,6 +198,36 @@ def test_a_flipped_bit_is_found(name: str, part: float, folder: Path) -> None:
         read(folder)
     with pytest.raises(TapeError):
         Archive.open(folder).verify()
+
+
+def test_the_command_line_says_whether_an_archive_is_whole_and_that_it_is_no_tape(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tape", "verify", str(folder)]) == 0
+    assert f"whole: {COUNT:,} rows in " in capsys.readouterr().out
+    assert main(["tape", "verify", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == COUNT
+    for command in (["info", str(folder)], ["export", str(folder), "--to", str(folder / "other")]):
+        assert main(["tape", *command]) == 1
+        assert "is an archive, not a tape" in capsys.readouterr().err
+    data = bytearray((folder / FILE).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / FILE).write_bytes(data)
+    assert main(["tape", "verify", str(folder)]) == 1
+    assert "isn't what was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("symbol", ["../x", "[red]../../x", "a..b", "..", "x/..", ".\n."])
+def test_whatever_an_instrument_is_called_its_archive_can_be_opened(symbol: str, tmp_path: Path) -> None:
+    stream = Stream(kind=StreamKind.TRADES, instrument=symbol)
+    with open_archive_writer(tmp_path / "a", source=Source(format="test", names=[]), venue="x") as writer:
+        writer.add(stream, Trade(symbol, 1.0, 1.0, None, None, None, START, "g"))
+
+    archive = Archive.open(tmp_path / "a")
+
+    archive.verify()
+    assert [event.instrument for event in archive.events()] == [symbol]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_what_is_in_a_cache_is_verified_by_its_source(folder: Path, tmp_path: Path) -> None:

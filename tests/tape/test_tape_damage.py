@@ -232,6 +232,8 @@ def test_what_is_no_tape_gets_a_line_that_says_what_it_is(small_bytes: bytes, tm
     (tmp_path / "odd" / "000001.tape").mkdir()
     (tmp_path / "zero").mkdir()
     put(tmp_path / "zero" / "000000.tape", small_bytes)
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "manifest.json").touch()
     os.mkfifo(tmp_path / "fifo")
     os.symlink(tmp_path / "loop", tmp_path / "loop")
     put(tmp_path / "nothing", b"")
@@ -243,6 +245,7 @@ def test_what_is_no_tape_gets_a_line_that_says_what_it_is(small_bytes: bytes, tm
         ("missing", "there is no such tape; give the directory"),
         ("nowhere/missing", "there is no such tape"),
         ("empty", "directory without segments"),
+        ("archive", "is an archive, not a tape"),
         ("odd", "a directory, not a tape segment"),
         ("zero", "directory without segments"),
         ("fifo", "a FIFO, not a tape segment"),
