@@ -54,7 +54,7 @@ def backtest_abreast(
     Args:
         source: What all of them are on.
         makers: Each gives a plan with strategies that haven't run yet. It may be asked twice.
-        on_progress: Takes the part that is done, 0 to 1.
+        on_progress: Takes the part that is done, 0 to 1; it begins anew where runs need passes of their own.
 
     Returns:
         In the order of `makers`: a report, or why there is none.
@@ -70,11 +70,14 @@ def backtest_abreast(
             groups.setdefault(wanted, []).append(place)
     done = len(found)
     for places in groups.values():
-        share = partial(_share, on_progress, done / len(makers), len(places) / len(makers))
-        together = [makers[place] for place in places]
-        reports = (_try_abreast(source, together, share) if len(places) > 1 else None) or [
-            _alone(source, maker, share) for maker in together
-        ]
+        each = 1 / len(makers)
+        together = partial(_share, on_progress, done * each, len(places) * each)
+        reports = _try_abreast(source, [makers[place] for place in places], together) if len(places) > 1 else None
+        if reports is None:
+            reports = [
+                _alone(source, makers[place], partial(_share, on_progress, (done + number) * each, each))
+                for number, place in enumerate(places)
+            ]
         found.update(zip(places, reports, strict=True))
         done += len(places)
     return [found[place] for place in range(len(makers))]

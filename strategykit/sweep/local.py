@@ -42,19 +42,25 @@ def run_here(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], No
         told(batch, run_batch(batch.task, batch.sets))
 
 
-def run_in_processes(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None], *, processes: int) -> None:
+def run_in_processes(
+    batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None], *, processes: int, tries: int = TRIES
+) -> None:
     """Run them in processes of their own.
 
     When one dies, nobody knows whose batch it was: those that were being run are run again, one at a time, so that
-    the one which kills its worker is found. After `TRIES` times it is told what became of its sets.
+    the one which kills its worker is found. After `tries` times it is told what became of its sets.
     """
     waiting, suspects = deque(batches), deque[Batch]()
     while waiting or suspects:
-        suspects.extend(_run_pool(waiting, suspects, told, processes))
+        suspects.extend(_run_pool(waiting, suspects, told, processes, tries))
 
 
 def _run_pool(
-    waiting: deque[Batch], suspects: deque[Batch], told: Callable[[Batch, list[Outcome]], None], processes: int
+    waiting: deque[Batch],
+    suspects: deque[Batch],
+    told: Callable[[Batch, list[Outcome]], None],
+    processes: int,
+    tries: int,
 ) -> list[Batch]:
     """Run until all is done or a process dies; give the batches that were being run then."""
     pool = ProcessPoolExecutor(
@@ -82,9 +88,9 @@ def _run_pool(
                 flying.remove(batch)
     except BrokenProcessPool:
         for batch in flying:
-            if batch.tries >= TRIES:
+            if batch.tries >= tries:
                 told(batch, why_lost(batch, f"its worker died {batch.tries} times"))
-        return [batch for batch in flying if batch.tries < TRIES]
+        return [batch for batch in flying if batch.tries < tries]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return []

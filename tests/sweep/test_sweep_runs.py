@@ -147,13 +147,13 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(archive: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_a_worker_that_is_killed_takes_nothing_with_it(archive: Path, tmp_path: Path) -> None:
     task = Task(file=str(deadly(tmp_path, once=False)), data=str(archive))
-    batches = [Batch(task, [{"fast": str(fast)}]) for fast in (2, 5, 3)]
+    batches = [Batch(task, [{"fast": str(fast)}]) for fast in (5, 3)]
     told: dict[str, Outcome] = {}
 
-    run_in_processes(batches, lambda batch, found: told.update({batch.sets[0]["fast"]: found[0]}), processes=2)
+    run_in_processes(batches, lambda batch, found: told.update({batch.sets[0]["fast"]: found[0]}), processes=2, tries=2)
 
-    assert told["5"] == Outcome(parameters={"fast": "5"}, error="not run: its worker died 3 times")
-    assert [told["2"], told["3"]] == run_batch(task, [{"fast": "2"}, {"fast": "3"}])
+    assert told["5"] == Outcome(parameters={"fast": "5"}, error="not run: its worker died 2 times")
+    assert told["3"] == run_batch(task, [{"fast": "3"}])[0]
 
 
 def test_what_wasn_t_run_to_the_end_isn_t_kept(task: Task, tmp_path: Path) -> None:
