@@ -17,7 +17,7 @@ from strategykit.runtime.engine import Engine
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.recorded import Contents, TapeWires, inputs, scan
 from strategykit.runtime.report import ConnectionReport, RunReport
-from strategykit.runtime.served import find_served, wanted_streams
+from strategykit.runtime.served import find_served, refuse_missing, wanted_streams
 from strategykit.tape.reader import Tape
 from strategykit.venues.dialect import AskBook, AskPastTrades, Dialect
 from strategykit.venues.streams import PRIVATE, Stream
@@ -41,6 +41,8 @@ def backtest(plan: BacktestPlan) -> RunReport:
         raise ConfigError("a backtest on a tape needs the dialect that it was recorded in")
     contents = scan(plan.source)
     tape, dialect, clock = plan.source, plan.dialect, ReplayClock(contents.first)
+    streams = [row.stream for row in contents.rows if row.stream.kind not in PRIVATE]
+    refuse_missing(streams, plan.strategies, clock.reading, where="the tape")
     return run_with_home(clock, lambda home: _backtest(home, plan, tape, dialect, contents, clock))
 
 

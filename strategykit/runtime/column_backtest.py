@@ -22,7 +22,7 @@ from strategykit.runtime.home import run_with_home
 from strategykit.runtime.lanes import Lane
 from strategykit.runtime.outside import NoWires
 from strategykit.runtime.report import RunReport
-from strategykit.runtime.served import find_served, wanted_streams
+from strategykit.runtime.served import find_served, refuse_missing, wanted_streams
 from strategykit.venues.dialect import Ask, Offers
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
@@ -43,6 +43,8 @@ _PRICES: Final = frozenset(
 def backtest_columns(plan: BacktestPlan, source: ColumnSource) -> RunReport:
     """Run strategies on columns; see `backtest`."""
     clock = ReplayClock(source.first)
+    streams = [stream for stream in source.streams if stream.kind not in PRIVATE]
+    refuse_missing(streams, plan.strategies, clock.reading, where="the recording")
     return run_with_home(clock, lambda home: _run(home, plan, source, clock))
 
 

@@ -8,14 +8,32 @@ from strategykit.errors import StrategyError
 from strategykit.model.events import Event
 from strategykit.runtime.built_bars import BarsFromTrades, trades_for
 from strategykit.strategy import Strategy
-from strategykit.venues.streams import Stream, StreamKind
+from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 
-__all__ = ["find_served", "wanted_streams"]
+__all__ = ["find_served", "refuse_missing", "wanted_streams"]
 
 
 def wanted_streams(strategies: Sequence[tuple[str, Strategy]], now: int) -> list[Stream]:
     """Give what strategies declare, `now` being nanoseconds UTC."""
     return [item.stream(strategy, now=now) for _, strategy in strategies for item in strategy.declarations()]
+
+
+def refuse_missing(
+    recorded: Sequence[Stream], strategies: Sequence[tuple[str, Strategy]], now: int, *, where: str
+) -> None:
+    """See, before a run, that all market data that strategies declare are there.
+
+    Raises:
+        StrategyError: Nothing serves one of them; says what there is.
+    """
+    for name, strategy in strategies:
+        for wanted in wanted_streams([(name, strategy)], now):
+            if wanted.kind in PRIVATE:
+                continue
+            try:
+                find_served(recorded, wanted, lambda _: None, where=where)
+            except StrategyError as exc:
+                raise StrategyError(f"strategy {name}: {exc}") from None
 
 
 def find_served(

@@ -95,6 +95,22 @@ def test_a_part_of_a_live_run_gives_the_same_result(tmp_path: Path) -> None:
     assert on_tape.digest == on_archive.digest
 
 
+@pytest.mark.parametrize("of", ["tape", "archive"])
+def test_a_strategy_that_wants_what_is_not_there_leaves_no_result(
+    of: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_tapes([make(tmp_path / "tape", whole)], tmp_path / "archive")
+    (tmp_path / "look.py").write_text(STRATEGY.replace("BTCUSDT", "NOPE"))
+    out = tmp_path / "result"
+
+    assert main(["replay", str(tmp_path / "look.py"), "--tape", str(tmp_path / of), "--out", str(out)]) == 2
+
+    said = capsys.readouterr()
+    assert "has no trades NOPE; it has book BTCUSDT, quotes BTCUSDT, trades BTCUSDT" in said.err
+    assert not out.exists()
+    assert "SHA-256" not in said.out
+
+
 def test_whatever_is_recorded_is_opened_by_its_folder(tmp_path: Path) -> None:
     tape = make(tmp_path / "tape", whole)
     export_tapes([tape], tmp_path / "archive")
