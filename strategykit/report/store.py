@@ -25,7 +25,7 @@ from strategykit.report.facts import RunFacts
 from strategykit.report.tables import TableName, as_columns
 from strategykit.runtime.collector import Collected, CollectedStrategy
 
-__all__ = ["FORMAT", "VERSION", "check_free", "load", "save", "write_text"]
+__all__ = ["FORMAT", "VERSION", "check_free", "load", "save", "signed", "write_text"]
 
 FORMAT: Final = "strategykit result"
 VERSION: Final = 1
@@ -34,6 +34,7 @@ MOST: Final = 1 << 30
 """Bytes of one file that is read: a result is looked at, and has to fit into memory."""
 
 _HEAD: Final = "result.json"
+_SIGNED: Final = "sha256"
 _READ: Final[tuple[TableName, ...]] = ("orders", "fills", "prices", "gaps")
 
 
@@ -96,8 +97,7 @@ def save(
         },
         "summary": summary,
     }
-    text = json.dumps(whole, indent=2, ensure_ascii=False, default=_plain).encode("utf-8", "backslashreplace")
-    files[_HEAD] = text
+    files[_HEAD] = text = signed(json.loads(json.dumps(whole, default=_plain)))
     # Named after what it holds: one that a killed process has left is written over, and two processes don't meet.
     unfinished = folder.parent / f".{folder.name}.{hashlib.sha256(text).hexdigest()[:12]}"
     try:
@@ -110,6 +110,16 @@ def save(
     except OSError as exc:
         raise ResultError(f"{shown(folder)}: can't be written: {in_words(exc, folder)}") from exc
     return folder
+
+
+def signed(facts: Mapping[str, Any]) -> bytes:
+    """Give what ``result.json`` says, with the SHA-256 that it is known by."""
+    whole = {**facts, _SIGNED: _sum(facts)}
+    return json.dumps(whole, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _sum(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def write_text(path: Path, text: str, disk: Disk | None = None) -> Path:
@@ -159,6 +169,8 @@ def load(folder: Path) -> tuple[RunFacts, Collected]:
         raise ResultError(
             f"{shown(path)}: is of version {facts.get('version')!r}, and this strategykit reads version {VERSION}"
         )
+    if facts.pop(_SIGNED, None) != _sum(facts):
+        raise ResultError(f"{shown(path)}: isn't what was written: its own SHA-256 is another one")
     own = {field.name: facts.get(field.name) for field in attrs.fields(_Head)}
     try:
         head = from_dict(make_converter(), own, _Head)

@@ -139,12 +139,19 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
+def _change(path: Path, old: bytes, new: bytes) -> None:
+    text = path.read_bytes()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1))
+
+
 def _rewrite(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     def do(folder: Path) -> None:
         path = folder / "result.json"
         facts = json.loads(path.read_text())
         change(facts)
-        path.write_text(json.dumps(facts))
+        del facts["sha256"]
+        path.write_bytes(store.signed(facts))
 
     return do
 
@@ -172,6 +179,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut head": (lambda folder: _cut(folder / "result.json"), r"result\.json: is damaged"),
     "binary head": (lambda folder: (folder / "result.json").write_bytes(b"\xff\xfe{"), r"result\.json: is damaged"),
     "foreign head": (lambda folder: (folder / "result.json").write_text("[1]"), "isn't a result of strategykit"),
+    "head changed": (
+        lambda folder: _change(folder / "result.json", b'"SBER"', b'"SBEP"'),
+        "its own SHA-256 is another",
+    ),
+    "figure changed": (lambda folder: _change(folder / "result.json", b'"pnl": "', b'"pnl": "9'), "its own SHA-256 is"),
     "newer": (_rewrite(lambda facts: facts.update(version=2)), "is of version 2, and this strategykit reads version 1"),
     "head without begin": (_rewrite(lambda facts: facts.pop("begin")), "a stored _Head can't be read"),
     "wrong amount": (_rewrite(lambda facts: facts["marks"].update(SBER=1.5)), "an amount is a text"),
