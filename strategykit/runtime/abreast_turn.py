@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from operator import length_hint
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from strategykit.columns.merging import Stretch
-from strategykit.model.events import Bar, Quote, Ticker, Trade
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.column_replay import ByEvent
 from strategykit.runtime.courses import delays_market
@@ -20,10 +18,7 @@ from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.turn import Turn
 from strategykit.sim.recorded import RecordedMarket
 
-__all__ = ["PLAIN", "SharedEvents", "TurnOfOne"]
-
-PLAIN: Final = frozenset({Trade, Quote, Bar, Ticker})
-"""Events of which an exchange keeps no more than the last ones."""
+__all__ = ["SharedEvents", "TurnOfOne"]
 
 
 @attrs.frozen(eq=False)
@@ -63,7 +58,6 @@ class TurnOfOne(ByEvent):
         Turn.__init__(self, driver, clock, marks, lanes, shared.stretch, shared.times, shared.codes)
         self._all = shared.events
         self._odd = any(self.is_odd(columns) for _, columns in self.parts)
-        self._plain = not self._odd and all(columns.kind in PLAIN for _, columns in self.parts)
         self.markets = markets
         """Those that this run's exchange shares with others; empty while it goes by its own."""
         self.restless = 0
@@ -89,7 +83,7 @@ class TurnOfOne(ByEvent):
     def may_share(self, position: int, stop: int) -> bool:
         """Whether nothing but its handlers has to see the events up to `stop`."""
         engine = self.engine
-        if not self._plain or engine.watchers or delays_market(engine) or self._due() <= self.times[stop - 1]:
+        if self._odd or engine.watchers or delays_market(engine) or self._due() <= self.times[stop - 1]:
             return False
         self._look(position)
         return not any(lane.live or lane.over for lane in self.lanes)
@@ -104,7 +98,7 @@ class TurnOfOne(ByEvent):
     def keep_apart(self) -> None:
         """Go by its own knowledge again: of what others see next, it has seen nothing yet."""
         for symbol, market in self.markets.items():
-            self._watch(symbol, copy.copy(market))
+            self._watch(symbol, market.twin())
         self.markets.clear()
 
     def known(self) -> dict[str, RecordedMarket]:

@@ -84,17 +84,16 @@ class Window:
     async def _go_on(self, found: tuple[Any, WayOfOne], ways: Sequence[WayOfOne], position: int) -> None:
         """Have happen what follows from the event before `position`, in the run that got it last; then give it on."""
         failures, last = self._turns[0].engine.failures, ways.index(found[1])
-        event = found[0]
+        # Not the event's own time: one that waited for others comes later than it was received.
+        turn = self._shared.times[position - 1], found[0]
         while True:
             place = ways[last][2][0]
             while last + 1 < len(ways) and ways[last + 1][2][0] == place:  # The other feeds of the same run.
                 last += 1
-                give_abreast(
-                    iter([(event.receive_time, event)]), ignore, [ways[last]], self._clock, failures, self._raised
-                )
+                give_abreast(iter([turn]), ignore, [ways[last]], self._clock, failures, self._raised)
             await self._follow_up(place, position)
             rest = ways[last + 1 :]
-            again = give_abreast(iter([(event.receive_time, event)]), ignore, rest, self._clock, failures, self._raised)
+            again = give_abreast(iter([turn]), ignore, rest, self._clock, failures, self._raised)
             if again is None:
                 return
             last += 1 + rest.index(again[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from decimal import Decimal
 from typing import Final
 
@@ -215,6 +216,16 @@ class RecordedMarket:
     def known(self) -> bool:
         """Whether anything is known yet."""
         return self.top is not None or self.last is not None
+
+    def twin(self) -> RecordedMarket:
+        """Give another one that knows the same, and learns by itself from now on."""
+        twin = copy.copy(self)
+        if isinstance(self.top, Book):
+            # At once: the newest book is one of them.
+            twin.books, twin.orders, twin.top = copy.deepcopy((self.books, self.orders, self.top))
+        else:
+            twin.books, twin.orders = copy.deepcopy(self.books), self._make_orders()
+        return twin
 
     def _exact_last(self, last: float) -> Decimal:
         if last is not self._read:

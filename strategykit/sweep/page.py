@@ -43,7 +43,7 @@ def _parts(sweep: Sweep) -> Iterator[Part]:
         way = "lowest" if sweep.objective.smallest else "highest"
         note = Text(f"Where other parameters vary, too, a cell shows the {way} of its sets: one lucky set colours it.")
         figures = [Drawing(figure=figure, name="heat") for figure in maps[:_MOST_MAPS]]
-        yield Part(_words(sweep.objective.metric).capitalize(), [*figures, *([note] if len(sweep.axes) > 2 else [])])
+        yield Part(_label(sweep.objective.metric), [*figures, *([note] if len(sweep.axes) > 2 else [])])
     yield _sets(sweep)
 
 
@@ -53,6 +53,10 @@ def _names(sweep: Sweep) -> list[str]:
 
 def _words(metric: str) -> str:
     return metric.replace("_", " ")
+
+
+def _label(name: str) -> str:
+    return next(metric.label for metric in METRICS if metric.name == name)
 
 
 def heat_map(sweep: Sweep, across: str, up: str) -> dict[str, Any] | None:
@@ -143,7 +147,6 @@ def _cell(text: str) -> Cell:
 
 
 def _figure(outcome: Outcome, metric: str) -> Cell:
-    known = next(item for item in METRICS if item.name == metric)
     value = outcome.metrics.get(metric)
     sort = float("-inf") if value is None else float(value)
-    return Cell(shown_figure(outcome, metric), sort=sort, right=True, hint=known.means)
+    return Cell(shown_figure(outcome, metric), sort=sort, right=True)

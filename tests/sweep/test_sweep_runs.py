@@ -23,6 +23,7 @@ from strategykit.sweep.local import Batch, run_here, run_in_processes
 from strategykit.sweep.run import Choice, run_sweep
 from strategykit.sweep.sweeping import Objective, Progress, open_sweep
 from strategykit.sweep.work import Outcome, Task, resident, run_batch
+from tests.runtime.test_export import make, whole
 
 SETS = [{"fast": str(fast), "slow": str(slow)} for fast in (2, 3, 5) for slow in (8, 13)]
 GRID = Choice(axes=("fast=2,3,5", "slow=8,13"))
@@ -221,11 +222,35 @@ def test_outcomes_that_can_t_be_written_end_the_sweep(task: Task, tmp_path: Path
     assert kept.get("ab" * 32) is None
 
 
-def test_a_tape_is_unpacked_once(task: Task, tmp_path: Path) -> None:
-    """An archive stands for a tape's export: `prepare` gives it as it is."""
+def test_an_archive_is_taken_as_it_is(task: Task, tmp_path: Path) -> None:
     with open_sweep(task, out=tmp_path, workers=run_here) as sweeping:
         assert isinstance(sweeping.archive, Archive)
         assert sweeping.task.data == str(Path(task.data).resolve())
+
+
+def test_a_tape_is_unpacked_once_and_again_where_it_was_damaged(tmp_path: Path) -> None:
+    tape, strategy, out = make(tmp_path / "tape", whole), tmp_path / "some.py", tmp_path / "out"
+    strategy.write_text(
+        "from strategykit import Strategy, Trade, Trades, define\n\n\n@define\nclass Some(Strategy):\n"
+        '    many: int = 1\n    trades = Trades("BTCUSDT")\n\n'
+        "    def on_trade(self, trade: Trade) -> None:\n        self.buy_nowait(self.many)\n"
+    )
+    task, choice, parts = Task(file=str(strategy), data=str(tape)), Choice(axes=("many=1,2",)), list[float]()
+
+    first = run_sweep(task, choice, out=out, on_data=parts.append)
+    cls = load_strategy(str(strategy))
+    alone = [backtest_tape(tape, [("Some", make_strategy(cls, item.parameters))]) for item in first.outcomes]
+
+    assert [outcome.digest for outcome in first.outcomes] == [report.digest for report in alone]
+    assert parts[-1] == 1.0
+    parts.clear()
+    assert run_sweep(task, choice, out=out, on_data=parts.append).outcomes == first.outcomes
+    assert not parts
+    (made,) = out.glob("data/*/manifest.json")
+    made.write_text("{}")
+    for file in out.glob("runs/*/*.json"):
+        file.unlink()
+    assert run_sweep(task, choice, out=out).outcomes == first.outcomes
 
 
 def test_optuna_proposes_the_same_sets_for_a_seed_and_only_those_that_conditions_allow(
