@@ -24,24 +24,15 @@ from strategykit.sim.access import Access
 
 ROOT = Path(__file__).parents[1]
 
-WHOLE = ("chaos/", "end_to_end/", "interop/", "scopes/test_worlds.py", "test_docs.py", "test_wheel.py", "testing/")
-"""Tests of whole programs. They take longest, so they come first: at the end nobody waits for the last one alone."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage where it costs least.
+    """Measure no coverage of generated cases.
 
-    It more than doubles what a computation takes. Programs as a whole, and thousands of generated cases, show that the
-    parts work together and that nothing was forgotten; that every line is reached, the tests of the parts have to show.
+    It more than doubles what a computation takes. Thousands of cases show that nothing was forgotten; that every line
+    is reached, examples have to show.
     """
-    here = Path(__file__).parent
-
-    def is_whole(item: pytest.Item) -> bool:
-        return item.path.relative_to(here).as_posix().startswith(WHOLE)
-
-    items.sort(key=is_whole, reverse=True)
     for item in items:
-        if is_whole(item) or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")
 
 

@@ -79,7 +79,8 @@ def public_coroutines() -> set[str]:
 def _waits(function: Any) -> bool:
     if inspect.iscoroutinefunction(function):
         return True
-    given = get_type_hints(function).get("return")
+    # Batches are numpy's, which strategies don't import.
+    given = get_type_hints(function, localns={"QuoteBatch": object, "TradeBatch": object}).get("return")
     waited = (AbstractAsyncContextManager, *(kind for kind in (get_origin(given), given) if hasattr(kind, "__anext__")))
     return (get_origin(given) or given) in waited
 

@@ -90,9 +90,13 @@ def _spec(name: str, file: str, **params: object) -> StrategySpec:
     return StrategySpec(name=name, file=file if file.startswith("sample:") else str(_ROOT / file), params=params)
 
 
+_USUAL: Final = ("limits", "models")
+"""What no drawn world has of its own."""
+
+
 def write_world(world: World) -> dict[str, Any]:
     """Give it as values that JSON has."""
-    row = attrs.asdict(world, recurse=False, filter=lambda field, _: field.name != "limits")
+    row = attrs.asdict(world, recurse=False, filter=lambda field, _: field.name not in _USUAL)
     row["faults"] = write_script(world.faults)
     row["strategies"] = [
         {"name": spec.name, "file": _short(spec.file), "params": dict(spec.params)}
