@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
+from random import Random
 from typing import Any
 
 import attrs
 import pytest
 import trio
 
-from strategykit import Bars, Order, Quote, Quotes, Strategy, Trade, Trades, define
+from strategykit import Bars, Books, BookSnapshot, Order, Quote, Quotes, Strategy, Trade, Trades, define
 from strategykit.columns.batch import Batch
 from strategykit.errors import StrategyError
+from strategykit.model.events import BookDelta, Event
 from strategykit.runtime.abreast import backtest_abreast
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.column_source import MemoryColumns
 from strategykit.runtime.report import RunReport
+from strategykit.runtime.simulate import stream_guid
 from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.models.latency import Constant
+from strategykit.venues.streams import StreamKind
 from tests.runtime.columnar import Reader, Trader, make_market, make_source
 
 SLOW = FillModels(order_latency=Constant(span=30_000_000), answer_latency=Constant(span=20_000_000))
@@ -174,8 +178,27 @@ class Late(Crossing):
                 await order.ended()
 
 
-def compare(makers: Sequence[Callable[[], Strategy]], models: FillModels, count: int = 300) -> list[object]:
-    source = make_source(make_market(5, count))
+def with_books(events: Sequence[Event]) -> list[Event]:
+    """Put books between events, told by changes: to them, orders of any size are filled at other prices."""
+    rng, found, guid = Random(4), list[Event](), stream_guid(StreamKind.BOOK, "X")
+    for number, event in enumerate(events):
+        time = event.receive_time
+        if number % 40 == 0:
+            asks = tuple(round(1.02 + level * 0.01, 2) for level in range(5))
+            bids = tuple(round(0.98 - level * 0.01, 2) for level in range(5))
+            found.append(BookSnapshot("X", bids, (1.0,) * 5, asks, (1.0,) * 5, None, time, guid))
+        else:
+            price, size = round(1.02 + rng.randrange(5) * 0.01, 2), float(rng.randrange(3))
+            found.append(BookDelta("X", (), (), (price,), (size,), None, time, guid))
+        found.append(event)
+    return found
+
+
+def compare(
+    makers: Sequence[Callable[[], Strategy]], models: FillModels, count: int = 300, *, books: bool = False
+) -> list[object]:
+    market = make_market(5, count)
+    source = make_source(with_books(market) if books else market)
     parts: list[float] = []
     found = backtest_abreast(
         source, [partial(plan_of, source, make, models) for make in makers], on_progress=parts.append
@@ -218,3 +241,27 @@ def test_all_runs_may_have_had_enough() -> None:
 def test_many_runs_share_what_an_exchange_knows_until_they_have_orders() -> None:
     """More events than a window has, and crosses in the midst of it."""
     assert compare([partial(Crossing, fast=fast) for fast in (0.9, 0.11)], SLOW, 1_200) == [""] * 2
+
+
+@define
+class Deep(Strategy):
+    """Goes by the book, and has limits resting in it."""
+
+    part: float = 0.5
+    books = Books("X")
+
+    def on_book(self, book: BookSnapshot) -> None:
+        if book.ask_sizes and sum(book.ask_sizes) * self.part < 2:
+            self.buy_nowait(3)
+        elif book.bid_prices and len(book.ask_prices) == 3:
+            self.buy_nowait(1, limit=book.bid_prices[0])
+
+
+@pytest.mark.parametrize("models", [DEFAULT_MODELS, SLOW], ids=["at once", "late"])
+def test_books_that_runs_share_are_each_runs_own_once_it_has_orders(models: FillModels) -> None:
+    makers: list[Callable[[], Strategy]] = [
+        *(partial(Crossing, fast=fast) for fast in (0.9, 0.2, 0.11)),
+        *(partial(Deep, part=part) for part in (0.3, 0.5)),
+    ]
+
+    assert compare(makers, models, books=True) == [""] * 5
