@@ -38,6 +38,9 @@ BREAKS: Final = ((0.25, "market"), (0.45, "commands"), (0.5, "orders"), (0.65, "
 _TWICE: Final = (0.2, 0.5)
 """The same where a venue has but one kind of wire."""
 
+_CUT_WITHIN: Final = 5.0
+"""Seconds for a wire to be there that is to be cut."""
+
 _START_WITHIN: Final = 20.0
 
 
@@ -165,6 +168,17 @@ def _breaks(venue: Venue) -> Sequence[tuple[float, str]]:
     return [(part, "all" if venue.takes_orders else "market") for part in _TWICE]
 
 
+async def _cut(client: httpx.AsyncClient, lane: str) -> bool:
+    """Have the venue cut the wires of a lane; where there are none, they may just be coming back."""
+    with trio.move_on_after(_CUT_WITHIN):
+        while True:
+            answer = await client.post("/sim/faults", json={"fault": "reset", "lane": lane})
+            if msgspec.json.decode(answer.content).get("hit", 0):
+                return True
+            await trio.sleep(0.1)
+    return False
+
+
 class _Breaking:
     """Cuts wires at the venue's end at the stated times, and watches what becomes of the run."""
 
@@ -186,9 +200,8 @@ class _Breaking:
         async with httpx.AsyncClient(base_url=self._url) as client:
             for part, lane in self._breaks:
                 await trio.sleep_until(begin + part * self._seconds)
-                answer = await client.post("/sim/faults", json={"fault": "reset", "lane": lane})
                 wire = "wire" if lane == "all" else f"{lane} wire"
-                if msgspec.json.decode(answer.content).get("hit", 0) < 1:
+                if not await _cut(client, lane):
                     self._missed.append(f"the venue found no {wire} to cut")
                 self._on_news(f"the venue cut the {wire}")
 
