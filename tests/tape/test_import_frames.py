@@ -169,6 +169,26 @@ def test_frames_of_another_symbol_are_refused(tmp_path: Path) -> None:
     assert [line.partition(": ")[2] for line in lines] == ["is of ETHUSDT, not of BTCUSDT"]
 
 
+@pytest.mark.parametrize("name", ["trade", "depth@100ms", "bookTicker"])
+def test_data_of_another_symbol_than_their_stream_are_refused(name: str, tmp_path: Path) -> None:
+    strange = next(line for line in SESSION if f"btcusdt@{name}" in line).replace('"BTCUSDT"', '"ETHUSDT"')
+    path = write(tmp_path / "a.gz", [*SESSION, strange])
+    lines: list[str] = []
+
+    report = bring_in([path], tmp_path / "tape", tell=lines.append)
+
+    assert report.refused == 1
+    (line,) = lines
+    assert f"a.gz:{len(SESSION) + 1}: a frame of btcusdt@{name} is of another symbol: 'ETHUSDT'; BTCUSDT" in line
+
+
+def test_files_whose_times_have_another_unit_are_told_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gz", SESSION, start=START // MS)
+
+    with pytest.raises(TapeError, match=r"another format \(.*a\.gz:1: the time looks like milliseconds"):
+        bring_in([path], tmp_path / "tape")
+
+
 def test_one_row_too_many_ends_an_import_and_nothing_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gz", [*SESSION, "no", "frames", "these"])
 
@@ -435,6 +455,7 @@ def test_rows_of_coin_margined_futures_are_checked_as_others_are(tmp_path: Path)
             coin("forceOrder"),
             coin("bookTicker", u=1, b="1", B="1", a="2", A="1").replace("btcusd_perp@", "ethusd_perp@"),
             "nothing",
+            coin("trade", e="trade", t=10, **price).replace('"BTCUSD_PERP"', '"ETHUSD_PERP"'),
         ],
     )
     path.write_bytes(path.read_bytes() + gzip.compress(f"{START} {coin('trade', t=3)}\nsoon\n".encode()))
@@ -442,7 +463,10 @@ def test_rows_of_coin_margined_futures_are_checked_as_others_are(tmp_path: Path)
 
     report = bring_in([path], tmp_path / "archive", symbol="BTCUSD_PERP", tell=told.append)
 
-    assert [line.partition(": ")[0].rpartition(":")[2] for line in told] == ["3", "5", "7", "8", "9", "10", "11", "12"]
+    assert [line.partition(": ")[0].rpartition(":")[2] for line in told] == [
+        *("3", "5", "7", "8", "9", "10", "11", "12", "13"),
+    ]
+    assert "is of another symbol: 'ETHUSD_PERP'; BTCUSD_PERP would be right" in told[6]
     assert report.refused == len(told)
     events = list(Archive.open(tmp_path / "archive").events())
     # The trades between 1 and 9 are missing, and nobody can be asked for them.

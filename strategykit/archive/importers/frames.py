@@ -16,6 +16,7 @@ from strategykit.errors import RemoteProtocolError, TapeError
 from strategykit.foreign.refusals import Refusals, RowRefused
 from strategykit.foreign.text import Lines, open_lines
 from strategykit.foreign.times import split_time
+from strategykit.foreign.whose import whose
 from strategykit.model.events import BookSnapshot, Event, Side, Trade
 from strategykit.venues.asks import AskBook
 from strategykit.venues.dialect import Confirmed, Decoded, Need
@@ -93,6 +94,9 @@ class _CoinM:
             return self._answer(text, time)
         if head.stream not in self._table.by_key:
             self._begin(head.stream)
+        said, symbol = whose(text), self._table.by_key[head.stream][0].stream.instrument
+        if said not in ("", symbol):
+            raise RowRefused(f"a frame of {head.stream} is of another symbol:", said, right=symbol or "")
         return self._told(self._family.decode(text, self._table, connection=_CONNECTION, receive_time=time), time)
 
     def _begin(self, name: str) -> None:

@@ -15,7 +15,8 @@ import attrs
 import msgspec
 
 from strategykit.errors import ConfigError, RemoteProtocolError, TapeError
-from strategykit.foreign.refusals import Place, Refusals
+from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.foreign.whose import whose
 from strategykit.tape.importers.session import Imported, Item, Session, write_tape
 from strategykit.venues.asks import AskBook
 from strategykit.venues.dialect import Need
@@ -103,7 +104,7 @@ async def import_frames(
         ConfigError: They are of a market that no tape can be made for.
         TapeError: A file can't be read or holds no frames, too many rows can't be taken, or the tape not be written.
     """
-    family = _family(read(paths, lambda *_: None))
+    family = _family(paths, read)
     survey = _Survey(family=family, refusals=refusals, symbol=symbol)
     for item in read(paths, survey.refuse):
         survey.take(item)
@@ -119,9 +120,10 @@ async def import_frames(
     )
 
 
-def _family(items: Iterable[Item]) -> StreamFamily:
+def _family(paths: Sequence[Path], read: Read) -> StreamFamily:
     name, trades, count = None, None, 0
-    for item in items:
+    wrong: list[str] = []
+    for item in read(paths, lambda place, why: None if wrong else wrong.append(f" ({place}: {why})")):
         if item.answer:
             continue
         name = name or variant_of(item.text)
@@ -131,7 +133,9 @@ def _family(items: Iterable[Item]) -> StreamFamily:
         if name is not None and (trades is not None or count >= _PEEKED):
             break
     if name is None:
-        raise TapeError("no frame tells of which of Binance's markets it is; these files are of another format")
+        raise TapeError(
+            f"no frame tells of which of Binance's markets it is; these files are of another format{''.join(wrong)}"
+        )
     if name not in _REGISTERED:
         raise ConfigError(f"frames of {name} make no tape, but an archive: its venue isn't among those that run")
     return StreamFamily(name) if trades is None else StreamFamily(name, trades=trades)
@@ -189,8 +193,12 @@ class _Survey:
         symbol = stream.instrument or ""
         try:
             datum = cursor.read(item.text).data
+            said = whose(item.text)
         except UNREADABLE as exc:
             self.refuse(item.place, f"a frame of {item.name} that can't be read: {exc}")
+            return
+        if said not in ("", symbol):
+            self.refuse(item.place, RowRefused(f"a frame of {item.name} is of another symbol:", said, right=symbol))
             return
         if stream.kind is StreamKind.TRADES:
             _finest(self.ticks, symbol, datum.p)
