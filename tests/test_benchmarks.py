@@ -13,6 +13,7 @@ import benchmarks.__main__ as runner
 from benchmarks.bench_frames import CASES, measure
 from benchmarks.bench_orders import measure_live, measure_simulated
 from benchmarks.bench_peers import Case, Medians, check, make_figures, race
+from benchmarks.bench_pressure import measure as measure_pressure
 from benchmarks.blast import FIRST_ID, prepare
 from benchmarks.figures import Figure, Incomplete, figure, misses
 from benchmarks.peers.course import make_trades
@@ -26,7 +27,7 @@ GUID = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers")]
+    "name", [name for name in runner.find_benchmarks() if name not in ("frames", "orders", "peers", "pressure")]
 )
 def test_a_tiny_benchmark_gives_figures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     figures: dict[str, Figure] = import_module(f"benchmarks.bench_{name}").main(0.001)
@@ -190,3 +191,7 @@ def test_the_runner_knows_its_benchmarks(monkeypatch: pytest.MonkeyPatch, capsys
 
     assert ending.value.code == 2
     assert "there is no benchmark 'nonsense'; there are decode, frames" in capsys.readouterr().err
+
+
+def test_orders_under_load_leave_while_trades_come() -> None:
+    assert len(measure_pressure(2, 200).delays) == 2
