@@ -93,7 +93,13 @@ def import_files(plan: ImportPlan) -> ImportReport:
         raise ConfigError(f"no format {plan.format!r}; there are: {', '.join(FORMATS)}")
     if not plan.paths:
         raise ConfigError("no file was named")
+    if plan.symbol is not None and (not plan.symbol.strip() or not plan.symbol.isprintable()):
+        raise ConfigError(f"symbol {plan.symbol!r} should be a name in one line, such as BTCUSDT")
+    if plan.most_refused < 0:
+        raise ConfigError(f"{plan.most_refused} rows can't be refused; 0 or more would be right")
     for path in plan.paths:
+        if path.is_dir():
+            raise ConfigError(f"{shown(path)}: there is no such file, but a folder; name the files in it")
         if not path.is_file():
             raise ConfigError(f"{shown(path)}: there is no such file")
     return take(plan)

@@ -115,6 +115,7 @@ def test_changes_of_books_are_told_message_by_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "line", "words"),
     [
+        (TRADES, row(0, "a", "buy", "1", "1"), "a row above it has its time and id: 'a'; each once would be right"),
         (TRADES, row(9, "a", "up", "1", "1"), "no side is called 'up'; buy, sell or unknown would be right"),
         (TRADES, row(9, "a", "buy", "nan", "1"), "price is no number to compute with: 'nan'"),
         (TRADES, row(9, "a", "buy", "1", "-1"), "amount can't be '-1'"),

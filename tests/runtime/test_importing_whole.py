@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -83,6 +84,20 @@ def test_a_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(TapeError, match=r"frames/tape can't be written: .*File exists|Not a directory"):
         import_files(ImportPlan(format="hftbacktest", paths=[path], to=path / "tape"))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"symbol": ""}, "symbol '' should be a name"),
+        ({"symbol": "a\nb"}, r"symbol 'a\\nb' should be a name in one line"),
+        ({"most_refused": -1}, "-1 rows can't be refused; 0 or more would be right"),
+        ({"paths": [Path(__file__).parent]}, "runtime: there is no such file, but a folder; name the files in it"),
+    ],
+)
+def test_options_that_cant_be_are_told_before_a_file_is_read(more: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=words):
+        import_files(ImportPlan(**{"format": "ohlcv", "paths": [Path(__file__)], "to": tmp_path / "a", **more}))
 
 
 def test_files_that_arent_there_are_named(tmp_path: Path) -> None:

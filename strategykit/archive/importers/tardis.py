@@ -118,9 +118,11 @@ class _Plain:
 
     def rows(self, lines: Iterator[_Line], kind: StreamKind) -> Iterator[Row]:
         streams: dict[str, Stream] = {}
+        latest: dict[str, tuple[int, set[str]]] = {}
         for line in lines:
             try:
                 event, fine = self.make(line)
+                _see_new(line, latest)
             except RowRefused as exc:
                 self.refusals.add(line.place, exc)
                 continue
@@ -128,6 +130,20 @@ class _Plain:
             if stream is None:
                 stream = streams[line.symbol] = Stream(kind=kind, instrument=line.symbol)
             yield Row(stream, event, line.place, fine)
+
+
+def _see_new(line: _Line, latest: dict[str, tuple[int, set[str]]]) -> None:
+    """See that no row of this time had this id; rows without an id may well be alike."""
+    name = line.cells.get("id")
+    if not name:
+        return
+    time, names = latest.get(line.symbol, (0, set[str]()))
+    if time != line.event_time:
+        names = set()
+    elif name in names:
+        raise RowRefused("a row above it has its time and id:", name, right="each once")
+    names.add(name)
+    latest[line.symbol] = line.event_time, names
 
 
 def _trade(line: _Line) -> tuple[Event, tuple[str, str]]:
