@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Any, Final
@@ -119,10 +119,10 @@ def make_columns(trades: Trades) -> MemoryColumns:
     return MemoryColumns({stream: [Columns(stream=stream, kind=Trade, arrays=arrays)]}, {SYMBOL: Instrument(SYMBOL)})
 
 
-def make_plan(source: MemoryColumns, many: Sequence[Runner]) -> BacktestPlan:
+def make_plan(source: MemoryColumns, many: Sequence[Runner], on_progress: Callable[[float], None]) -> BacktestPlan:
     """Have strategies run on the trades."""
     named = [(f"runner-{number}", one) for number, one in enumerate(many)]
-    return BacktestPlan(source=source, strategies=named, cash=Decimal(10**9))
+    return BacktestPlan(source=source, strategies=named, cash=Decimal(10**9), on_progress=on_progress)
 
 
 def run(case: str, count: int) -> None:
@@ -131,10 +131,14 @@ def run(case: str, count: int) -> None:
     trades = make_trades(count)
     many = [KINDS[case]() for _ in range(10 if case == "ten" else 1)]
     source = make_columns(trades)
-    plan = make_plan(source, many)
+
+    def progressed(part: float) -> None:
+        if part == 1:  # Not the report, which is made after that: NautilusTrader's is switched off, too.
+            lap.ran()
+
+    plan = make_plan(source, many, progressed)
     lap.loaded()
     report = backtest_columns(plan, source)
-    lap.ran()
     lap.tell(
         count=sum(one.count for one in many),
         total=sum(one.total for one in many),

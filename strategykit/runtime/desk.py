@@ -243,7 +243,7 @@ class Desk:
         if self._watchers:
             for callback in tuple(self._watchers):
                 callback(order)
-        if not self._closed:
+        if self._late_fills.any and not self._closed:
             self._late_fills.look(order)
         if self._on_order is not None and not self._deaf_to_orders:
             self._call(self._on_order, order)

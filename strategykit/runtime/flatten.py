@@ -208,11 +208,14 @@ class LateFills:
         self._scopes: deque[list[Order]] = deque()
         self._scope_of: dict[str, list[Order]] = {}
         """By client order id."""
+        self.any = False
+        """Whether a scope has ever ended."""
         self._busy: set[int] = set()
         """Scopes that are being undone."""
 
     def add(self, orders: list[Order]) -> None:
         """Remember the orders of a scope that has ended flat."""
+        self.any = True
         if orders and orders[0].client_order_id not in self._scope_of:
             self._scopes.append(orders)
         for order in orders:
