@@ -11,6 +11,7 @@ import attrs
 
 from strategykit.cli._report import complaints
 from strategykit.cli._screen import print_line
+from strategykit.disk import shown
 from strategykit.errors import ConfigError
 from strategykit.runtime.report import RunReport
 from strategykit.sim.models.fill_models import FillModels
@@ -100,10 +101,10 @@ class Keeping:
     def _write(self, result: Result) -> None:
         if self.out is not None:
             result.save(self.out)
-            self._say(f"result: {self.out}")
+            self._say(f"result: {shown(self.out)}")
         if self.page is not None:
             result.save_html(self.page)
-            self._say(f"page: {self.page}")
+            self._say(f"page: {shown(self.page)}")
 
     def _say(self, line: str) -> None:
         if not self.quiet:

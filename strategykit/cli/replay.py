@@ -28,7 +28,7 @@ from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.models.latency import Constant
 from strategykit.sim.models.queues import FillRule
 
-__all__ = ["assumed", "money_of", "print_rerun", "register", "rerun_in_words"]
+__all__ = ["assumed", "cash_of", "print_rerun", "register", "rerun_in_words"]
 
 _EXAMPLES: Final = """\
 Examples:
@@ -104,7 +104,7 @@ def _replay(
         raise ConfigError(f"{what}: has no [[strategy]] to replay")
     check_seed(seed)
     settings = BacktestSettings(
-        cash=money_of("--cash", cash),
+        cash=cash_of(cash),
         models=assumed(base if models is None else load_models(models), fee_rate, rule, latency),
         seed=seed,
         limits=limits,
@@ -122,7 +122,9 @@ def _replay(
 def assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:
     """Give `models` with what flags say in its place."""
     if fee_rate is not None:
-        rate = money_of("--fee-rate", fee_rate)
+        rate = _number("--fee-rate", fee_rate)
+        if abs(rate) >= 1:
+            raise ConfigError(f"--fee-rate {fee_rate!r} should be a part of the traded value: 0.0005 is 0.05 %")
         models = attrs.evolve(models, fees=FeeModel(maker_rate=rate, taker_rate=rate))
     if rule is not None:
         models = attrs.evolve(models, rule=FillRule(rule))
@@ -131,12 +133,19 @@ def assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency:
     return models
 
 
-def money_of(flag: str, text: str) -> Decimal:
-    """Read an amount.
+def cash_of(text: str) -> Decimal:
+    """Read the money at the start.
 
     Raises:
         ConfigError: It is none.
     """
+    cash = _number("--cash", text)
+    if cash < 0:
+        raise ConfigError(f"--cash {text!r} should be a number, 0 or above")
+    return cash
+
+
+def _number(flag: str, text: str) -> Decimal:
     try:
         value = Decimal(text)
     except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.

@@ -17,7 +17,7 @@ from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._session import check_seed, is_strategy
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted
-from strategykit.cli.replay import assumed, money_of
+from strategykit.cli.replay import assumed, cash_of
 from strategykit.config_models import load_models
 from strategykit.errors import ConfigError
 from strategykit.sim.models.fill_models import DEFAULT_MODELS
@@ -112,7 +112,7 @@ def _sweep(
         file=what,
         data=str(tape),
         fixed={name: str(value) for name, value in params.items()},
-        cash=money_of("--cash", cash),
+        cash=cash_of(cash),
         models=assumed(DEFAULT_MODELS if models is None else load_models(models), fee_rate, rule, latency),
         seed=seed,
     )

@@ -14,6 +14,7 @@ from strategykit.cli._progress import Progress, show_progress
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, when
+from strategykit.disk import shown
 from strategykit.model.bars import interval as parse_interval
 from strategykit.runtime.live import wall_time
 
@@ -146,10 +147,10 @@ def _import(
     else:
         print_line(f"{counted(report.messages, 'message')} from {when(report.first)} to {when(report.last)} (UTC)")
         for stream in report.streams:
-            print_line(stream.label)
+            print_line(shown(stream.label))
         if report.refused:
             print_line(f"{counted(report.refused, 'row')} refused")
-        print_line(f"{report.made}: {to}")
+        print_line(f"{report.made}: {shown(to)}")
     return FAILURE if report.refused else OK
 
 

@@ -254,6 +254,8 @@ def test_recording_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["sample:cross", "--rerun", "x"], "leave the strategy and --tape out"),
         (["--tape", "y", "--rerun", "x"], "leave the strategy and --tape out"),
         (["sample:cross", "--tape", "x", "--cash", "much"], "--cash 'much' should be a number"),
+        (["sample:cross", "--tape", "x", "--cash=-1"], "--cash '-1' should be a number, 0 or above"),
+        (["sample:cross", "--tape", "x", "--fee-rate", "5"], "--fee-rate '5' should be a part of the traded value"),
         (["sample:cross", "--tape", "x", "--fee-rate", "nan"], "--fee-rate 'nan' should be a number"),
         (["sample:cross", "--tape", "x", "--latency", "5"], "duration '5' should look like"),
         (["sample:cross", "--tape", "x", "--models", "none.toml"], "none.toml: can't be read"),
