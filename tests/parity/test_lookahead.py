@@ -224,7 +224,7 @@ def test_too_few_and_too_many_cuts_are_refused(cuts: int) -> None:
 
 
 def test_what_the_recording_does_not_have_is_told() -> None:
-    with pytest.raises(StrategyError, match="strategy .*: the recording has no bars NONE .*; it has "):
+    with pytest.raises(StrategyError, match=r"strategy .*: the recording has no bars NONE .*; it has "):
         check("sample:cross", {**SAMPLES["cross"], "instrument": "NONE"}, count=20, cuts=1)
 
 
