@@ -34,10 +34,10 @@ LEAVE_WITHIN: Final = 20.0
 FAULT_WITHIN: Final = 2.0
 """The same after an error of the program's own, when nothing is done but to withdraw orders."""
 
-HURRY_WITHIN: Final = 0.4
+HURRY_WITHIN: Final = 0.3
 """Seconds from there, or from the second signal, to the end of all tasks."""
 
-COMPARE_WITHIN: Final = 0.3
+COMPARE_WITHIN: Final = 0.2
 """Seconds that are left then to compare books."""
 
 
