@@ -35,9 +35,10 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 demo: setup
 	@$(BIN)/strategykit demo
 
-# Coverage more than doubles what a computation takes, and is for the tests of the parts to show. Whole programs run
-# without it, and three at a time: they wait for their wires most of the time.
-WHOLE := tests/chaos tests/end_to_end tests/scopes/test_worlds.py tests/test_docs.py tests/test_wheel.py tests/testing
+# Coverage more than doubles what a computation takes, and is for the tests of the parts to show. Whole programs, servers
+# and comparisons with others run without it. Three processes for two cores: many tests wait for wires.
+WHOLE := $(addprefix tests/,chaos end_to_end sim_server sweep agreement testing scopes/test_worlds.py test_docs.py \
+	test_wheel.py test_benchmarks.py)
 
 test: setup
 	@echo "ruff check"
@@ -47,7 +48,7 @@ test: setup
 	@echo "mypy --strict"
 	@$(BIN)/mypy
 	@echo "pytest: the parts, with coverage"
-	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(addprefix --ignore=,$(WHOLE))
+	@$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(addprefix --ignore=,$(WHOLE))
 	@echo "pytest: whole programs"
 	@$(BIN)/pytest -n 3 --dist loadfile $(WHOLE)
 
