@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 from cyclopts import App, Parameter
 
+from strategykit.cli._assumed import named
 from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._progress import show_progress
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
-from strategykit.cli._session import check_seed, is_strategy
+from strategykit.cli._session import check_seed
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, when
-from strategykit.config import StrategySpec, load_session
 from strategykit.config_models import load_models
-from strategykit.errors import ConfigError
-from strategykit.model.risk_limits import DEFAULT_PLAN
-from strategykit.sim.models.fill_models import DEFAULT_MODELS
 
 if TYPE_CHECKING:
     from strategykit.parity.lookahead import CutResult, LookAheadReport
@@ -64,13 +61,8 @@ def _lookahead(
     from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
     from strategykit.runtime.recordings import open_recording
 
-    specs = [StrategySpec(name=Path(what.removeprefix("sample:")).stem, file=what, params=params)]
-    limits, assumed = DEFAULT_PLAN, DEFAULT_MODELS
-    if not is_strategy(what):
-        session = load_session(what)
-        specs, limits, assumed = list(session.strategies), session.risk, session.models
-    if not specs:
-        raise ConfigError(f"{what}: has no [[strategy]] to look at")
+    wanted = named(what, params, purpose="look at")
+    specs = wanted.strategies
     check_seed(seed)
     source, dialect = open_recording(tape)
     classes: list[type[Strategy]] = []
@@ -87,8 +79,8 @@ def _lookahead(
                 source=source,
                 dialect=dialect,
                 strategies=(),
-                models=assumed if models is None else load_models(models),
-                limits=limits,
+                models=wanted.models if models is None else load_models(models),
+                limits=wanted.limits,
                 seed=seed,
             ),
             make,

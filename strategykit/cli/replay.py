@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import attrs
 from cyclopts import App, Parameter
 
+from strategykit.cli._assumed import Cash, FeeRate, Latency, Rule, assumed, cash_of, named
 from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._keep import Keeping
 from strategykit.cli._launch import BacktestSettings, launch_replay, launch_rerun, replay_identity
 from strategykit.cli._report import print_run, run_as_json, show_run
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
-from strategykit.cli._session import check_seed, is_strategy
+from strategykit.cli._session import check_seed
 from strategykit.cli._table import Column, print_table
-from strategykit.config import StrategySpec, load_session
-from strategykit.config_models import load_models
-from strategykit.config_values import parse_duration
 from strategykit.errors import ConfigError
-from strategykit.model.risk_limits import DEFAULT_PLAN
 from strategykit.runtime.rerun import CommandDifference, RerunReport
-from strategykit.sim.fees import FeeModel
-from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
-from strategykit.sim.models.latency import Constant
-from strategykit.sim.models.queues import FillRule
 
-__all__ = ["assumed", "cash_of", "print_rerun", "register", "rerun_in_words"]
+__all__ = ["print_rerun", "register", "rerun_in_words"]
 
 _EXAMPLES: Final = """\
 Examples:
@@ -59,20 +51,13 @@ def _replay(
     *,
     tape: Annotated[Path | None, Parameter(help="folder of the recording")] = None,
     rerun: Annotated[Path | None, Parameter(help="run this recorded run again, and compare its orders")] = None,
-    cash: Annotated[str, Parameter(help="money at the start", metavar="NUMBER")] = "1000000",
+    cash: Cash = "1000000",
     models: Annotated[
         Path | None, Parameter(help="TOML file of fill models; default: the session's [models]", metavar="FILE")
     ] = None,
-    fee_rate: Annotated[
-        str | None, Parameter(help="fee as a part of the traded value: 0.0005 is 0.05 %", metavar="NUMBER")
-    ] = None,
-    rule: Annotated[
-        Literal["touch", "trade_through", "risk_averse", "probability"] | None,
-        Parameter(help="when a resting limit order is filled"),
-    ] = None,
-    latency: Annotated[
-        str | None, Parameter(help="from an order to its taking effect, such as 50ms", metavar="TIME")
-    ] = None,
+    fee_rate: FeeRate = None,
+    rule: Rule = None,
+    latency: Latency = None,
     seed: Annotated[int | None, Parameter(help="of random numbers; default: the tape's")] = None,
     out: Annotated[
         Path | None, Parameter(help="new folder for the result, which `strategykit report` shows", metavar="DIR")
@@ -95,64 +80,22 @@ def _replay(
         raise ConfigError("name a strategy to replay, or a recorded run by --rerun PATH")
     if tape is None:
         raise ConfigError("--tape is missing; name the folder of a recording")
-    name = Path(what.removeprefix("sample:")).stem
-    strategies, limits, base = [StrategySpec(name=name, file=what, params=params)], DEFAULT_PLAN, DEFAULT_MODELS
-    if not is_strategy(what):
-        session = load_session(what)
-        strategies, limits, base = list(session.strategies), session.risk, session.models
-    if not strategies:
-        raise ConfigError(f"{what}: has no [[strategy]] to replay")
+    wanted = named(what, params, purpose="replay")
     check_seed(seed)
     settings = BacktestSettings(
         cash=cash_of(cash),
-        models=assumed(base if models is None else load_models(models), fee_rate, rule, latency),
+        models=assumed(wanted.models, models, fee_rate, rule, latency),
         seed=seed,
-        limits=limits,
+        limits=wanted.limits,
     )
     keeping = Keeping(out=out, page=report, quiet=json)
     keeping.check()
-    identity = replay_identity(tape, strategies, settings) if keeping.wanted else ""
-    found = launch_replay(tape, strategies, settings, collect=keeping.wanted)
+    identity = replay_identity(tape, wanted.strategies, settings) if keeping.wanted else ""
+    found = launch_replay(tape, wanted.strategies, settings, collect=keeping.wanted)
     try:
         return print_run(found, json=json, orders=orders)
     finally:
         keeping.keep(found, kind="backtest", source=str(tape), models=settings.models, seed=seed, identity=identity)
-
-
-def assumed(models: FillModels, fee_rate: str | None, rule: str | None, latency: str | None) -> FillModels:
-    """Give `models` with what flags say in its place."""
-    if fee_rate is not None:
-        rate = _number("--fee-rate", fee_rate)
-        if abs(rate) >= 1:
-            raise ConfigError(f"--fee-rate {fee_rate!r} should be a part of the traded value: 0.0005 is 0.05 %")
-        models = attrs.evolve(models, fees=FeeModel(maker_rate=rate, taker_rate=rate))
-    if rule is not None:
-        models = attrs.evolve(models, rule=FillRule(rule))
-    if latency is not None:
-        models = attrs.evolve(models, order_latency=Constant(span=parse_duration(latency)))
-    return models
-
-
-def cash_of(text: str) -> Decimal:
-    """Read the money at the start.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    cash = _number("--cash", text)
-    if cash < 0:
-        raise ConfigError(f"--cash {text!r} should be a number, 0 or above")
-    return cash
-
-
-def _number(flag: str, text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise ConfigError(f"{flag} {text!r} should be a number")
-    return value
 
 
 def print_rerun(report: RerunReport, *, json: bool, orders: bool = False) -> int:

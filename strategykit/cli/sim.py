@@ -15,6 +15,7 @@ import attrs
 import trio
 from cyclopts import App, Parameter
 
+from strategykit.cli._assumed import cash_of, number_of
 from strategykit.cli._screen import OK, print_json, print_line
 from strategykit.cli._session import check_seed
 from strategykit.cli._table import Column, print_table
@@ -104,7 +105,7 @@ def _sim(
         instruments=None if instruments is None else [symbol.strip() for symbol in instruments.split(",")],
         rate=rate,
         seed=seed,
-        cash=_cash(cash),
+        cash=cash_of(cash),
         fee_rate=_fee_rate(fee_rate),
         token_life=token_life,
     )
@@ -122,25 +123,11 @@ def _sim(
     return OK
 
 
-def _cash(text: str) -> Decimal:
-    money = _number(text)
-    if not money.is_finite() or money < 0:
-        raise ConfigError(f"--cash {text!r} should be a number, 0 or above")
-    return money
-
-
 def _fee_rate(text: str) -> Decimal:
-    share = _number(text)
+    share = number_of(text)
     if not share.is_finite():
         raise ConfigError(f"--fee-rate {text!r} should be a number, such as 0.0003")
     return share
-
-
-def _number(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except ArithmeticError:  # What `Decimal("abc")` raises is no ValueError.
-        return Decimal("NaN")
 
 
 def _recorded(plan: SimPlan, path: Path) -> SimPlan:

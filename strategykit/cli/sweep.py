@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
+from strategykit.cli._assumed import Cash, FeeRate, Latency, Rule, assumed, cash_of
 from strategykit.cli._flags import about, add_parameters, named_strategy
 from strategykit.cli._keep import need_libraries
 from strategykit.cli._progress import show_progress
@@ -17,8 +18,6 @@ from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._session import check_seed, is_strategy
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted
-from strategykit.cli.replay import assumed, cash_of
-from strategykit.config_models import load_models
 from strategykit.errors import ConfigError
 from strategykit.sim.models.fill_models import DEFAULT_MODELS
 
@@ -77,18 +76,11 @@ def _sweep(
     on: Annotated[str | None, Parameter(help="dask, or dask://HOST:PORT of a scheduler")] = None,
     batch: Annotated[int, Parameter(help="sets in one pass over the data, at most", metavar="N")] = 64,
     most: Annotated[int, Parameter(help="combinations, at most", metavar="N")] = 100_000,
-    cash: Annotated[str, Parameter(help="money at the start", metavar="NUMBER")] = "1000000",
+    cash: Cash = "1000000",
     models: Annotated[Path | None, Parameter(help="TOML file of fill models", metavar="FILE")] = None,
-    fee_rate: Annotated[
-        str | None, Parameter(help="fee as a part of the traded value: 0.0005 is 0.05 %", metavar="NUMBER")
-    ] = None,
-    rule: Annotated[
-        Literal["touch", "trade_through", "risk_averse", "probability"] | None,
-        Parameter(help="when a resting limit order is filled"),
-    ] = None,
-    latency: Annotated[
-        str | None, Parameter(help="from an order to its taking effect, such as 50ms", metavar="TIME")
-    ] = None,
+    fee_rate: FeeRate = None,
+    rule: Rule = None,
+    latency: Latency = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of tables")] = False,
     params: Mapping[str, object],
 ) -> int:
@@ -113,7 +105,7 @@ def _sweep(
         data=str(tape),
         fixed={name: str(value) for name, value in params.items()},
         cash=cash_of(cash),
-        models=assumed(DEFAULT_MODELS if models is None else load_models(models), fee_rate, rule, latency),
+        models=assumed(DEFAULT_MODELS, models, fee_rate, rule, latency),
         seed=seed,
     )
     choice = Choice(axes=param, where=where, random=random, optuna=optuna, seed=seed or 0, most=most)

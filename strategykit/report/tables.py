@@ -47,7 +47,6 @@ TABLES: Final[Mapping[TableName, Mapping[str, Kind]]] = {
         "quantity": "money",
         "fee": "money",
         "fee_currency": "text",
-        "maker": "flag",
         "order": "text",
         "trade_id": "text",
         "mark": "number",

@@ -283,7 +283,7 @@ _ORDER: Final = (
     *("reason", "placed", "answered", "ended", "decision_price"),
 )
 _FILL: Final = (
-    *("time", "event_time", "strategy", "instrument", "side", "price", "quantity", "fee", "fee_currency", "maker"),
+    *("time", "event_time", "strategy", "instrument", "side", "price", "quantity", "fee", "fee_currency"),
     *("order", "trade_id", "mark"),
 )
 _BEGIN: Final = ("strategy", "instrument", "quantity", "cost")
@@ -311,6 +311,6 @@ def _order(order: Order, noted: _Noted) -> tuple[Any, ...]:
 def _fill(time: int, order: Order, fill: Fill, mark: float) -> tuple[Any, ...]:
     return (
         *(time, fill.event_time, order.strategy, fill.instrument, fill.side.value, fill.price),
-        *(fill.quantity, fill.fee, fill.fee_currency, getattr(fill, "maker", None)),
+        *(fill.quantity, fill.fee, fill.fee_currency),
         *(order.client_order_id, fill.trade_id, mark),
     )

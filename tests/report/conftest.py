@@ -128,7 +128,6 @@ def collected(
             "quantity": [Decimal(row.lots) for row in rows],
             "fee": [None if row.fee is None else Decimal(row.fee) for row in rows],
             "fee_currency": [row.fee_currency for row in rows],
-            "maker": [None] * len(rows),
             "order": names,
             "trade_id": [f"t{n}" for n in range(len(rows))],
             "mark": [nan] * len(rows),
