@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from strategykit.errors import ConfigError, TapeError
+from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, RowRefused
 from strategykit.foreign.text import Lines, open_lines
 from strategykit.foreign.times import read_seconds
@@ -96,7 +97,13 @@ def read_session(paths: Sequence[Path], refuse: Callable[[Place, object], None])
     """
     with ExitStack() as stack:
         files = [read_entries(stack.enter_context(open_lines(path)), refuse) for path in paths]
-        yield from heapq.merge(*files, key=lambda entry: entry.time)
+        # Each by itself: a file is held back as long as its next entry is later than those of the others.
+        orderly = [without_leaps(file, _time, lambda entry, why: refuse(entry.place, why)) for file in files]
+        yield from heapq.merge(*orderly, key=_time)
+
+
+def _time(entry: Entry) -> int:
+    return entry.time
 
 
 def host_of(paths: Sequence[Path]) -> str:

@@ -13,8 +13,9 @@ import msgspec
 from strategykit.archive.importers.rows import Row, price
 from strategykit.disk import shown
 from strategykit.errors import RemoteProtocolError, TapeError
-from strategykit.foreign.refusals import Refusals, RowRefused
-from strategykit.foreign.text import Lines, open_lines
+from strategykit.foreign.leaps import without_leaps
+from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.foreign.text import open_lines
 from strategykit.foreign.times import split_time
 from strategykit.foreign.whose import whose
 from strategykit.model.events import BookSnapshot, Event, Side, Trade
@@ -35,21 +36,30 @@ _REMEMBERED: Final = 100_000
 _STORED: Final = (StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BARS)
 
 
-def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[tuple[Lines, int, str]]:
+_Line = tuple[Place, int, str]
+
+
+def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
     """Give lines of the hftbacktest collector, with their times and frames."""
     last = 0
+    for line in without_leaps(
+        _split(paths, refusals), lambda line: line[1], lambda line, why: refusals.add(line[0], why)
+    ):
+        if line[1] < last:
+            refusals.add(line[0], f"came {last - line[1]} ns before the row above it")
+            continue
+        last = line[1]
+        yield line
+
+
+def _split(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
     for path in paths:
         with open_lines(path) as lines:
             for line in lines:
                 try:
-                    time, text = split_time(line)
-                    if time < last:
-                        raise RowRefused(f"came {last - time} ns before the row above it")
+                    yield lines.place, *split_time(line)
                 except RowRefused as exc:
                     refusals.add(lines.place, exc)
-                    continue
-                last = time
-                yield lines, time, text
             if lines.empty:
                 raise TapeError(f"{shown(path)} is empty")
 
@@ -69,14 +79,14 @@ def read_coinm(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None 
         TapeError: A file can't be read, or too many rows can't be taken.
     """
     session = _CoinM(symbol)
-    for lines, time, text in _lines(paths, refusals):
+    for place, time, text in _lines(paths, refusals):
         try:
             events = session.take(text, time)
         except (RemoteProtocolError, RowRefused, msgspec.MsgspecError, UnicodeError) as exc:
-            refusals.add(lines.place, exc)
+            refusals.add(place, exc)
             continue
         for stream, event in events:
-            yield Row(stream, event, lines.place, _fine(event))
+            yield Row(stream, event, place, _fine(event))
 
 
 class _CoinM:
@@ -175,7 +185,7 @@ def read_hyperliquid(paths: Sequence[Path], refusals: Refusals, *, symbol: str |
     Source: Hyperliquid's API documentation, "WebSocket, subscriptions": l2Book, trades.
     """
     told: OrderedDict[tuple[str, int], None] = OrderedDict()
-    for lines, time, text in _lines(paths, refusals):
+    for place, time, text in _lines(paths, refusals):
         try:
             frame = _CHANNEL.decode(text)
             make = _CHANNELS.get(frame.channel)
@@ -185,11 +195,11 @@ def read_hyperliquid(paths: Sequence[Path], refusals: Refusals, *, symbol: str |
                 continue
             found = make(frame.data, time)
         except (msgspec.MsgspecError, UnicodeError, RowRefused) as exc:
-            refusals.add(lines.place, exc)
+            refusals.add(place, exc)
             continue
         for event, number, fine in found:
             if symbol not in (None, event.instrument):
-                refusals.add(lines.place, f"it is of {event.instrument}, not of {symbol}")
+                refusals.add(place, f"it is of {event.instrument}, not of {symbol}")
                 continue
             if number is not None:
                 if (event.instrument, number) in told:
@@ -198,7 +208,7 @@ def read_hyperliquid(paths: Sequence[Path], refusals: Refusals, *, symbol: str |
                 if len(told) > _REMEMBERED:
                     told.popitem(last=False)
             kind = StreamKind.BOOK if number is None else StreamKind.TRADES
-            yield Row(Stream(kind=kind, instrument=event.instrument), event, lines.place, fine)
+            yield Row(Stream(kind=kind, instrument=event.instrument), event, place, fine)
 
 
 Found = list[tuple[Any, int | None, tuple[str, str]]]

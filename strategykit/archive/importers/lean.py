@@ -20,8 +20,9 @@ from strategykit.archive.importers.factors import Factors
 from strategykit.archive.importers.rows import Facts, Row, number, price, size
 from strategykit.disk import shown
 from strategykit.errors import ConfigError
-from strategykit.foreign.refusals import Refusals, RowRefused
-from strategykit.foreign.text import Member, open_members
+from strategykit.foreign.leaps import without_leaps
+from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.foreign.text import Lines, Member, open_members
 from strategykit.model.events import Bar, Event, Quote, Trade
 from strategykit.venues.streams import Stream, StreamKind
 
@@ -179,17 +180,29 @@ def _read(
     interval = file.interval if kind is StreamKind.BARS else None
     reader = _Reader(file, symbol, Stream(kind=kind, instrument=symbol, interval=interval), factors)
     with member.open() as lines:
-        for line in lines:
+        timed = _timed(lines, reader, refusals)
+        for place, time, cells in without_leaps(
+            timed, lambda line: line[1], lambda line, why: refusals.add(line[0], why)
+        ):
             try:
-                found = reader.read(line.split(","))
+                found = reader.read(cells, time)
             except RowRefused as exc:
-                refusals.add(lines.place, exc)
+                refusals.add(place, exc)
                 continue
             if found is not None:
                 event, fine = found
-                yield Row(reader.stream, event, lines.place, fine)
+                yield Row(reader.stream, event, place, fine)
         if reader.suspicious:
             tell(f"{lines.place.path}/{member.name}: {reader.suspicious} suspicious ticks left out")
+
+
+def _timed(lines: Lines, reader: _Reader, refusals: Refusals) -> Iterator[tuple[Place, int, list[str]]]:
+    for line in lines:
+        cells = line.split(",")
+        try:
+            yield lines.place, reader.time(cells[0]), cells
+        except RowRefused as exc:
+            refusals.add(lines.place, exc)
 
 
 class _Reader:
@@ -212,24 +225,21 @@ class _Reader:
         # Where the clock isn't changed during the day, all its times have the same distance from midnight.
         steady = midnight is not None and midnight.utcoffset() == (midnight + timedelta(hours=23)).utcoffset()
         self._start = None if midnight is None or not steady else int(midnight.timestamp()) * _SECOND
-        self._multiply = self._factor(file.day) if file.day is not None else (1.0, 1.0)
+        self._multiply = (1.0, 1.0) if factors is None or file.day is None else factors.at(file.day)
 
-    def _factor(self, day: date) -> tuple[float, float]:
-        return (1.0, 1.0) if self._factors is None else self._factors.at(day)
-
-    def read(self, cells: list[str]) -> tuple[Event, tuple[str, str]] | None:
-        time = self._time(cells[0])
+    def read(self, cells: list[str], time: int) -> tuple[Event, tuple[str, str]] | None:
+        if self._file.day is None and self._factors is not None:
+            self._multiply = self._factors.at(datetime.fromtimestamp(time // _SECOND, self._zone).date())
         if self._file.quotes:
             return self._quote(cells, time)
         return self._bar(cells, time) if self._file.interval else self._trade(cells, time)
 
-    def _time(self, text: str) -> int:
+    def time(self, text: str) -> int:
         if self._file.day is None:
             try:
                 moment = datetime.strptime(text, "%Y%m%d %H:%M").replace(tzinfo=self._zone)
             except ValueError as exc:
                 raise RowRefused("the time isn't one:", text, right="such as 20131007 09:30") from exc
-            self._multiply = self._factor(moment.date())
             return int(moment.timestamp()) * _SECOND
         if not text.isdigit() or not 0 <= int(text) <= 86_400_000:
             raise RowRefused("the time isn't one:", text, right="milliseconds since midnight, at most 86,400,000")

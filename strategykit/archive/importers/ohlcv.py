@@ -18,6 +18,7 @@ from strategykit.archive.importers.rows import Row, number, price, size
 from strategykit.archive.parquet import open_parquet, row_groups
 from strategykit.disk import shown
 from strategykit.errors import ConfigError, TapeError
+from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
 from strategykit.foreign.text import open_lines
 from strategykit.model.events import Bar
@@ -227,12 +228,13 @@ class _Reader:
         if self._columns is None:
             raise TapeError(f"{shown(self._path)} is empty")
         for symbol, lines in self._lines.items():
-            if lines[0].time > lines[-1].time:
+            rises = sum(after.time > before.time for before, after in pairwise(lines))
+            if 2 * rises < len(lines) - 1:
                 lines.reverse()
             interval = self._table.interval or self._interval(lines)
             stream = Stream(kind=StreamKind.BARS, instrument=symbol, interval=interval)
             last: int | None = None
-            for line in lines:
+            for line in without_leaps(lines, lambda line: line.time, self._leap):
                 place = Place(self._path, line.number)
                 if last is not None and line.time - last < interval * 9 // 10:  # Days of 23 hours are days, too.
                     self._refusals.add(place, _too_early(line.time - last, interval))
@@ -241,6 +243,9 @@ class _Reader:
                 ends = line.time + interval
                 bar = Bar(symbol, line.time, interval, *line.prices, line.volume, True, ends, ends, "")
                 yield Row(stream, bar, place, line.fine)
+
+    def _leap(self, line: _Line, why: RowRefused) -> None:
+        self._refusals.add(Place(self._path, line.number), why)
 
     def _interval(self, lines: Sequence[_Line]) -> int:
         steps = Counter(after.time - before.time for before, after in pairwise(lines) if after.time > before.time)

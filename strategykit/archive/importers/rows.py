@@ -15,6 +15,7 @@ from strategykit.archive.reader import Archive
 from strategykit.archive.writer import open_archive_writer
 from strategykit.disk import in_words, shown
 from strategykit.errors import TapeError
+from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
@@ -143,7 +144,8 @@ def import_rows(
     before = 0
     numbers = {path: place for place, path in enumerate(paths)}
     with open_archive_writer(to, source=Source(format=format, names=[]), venue=venue) as writer:
-        for count, row in enumerate(rows):
+        orderly = without_leaps(rows, _time, lambda row, why: refusals.add(row.place, why), kind=_stream)
+        for count, row in enumerate(orderly):
             event = row.event
             time = event.receive_time
             if row.stream is not stream:
@@ -166,6 +168,14 @@ def import_rows(
             format=format, names=[path.name for path in paths], sha256=digests, refused=refusals.count
         )
     return Archive.open(to)
+
+
+def _time(row: Row) -> int:
+    return row.event.receive_time
+
+
+def _stream(row: Row) -> Stream:
+    return row.stream
 
 
 def _digest(path: Path) -> str:

@@ -20,6 +20,8 @@ import attrs
 import trio
 
 from strategykit.errors import ConfigError, TapeError
+from strategykit.foreign.leaps import without_leaps
+from strategykit.foreign.refusals import RowRefused
 from strategykit.model.codec import make_converter
 from strategykit.tape.format import TapeHeader, encode_json, shown
 from strategykit.tape.writer import TapeWriter, open_tape_writer
@@ -80,11 +82,17 @@ class _Source:
         """Yield times, the file's number and messages; times that go back are taken for those before them."""
         latest = 0
         try:
-            for told in self.file.read():
+            for _, told in without_leaps(self._lines(), lambda line: line[1].time, self._leap):
                 latest = max(latest, told.time)
                 yield latest, self.number, told
         except _ENDING as exc:
             raise TapeError(f"{shown(self.path)}, line {self.line()}: {exc}") from exc
+
+    def _lines(self) -> Iterator[tuple[int, Told]]:
+        return ((self.line(), told) for told in self.file.read())
+
+    def _leap(self, line: tuple[int, Told], why: RowRefused) -> None:
+        raise TapeError(f"{shown(self.path)}, line {line[0]}: {why}")
 
 
 async def import_flat_files(

@@ -13,6 +13,7 @@ import msgspec
 
 from strategykit.disk import shown
 from strategykit.errors import TapeError
+from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place
 from strategykit.foreign.text import open_lines
 from strategykit.foreign.times import split_time
@@ -38,6 +39,11 @@ def read_hftbacktest(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
     Raises:
         TapeError: One can't be read, or is empty.
     """
+    items = _items(paths, refuse)
+    yield from without_leaps(items, lambda item: item.time, lambda item, why: refuse(item.place, why))
+
+
+def _items(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
     for path in paths:
         with open_lines(path) as lines:
             for line in lines:
