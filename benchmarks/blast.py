@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -38,8 +38,8 @@ FIRST_ID: Final = 10_481_000_001
 _GUID: Final = b"00000000-0000-0000-0000-000000000000"
 """Stands in the prepared frames where a subscription's own guid goes; of the same length."""
 
-_PIECE: Final = 262_144
-"""Bytes handed to the kernel at a time."""
+_PIECE: Final = 1_400
+"""Frames handed to the kernel at a time where there is no pace: some 256 KiB."""
 
 _TURN: Final = 0.001
 """Seconds between two pieces where there is a pace."""
@@ -48,11 +48,11 @@ _FOREVER: Final = 4_102_444_800
 """The year 2100, in seconds: when the token dies."""
 
 
-def prepare(count: int) -> bytes:
-    """Give `count` frames, one after the other, of trades as ALOR's Slim format words them."""
+def prepare(count: int, begin: int = 0) -> bytes:
+    """Give `count` frames, one after the other, of trades as ALOR's Slim format words them, from number `begin` on."""
     frames = []
     guid = _GUID.decode()
-    for number in range(count):
+    for number in range(begin, begin + count):
         price, millis, side = 300 + number % 100 * 0.01, 1_763_715_851_000 + number, "buy" if number % 3 else "sell"
         payload = (
             f'{{"data":{{"id":{FIRST_ID + number},"sym":"SBER","bd":"TQBR","q":{1 + number % 50},"px":{price:.2f},'
@@ -65,12 +65,12 @@ def prepare(count: int) -> bytes:
 class _Client(threading.Thread):
     """One accepted connection."""
 
-    def __init__(self, wire: socket.socket, frames: bytes, pace: float) -> None:
+    def __init__(self, wire: socket.socket, pieces: Sequence[bytes], turn: float) -> None:
         super().__init__(daemon=True)
         self._wire = wire
-        self._frames = frames
-        self._pace = pace
-        """Bytes a second; 0: as fast as can be."""
+        self._pieces = pieces
+        self._turn = turn
+        """Seconds between two pieces; 0: as fast as can be."""
 
     def run(self) -> None:
         with self._wire, suppress(ConnectionError):
@@ -137,13 +137,13 @@ class _Client(threading.Thread):
         request = json.loads(text)
         if request["opcode"] != "AllTradesGetAndSubscribe":
             return
-        frames = memoryview(self._frames.replace(_GUID, request["guid"].encode()))
-        piece = int(self._pace * _TURN) or _PIECE
+        guid = request["guid"].encode()
         begin = time.monotonic()
-        for number, start in enumerate(range(0, len(frames), piece)):
-            if self._pace:
-                time.sleep(max(0.0, begin + number * _TURN - time.monotonic()))
-            self._wire.sendall(frames[start : start + piece])
+        for number, piece in enumerate(self._pieces):
+            if self._turn:
+                time.sleep(max(0.0, begin + number * self._turn - time.monotonic()))
+            # Piece by piece: all of them at once hold the interpreter, and with it the orders, for a tenth of a second.
+            self._wire.sendall(piece.replace(_GUID, guid))
 
 
 def _reply(text: str, now: int) -> str:
@@ -157,18 +157,19 @@ def _token() -> str:
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", claims, b"signed"))
 
 
-def _accept(listener: socket.socket, frames: bytes, pace: float) -> None:
+def _accept(listener: socket.socket, pieces: Sequence[bytes], turn: float) -> None:
     while True:
         wire, _ = listener.accept()
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _Client(wire, frames, pace).start()
+        _Client(wire, pieces, turn).start()
 
 
 def _serve(count: int, rate: float) -> None:
-    frames = prepare(count)
-    pace = len(frames) / count * rate if rate else 0.0
+    size = max(round(rate * _TURN), 1) if rate else _PIECE
+    pieces = [prepare(min(size, count - begin), begin) for begin in range(0, count, size)]
+    turn = size / rate if rate else 0.0
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_accept, args=(listener, frames, pace), daemon=True).start()
+        threading.Thread(target=_accept, args=(listener, pieces, turn), daemon=True).start()
         print(listener.getsockname()[1], flush=True)
         sys.stdin.read()
 
