@@ -26,7 +26,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.bench import BacktestPlan, Bench
 from strategykit.runtime.clock import NEVER, ReplayClock
 from strategykit.runtime.collector import Collector
-from strategykit.runtime.column_backtest import ColumnWires, backtest_columns, matters, put_together
+from strategykit.runtime.column_backtest import ColumnWires, backtest_columns, check_fees, matters, put_together
 from strategykit.runtime.column_source import ColumnSource
 from strategykit.runtime.driver import LEAVE_WITHIN
 from strategykit.runtime.home import run_with_home
@@ -89,6 +89,7 @@ def _share(on_progress: Callable[[float], None], begin: float, size: float, part
 
 def _served(source: ColumnSource, plan: BacktestPlan) -> tuple[Stream, ...]:
     """Give the recorded streams that serve a plan's strategies: only runs with the same ones go side by side."""
+    check_fees(plan, source)
     streams = _public(source)
     wanted = wanted_streams(plan.strategies, source.first)
     serving = [find_served(streams, stream, lambda _: None, where="the recording")[0] for stream in wanted]

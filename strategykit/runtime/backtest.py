@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 import trio
 
-from strategykit.errors import ConfigError
+from strategykit.errors import ConfigError, TapeError
 from strategykit.model.events import Event
+from strategykit.model.instruments import Instrument
 from strategykit.net.connection import CLOSED_BY_US
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity
@@ -16,8 +18,10 @@ from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.recorded import Contents, TapeWires, inputs, scan
+from strategykit.runtime.recorded_events import recorded_instruments
 from strategykit.runtime.report import ConnectionReport, RunReport
 from strategykit.runtime.served import find_served, refuse_missing, wanted_streams
+from strategykit.sim.fees import check_fees_of
 from strategykit.tape.reader import Tape
 from strategykit.venues.dialect import AskBook, AskPastTrades, Dialect
 from strategykit.venues.streams import PRIVATE, Stream
@@ -29,7 +33,7 @@ def backtest(plan: BacktestPlan) -> RunReport:
     """Run strategies on a recording; the market moves as recorded, orders are answered by a fill model.
 
     Raises:
-        ConfigError: A tape without a dialect.
+        ConfigError: A tape without a dialect; or fees of an instrument that the recording doesn't have.
         StrategyError: A strategy wants a stream that the recording doesn't have.
         TapeError: The recording is damaged.
     """
@@ -43,7 +47,18 @@ def backtest(plan: BacktestPlan) -> RunReport:
     tape, dialect, clock = plan.source, plan.dialect, ReplayClock(contents.first)
     streams = [row.stream for row in contents.rows if row.stream.kind not in PRIVATE]
     refuse_missing(streams, plan.strategies, clock.reading, where="the tape")
+    _check_fees(plan, tape, dialect, contents)
     return run_with_home(clock, lambda home: _backtest(home, plan, tape, dialect, contents, clock))
+
+
+def _check_fees(plan: BacktestPlan, tape: Tape, dialect: Dialect, contents: Contents) -> None:
+    if not plan.models.fees_of:
+        return
+    symbols = [row.stream.instrument or "" for row in contents.rows if row.stream.kind not in PRIVATE]
+    known: Mapping[str, Instrument] = {}
+    with suppress(TapeError):  # It has no reference data: symbols are what is known.
+        known = recorded_instruments(tape, dialect, contents)
+    check_fees_of(plan.models.fees_of, known.values(), where="the tape", symbols=symbols)
 
 
 async def _backtest(

@@ -23,11 +23,12 @@ from strategykit.runtime.lanes import Lane
 from strategykit.runtime.outside import NoWires
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.served import find_served, refuse_missing, wanted_streams
+from strategykit.sim.fees import check_fees_of
 from strategykit.venues.dialect import Ask, Offers
 from strategykit.venues.streams import PRIVATE, Stream, StreamKind
 from strategykit.venues.subscriptions import Subscription
 
-__all__ = ["ColumnWires", "backtest_columns", "matters", "put_together"]
+__all__ = ["ColumnWires", "backtest_columns", "check_fees", "matters", "put_together"]
 
 _CONNECTION: Final = "market-0"
 
@@ -45,7 +46,18 @@ def backtest_columns(plan: BacktestPlan, source: ColumnSource) -> RunReport:
     clock = ReplayClock(source.first)
     streams = [stream for stream in source.streams if stream.kind not in PRIVATE]
     refuse_missing(streams, plan.strategies, clock.reading, where="the recording")
+    check_fees(plan, source)
     return run_with_home(clock, lambda home: _run(home, plan, source, clock))
+
+
+def check_fees(plan: BacktestPlan, source: ColumnSource) -> None:
+    """See that fees of single instruments are of such as the recording has.
+
+    Raises:
+        ConfigError: Some aren't.
+    """
+    symbols = [stream.instrument or "" for stream in source.streams]
+    check_fees_of(plan.models.fees_of, source.instruments.values(), where="the recording", symbols=symbols)
 
 
 class ColumnWires(NoWires):

@@ -39,6 +39,7 @@ from strategykit.runtime.outside import NoWires
 from strategykit.runtime.recording import Notes, NullLedger
 from strategykit.runtime.waking import Wakes
 from strategykit.runtime.wires import PaperPort
+from strategykit.sim.fees import check_fees_of
 from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
@@ -120,7 +121,11 @@ def simulate(
         limits: Of risk.
         ready: Called with the run before its first event.
         collector: Notes what a result is made of.
+
+    Raises:
+        ConfigError: `models` have fees of an instrument that isn't among `instruments`.
     """
+    check_fees_of(models.fees_of, instruments.values(), where="the simulation")
     clock = ReplayClock(start)
     plan = (
         strategies,

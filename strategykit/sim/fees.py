@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,7 +13,7 @@ import attrs
 from strategykit.errors import ConfigError
 from strategykit.model.instruments import Instrument
 
-__all__ = ["NO_FEES", "FeeBook", "FeeModel", "FeeTier", "Paid", "round_money"]
+__all__ = ["NO_FEES", "FeeBook", "FeeModel", "FeeTier", "Paid", "check_fees_of", "round_money"]
 
 _NOTHING: Final = Decimal(0)
 _ONE: Final = Decimal(1)
@@ -120,6 +120,29 @@ class FeeModel:
 
 NO_FEES: Final = FeeModel()
 """Trading for nothing."""
+
+
+def check_fees_of(
+    fees_of: Iterable[str], instruments: Collection[Instrument], *, where: str, symbols: Iterable[str] = ()
+) -> None:
+    """See that fees of single instruments are of such as are there.
+
+    Args:
+        fees_of: What they're of: symbols, or exchanges.
+        instruments: Those that are there.
+        where: Where that is, for the message: ``"the tape"``.
+        symbols: Of further ones, of which no more is known.
+
+    Raises:
+        ConfigError: Some aren't there; says which, and what there is.
+    """
+    known = sorted({item.symbol for item in instruments} | set(symbols))
+    exchanges = sorted({item.exchange for item in instruments if item.exchange})
+    unknown = sorted(set(fees_of).difference(known, exchanges))
+    if unknown:
+        names = ", ".join(f"fees_of.{name}" for name in unknown)
+        have = f"{', '.join(known) or 'none'}" + (f"; exchanges: {', '.join(exchanges)}" if exchanges else "")
+        raise ConfigError(f"{names}: {where} has no such instrument or exchange; its instruments: {have}")
 
 
 @attrs.define(eq=False)

@@ -18,6 +18,7 @@ from strategykit.errors import ConfigError
 from strategykit.report.summary import METRICS
 from strategykit.runtime.identity import code_digest, data_digest, parameters_of, run_identity
 from strategykit.runtime.load import load_strategy, make_strategy
+from strategykit.sim.fees import check_fees_of
 from strategykit.strategy import Strategy
 from strategykit.sweep.data import prepare
 from strategykit.sweep.keeping import Kept
@@ -191,6 +192,7 @@ def open_sweep(
 
     Raises:
         TapeError: The data can't be read.
+        ConfigError: The models have fees of an instrument that the data don't have.
         StrategyError: The strategy's file can't be used.
         ResultError: The folder can't be made.
     """
@@ -199,6 +201,8 @@ def open_sweep(
         kept = Kept(folder)
         data = data_digest(task.data)
         archive = prepare(Path(task.data), data, folder / "data", on_data)
+        symbols = [stream.instrument or "" for stream in archive.streams]
+        check_fees_of(task.models.fees_of, archive.instruments.values(), where="the recording", symbols=symbols)
         where = attrs.evolve(
             task, data=str(archive.path.resolve()), cache=str((folder / "cache").resolve()), file=_whole(task.file)
         )
