@@ -22,6 +22,7 @@ from strategykit.sim.models.latency import Constant, Drawn, Duration, Latency, R
 
 __all__ = ["load_models", "make_models", "models_as_dict"]
 
+_NOTHING: Final = frozenset({"0s", "0ms", "0us", "0ns"})
 _LATENCIES: Final = {"constant": Constant, "drawn": Drawn, "recorded": Recorded}
 
 
@@ -99,19 +100,23 @@ def _table_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[Any, 
 
 
 def _latency(value: object, converter: cattrs.Converter) -> Latency:
-    if isinstance(value, str | int):
+    if isinstance(value, str | int) and not isinstance(value, bool):
         return Constant(span=_duration(value, int))
     if not isinstance(value, Mapping) or value.get("type") not in _LATENCIES:
-        raise ValueError('should be a time such as "10ms", or a table with type = "constant", "drawn" or "recorded"')
+        raise ValueError(
+            'should be a time such as "5ms" or "250us", or a table with type = "constant", "drawn" or "recorded"'
+        )
     fields = {key: each for key, each in value.items() if key != "type"}
     found: Latency = converter.structure(fields, _LATENCIES[value["type"]])
     return found
 
 
 def _duration(value: object, _: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError(f'= {value!r} should be a time such as "10ms", or whole nanoseconds')
-    return value if isinstance(value, int) else parse_duration(value)
+    if isinstance(value, str):
+        return 0 if value in _NOTHING else parse_duration(value)
+    if isinstance(value, bool) or value != 0:  # 0 is the same in any unit.
+        raise TypeError(f'= {value!r} should be a time such as "5ms" or "250us": a number alone says no unit')
+    return 0
 
 
 def _choice(value: object, kind: type[Enum]) -> Enum:

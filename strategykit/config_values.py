@@ -50,8 +50,17 @@ Check = Callable[[Any, Any], Any]
 _SHOWN: Final = 80
 """Characters of a wrong value that a message repeats."""
 
-_UNITS: Final = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
-_DURATION: Final = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[smhd]))+")
+_UNITS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3_600 * 10**9,
+    "d": 86_400 * 10**9,
+}
+_PART: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([num]s|[smhd])")
+_DURATION: Final = re.compile(f"(?:{_PART.pattern})+")
 _VARIABLE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -68,14 +77,14 @@ class WrongValue(Exception):
 
 
 def parse_duration(text: str) -> int:
-    """Read ``"2m"``, ``"1h30m"``, ``"20s"``, ``"500ms"`` as nanoseconds.
+    """Read ``"2m"``, ``"1h30m"``, ``"20s"``, ``"500ms"``, ``"250us"`` as nanoseconds; a number alone says no unit.
 
     Raises:
         ConfigError: It is something else, or nothing.
     """
     total = 0
     if _DURATION.fullmatch(text):
-        for number, unit in re.findall(r"([\d.]+)(ms|[smhd])", text):
+        for number, unit in _PART.findall(text):
             total += round(float(number) * _UNITS[unit])
     if total <= 0:
         raise ConfigError(f"duration {text!r} should look like 20s, 2m, 1h30m or 500ms, and be above 0")

@@ -35,7 +35,7 @@ next_open = true
 next_bar = true
 stop_at_close = true
 feed_latency = "3ms"
-order_latency = { type = "drawn", samples = ["1ms", 2_000_000], seed = 7 }
+order_latency = { type = "drawn", samples = ["1ms", "2ms"], seed = 7 }
 answer_latency = { type = "recorded", times = [1, 2], spans = ["5ms", "6ms"] }
 margin_rate = 0.25
 cash_step = "0.01"
@@ -127,10 +127,17 @@ def test_models_go_to_json_and_come_back() -> None:
         ("bar_share = 7", "models bar_share must be above 0, and 1 at most, not 7.0"),
         ('order_latency = "soon"', "models.order_latency duration 'soon' should look like"),
         ("order_latency = 1.5", "models.order_latency should be a time such as"),
+        ("order_latency = 5", 'models.order_latency = 5 should be a time such as "5ms" or "250us"'),
+        ("feed_latency = true", "models.feed_latency should be a time such as"),
+        ("answer_latency = 20_000_000", "models.answer_latency = 20000000 should be a time such as"),
+        ('feed_latency = { type = "constant", span = 5 }', "models.feed_latency.span = 5 should be a time such as"),
+        ('order_latency = { type = "drawn", samples = ["1ms", 2] }', "= 2 should be a time such as"),
+        ('order_latency = { type = "recorded", times = [1], spans = [7] }', "= 7 should be a time such as"),
+        ('order_latency = "-5ms"', "models.order_latency duration '-5ms' should look like"),
         ('order_latency = { type = "slow" }', "models.order_latency should be a time such as"),
         ('order_latency = { type = "drawn" }', "models.order_latency.samples is missing"),
         ('order_latency = { type = "drawn", samples = [true] }', "should be a time such as"),
-        ('order_latency = { type = "drawn", samples = [1], seed = "x" }', "should be a whole number"),
+        ('order_latency = { type = "drawn", samples = ["1s"], seed = "x" }', "should be a whole number"),
         ('fees = { maker_rate = "dear" }', "models.fees.maker_rate = 'dear' should be a number"),
         ("fees = { maker_rate = [] }", "models.fees.maker_rate = [] should be a number"),
         ("fees = { step = 0 }", "fee step must be above 0"),
@@ -196,3 +203,11 @@ def test_a_mistake_in_the_models_of_a_session_is_told_like_others(tmp_path: Path
 
     with pytest.raises(ConfigError, match=r"session.toml: models.rule = 'hope' should be one of"):
         make_session(document, folder=tmp_path, source="session.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [('"5ms"', 5_000_000), ('"250us"', 250_000), ('"1s500ns"', 1_000_000_500), ('"0ms"', 0), ("0", 0)],
+)
+def test_a_latency_says_its_unit(text: str, nanoseconds: int) -> None:
+    assert make_models(tomllib.loads(f"order_latency = {text}")).order_latency == Constant(span=nanoseconds)

@@ -45,9 +45,29 @@ def _written(value: Any) -> str:
         case Mapping():
             return _table({json.dumps(key): each for key, each in value.items()})
         case Constant(span=span):
-            return repr(span)
+            return _span(span)
+        case Drawn(samples=samples):
+            return _latency(value, "samples", samples)
+        case Recorded(spans=spans):
+            return _latency(value, "spans", spans)
         case _:
             return _table(_fields(value))
+
+
+def _span(span: int) -> str:
+    """Write nanoseconds with units, exactly."""
+    seconds, rest = divmod(span, 10**9)
+    whole = f"{seconds}s" if seconds or not rest else ""
+    for unit, size in (("ms", 10**6), ("us", 10**3), ("ns", 1)):
+        if rest and not rest % size:
+            return f'"{whole}{rest // size}{unit}"'
+    return f'"{whole}"'
+
+
+def _latency(value: Drawn | Recorded, name: str, spans: tuple[int, ...]) -> str:
+    fields = {key: _written(each) for key, each in _fields(value).items()}
+    fields[name] = f"[{', '.join(map(_span, spans))}]"
+    return f"{{{', '.join(f'{key} = {each}' for key, each in fields.items())}}}"
 
 
 def _fields(value: Any) -> dict[str, Any]:

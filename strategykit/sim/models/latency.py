@@ -15,7 +15,7 @@ from strategykit.errors import ConfigError
 __all__ = ["NONE", "Constant", "Drawn", "Duration", "Latency", "Recorded", "meter"]
 
 Duration = Annotated[int, "nanoseconds"]
-"""A time span; files may also write it as text, such as ``"10ms"``."""
+"""A time span; files write it with its unit, such as ``"5ms"`` or ``"250us"``."""
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[Any], value: int | tuple[int, ...]) -> None:
