@@ -21,6 +21,8 @@ class Amendment:
     """Whether the strategy named the lots that are to be open from then on."""
     filled: Decimal = Decimal(0)
     """Lots that were known as filled under its number when it was sent."""
+    sent: int = 0
+    """Nanoseconds UTC; 0: by a run before, nobody knows when."""
 
     def shown_by(self, update: OrderUpdate, before: OrderRequest) -> bool:
         """Whether `update` shows the order as this changes it, and not as it was before; for amends in place."""

@@ -226,7 +226,9 @@ class Gateway:
             raise RiskLimit(f"{self.killed}; nothing is amended any more", limit="kill_switch")
         amend = make_amend(order, order.next_guid("a"), known, limit=limit, quantity=quantity, stop=stop)
         self._risk.check_amend(order, amend.request, known, self.now())
-        order.amending = Amendment(amend.request, sets_quantity=quantity is not None, filled=amend.filled)
+        order.amending = Amendment(
+            amend.request, sets_quantity=quantity is not None, filled=amend.filled, sent=self.now()
+        )
         self._table.follow(order)
         left, reason = False, "the command lane is down"
         try:

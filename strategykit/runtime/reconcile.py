@@ -14,6 +14,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Evidence, OrderState
 from strategykit.net.timing import Timing
 from strategykit.runtime.gateway import Gateway
+from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 from strategykit.venues.dialect import Ask, AskOrders, AskPositions, AskStopOrders, AskTrades
@@ -22,6 +23,11 @@ __all__ = ["Reconciler", "note_missing"]
 
 PROPAGATION: Final = 2_000_000_000
 """Nanoseconds that a venue may take until an order that reached it shows in its lists."""
+
+ON_ITS_WAY: Final = int(REPLY_WITHIN * 1e9) + PROPAGATION
+"""Nanoseconds from when a command was sent until a list that doesn't show what it does says that it never will. A wire
+that ends takes nothing back: what was sent before still arrives, over a slow network long after the next wire is open.
+So it gets no less time than where its wire lives and nobody answers."""
 
 ANSWER_WITHIN: Final = Timing().answer_within + 1.0
 """Seconds for one question. A little more than the wires take to give it up: they say why, and a question that were
@@ -172,7 +178,7 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
         order.back = False
         lost = order.lost_at
         if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
-            if lost is not None and asked_at - lost >= PROPAGATION:
+            if _would_show(asked_at, sent=order.placed, lost=lost):
                 order.lost_at, order.absent = None, True
                 order.learn(Evidence.NOT_FOUND, f"the venue doesn't have it ({order.reason})")
         elif lost is not None and asked_at - lost >= PROPAGATION:
@@ -185,6 +191,11 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
 
 def _settle_amend(gateway: Gateway, order: Order, asked_at: int) -> None:
     """Its rows have been folded in; had the amend taken effect, one of them would have had a new number."""
-    lost = order.amend_lost_at
-    if lost is not None and asked_at - lost >= PROPAGATION:
+    amend = order.amending
+    if amend is not None and _would_show(asked_at, sent=amend.sent, lost=order.amend_lost_at):
         gateway.amend_failed(order, OrderRefused(f"{order.client_order_id}: the amend didn't reach the venue"))
+
+
+def _would_show(asked_at: int, *, sent: int, lost: int | None) -> bool:
+    """Whether a list that was asked for at `asked_at` would show what came of a command, had that arrived."""
+    return lost is not None and asked_at - lost >= PROPAGATION and asked_at - sent >= ON_ITS_WAY

@@ -15,7 +15,7 @@ from strategykit.model.events import OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import CancelOrder, CreateOrder, OrderState, OrderType, VenueCommand
 from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
-from strategykit.runtime.reconcile import ANSWER_WITHIN, PROPAGATION
+from strategykit.runtime.reconcile import ANSWER_WITHIN, ON_ITS_WAY
 from strategykit.venues.dialect import Reply
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ async def test_an_order_that_isnt_there_is_rejected_only_after_the_venue_had_tim
     order = stage.order()
     stage.lane(up=False)
     assert order.state is OrderState.UNKNOWN
-    await trio.sleep(PROPAGATION / 1e9 - 0.1)
+    await trio.sleep(ON_ITS_WAY / 1e9 - 0.1)
     assert order.state is OrderState.UNKNOWN
     async with stage.watched(order.accepted) as got:
         await trio.sleep(3)

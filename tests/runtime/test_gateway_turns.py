@@ -222,7 +222,7 @@ def test_an_order_that_shows_up_after_all_is_told_and_withdrawn(rig: Rig) -> Non
     """The venue's list didn't have it, so its strategy was told that it doesn't exist, and may have placed another."""
     order = rig.buy()
     rig.gateway.lane_changed(up=False, reason="reset")
-    rig.time = 3 * SECOND
+    rig.time = 8 * SECOND
     note_missing(rig.gateway, set(), asked_at=rig.time)
     assert order.state is OrderState.REJECTED
 
@@ -233,6 +233,27 @@ def test_an_order_that_shows_up_after_all_is_told_and_withdrawn(rig: Rig) -> Non
     (line,) = rig.gateway.contradictions
     assert "7" in line
     assert [command.venue_order_id for command in rig.sent if isinstance(command, CancelOrder)] == ["7"]
+
+
+def test_what_was_sent_just_before_its_wire_ended_gets_as_long_as_what_nobody_answers(rig: Rig) -> None:
+    """A slow network delivers it when the next wire is open and the venue has been asked."""
+    rig.time = 100 * SECOND
+    order, moved = rig.buy(), rig.working("9")
+    rig.gateway.amend_nowait(moved, limit=101.0, quantity=None)
+    rig.time = 101 * SECOND
+    rig.gateway.lane_changed(up=False, reason="reset")
+    rig.gateway.lane_changed(up=True, reason="")
+    for asked_at in (103, 106):
+        note_missing(rig.gateway, {"9"}, asked_at=asked_at * SECOND)
+
+        assert order.state is OrderState.UNKNOWN
+        assert moved.amending is not None
+
+    note_missing(rig.gateway, {"9"}, asked_at=107 * SECOND)
+
+    assert order.state is OrderState.REJECTED
+    assert moved.amending is None
+    assert moved.amend_refusal is not None
 
 
 def test_not_there_counts_from_the_end_of_the_wire_that_may_still_have_carried_it(rig: Rig) -> None:
