@@ -35,7 +35,7 @@ READER_GONE: Final = 128 + signal.SIGPIPE
 
 def print_json(value: object) -> None:
     """Print `value` as one JSON document; money stays exact, as text."""
-    print_line(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    print_line(json.dumps(_without_minus(value), indent=2, ensure_ascii=False, default=_plain))
 
 
 def print_line(text: str) -> None:
@@ -74,9 +74,16 @@ def tell(text: str) -> None:
         sys.stderr.flush()
 
 
+def _without_minus(value: object) -> object:
+    """Give the same with every 0 without a sign: nothing is lost or won."""
+    if isinstance(value, Mapping):
+        return {key: _without_minus(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_minus(each) for each in value]
+    return abs(value) if isinstance(value, float | Decimal) and not value else value
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Decimal | Path):
         return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
     return repr(value)

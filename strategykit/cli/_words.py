@@ -62,6 +62,6 @@ def amounts(values: Mapping[str, Decimal], *, unit: str | None = None, plain: bo
         plain: Whether all digits are wanted, and no others; else money with two.
     """
     return "\n".join(
-        (f"{amount:f}" if plain else f"{amount:,.2f}") + ("" if name == unit else f" {name}")
+        (f"{amount:zf}" if plain else f"{amount:z,.2f}") + ("" if name == unit else f" {name}")
         for name, amount in sorted(values.items())
     )

@@ -179,8 +179,8 @@ def _show(report: ParityReport, fitted: Fit | None, better: ParityReport | None)
         [
             (
                 one.currency,
-                *(f"{each:,.2f}" for each in (one.recorded, one.model, one.difference)),
-                *(f"{each:,.2f}" for each in (one.recorded_fees, one.model_fees)),
+                *(f"{each:z,.2f}" for each in (one.recorded, one.model, one.difference)),
+                *(f"{each:z,.2f}" for each in (one.recorded_fees, one.model_fees)),
             )
             for one in report.money
         ],

@@ -151,4 +151,4 @@ def _show(sweep: Sweep, best: int) -> None:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4g}"
+    return "–" if value is None else f"{value:z,.4g}"

@@ -26,22 +26,22 @@ def in_words(metric: Metric, value: Number) -> str:
         case "money":
             return money(value)
         case "part":
-            return f"{_short(float(value) * 100)}%" if value and abs(float(value)) < 0.001 else f"{value:,.2%}"
+            return f"{_short(float(value) * 100)}%" if value and abs(float(value)) < 0.001 else f"{value:z,.2%}"
         case "count":
             return f"{value:,}"
         case "ns":
             return duration_in_words(int(value))
         case "times":
-            return f"{value:,.2f} ×"
+            return f"{value:z,.2f} ×"
         case _:
-            return f"{value:,.2f}"
+            return f"{value:z,.2f}"
 
 
 def money(value: Decimal | float) -> str:
     """Write an amount: with two digits, and with three that say something where it is small."""
     if value and abs(float(value)) < 0.1:
         return _short(float(value))
-    return f"{value:,.2f}"
+    return f"{value:z,.2f}"
 
 
 def _short(value: float) -> str:

@@ -428,6 +428,22 @@ def test_lengths_counts_and_amounts_are_written_for_people() -> None:
     assert amounts({"RUB": Decimal("1234.5")}, unit="RUB") == "1,234.50"
 
 
+def test_nothing_is_written_without_a_minus(capsys: pytest.CaptureFixture[str]) -> None:
+    """Profits that round to 0, or come out as -0, are neither gains nor losses."""
+    nothing = {"A": Decimal("-0.004"), "B": Decimal("-0.00"), "C": Decimal("-0.006")}
+
+    assert amounts(nothing) == "0.00 A\n0.00 B\n-0.01 C"
+    assert amounts({"A": Decimal("-0")}, plain=True) == "0 A"
+    print_json({"pnl": nothing, "curve": (-0.0, -1.5, Decimal("-0")), "lots": MappingProxyType({"X": -0.0})})
+    assert json.loads(capsys.readouterr().out) == {
+        "pnl": {"A": "-0.004", "B": "0.00", "C": "-0.006"},
+        "curve": [0.0, -1.5, "0"],
+        "lots": {"X": 0.0},
+    }
+    print_json({"pnl": [-0.0, Decimal("-0.0")]})
+    assert "-" not in capsys.readouterr().out
+
+
 def test_on_a_terminal_one_line_changes_and_turns_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import ConfigError
+from strategykit.report.summary import METRICS
 from strategykit.report.thinning import thin_out
-from strategykit.report.words import duration_in_words, money, time_in_words
+from strategykit.report.words import duration_in_words, in_words, money, time_in_words
 from tests.report.conftest import DAY, SECOND, START, Filled, collected, result
 
 amounts = st.decimals("0.01", "100", places=2).map(str)
@@ -159,6 +160,10 @@ def test_amounts_and_times_in_words() -> None:
         "0.00",
         "-0.05",
     ]
+    assert [money(Decimal("-0.00")), money(-0.0), money(Decimal("-0.004"))] == ["0.00", "0.00", "-0.004"]
+    assert {in_words(metric, -0.0) for metric in METRICS if metric.unit not in ("count", "ns")} == {
+        *("0.00", "0.00%", "0.00 ×")
+    }
     assert time_in_words(START + 1_234_567) == "2026-01-01 00:00:00"
     assert time_in_words(START + 1_234_567, digits=3) == "2026-01-01 00:00:00.001"
 
