@@ -52,16 +52,10 @@ class Holding:
                 self.average_price = price
         self.quantity = after
 
-    @property
-    def price(self) -> Decimal | None:
-        """What a lot is valued by: the mark, else the average price."""
-        return self.average_price if self.mark is None else self.mark
-
-    @property
-    def value(self) -> Decimal:
-        """Money that the position is worth; negative when short."""
-        price = self.price
-        return _ZERO if price is None else self.instrument.value(price, self.quantity)
+    def worth(self, lots: Decimal) -> Decimal:
+        """Give the money that `lots` are worth at the mark, else at the average price; negative when short."""
+        price = self.average_price if self.mark is None else self.mark
+        return _ZERO if price is None else self.instrument.value(price, lots)
 
     @property
     def open_pnl(self) -> Decimal:
@@ -69,15 +63,10 @@ class Holding:
             return _ZERO
         return self.instrument.value(self.mark - self.average_price, self.quantity)
 
-    def exposure(self, side: Side | None = None, extra: Decimal = _ZERO) -> Decimal:
-        """Lots held at the worst if all working orders of one side fill, and `extra` more on `side`."""
-        buys, sells = self.working[Side.BUY], self.working[Side.SELL]
-        if side is not None:
-            if side is Side.BUY:
-                buys += extra
-            else:
-                sells += extra
-        return max(self.quantity + buys, sells - self.quantity)
+    @property
+    def exposure(self) -> Decimal:
+        """Lots held at the worst if all working orders of one side fill."""
+        return max(self.quantity + self.working[Side.BUY], self.working[Side.SELL] - self.quantity)
 
     def update(self, account: str, now: int, *, snapshot: bool = False) -> PositionUpdate:
         return PositionUpdate(
@@ -143,10 +132,11 @@ class Account:
             found = self.holdings[instrument.symbol] = Holding(instrument)
         return found
 
-    def apply(self, instrument: Instrument, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
+    def apply(self, holding: Holding, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
         """Fold in one fill of `quantity` lots; `fee` is in the instrument's currency."""
-        self.holding(instrument).apply(side, quantity, price)
+        instrument = holding.instrument
         currency = instrument.currency
+        holding.apply(side, quantity, price)
         paid = instrument.value(price, quantity) * side.sign
         if self._cash_step is not None:
             paid = round_money(paid, self._cash_step)
@@ -155,31 +145,28 @@ class Account:
 
     def equity(self, currency: str) -> Decimal:
         """Cash and what the positions of this currency would fetch at their marks."""
-        held = sum((h.value for h in self._of(currency)), _ZERO)
-        return self.cash.get(currency, _ZERO) + held
+        return self._weigh(currency)[0]
 
     def margin(self, currency: str) -> Decimal:
         """Money that positions and working orders tie up."""
-        tied = _ZERO
-        for holding in self._of(currency):
-            price = holding.price
-            if price is not None:
-                tied += holding.instrument.value(price, holding.exposure())
-        return tied * self.margin_rate
+        return self._weigh(currency)[1]
 
     def buying_power(self, currency: str) -> Decimal:
-        return self.equity(currency) - self.margin(currency)
+        equity, margin = self._weigh(currency)
+        return equity - margin
 
     def needed(self, instrument: Instrument, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
         """Buying power that an order would take; 0 where it only reduces the position."""
         holding = self.holding(instrument)
-        more = holding.exposure(side, quantity) - holding.exposure()
-        return instrument.value(price, more) * self.margin_rate
+        held, buys, sells = holding.quantity, holding.working[Side.BUY], holding.working[Side.SELL]
+        buys_after, sells_after = (buys + quantity, sells) if side is Side.BUY else (buys, sells + quantity)
+        more = max(held + buys_after, sells_after - held) - max(held + buys, sells - held)
+        return instrument.value(price, more) * self.margin_rate if more else _ZERO
 
     def update(self, now: int) -> AccountUpdate:
         """Give the summary in the account's own currency, with buying power by every currency."""
         main = self.currency
-        equity, margin = self.equity(main), self.margin(main)
+        equity, margin = self._weigh(main)
         power = {currency: self.buying_power(currency) for currency in self.cash if currency != main}
         power[main] = equity - margin
         return AccountUpdate(
@@ -211,5 +198,11 @@ class Account:
             currency, self.cash[currency], None, None, None, now, now, "", snapshot, self.name, is_currency=True
         )
 
-    def _of(self, currency: str) -> list[Holding]:
-        return [holding for holding in self.holdings.values() if holding.instrument.currency == currency]
+    def _weigh(self, currency: str) -> tuple[Decimal, Decimal]:
+        """Give equity and margin."""
+        held = tied = _ZERO
+        for holding in self.holdings.values():
+            if holding.instrument.currency == currency:
+                held += holding.worth(holding.quantity)
+                tied += holding.worth(holding.exposure)
+        return self.cash.get(currency, _ZERO) + held, tied * self.margin_rate

@@ -93,7 +93,14 @@ def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: boo
         return f"BAD_FLAGS: a {request.type.value} order has no trigger price"
     if request.trail is not None and (request.type is not OrderType.STOP or not _is_price(request.trail)):
         return f"BAD_FLAGS: a trail of {request.trail} should be a distance above 0, of a stop without a limit"
-    return _find_price_fault(request, instrument) or _find_iceberg_fault(request, whole_lots=whole_lots)
+    if request.price is not None or request.stop_price is not None:
+        fault = _find_price_fault(request, instrument)
+        if fault is not None:
+            return fault
+    if request.price is None and request.time_in_force is TimeInForce.POST_ONLY:
+        return "BAD_FLAGS: bookorcancel needs a limit price"
+    shown = request.display_quantity
+    return None if shown is None else _find_iceberg_fault(request, shown, whole_lots=whole_lots)
 
 
 def _is_price(price: Decimal) -> bool:
@@ -110,15 +117,10 @@ def _find_price_fault(request: OrderRequest, instrument: Instrument) -> str | No
             return f"BAD_PRICE_LIMITS: Price {price} can not be greater than {_HIGHEST}"
         if price % instrument.tick:
             return f"Invalid price {price}. Minimum price step: {instrument.tick}"
-    if request.time_in_force is TimeInForce.POST_ONLY and request.price is None:
-        return "BAD_FLAGS: bookorcancel needs a limit price"
     return None
 
 
-def _find_iceberg_fault(request: OrderRequest, *, whole_lots: bool) -> str | None:
-    shown = request.display_quantity
-    if shown is None:
-        return None
+def _find_iceberg_fault(request: OrderRequest, shown: Decimal, *, whole_lots: bool) -> str | None:
     if request.price is None or request.time_in_force not in _CAN_WAIT:
         return "BAD_FLAGS: an iceberg is a limit order that may rest"
     if not shown.is_finite() or not 0 < shown <= request.quantity:

@@ -277,8 +277,8 @@ class SimulatedExchange:
                     if order.owner:
                         price, quantity = listing.instrument.price(outcome.price), Decimal(outcome.quantity)
                         maker = order is outcome.maker
-                        key = str(order.number)
-                        told += ledger.fill(key, price, quantity, time, trade_id=str(number), maker=maker)
+                        record = ledger.records[str(order.number)]
+                        told += ledger.fill(record, price, quantity, time, trade_id=str(number), maker=maker)
             elif isinstance(outcome, Ended):
                 if outcome.order.owner:
                     reason = outcome.why.value
@@ -325,7 +325,7 @@ class SimulatedExchange:
         ticks = listing.instrument.ticks
         stop = None if request.stop_price is None else ticks(request.stop_price)
         number = self._number() if stop is None else self._stop_number()
-        told.append(self._ledger.accept(str(number), account, request, self.now))
+        told.append(self._ledger.accept(str(number), account, request, self.now).update(self.now))
         if stop is not None and request.expire_time is not None:
             heappush(self._expiries, (request.expire_time, number))
         if not request.active:

@@ -35,6 +35,8 @@ class OrderRecord:
     created: int
     """Nanoseconds UTC."""
     updated: int
+    trigger: Decimal | None
+    """Of a stop: where it fires now, which one that trails changes; None for any other."""
     status: OrderStatus = OrderStatus.WORKING
     filled: Decimal = _ZERO
     linked_order_id: str | None = None
@@ -43,8 +45,6 @@ class OrderRecord:
     """Why it ended, if not by being filled or by its owner."""
     paid: Paid = attrs.field(factory=Paid)
     """Its fees."""
-    trigger: Decimal | None = attrs.field(default=attrs.Factory(lambda self: self.request.stop_price, takes_self=True))
-    """Of a stop: where it fires now, which one that trails changes."""
 
     @property
     def is_stop(self) -> bool:
@@ -131,34 +131,39 @@ class Ledger:
             return None
         return record
 
-    def accept(self, number: str, account: str, request: OrderRequest, now: int) -> OrderUpdate:
+    def accept(self, number: str, account: str, request: OrderRequest, now: int) -> OrderRecord:
         """Note a new order; its lots tie up buying power until they are filled or ended."""
-        record = self.records[number] = OrderRecord(number, account, request, now, now)
-        self.tie(record, record.left)
-        return record.update(now)
+        symbol, quantity = request.instrument, request.quantity
+        record = self.records[number] = OrderRecord(number, account, request, now, now, request.stop_price)
+        holding = self.accounts[account].holding(self.instruments[symbol])
+        holding.working[request.side] += quantity
+        if holding.mark is None:
+            holding.mark = self.marks.get(symbol)
+        return record
 
     def fill(
-        self, number: str, price: Decimal, quantity: Decimal, now: int, *, trade_id: str, maker: bool
+        self, record: OrderRecord, price: Decimal, quantity: Decimal, now: int, *, trade_id: str, maker: bool
     ) -> list[Event]:
         """Fold in one execution; give its `Fill` and the order's new state."""
-        record = self.records[number]
-        request = record.request
-        instrument = self.instruments[request.instrument]
-        fees = self._fees[record.account]
-        fee = fees.charge(instrument, price, quantity, now, maker=maker, paid=record.paid)
-        self.tie(record, -quantity)
-        self.accounts[record.account].apply(instrument, request.side, quantity, price, fee)
-        self._moved[record.account, instrument.symbol] = None
-        record.filled += quantity
+        request, name = record.request, record.account
+        side, symbol = request.side, request.instrument
+        account = self.accounts[name]
+        holding = account.holdings[symbol]  # Since `accept`.
+        instrument = holding.instrument
+        fee = self._fees[name].charge(instrument, price, quantity, now, maker=maker, paid=record.paid)
+        holding.working[side] -= quantity
+        account.apply(holding, side, quantity, price, fee)
+        self._moved[name, symbol] = None
+        filled = record.filled = record.filled + quantity
         record.updated = now
-        if not record.left:
+        if filled == request.quantity:
             self._finish(record, OrderStatus.FILLED)
         told = Fill(
-            instrument.symbol,
+            symbol,
             trade_id,
-            number,
+            record.venue_order_id,
             request.client_order_id or None,
-            request.side,
+            side,
             quantity,
             price,
             fee,
@@ -167,9 +172,9 @@ class Ledger:
             now,
             "",
             False,
-            record.account,
+            name,
         )
-        self._fills[record.account].append(told)
+        self._fills[name].append(told)
         return [told, record.update(now)]
 
     def end(self, number: str, status: OrderStatus, now: int, *, reason: str | None = None) -> OrderUpdate:
@@ -188,15 +193,12 @@ class Ledger:
         told = self.end(number, OrderStatus.FILLED, now)
         kind = OrderType.LIMIT if record.request.type is OrderType.STOP_LIMIT else OrderType.MARKET
         request = attrs.evolve(record.request, type=kind, stop_price=None, trail=None, expire_time=None)
-        return [told, self.accept(child, record.account, request, now)]
+        return [told, self.accept(child, record.account, request, now).update(now)]
 
     def tie(self, record: OrderRecord, lots: Decimal) -> None:
-        """Let `lots` more of an order tie up buying power; below 0 frees them."""
-        symbol = record.request.instrument
-        holding = self.accounts[record.account].holding(self.instruments[symbol])
-        holding.working[record.request.side] += lots
-        if holding.mark is None:
-            holding.mark = self.marks.get(symbol)
+        """Let `lots` more of an accepted order tie up buying power; below 0 frees them."""
+        request = record.request
+        self.accounts[record.account].holdings[request.instrument].working[request.side] += lots
 
     def mark(self, symbol: str, price: Decimal) -> None:
         """Value everyone's position in `symbol` at `price`."""

@@ -45,7 +45,6 @@ from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.models.latency import meter
 from strategykit.sim.paper_market import PaperMarket, Told
 from strategykit.sim.recorded import RecordedMarket
-from strategykit.sim.resting import Resting
 from strategykit.venues.dialect import Reply
 
 __all__ = ["PaperExchange"]
@@ -103,6 +102,7 @@ class PaperExchange:
             margin_rate=models.margin_rate,
             cash_step=models.cash_step,
         )
+        self._account = self._ledger.of(account)
         self.markets = {symbol: RecordedMarket(instrument) for symbol, instrument in self.instruments.items()}
         """Each instrument's latest data: while it is `idle`, its events need only be noted here."""
         self._orders_travel = meter(models.order_latency, "orders")
@@ -145,9 +145,9 @@ class PaperExchange:
         if self._orders_travel is not None:
             self._agenda.add(now + self._orders_travel(now), Arrival(command))
             return _NOTHING
-        told = list(self.run_due(now))
-        told += self._executed(command, now)
-        return told
+        if self._agenda.next > now:
+            return self._executed(command, now)
+        return [*self.run_due(now), *self._executed(command, now)]
 
     def on_event(self, event: Event, now: int) -> Sequence[Reply | Event]:
         """Take in one event, after what was due by `now`; give what it led to."""
@@ -162,8 +162,7 @@ class PaperExchange:
         if trader.unpriced:
             self._price_waiting(trader, now, found)
         trader.meet(event, now, found)
-        self._settle(now, found)
-        return [*told, *self._sent(found, now)]
+        return [*told, *self._sent(found, now)] if found else told
 
     def idle(self, symbol: str) -> bool:
         """Say whether no order of `symbol` lives here: until a command or `due` brings one, no event can meet any."""
@@ -225,22 +224,21 @@ class PaperExchange:
         return self.markets[instrument].mark if instrument in self.markets else None
 
     def _sent(self, told: Told, now: int) -> Sequence[Reply | Event]:
-        """Give what the owner is told at once; what travels comes by the agenda."""
+        """Give what the owner is told at once of what has happened; what travels comes by the agenda."""
+        if self._tells_account and self._ledger.moved:
+            self._mark()
+            told += self._ledger.settle(now)
         if self._answers_travel is None or not told:
             return told
         self._agenda.add(now + self._answers_travel(now), News(told))
         return ()
 
     def _mark(self) -> None:
-        for symbol, market in self.markets.items():
-            mark = market.mark
-            if mark is not None and mark is not self._ledger.marks.get(symbol):
-                self._ledger.mark(symbol, mark)
-
-    def _settle(self, now: int, told: Told) -> None:
-        if self._tells_account and self._ledger.moved:
-            self._mark()
-            told += self._ledger.settle(now)
+        """Value what is held at the latest prices; what nothing is known of any more keeps its value."""
+        for symbol, holding in self._account.holdings.items():
+            mark = self.markets[symbol].mark
+            if mark is not None:
+                holding.mark = mark
 
     def _executed(self, command: Command, now: int) -> Sequence[Reply | Event]:
         followed: Told = []
@@ -250,7 +248,6 @@ class PaperExchange:
             result = self._amend(command, now, followed)
         else:
             result = self._cancel(command, now, followed)
-        self._settle(now, followed)
         reply = Reply(command.guid, result.code, result.message, result.ok, result.venue_order_id)
         return self._sent([reply, *followed], now)
 
@@ -296,11 +293,11 @@ class PaperExchange:
         if price is None:
             return None
         self._mark()
-        return find_shortage(self._ledger.of(self.name), market.instrument, request, price)
+        return find_shortage(self._account, market.instrument, request, price)
 
     def _price_waiting(self, trader: PaperMarket, now: int, told: Told) -> None:
         """The first data have come: reject those market orders that waited for them and can't be afforded."""
-        market, account = trader.market, self._ledger.of(self.name)
+        market = trader.market
         trader.unpriced = False
         waiting = [one.record for one in trader.live.values() if one.waits_for_market]
         for record in waiting:
@@ -308,7 +305,7 @@ class PaperExchange:
         self._mark()
         for record in waiting:
             price = market.taken_at(record.request.side)
-            short = None if price is None else find_shortage(account, market.instrument, record.request, price)
+            short = None if price is None else find_shortage(self._account, market.instrument, record.request, price)
             self._ledger.tie(record, record.left)
             if short is not None:
                 trader.end(record, OrderStatus.REJECTED, now, told, short)
@@ -316,6 +313,7 @@ class PaperExchange:
     def _place(self, request: OrderRequest, now: int, told: Told) -> str:
         stop = request.stop_price is not None
         number = str(self._stop_number() if stop else self._number())
-        told.append(self._ledger.accept(number, self.name, request, now))
-        self._traders[request.instrument].place(Resting(self._ledger.records[number]), now, told)
+        record = self._ledger.accept(number, self.name, request, now)
+        told.append(record.update(now))
+        self._traders[request.instrument].place(record, now, told)
         return number

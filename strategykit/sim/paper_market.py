@@ -26,6 +26,7 @@ Told = list[Reply | Event]
 
 _WHOLE: Final = frozenset({TimeInForce.FILL_OR_KILL, TimeInForce.AT_THE_CLOSE})
 _AT_ONCE: Final = _WHOLE | {TimeInForce.IMMEDIATE_OR_CANCEL}
+_UNBOUNDED: Final = Budget(None)
 
 
 class PaperMarket:
@@ -63,16 +64,16 @@ class PaperMarket:
         self._taken = Taken()
         self._doubtful = 0
 
-    def place(self, order: Resting, now: int, told: Told) -> None:
+    def place(self, record: OrderRecord, now: int, told: Told) -> None:
         """Let a new order in: it takes what it can, rests, waits or ends."""
-        record, market = order.record, self.market
-        request = record.request
-        self.live[record.venue_order_id] = order
+        market = self.market
+        order = self.live[record.venue_order_id] = Resting(record)
         self._plan_end(record, now)
-        if not record.is_stop:
-            if market.known and not self._waits_for_bar(order):
+        if not order.is_stop:
+            # What is fine is known, and no order waits for a bar of it.
+            if market.fine or (market.known and not self._waits_for_bar(order)):
                 self._arrive(order, self._offers(order), now, told)
-            elif request.price is None:
+            elif order.limit is None:
                 self.unpriced = self.unpriced or not market.known
             else:
                 order.queue_up(self._models, market)
@@ -88,7 +89,7 @@ class PaperMarket:
         orders = list(self.live.values())
         if probe.opened is not None and len(orders) > 1:
             orders = self._met_in_bar(orders, probe, probe.opened)
-        budget = Budget(None)
+        budget = _UNBOUNDED
         if self._models.partial and probe.volume is not None:
             lots = self.market.lots(probe.volume)
             budget = Budget(lots if probe.opened is None else lots * exact(self._models.bar_share))
@@ -128,13 +129,13 @@ class PaperMarket:
         doubtful, kept = False, orders
         for buys in (True, False):
             mine = [one for one in orders if one.buys is buys and (since is None or since >= one.record.created)]
-            stops = [one for one in mine if one.record.is_stop and one.fires_by(probe)]
+            stops = [one for one in mine if one.is_stop and one.fires_by(probe)]
             reached = probe.buys if buys else probe.sells
             limits = [
                 one
                 for one in mine
                 if one.limit is not None
-                and not one.record.is_stop
+                and not one.is_stop
                 and reached is not None
                 and (one.limit >= reached if buys else one.limit <= reached)
             ]
@@ -154,7 +155,7 @@ class PaperMarket:
             if order.waits_for_market and not self._models.next_open:  # It waited for data, and takes the close.
                 self._arrive(order, self._offers(order), now, told)
             return
-        if record.is_stop:
+        if order.is_stop:
             if order.fires_by(probe):
                 self._trigger(order, probe.opened, now, told)
             else:
@@ -241,18 +242,19 @@ class PaperMarket:
             if lots < record.left:
                 self.end(record, OrderStatus.CANCELLED, now, told, Why.NOT_WHOLE.value)
                 return
-        before = record.left
+        before = left = record.left
         for level, size in there:
-            taken = record.left if size is None else min(size, record.left)
+            taken = left if size is None else min(size, left)
             if taken:
                 self._fill(record, level, taken, now, told, maker=False)
+                left -= taken
         if models.partial:
-            self._taken.take(side, offers, before - record.left)
-        if not record.left:
+            self._taken.take(side, offers, before - left)
+        if not left:
             return
         if price is None and offers and force not in _AT_ONCE and models.beyond_depth:
             beyond = offers[-1][0] + self.market.instrument.tick * side.sign
-            self._fill(record, beyond, record.left, now, told, maker=False)
+            self._fill(record, beyond, left, now, told, maker=False)
         elif price is None or force in _AT_ONCE:
             self.end(record, OrderStatus.CANCELLED, now, told, Why.NO_LIQUIDITY.value)
         else:
@@ -264,7 +266,6 @@ class PaperMarket:
         request = record.request
         if not maker and self._impact:
             price = self._models.impact.price(self.market.instrument, request.side, price, quantity, request.price)
-        number = record.venue_order_id
-        told += self._ledger.fill(number, price, quantity, now, trade_id=str(self._trade_number()), maker=maker)
-        if not record.left:
-            del self.live[number]
+        told += self._ledger.fill(record, price, quantity, now, trade_id=str(self._trade_number()), maker=maker)
+        if record.status is OrderStatus.FILLED:
+            del self.live[record.venue_order_id]

@@ -163,7 +163,7 @@ class RecordedMarket:
 
     def taken_at(self, side: Side) -> Decimal | None:
         """Give the price that a taker on `side` meets first, else what positions are valued at."""
-        best = self.best(side.opposite)
+        best = None if self.top is None else self.best(side.opposite)
         return self.mark if best is None else exact(best)
 
     def resting(self, side: Side, price: float) -> float | None:
@@ -193,14 +193,16 @@ class RecordedMarket:
         """
         top = self.top
         if top is None:
-            found: list[Offer] = [] if self.last is None else [(self._exact_last(self.last), None)]
-            return found if limit is None or not found or (limit - found[0][0]) * side.sign >= 0 else []
+            price = self.mark
+            if price is None or (limit is not None and (limit - price) * side.sign < 0):
+                return []
+            return [(price, None)]
         if not isinstance(top, Book):
             bare, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
             if bare is None or (limit is not None and (limit - exact(bare)) * side.sign < 0):
                 return []
             return [(exact(bare), None if size is None else self.lots(size))]
-        found = []
+        found: list[Offer] = []
         prices, sizes = top.side(side.opposite)
         for bare, size in zip(prices, sizes, strict=True):
             price = exact(bare)
@@ -227,16 +229,14 @@ class RecordedMarket:
             twin.books, twin.orders = copy.deepcopy(self.books), self._make_orders()
         return twin
 
-    def _exact_last(self, last: float) -> Decimal:
-        if last is not self._read:
-            self._read, self._as_printed = last, exact(last)
-        return self._as_printed
-
     @property
     def mark(self) -> Decimal | None:
         """What positions are valued at: the last price, else the middle, else the one side that is there."""
-        if self.last is not None:
-            return self._exact_last(self.last)
+        last = self.last
+        if last is not None:
+            if last is not self._read:
+                self._read, self._as_printed = last, exact(last)
+            return self._as_printed
         bid, ask = self.best(Side.BUY), self.best(Side.SELL)
         if bid is None or ask is None:
             one = ask if bid is None else bid

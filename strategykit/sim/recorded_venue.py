@@ -239,7 +239,7 @@ class RecordedVenueMarket:
                     self._remember(answer.linked_order_id, record.account, child, record.updated)
 
     def _remember(self, number: str, account: str, request: OrderRequest, now: int) -> None:
-        self._records[number] = OrderRecord(number, account, request, now, now)
+        self._records[number] = OrderRecord(number, account, request, now, now, request.stop_price)
 
     def _normal(self, instrument: Instrument, now: int) -> InstrumentUpdate:
         return InstrumentUpdate(

@@ -33,25 +33,29 @@ class Budget:
         return lots
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, init=False)
 class Resting:
     """One order, with its numbers as the data have theirs: doubles compare as what was printed does."""
 
     record: OrderRecord
-    buys: bool = attrs.field(init=False)
-    limit: float | None = attrs.field(init=False)
-    place: Place | None = None
+    buys: bool
+    is_stop: bool
+    limit: float | None
+    place: Place | None
     """Its place in the queue, where one is kept."""
 
-    def __attrs_post_init__(self) -> None:
-        request = self.record.request
+    def __init__(self, record: OrderRecord) -> None:
+        request = record.request
+        self.record = record
         self.buys = request.side is Side.BUY
+        self.is_stop = request.stop_price is not None
         self.limit = None if request.price is None else float(request.price)
+        self.place = None
 
     @property
     def waits_for_market(self) -> bool:
         """Whether it is a market order, which takes what comes."""
-        return self.limit is None and not self.record.is_stop
+        return self.limit is None and not self.is_stop
 
     def fires(self, price: float | None) -> bool:
         """Whether it is a stop whose trigger a price has reached."""
@@ -88,6 +92,8 @@ class Resting:
         if reached is None or (models.only_trades and probe.volume is None):
             return _ZERO
         gap = self.limit - reached if self.buys else reached - self.limit
+        if gap < 0:
+            return _ZERO
         left = self.record.left
         if place is not None and probe.volume is not None and not bar:
             if probe.taker is self.record.request.side:
@@ -96,4 +102,4 @@ class Resting:
                 ours = exact(place.traded(float(market.lots(probe.volume))))
                 return _ZERO if ours <= 0 else min(ours, left) if models.partial else left
         strict = models.rule is FillRule.TRADE_THROUGH or (bar and place is not None)
-        return left if gap > 0 or (gap == 0 and not strict) else _ZERO
+        return left if gap > 0 or not strict else _ZERO

@@ -71,7 +71,7 @@ def test_a_position_averages_in_realises_out_and_turns_over() -> None:
     holding.apply(SELL, D(3), D(100))
     assert (holding.quantity, holding.average_price, holding.realised) == money(-2, 100, -30)
     holding.mark = D(90)
-    assert (holding.open_pnl, holding.value) == money(200, -1800)
+    assert (holding.open_pnl, holding.worth(holding.quantity)) == money(200, -1800)
     holding.apply(BUY, D(2), D(99))
     assert (holding.quantity, holding.average_price, holding.realised) == money(0, None, -10)
     assert holding.open_pnl == 0
@@ -79,18 +79,18 @@ def test_a_position_averages_in_realises_out_and_turns_over() -> None:
 
 def test_without_a_mark_a_position_is_worth_what_it_cost() -> None:
     holding = Holding(FUTURE)
-    assert holding.value == 0
+    assert holding.worth(holding.quantity) == 0
 
     holding.apply(SELL, D(2), D(90_000))
 
-    assert holding.value == -90_000
+    assert holding.worth(holding.quantity) == -90_000
     assert holding.open_pnl == 0
 
 
 def test_an_account_reports_what_it_is_worth_and_what_it_may_still_buy() -> None:
     account = new_account(RUB=10_000, USD=500)
-    account.apply(SHARE, BUY, D(2), D(300), D(6))
-    account.apply(FOREIGN, SELL, D(1), D(50), D(1))
+    account.apply(account.holding(SHARE), BUY, D(2), D(300), D(6))
+    account.apply(account.holding(FOREIGN), SELL, D(1), D(50), D(1))
     account.holdings["SBER"].mark = D(310)
 
     update = account.update(now=7)
@@ -113,7 +113,7 @@ def test_an_account_reports_what_it_is_worth_and_what_it_may_still_buy() -> None
 def test_a_currency_that_a_trade_brings_in_gets_a_row() -> None:
     account = new_account(RUB=0)
 
-    account.apply(FOREIGN, SELL, D(1), D(50), D(1))
+    account.apply(account.holding(FOREIGN), SELL, D(1), D(50), D(1))
 
     assert account.cash == {"RUB": 0, "USD": 49}
     assert account.equity("USD") == -1
@@ -135,7 +135,7 @@ def test_working_orders_tie_up_the_larger_side_only() -> None:
 
 def test_leaving_a_position_needs_nothing_and_reversing_it_only_what_is_new() -> None:
     account = new_account()
-    account.apply(SHARE, BUY, D(5), D(100), D(0))
+    account.apply(account.holding(SHARE), BUY, D(5), D(100), D(0))
 
     assert account.needed(SHARE, SELL, D(5), D(100)) == 0
     assert account.needed(SHARE, SELL, D(10), D(100)) == 0
@@ -145,7 +145,7 @@ def test_leaving_a_position_needs_nothing_and_reversing_it_only_what_is_new() ->
 def test_margin_is_a_share_of_the_value() -> None:
     account = Account("A", {"RUB": D(1_000)}, margin_rate=D("0.2"))
 
-    account.apply(SHARE, BUY, D(2), D(100), D(0))
+    account.apply(account.holding(SHARE), BUY, D(2), D(100), D(0))
 
     assert account.buying_power("RUB") == 600
     assert account.needed(SHARE, BUY, D(3), D(100)) == 600
@@ -172,7 +172,7 @@ def test_impossible_accounts_are_refused(
 def test_cash_can_be_kept_in_whole_cents() -> None:
     account = Account("A", {"USD": D(100)}, cash_step=D("0.01"))
 
-    account.apply(FOREIGN, BUY, D("0.01"), D("33.45"), D(0))
+    account.apply(account.holding(FOREIGN), BUY, D("0.01"), D("33.45"), D(0))
 
     assert account.cash["USD"] == D("99.67")
 
@@ -203,7 +203,7 @@ def test_whatever_is_filled_cash_and_position_value_change_by_the_fees_alone(
         account.holding(instrument).mark = price
         before = account.equity(currency)
         fee = model.fee(instrument, price, lots, maker=maker)
-        account.apply(instrument, side, lots, price, fee)
+        account.apply(account.holding(instrument), side, lots, price, fee)
         quantities[instrument] += lots * side.sign
         assert account.equity(currency) == before - fee
     for instrument, lots in quantities.items():

@@ -104,7 +104,7 @@ def test_a_shortage_says_what_is_needed_and_what_is_free() -> None:
 
 def test_leaving_a_position_is_never_too_expensive() -> None:
     account = Account("A", {"RUB": D(0)})
-    account.apply(SBER, Side.SELL, D(3), D(300), D(0))
+    account.apply(account.holding(SBER), Side.SELL, D(3), D(300), D(0))
     account.holdings["SBER"].mark = D(500)
 
     assert account.buying_power("RUB") < 0
