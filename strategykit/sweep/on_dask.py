@@ -23,17 +23,19 @@ def run_on_dask(
     *,
     address: str | None = None,
     processes: int = 1,
+    tries: int = TRIES,
 ) -> None:
     """Run batches on workers of Dask, which see the data and the strategy's file under the same names as we do.
 
-    A worker that dies loses its batch, and Dask gives it to another one, `TRIES` times; then it is told what became of
-    its sets.
+    A worker that dies loses its batch, and all that were waiting at it, of which Dask doesn't tell it apart. These are
+    run again when the others are done, one at a time. After `tries` deaths it is told what became of a batch's sets.
 
     Args:
         batches: What is to be run.
         told: Takes each batch and what it came to.
         address: Of a scheduler, ``"host:port"``; None: a cluster of this machine.
         processes: Of that cluster.
+        tries: Times that a batch is begun, where its worker dies each time; at least 2, as the first tells little.
 
     Raises:
         ConfigError: Dask isn't installed, or no scheduler answers there.
@@ -43,19 +45,37 @@ def run_on_dask(
     except ImportError as exc:
         raise ConfigError(f"--on dask needs {exc.name}: pip install 'strategykit[sweep]'") from exc
     with _client(distributed, address, processes) as client:
-        futures = {client.submit(run_plain, as_plain(batch.task), batch.sets, pure=False): batch for batch in batches}
+
+        def begin(batch: Batch) -> Any:
+            return client.submit(run_plain, as_plain(batch.task), batch.sets, pure=False)
+
+        futures, suspects = {begin(batch): batch for batch in batches}, list[Batch]()
         for future in distributed.as_completed(futures):
             batch = futures[future]
-            try:
-                told(batch, [Outcome(**row) for row in future.result()])
-            except distributed.KilledWorker:
-                told(batch, why_lost(batch, f"its worker died {TRIES} times"))
+            if not _taken(future, batch, told, distributed.KilledWorker):
+                suspects.append(batch)
             future.release()
+        for batch in suspects:
+            while not _taken(begin(batch), batch, told, distributed.KilledWorker):
+                if batch.tries >= tries:
+                    told(batch, why_lost(batch, f"its worker died {batch.tries} times"))
+                    break
+
+
+def _taken(future: Any, batch: Batch, told: Callable[[Batch, list[Outcome]], None], killed: type[Exception]) -> bool:
+    """Tell what a batch came to; False if it died with its worker, which is counted."""
+    try:
+        rows = future.result()
+    except killed as exc:
+        batch.tries += 1 + int(getattr(exc, "allowed_failures", 0))
+        return False
+    told(batch, [Outcome(**row) for row in rows])
+    return True
 
 
 @contextmanager
 def _client(distributed: Any, address: str | None, processes: int) -> Generator[Any]:
-    settings = {"distributed.scheduler.allowed-failures": TRIES - 1, "distributed.admin.log-format": "%(message)s"}
+    settings = {"distributed.scheduler.allowed-failures": 0, "distributed.admin.log-format": "%(message)s"}
     with import_module("dask").config.set(settings):
         if address is not None:
             try:
