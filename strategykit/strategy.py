@@ -183,7 +183,7 @@ class Strategy:
 
         It need not be said of one that was computed from `trio.current_time`. Tasks need never say it.
         """
-        self.desk.clock.poke()
+        self.desk.clock.deadline_moved()
 
     # Orders
 

@@ -10,7 +10,7 @@ Each currency is counted by itself; nothing is converted unless somebody gives t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal
+from decimal import Context, Decimal, getcontext, setcontext
 from typing import Final
 
 import attrs
@@ -179,8 +179,9 @@ class Portfolio:
                 f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"
             )
         currency, fee = position.instrument.currency, fill.fee
-        cash = self.cash
-        with Exactly(_EXACT):
+        cash, before = self.cash, getcontext()
+        setcontext(_EXACT)  # As by `Exactly`: this is done at every fill.
+        try:
             cash[currency] = cash.get(currency, _ZERO) + position.fold(fill)
             if fee is None:
                 position.fills_without_fee += 1
@@ -188,6 +189,8 @@ class Portfolio:
                 paid_in = fill.fee_currency or currency
                 position.fees[paid_in] = position.fees.get(paid_in, _ZERO) + fee
                 cash[paid_in] = cash.get(paid_in, _ZERO) - fee
+        finally:
+            setcontext(before)
         self._seen.add(key)  # Last: a fill that couldn't be applied may come again.
         return True
 

@@ -67,6 +67,10 @@ class RunClock(trio.abc.Clock, trio.abc.Instrument):
         """Have the driver look: something is to be done at this reading."""
         self.woken = True
 
+    def deadline_moved(self) -> None:
+        """Have the driver look at the deadlines of all tasks, too."""
+        self.poke()
+
     def start_clock(self) -> None:
         """Nothing to do: the reading is given."""
 
@@ -154,12 +158,14 @@ class ReplayClock(RunClock):
     The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
     """
 
-    __slots__ = ("_firing", "_runnable", "due")
+    __slots__ = ("_firing", "_moved", "_runnable", "due")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.due = NEVER
         """The earliest deadline of any task, as of the last `settle`."""
+        self._moved = True
+        """Whether a deadline may have been moved since then."""
         self._firing = False
         self._runnable = True
         """Whether a task has become runnable since the last `settle`; a poke makes none so."""
@@ -180,15 +186,18 @@ class ReplayClock(RunClock):
             return 0.0
         self.due = due
         self._parked = None
-        self.woken = self._runnable = False
+        self.woken = self._runnable = self._moved = False
         reschedule(task)
         return 0.0
 
     def current_time(self) -> float:
-        if not self.woken and not self._asking:
+        if not self._moved and not self._asking and _in_task():
             # Whoever asks sets a deadline, mostly, and the driver has to know of it before the next event.
-            self.woken = _in_task()
+            self.woken = self._moved = True
         return super().current_time()
+
+    def deadline_moved(self) -> None:
+        self.woken = self._moved = True
 
     def task_scheduled(self, task: Task) -> None:
         if task is not self._driver:
@@ -201,7 +210,8 @@ class ReplayClock(RunClock):
     async def settle(self) -> None:
         if not self._runnable:
             # Nobody but the driver has anything to do, and it goes on. Only a deadline may have been moved meanwhile.
-            self.due = self._due(self._next_deadline())
+            if self._moved:
+                self.due, self._moved = self._due(self._next_deadline()), False
             if self.due > self.reading:
                 self.woken = False
                 return

@@ -188,8 +188,11 @@ class Desk:
     def _one(self, instrument: str | None) -> str:
         if instrument is not None:
             return instrument
-        streams = [feed.stream for feed in self.feeds.values() if feed.stream.kind not in UNTRADED]
-        found = list(dict.fromkeys(stream.instrument for stream in streams if stream.instrument))
+        found: list[str] = []
+        for feed in self.feeds.values():
+            named = feed.instrument
+            if named and named not in found and feed.stream.kind not in UNTRADED:
+                found.append(named)
         if len(found) != 1:
             raise ConfigError(f"{self.name} has the instruments {found or 'none'}; say which with instrument=…")
         return found[0]

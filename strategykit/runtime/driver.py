@@ -46,14 +46,16 @@ class Driver:
             pumping: Whether the task that is woken may take the next events itself, each with all that follows.
         """
         clock, wakes, engine = self.clock, self.wakes, self.engine
+        queue, local = wakes.queue, engine.local
         wakes.flush()
-        if not (wakes and clock.calm):
+        if not (queue and clock.calm):
             await clock.settle()
         while True:
-            wakes.flush()
-            if engine.local:
-                engine.take(engine.local.popleft(), clock.reading, "")
-            elif wakes:
+            if wakes.batches:
+                wakes.flush()
+            if local:
+                engine.take(local.popleft(), clock.reading, "")
+            elif queue:
                 wakes.wake_next()
                 if pumping and isinstance(clock, ReplayClock):
                     await clock.settle_one()

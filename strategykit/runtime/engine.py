@@ -210,12 +210,12 @@ class Engine:
             self.route(thing)  # type: ignore[arg-type]  # those are events
             return
         match thing:
+            case Reply() | OrderReply():
+                self._replied(thing, now, connection)
             case Confirmed(guid):
                 self._confirmed(guid, now, connection)
             case Refusal():
                 self._refusal(thing, now)
-            case Reply(guid) if guid.startswith(LOGIN):
-                """Its connection has seen it."""
             case Leaving(reason):
                 self.handover.begin(connection, reason)
             case SessionOver():
@@ -227,13 +227,6 @@ class Engine:
             case Answer():
                 with watched(self.watchdog, thing):
                     self.inquiries.answered(thing, now)
-            case Reply() | OrderReply():
-                if not thing.ok and self.dialect.classify(thing.code) is ErrorClass.REFRESH:
-                    self.wires.refresh_login(connection)
-                with watched(self.watchdog, thing):
-                    found = self.gateway.replied(thing)
-                if not found and not thing.ok:
-                    self._error(thing.code, thing.message, now, thing.guid or "")
             case _:
                 self.route(thing)
 
@@ -297,6 +290,19 @@ class Engine:
                 self.ledger.gap(event, self.table.told(event))
             case VenueError():
                 self._error(event.code, event.message, event.receive_time, event.guid)
+
+    def _replied(self, reply: Reply | OrderReply, now: int, connection: str) -> None:
+        if reply.guid is not None and reply.guid.startswith(LOGIN):
+            return  # Its connection has seen it.
+        if not reply.ok and self.dialect.classify(reply.code) is ErrorClass.REFRESH:
+            self.wires.refresh_login(connection)
+        if self.watchdog is None:
+            found = self.gateway.replied(reply)
+        else:
+            with watched(self.watchdog, reply):
+                found = self.gateway.replied(reply)
+        if not found and not reply.ok:
+            self._error(reply.code, reply.message, now, reply.guid or "")
 
     def _check_can_be_asked(self, row: Subscription, owner: str) -> None:
         # Worded now, for whoever wants it: where requests are sent, an error would end the run of everybody.

@@ -25,7 +25,8 @@ class FillMemory:
 
     def __init__(self) -> None:
         self._counted: set[_Key] = set()
-        self._early: OrderedDict[_Key, Fill] = OrderedDict()
+        self.early: OrderedDict[_Key, Fill] = OrderedDict()
+        """For orders that may turn out to be ours."""
         self._others: set[_Key] = set()
         self._foreign: dict[str, Decimal] = {}
 
@@ -49,22 +50,20 @@ class FillMemory:
     def keep(self, fill: Fill) -> None:
         """Keep it for the order that may turn out to be its own."""
         key = _key(fill)
-        self._early[key] = fill
+        self.early[key] = fill
         if key not in self._others and len(self._others) < _FOREIGN:
             self._others.add(key)
             self._add(fill, fill.side.sign)
-        if len(self._early) > _EARLY:
-            self._early.popitem(last=False)
+        if len(self.early) > _EARLY:
+            self.early.popitem(last=False)
 
     def take(self, number: str) -> list[Fill]:
         """Give what was kept for the order `number`, oldest first, and keep it no longer."""
-        if not self._early:
-            return []
-        keys = [key for key, fill in self._early.items() if fill.venue_order_id == number]
+        keys = [key for key, fill in self.early.items() if fill.venue_order_id == number]
         return [self._ours(key) for key in keys]
 
     def _ours(self, key: _Key) -> Fill:
-        fill = self._early.pop(key)
+        fill = self.early.pop(key)
         if key in self._others:
             self._others.discard(key)
             self._add(fill, -fill.side.sign)

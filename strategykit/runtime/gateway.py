@@ -164,15 +164,15 @@ class Gateway:
         Raises:
             RiskLimit: The order makes no sense, or would break a limit; nothing was sent.
         """
-        known = self.instrument(instrument)
+        known, now = self.instrument(instrument), self.now()
         number = self._counts.get(strategy, 0) + 1
         name = f"{self.tag}-{strategy}-{number}"
         request = make_request(name, self.account, known, side, quantity, **terms)
-        self._check(strategy, request, known, undoes)
+        self._check(strategy, request, known, now, undoes)
         self._counts[strategy] = number
-        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, self.now())
+        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, now)
         self._table.add(order)
-        create = CreateOrder(guid=request.client_order_id, request=request)
+        create = CreateOrder(guid=name, request=request)
         tell_sent((order,), lambda: self.commands.send(order, create))
         return order
 
@@ -184,15 +184,15 @@ class Gateway:
         Raises:
             RiskLimit: One of the orders makes no sense, or would break a limit; nothing was sent.
         """
-        known, count = self.instrument(instrument), self._counts.get(strategy, 0)
+        known, count, now = self.instrument(instrument), self._counts.get(strategy, 0), self.now()
         group = make_group(f"{self.tag}-{strategy}", count + 1, self.account, known, kind, specs)
         orders: list[Order] = []
         try:
             for request, checked in zip(group.requests, to_check(group, self._risk.price(instrument)), strict=True):
-                self._check(strategy, checked, known)
+                self._check(strategy, checked, known, now)
                 entry = orders[0] if orders and kind.has_entry else None
                 signal, tell = Signal(self.wakes), self._news.tell
-                order = Order(request, strategy, self, signal, tell, self.now(), group=group.guid, entry=entry)
+                order = Order(request, strategy, self, signal, tell, now, group=group.guid, entry=entry)
                 self._table.add(order)  # So that the next is held against what this one may become.
                 orders.append(order)
         except RiskLimit:
@@ -267,7 +267,7 @@ class Gateway:
 
     def replied(self, reply: Reply | OrderReply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
-        guid = self._guid_of(reply)
+        guid = reply.guid if isinstance(reply, Reply) else self._guid_of(reply)
         pending = self.commands.take(guid)
         if pending is None:
             waiting = self.commands.of_group(guid) if isinstance(reply, Reply) else []
@@ -277,7 +277,7 @@ class Gateway:
         order = pending.order
         named = pending.command.guid
         self.journal.heard(order, reply if reply.guid == named else attrs.evolve(reply, guid=named))
-        words = f"{reply.message} ({reply.code})"
+        words = "" if reply.ok else f"{reply.message} ({reply.code})"
         if not reply.ok and may_have_happened(reply.code):
             self._lost(pending, words)
         elif isinstance(pending.command, CreateOrder):
@@ -295,10 +295,8 @@ class Gateway:
                 self.doubt(0.0)
         return True
 
-    def _guid_of(self, reply: Reply | OrderReply) -> str:
+    def _guid_of(self, reply: OrderReply) -> str:
         """Say which command it answers: a yes to one that is gone is old news, a no may carry an older one's guid."""
-        if isinstance(reply, Reply):
-            return reply.guid
         waiting = self.commands.find(reply.venue_order_id, reply.to) or ""
         return waiting if reply.guid is None or not reply.ok else reply.guid
 
@@ -340,12 +338,14 @@ class Gateway:
             raise RiskLimit(f"no instrument {symbol!r} in this run; {why}")
         return self.instruments[symbol]
 
-    def _check(self, strategy: str, request: OrderRequest, known: Instrument, undoes: Sequence[Order] = ()) -> None:
+    def _check(
+        self, strategy: str, request: OrderRequest, known: Instrument, now: int, undoes: Sequence[Order] = ()
+    ) -> None:
         if self.killed and not (self._risk.closes(strategy, request) or trades_away(undoes, request)):
             raise RiskLimit(
                 f"{self.killed}; nothing is placed any more but what closes a position", limit="kill_switch"
             )
-        self._risk.check_order(strategy, request, known, self.now())
+        self._risk.check_order(strategy, request, known, now)
 
     def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order
@@ -365,7 +365,8 @@ class Gateway:
                 order.leave_behind(number)  # A stop that had fired before this reply came.
             if order.state in (OrderState.SENT, OrderState.UNKNOWN):
                 order.learn(Evidence.ACCEPTED)
-            self._cancels.if_wanted(order)
+            if order.cancel_wanted:
+                self._cancels.if_wanted(order)
         elif order.state in (OrderState.SENT, OrderState.UNKNOWN):
             order.learn(Evidence.REFUSED, words)
         else:

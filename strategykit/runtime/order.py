@@ -281,11 +281,15 @@ class Order:
             self.leave_behind(self.venue_order_id)
         self.take_number(number)
 
-    def note_count(self, update: OrderUpdate) -> None:
-        """The venue says how much of it was filled; it doesn't become less. For the gateway."""
+    def note_count(self, update: OrderUpdate) -> bool:
+        """The venue says how much of it was filled; it doesn't become less. For the gateway.
+
+        Returns:
+            Whether that is more than it said before.
+        """
         number, filled = update.venue_order_id, update.filled
         if filled <= self.counted.get(number, _ZERO):
-            return
+            return False
         known = self._filled_under(number)
         self.counted[number] = filled
         if number in self._towards:
@@ -293,6 +297,7 @@ class Order:
         if self.filled_by_number.get(number, _ZERO) < filled:
             self._untold.add(number)
             self.fills_missing = True
+        return True
 
     def note_end(self, update: OrderUpdate) -> None:
         """The venue says that it ended; `take_end` tells when that may be believed. For the gateway."""

@@ -51,12 +51,12 @@ class OrderNews:
             self.table.keep_foreign(update)
             return False
         self.journal.heard(order, update)
-        number = update.venue_order_id
+        number, before = update.venue_order_id, (order.venue_order_id, order.request, order.reason)
         self.table.number(order, number)
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
         if not tells_of_stop:
-            order.note_count(update)  # A stop itself has no fills: what it turned into has them.
-            self.table.follow(order)
+            if order.note_count(update):  # A stop itself has no fills: what it turned into has them.
+                self.table.follow(order)
         elif not is_stop:
             order.leave_behind(number)  # The stop that it was is told of after it has fired.
         if number in order.past:
@@ -66,10 +66,10 @@ class OrderNews:
         elif is_stop and tells_of_stop and update.status is OrderStatus.FILLED:
             # It fired: what became of it is told under the number of the order it turned into.
             self._learn(order, Evidence.ACCEPTED)
-        elif self._follow(order, number, plain=not tells_of_stop):
+        elif (number == order.venue_order_id and not is_stop) or self._follow(order, number, plain=not tells_of_stop):
             if order.amend_lost_at is not None and order.amending and order.amending.shown_by(update, order.request):
                 self.renumber(order, number, update.quantity)  # It took effect, though nobody answered.
-            self._fold(order, update)
+            self._fold(order, update, before)
         return True
 
     def filled(self, fill: Fill) -> bool:
@@ -82,25 +82,27 @@ class OrderNews:
         if order is None:
             self.fills.keep(fill)
             return False
-        if fill.venue_order_id not in order.past:
-            self._follow(order, fill.venue_order_id, plain=True)
-        if self.fills.counted(fill):  # It had been kept until somebody knew the number.
-            return True
+        number, now = fill.venue_order_id, self.now()
+        if number not in order.past and (number != order.venue_order_id or order.request.stop_price is not None):
+            self._follow(order, number, plain=True)
+            if self.fills.counted(fill):  # It had been kept until somebody knew the number.
+                return True
         self.journal.heard(order, fill)
         order.add(fill)
         self.table.follow(order)
-        self.risk.filled(order, fill, self.now())
+        self.risk.filled(order, fill, now)
         ear = self.ears.get(order.strategy)
         if ear is not None:
             ear.order_filled(order, fill)
         self.fills.count(fill)
-        if order.state is OrderState.REJECTED or order.remaining < 0:
+        if order.state is OrderState.REJECTED or order.filled_quantity > order.quantity:
             self.table.contradict(f"{order!r}: that is too much")
         self._learn(order, Evidence.ALL_FILLED if order.all_filled else Evidence.PART_FILLED)
         self.settle_ending(order)
-        self.cancels.excess(order)
-        self.cancels.if_wanted(order)
-        self.risk.judge(order.strategy, self.now())
+        if order.is_open:
+            self.cancels.excess(order)
+            self.cancels.if_wanted(order)
+        self.risk.judge(order.strategy, now)
         return True
 
     def _named(self, order: Order, fill: Fill) -> Fill:
@@ -151,15 +153,26 @@ class OrderNews:
         """Know the order by `number`, and fold in what came under it before."""
         order.take_number(number)
         self.table.number(order, number)
-        for fill in self.fills.take(number):
-            self.filled(fill)
+        if self.fills.early:
+            for fill in self.fills.take(number):
+                self.filled(fill)
         told = self.table.foreign.pop(number, None)
         if told is not None:
             self.updated(told)
 
-    def _fold(self, order: Order, update: OrderUpdate) -> None:
+    def _fold(self, order: Order, update: OrderUpdate, before: tuple[object, ...]) -> None:
+        """Fold in what is said of the number that the order has.
+
+        Args:
+            order: As it stands.
+            update: What the venue says.
+            before: Number, request and reason that the order had when that came.
+        """
         order.reason = update.reason or order.reason
         if update.status is not OrderStatus.WORKING:
+            if not order.is_open and not order.back and not order.fills_missing:
+                order.lost_at = None
+                return  # Told again.
             order.back = False
             order.note_end(update)
             self.table.follow(order)
@@ -174,7 +187,10 @@ class OrderNews:
             self.table.follow(order)
             self.cancels.send_back(order, update.venue_order_id)
             return
-        self._learn(order, Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED)
+        evidence = Evidence.PART_FILLED if order.filled_by_number[update.venue_order_id] else Evidence.ACCEPTED
+        same = order.evidence is evidence and before == (order.venue_order_id, order.request, order.reason)
+        if not same or order.state is not OrderState.WORKING:  # That it works is no news if it was told before.
+            self._learn(order, evidence)
         self._await_fills(order)
         order.shown_working()
         self.cancels.if_wanted(order)

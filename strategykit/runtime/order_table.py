@@ -44,15 +44,17 @@ class OrderTable:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: see whether it still needs looking after."""
-        if not order.group and not order.fills_missing:  # Most of what happens changes nothing of this.
-            ended, fills = order.state.terminal, len(order.fills_seen)
-            like = (ended, fills, order.back, order.ending, order.venue_order_id, order.request, order.amending)
+        is_open = not order.state.terminal
+        if order.group or order.fills_missing:
+            order.followed = ()
+        else:  # Most of what happens changes nothing of this.
+            fills = len(order.fills_seen)
+            number = order.venue_order_id if fills else None
+            like = (fills, order.back, is_open and (order.ending, number, order.request, order.amending))
             if like == order.followed:
                 return
             order.followed = like
-        else:
-            order.followed = ()
-        if order.is_open or order.fills_missing or order.back:
+        if is_open or order.fills_missing or order.back:
             self._unsettled[order.client_order_id] = order
         else:
             self._unsettled.pop(order.client_order_id, None)

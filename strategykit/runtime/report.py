@@ -229,6 +229,8 @@ def report(
         digest.fold((item.name, item.orders, item.fills, sorted((k, str(v)) for k, v in item.pnl.items())))
     for order in run.gateway.orders.values():
         digest.fold((order.client_order_id, order.state.value, str(order.filled_quantity), str(order.request.price)))
+        for fill in order.fills_seen:
+            digest.fold((str(fill.price), str(fill.quantity), str(fill.fee), fill.event_time, fill.receive_time))
     subscriptions = [
         SubscriptionReport(
             guid=row.guid,

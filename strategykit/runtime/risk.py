@@ -46,7 +46,8 @@ class Risk:
     note: Callable[[str, str], None] = lambda _, __: None
     """Takes a source and a line for the run's record."""
     _account: Scope = attrs.field(init=False)
-    _strategies: dict[str, Scope] = attrs.field(factory=dict, init=False)
+    _strategies: dict[str, tuple[Scope, Scope]] = attrs.field(factory=dict, init=False)
+    """Each with the account."""
     _followed: dict[str, tuple[Decimal, bool]] = attrs.field(factory=dict, init=False)
     """Lots that orders may still be filled by, and whether they are open, by client order id."""
     _fills: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -72,15 +73,17 @@ class Risk:
         Raises:
             RiskLimit: It would break a limit.
         """
-        self.judge(strategy, now)
+        prices: dict[str, Decimal | None] = {}
+        self._judge(strategy, now, prices)
         before = getcontext()
         setcontext(EXACT)
         try:
-            scopes = (self._scope(strategy), self._account)
+            scopes = self._scopes(strategy)
             symbol, lots = request.instrument, request.quantity
             book = scopes[0].book(symbol)
             if not book.closes(request.side, lots):
-                self._check_opening(scopes, book, request, lots, instrument, orders=1)
+                last = prices[symbol] if symbol in prices else self.price(symbol)
+                self._check_opening(scopes, book, request, lots, last, instrument, orders=1)
             self._check_rate(scopes, now)
             fills = self._fills.get(symbol, 0)
             # Numbers in words: the hash of a Decimal costs as much as the rest of the look-up.
@@ -100,22 +103,23 @@ class Risk:
     def closes(self, strategy: str, request: OrderRequest) -> bool:
         """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
         with Exactly(EXACT):
-            return self._scope(strategy).book(request.instrument).closes(request.side, request.quantity)
+            return self._scopes(strategy)[0].book(request.instrument).closes(request.side, request.quantity)
 
     def only_closes(self, order: Order) -> bool:
         """Whether `order`, which is counted already, can only close what its strategy holds."""
         with Exactly(EXACT):
-            return self._scope(order.strategy).book(order.instrument).closes(order.side, ZERO)
+            return self._scopes(order.strategy)[0].book(order.instrument).closes(order.side, ZERO)
 
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)
         with Exactly(EXACT):
-            scopes = (self._scope(order.strategy), self._account)
+            scopes = self._scopes(order.strategy)
             book = scopes[0].book(wanted.instrument)
             more = max(ZERO, wanted.quantity - may_fill(order))
             if not book.closes(wanted.side, more):
-                self._check_opening(scopes, book, wanted, more, instrument, orders=0)
+                last = self.price(wanted.instrument)
+                self._check_opening(scopes, book, wanted, more, last, instrument, orders=0)
             self._check_rate(scopes, now)
             for scope in scopes:
                 scope.pace.count(None, now)
@@ -124,7 +128,7 @@ class Risk:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: count what it may still become."""
-        lots, is_open = may_fill(order), order.is_open
+        lots, is_open = may_fill(order), not order.state.terminal
         had, was_open = self._followed.get(order.client_order_id, _NEW)
         if is_open is was_open and lots == had:
             return
@@ -132,10 +136,11 @@ class Risk:
             self._followed[order.client_order_id] = (lots, is_open)
         else:
             del self._followed[order.client_order_id]
-        mine = self._scope(order.strategy)
+        mine, account = self._scopes(order.strategy)
         if is_open is not was_open:
-            for scope in (mine, self._account):
-                scope.open_orders += is_open - was_open
+            change = is_open - was_open
+            mine.open_orders += change
+            account.open_orders += change
         if lots != had:
             symbol, more = order.instrument, EXACT.subtract(lots, had)
             book = mine.book(symbol)
@@ -143,7 +148,7 @@ class Risk:
                 book.buying = EXACT.add(book.buying, more)
             else:
                 book.selling = EXACT.add(book.selling, more)
-            self._measure(symbol, book)
+            _measure(book, account.book(symbol))
 
     def filled(self, order: Order, fill: Fill, now: int) -> None:
         """A fill of `order` counts from now on; `judge` follows when all has come of it."""
@@ -156,28 +161,35 @@ class Risk:
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
             if now >= self._day[1]:
                 self._turn(now)
-            mine, today = self._scope(order.strategy), fill.receive_time >= self._day[0]
-            for scope in (self._account, mine):
-                book = scope.book(symbol)
-                scope.fill(symbol, book, lots, fill.price, today=today)
+            mine, account = self._scopes(order.strategy)
+            today, book, whole = fill.receive_time >= self._day[0], mine.book(symbol), account.book(symbol)
+            for scope, its in ((account, whole), (mine, book)):
+                scope.fill(symbol, its, lots, fill.price, today=today)
                 if today and fee:
-                    scope.pay(fill.fee_currency or book.currency, fee)
+                    scope.pay(fill.fee_currency or its.currency, fee)
             self._fills[symbol] = self._fills.get(symbol, 0) + 1
-            self._measure(symbol, book)
+            _measure(book, whole)
         finally:
             setcontext(before)
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
+        self._judge(strategy, now, {})
+
+    def _judge(self, strategy: str, now: int, prices: dict[str, Decimal | None]) -> None:
+        """As `judge`, with last prices that are known already; others are added."""
         before = getcontext()
         setcontext(EXACT)  # As by `Exactly`: this is done at every order and fill, and calls cost more than the sums.
         try:
             if now >= self._day[1]:
                 self._turn(now)
-            found = [scope for scope in (self._scope(strategy), self._account) if scope.judge()]
+            mine, account = self._scopes(strategy)
+            lost, all_lost = mine.judge(prices), account.judge(prices)
         finally:
             setcontext(before)
-        for scope in found:
+        if not lost and not all_lost:
+            return
+        for scope in ([mine] if lost else []) + ([account] if all_lost else []):
             limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
             what = "orders that open are withdrawn, and none is placed until the next day"
             self.note("risk", f"{scope.name} has lost {scope.lost} today, more than {limit}: {what}")
@@ -193,13 +205,13 @@ class Risk:
         """
         with Exactly(EXACT):
             self._turn(now)
-            scopes = (self._scope(strategy), self._account)
+            scopes = self._scopes(strategy)
             for symbol in dict.fromkeys([*scopes[0].books, *positions]):
                 book = scopes[0].book(symbol)
                 change = positions.get(symbol, ZERO) - book.quantity
                 for scope in scopes:
                     scope.hold(symbol, scope.book(symbol), change)
-                self._measure(symbol, book)
+                _measure(book, scopes[1].book(symbol))
             for scope in scopes:
                 scope.begin_day()
 
@@ -208,7 +220,7 @@ class Risk:
         with Exactly(EXACT):
             self._turn(now)
             if time >= self._day[0]:
-                for scope in (self._scope(strategy), self._account):
+                for scope in self._scopes(strategy):
                     scope.pay(currency, -amount)
 
     def begin_day(self, now: int) -> int:
@@ -219,7 +231,7 @@ class Risk:
 
     def scopes(self, strategies: Iterable[str]) -> list[Scope]:
         """Give the account and `strategies`, with what they have come to."""
-        return [self._account, *map(self._scope, strategies)]
+        return [self._account, *(self._scopes(strategy)[0] for strategy in strategies)]
 
     def opening(self, orders: Iterable[Order]) -> list[Order]:
         """Give those of `orders` that could open something, or more of it, if all of them were filled.
@@ -233,7 +245,7 @@ class Risk:
                 key = (order.strategy, order.instrument)
                 held = left.get(key)
                 if held is None:
-                    held = self._scope(order.strategy).book(order.instrument).quantity
+                    held = self._scopes(order.strategy)[0].book(order.instrument).quantity
                 lots = may_fill(order) * order.side.sign
                 if lots * held < 0 and abs(lots) <= abs(held):
                     held += lots
@@ -247,30 +259,21 @@ class Risk:
     def _make_scope(self, strategy: str | None, limits: Limits, where: str) -> Scope:
         return Scope(strategy=strategy, limits=limits, where=where, instruments=self.instruments, price=self.price)
 
-    def _scope(self, strategy: str) -> Scope:
-        scope = self._strategies.get(strategy)
-        if scope is None:
+    def _scopes(self, strategy: str) -> tuple[Scope, Scope]:
+        """Give what holds for a strategy: its own, and the account's."""
+        scopes = self._strategies.get(strategy)
+        if scopes is None:
             where = "the strategy's own risk" if strategy in self.plan.strategies else "[risk.strategy]"
-            scope = self._strategies[strategy] = self._make_scope(strategy, self.plan.of(strategy), where)
-        return scope
+            mine = self._make_scope(strategy, self.plan.of(strategy), where)
+            scopes = self._strategies[strategy] = (mine, self._account)
+        return scopes
 
     def _turn(self, now: int) -> None:
         if now >= self._day[1]:
             zone = zone_of(self.plan.time_zone)
             self._day = (day_of(now, zone), day_end(now, zone))
-            for scope in (*self._strategies.values(), self._account):
+            for scope in (*(mine for mine, _ in self._strategies.values()), self._account):
                 scope.begin_day()
-
-    def _measure(self, symbol: str, book: Book) -> None:
-        """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
-        whole = self._account.book(symbol)
-        long, short = EXACT.add(book.quantity, book.buying), EXACT.subtract(book.selling, book.quantity)
-        long, short = max(ZERO, long), max(ZERO, short)
-        if long != book.long:
-            whole.long = EXACT.add(whole.long, EXACT.subtract(long, book.long))
-        if short != book.short:
-            whole.short = EXACT.add(whole.short, EXACT.subtract(short, book.short))
-        book.long, book.short = long, short
 
     def _check_opening(
         self,
@@ -278,6 +281,7 @@ class Risk:
         book: Book,
         request: OrderRequest,
         more: Decimal,
+        last: Decimal | None,
         instrument: Instrument,
         *,
         orders: int,
@@ -289,11 +293,11 @@ class Risk:
             book: The strategy's.
             request: What would be asked for.
             more: Lots that may be filled besides all that may be already.
+            last: The last price; None: nobody knows.
             instrument: What it trades.
             orders: Orders that are open then besides all that are.
         """
         symbol, side, lots = request.instrument, request.side, request.quantity
-        last = self.price(symbol)
         worth, beyond, growth = _worth(request, last, book), _beyond(request, last), book.growth(side, more)
         for scope in scopes:
             limits = scope.limits
@@ -320,6 +324,20 @@ class Risk:
             if scope.pace.too_fast(now):
                 count = scope.limits.max_order_rate + 1
                 scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
+
+
+def _measure(book: Book, whole: Book) -> None:
+    """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
+    long, short = EXACT.add(book.quantity, book.buying), EXACT.subtract(book.selling, book.quantity)
+    if long < 0:
+        long = ZERO
+    if short < 0:
+        short = ZERO
+    if long != book.long:
+        whole.long = EXACT.add(whole.long, EXACT.subtract(long, book.long))
+    if short != book.short:
+        whole.short = EXACT.add(whole.short, EXACT.subtract(short, book.short))
+    book.long, book.short = long, short
 
 
 def _worth(request: OrderRequest, last: Decimal | None, book: Book) -> Decimal | None:

@@ -25,6 +25,8 @@ ACCOUNT_SCOPE: Final = "account"
 SECOND: Final = 1_000_000_000
 ZERO: Final = Decimal(0)
 
+_NOTHING: Final[Mapping[str, Decimal]] = {}
+
 EXACT: Final = Context(prec=60)
 """Of our own: a strategy may have set another for itself."""
 
@@ -37,8 +39,10 @@ def may_fill(order: Order) -> Decimal:
     entry = order.entry
     if entry is not None and not entry.filled_quantity and not entry.uncertain:
         return ZERO
-    lots, told, now = ZERO, order.filled_by_number, order.venue_order_id or ""
     is_open = not order.state.terminal
+    if not is_open and not order.fills_missing:
+        return ZERO
+    lots, told, now = ZERO, order.filled_by_number, order.venue_order_id or ""
     works = is_open and order.ending is None
     if works:
         filled = told.get(now)
@@ -142,8 +146,8 @@ class Scope:
     """The day's loss that went beyond its limit: nothing is opened until the next day."""
     lost: str = attrs.field(default="", init=False)
     """The same in words."""
-    _held: dict[str, None] = attrs.field(factory=dict, init=False)
-    """Instruments with a position."""
+    _held: dict[str, Book] = attrs.field(factory=dict, init=False)
+    """Of instruments with a position."""
     _money: dict[str, Decimal] = attrs.field(factory=dict, init=False)
     """By currency: what the day's fills brought less what they cost, less what was held when it began was worth.
     With what is held now, that is the day's result."""
@@ -181,7 +185,7 @@ class Scope:
         """Hold so many lots more, or less."""
         book.quantity += lots
         if book.quantity:
-            self._held[symbol] = None
+            self._held[symbol] = book
         else:
             self._held.pop(symbol, None)
 
@@ -190,15 +194,19 @@ class Scope:
 
     def begin_day(self) -> None:
         """What is held is worth what it is worth now, and whatever was lost is forgiven."""
-        held = self._worth()
+        held = self._worth({})
         self._money = {currency: -worth for currency, worth in held.items()}
         self.loss = None
 
-    def judge(self) -> bool:
-        """Whether the day's loss has just gone beyond its limit."""
+    def judge(self, prices: dict[str, Decimal | None]) -> bool:
+        """Whether the day's loss has just gone beyond its limit.
+
+        Args:
+            prices: Last prices that are known already; others are added.
+        """
         if self.loss is not None:
             return False
-        worth = self._worth() if self._held else {}
+        worth = self._worth(prices) if self._held else _NOTHING
         for currency, money in self._money.items():
             loss = -money - worth.get(currency, ZERO)
             if loss > self.limits.max_daily_loss:
@@ -230,11 +238,15 @@ class Scope:
             scope=self.name,
         )
 
-    def _worth(self) -> dict[str, Decimal]:
+    def _worth(self, prices: dict[str, Decimal | None]) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
-        for symbol in self._held:
-            book, last = self.book(symbol), self.price(symbol)
+        for symbol, book in self._held.items():
+            if symbol not in prices:
+                prices[symbol] = self.price(symbol)
+            last = prices[symbol]
             mark = book.mark if last is None else last
+            if book.unit is None:
+                self.book(symbol)  # Somebody may have told meanwhile what it trades.
             if mark is None or book.unit is None:
                 continue
             worth = book.quantity * mark * book.unit

@@ -54,7 +54,7 @@ class RunDigest:
 
     def decided(self, reading: int, strategy: str, command: VenueCommand) -> None:
         """Take a command, and when it was given."""
-        self.fold((reading, strategy, type(command).__name__, command))
+        self._hash.update(self._encode((reading, strategy, type(command).__name__, command)))
 
     def fold(self, thing: Any) -> None:
         """Take something else that the run produced, in the order in which it did."""

@@ -50,7 +50,8 @@ class Turn:
 
     async def ready(self, position: int) -> int:
         """Have all happen that comes before the event at `position`; give how far the next ones may go on."""
-        await self.quiet()
+        if self.clock.woken or self.engine.local or self.driver.wakes:
+            await self.driver.quiet()
         times, due = self.times, self._due()
         if times[position] >= due:
             self._look(position)

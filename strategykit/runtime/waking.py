@@ -54,32 +54,33 @@ class Wakes:
 
     ring: Callable[[], None]
     """Called when the first one is added, so that the driver looks."""
-    _queue: deque[_Waiter] = attrs.field(factory=deque, init=False)
-    _batches: list[Callable[[], None]] = attrs.field(factory=list, init=False)
+    queue: deque[_Waiter] = attrs.field(factory=deque, init=False)
+    batches: list[Callable[[], None]] = attrs.field(factory=list, init=False)
+    """To be handed over before anybody is woken."""
 
     def __bool__(self) -> bool:
-        return bool(self._queue or self._batches)
+        return bool(self.queue or self.batches)
 
     def add_batch(self, flush: Callable[[], None]) -> None:
         """Have `flush` called before anybody is woken: a batch of events has begun."""
-        self._batches.append(flush)
+        self.batches.append(flush)
         self.ring()
 
     def flush(self) -> None:
         """Have all batches handed over, in the order in which they began."""
-        while self._batches:
-            batches, self._batches = self._batches, []
+        while self.batches:
+            batches, self.batches = self.batches, []
             for flush in batches:
                 flush()
 
     def add(self, waiter: _Waiter) -> None:
-        self._queue.append(waiter)
-        if len(self._queue) == 1:
+        self.queue.append(waiter)
+        if len(self.queue) == 1:
             self.ring()
 
     def wake_next(self) -> None:
         """Make the oldest one runnable, unless it was cancelled meanwhile."""
-        task = self._queue.popleft().task
+        task = self.queue.popleft().task
         if task is not None:
             wake_alone(task)
 

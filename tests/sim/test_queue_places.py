@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import ConfigError
@@ -99,6 +99,7 @@ steps = st.lists(st.tuples(st.sampled_from(["trade", "level", "hidden"]), st.int
 
 
 @settings(max_examples=150, deadline=None)
+@example(Chance(exponent=1.0), 2, [("level", 3), ("level", 1), ("trade", 0)])
 @given(st.none() | chances, st.none() | st.integers(0, 30), steps)
 def test_whatever_happens_a_queue_is_never_negative_and_gives_no_more_than_was_traded(
     chance: Chance | None, first: int | None, made: list[tuple[str, int]]

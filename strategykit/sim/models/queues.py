@@ -125,7 +125,7 @@ class Place:
             return 0.0
         self._traded += lots
         reached = round(lots - self.front, 9)  # Sums of doubles leave crumbs, which would be a fill.
-        self.front = max(-reached, 0.0)
+        self.front = min(max(-reached, 0.0), self.front)  # Rounded up, it would fall back.
         return max(reached, 0.0)
 
     def shown(self, level: float | None) -> None:
