@@ -69,6 +69,8 @@ class OrderNews:
         elif (number == order.venue_order_id and not is_stop) or self._follow(order, number, plain=not tells_of_stop):
             if order.amend_lost_at is not None and order.amending and order.amending.shown_by(update, order.request):
                 self.renumber(order, number, update.quantity)  # It took effect, though nobody answered.
+            if is_stop and tells_of_stop and order.request.trail is not None:
+                order.trailed(update)
             self._fold(order, update, before)
         return True
 

@@ -79,7 +79,7 @@ class PaperMarket:
                 order.queue_up(self._models, market)
             return
         last = market.last
-        order.follow(last)
+        self._follow(order, last, now, told)
         if last is not None and order.fires(last) and not self._waits_for_bar(order):
             self._trigger(order, None, now, told)
 
@@ -159,7 +159,7 @@ class PaperMarket:
             if order.fires_by(probe):
                 self._trigger(order, probe.opened, now, told)
             else:
-                order.follow(probe.lowest if order.buys else probe.highest)
+                self._follow(order, probe.lowest if order.buys else probe.highest, now, told)
             return
         if request.price is None:
             offers = self._offers(order)
@@ -172,6 +172,12 @@ class PaperMarket:
             lots = self._had(order, lots, probe, budget)
         if lots:
             self._fill(record, self._maker_price(order, probe), lots, now, told, maker=True)
+
+    def _follow(self, order: Resting, price: float | None, now: int, told: Told) -> None:
+        """Let a trailing stop come after the market; its owner is told of each new trigger, as venues tell it."""
+        if order.follow(price):
+            order.record.updated = now
+            told.append(order.record.update(now))
 
     def _had(self, order: Resting, lots: Decimal, probe: Probe, budget: Budget) -> Decimal:
         """Give how many of the lots that an order could have are there for it."""

@@ -67,14 +67,16 @@ class Resting:
     def fires_by(self, probe: Probe) -> bool:
         return self.fires(probe.highest if self.buys else probe.lowest)
 
-    def follow(self, price: float | None) -> None:
-        """Let the trigger of a trailing stop come after the market, which it does in one direction only."""
+    def follow(self, price: float | None) -> bool:
+        """Let the trigger of a trailing stop come after the market, in one direction only; say whether it has moved."""
         trail, record = self.record.request.trail, self.record
         if trail is None or price is None:
-            return
+            return False
         trigger = exact(price) + trail * (1 if self.buys else -1)
         if record.trigger is None or (trigger < record.trigger if self.buys else trigger > record.trigger):
             record.trigger = trigger
+            return True
+        return False
 
     def queue_up(self, models: FillModels, market: RecordedMarket) -> None:
         """Take a place behind all that is shown at the limit now."""

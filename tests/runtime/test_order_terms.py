@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from strategykit import Order, OrderState, Quotes, Strategy, Trades, define
+from strategykit import Order, OrderState, Quotes, Strategy, Trade, Trades, define
 from strategykit.errors import LocalProtocolError, OrderEnded, RiskLimit
 from strategykit.model.events import Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import CreateOrder, OrderRequest, OrderType
 from strategykit.runtime.requests import make_request
+from strategykit.sim.models.fill_models import FillModels
+from strategykit.sim.models.latency import Constant
 from strategykit.testing import START, make_quotes, make_trades, run_strategy
 from strategykit.venues.alor.commands import encode_command
 from strategykit.venues.t4.commands import ticket_of
@@ -69,6 +71,47 @@ def test_a_stop_trails_by_whole_ticks() -> None:
     outcome = run_strategy(Trailing(), make_trades("X", [100.0, 110.0, 106.5, 106.0, 90.0]), instruments=[KNOWN])
 
     assert [float(fill.price) for fill in outcome.check().fills] == [100, 106]
+
+
+@define
+class Following(Strategy):
+    """Writes down each trigger that its stop is said to have."""
+
+    trades = Trades("X")
+
+    def __attrs_post_init__(self) -> None:
+        self.triggers: list[tuple[int, float | None]] = []
+        self.placed = False
+
+    def on_trade(self, trade: Trade) -> None:
+        if not self.placed:
+            self.placed = True
+            self.sell_nowait(1, stop=90.0, trail=4.0)
+
+    def on_order(self, order: Order) -> None:
+        stop = order.request.stop_price
+        self.triggers.append((self.now() - START, None if stop is None else float(stop)))
+
+
+@pytest.mark.parametrize("delay", [0, 500_000_000])
+def test_a_strategy_is_told_of_each_trigger_of_its_stop_that_trails(delay: int) -> None:
+    strategy = Following()
+    models = FillModels(answer_latency=Constant(span=delay))
+    trades = make_trades("X", [100.0, 110.0, 107.0, 112.0, 111.0, 108.0, 107.0])
+
+    run_strategy(strategy, trades, instruments=[KNOWN], models=models).check()
+
+    moved = [
+        told for told, before in zip(strategy.triggers[1:], strategy.triggers, strict=False) if told[1] != before[1]
+    ]
+    # It follows, comes no further back, and fires: then it is a plain order.
+    assert moved == [
+        (delay, 96.0),
+        (SECOND + delay, 106.0),
+        (3 * SECOND + delay, 108.0),
+        (5 * SECOND + delay, None),
+    ]
+    assert [stop for _, stop in strategy.triggers].count(106.0) == 1
 
 
 @pytest.mark.parametrize(

@@ -458,6 +458,26 @@ def test_a_stop_that_trails_follows_the_market_in_one_direction() -> None:
     assert desk.paper.stop_orders(desk.now)[0].status is OrderStatus.FILLED
 
 
+def test_each_new_trigger_of_a_stop_that_trails_is_told() -> None:
+    desk = Desk()
+    desk.trade(100)
+    triggers = [[update.stop_price for update in of(desk.send(SELL, stop_price=90, trail=5), OrderUpdate)]]
+    for price in (98, 110, 110, 106, 111):
+        told = of(desk.trade(price), OrderUpdate)
+        assert {update.status for update in told} <= {OrderStatus.WORKING}
+        triggers.append([update.stop_price for update in told])
+
+    assert triggers == [[90, 95], [], [105], [], [], [106]]
+
+
+def test_a_stop_that_stands_still_tells_nothing() -> None:
+    desk = Desk()
+    desk.trade(100)
+    desk.send(SELL, stop_price=90)
+
+    assert [of(desk.trade(price), OrderUpdate) for price in (110, 95, 120)] == [[], [], []]
+
+
 def test_a_buy_that_trails_falls_with_the_market() -> None:
     desk = Desk()
     desk.trade(100)
