@@ -29,7 +29,10 @@ def adopt_orders(gateway: Gateway, carried: Carried, converter: Any, *, now: int
         TapeError: A record isn't what this version writes.
     """
     with gateway.restoring():
-        orders = [_adopt(gateway, item, converter) for item in carried.orders]
+        known: dict[str, Order] = {}
+        for item in carried.orders:
+            known[item.client_order_id] = _adopt(gateway, item, known, converter)
+        orders = list(known.values())
         gateway.commands.lose_all("its run ended before an answer")
         for order in orders:
             order.fills_before = len(order.fills_seen)
@@ -48,10 +51,12 @@ def take_positions(strategy: str, portfolio: Portfolio, carried: Carried) -> Non
             portfolio.carry(position.instrument, position.quantity, position.cost)
 
 
-def _adopt(gateway: Gateway, item: CarriedOrder, converter: Any) -> Order:
+def _adopt(gateway: Gateway, item: CarriedOrder, known: Mapping[str, Order], converter: Any) -> Order:
     first = from_dict(converter, item.records[0]["command"], Command)
     placed, group = int(item.records[0]["placed"]), str(item.records[0].get("group", ""))
-    order = gateway.restore(item.strategy, first.request, placed=placed, group=group)
+    # An entry stands before its exits; one that isn't there has ended, so that they may be filled.
+    entry = known.get(str(item.records[0].get("entry", "")))
+    order = gateway.restore(item.strategy, first.request, placed=placed, group=group, entry=entry)
     for facts in item.records:
         kind = RecordKind(facts["kind"])
         if kind is RecordKind.INTENT:

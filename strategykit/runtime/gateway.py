@@ -139,9 +139,12 @@ class Gateway:
             for part in parts:
                 part.journal, part.doubt = journal, doubt
 
-    def restore(self, strategy: str, request: OrderRequest, *, placed: int, group: str = "") -> Order:
+    def restore(
+        self, strategy: str, request: OrderRequest, *, placed: int, group: str = "", entry: Order | None = None
+    ) -> Order:
         """Know an order of an earlier run of `strategy`; what has happened to it is told next."""
-        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, placed, earlier=True, group=group)
+        told, tell = Signal(self.wakes), self._news.tell
+        order = Order(request, strategy, self, told, tell, placed, earlier=True, group=group, entry=entry)
         self._table.add(order)
         return order
 

@@ -111,6 +111,8 @@ class RunJournal:
             facts["placed"] = order.placed
             if order.group:
                 facts["group"] = order.group
+            if order.entry is not None:
+                facts["entry"] = order.entry.client_order_id
             facts["why"] = dict(self.why(order.strategy))
             if order.instrument not in self._described:
                 known = self.instruments[order.instrument]

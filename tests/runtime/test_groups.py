@@ -38,6 +38,7 @@ from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
 from strategykit.runtime.order_journal import RunJournal
 from strategykit.runtime.ports import NullJournal
+from strategykit.runtime.risk_books import may_fill
 from strategykit.testing import make_trades, run_strategy
 from strategykit.venues.alor.dialect import Alor
 from strategykit.venues.dialect import Reply
@@ -294,6 +295,40 @@ async def test_the_next_run_takes_over_a_group_and_asks(
     assert states(*adopted) == (["working", "working"] if arrived else ["rejected", "rejected"])
     await wait_all_tasks_blocked()
     assert not second.gateway.doubtful()
+
+
+@pytest.mark.parametrize("filled", [0, 2, 5])
+async def test_exits_that_are_taken_over_count_from_when_their_entry_is_filled(
+    tmp_path: Path,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    stage: Stage,
+    next_stage: Callable[..., Any],
+    filled: int,
+) -> None:
+    """An exit can't open anything as long as its entry has no lots: limits don't count it, in the next run either."""
+    exits = exits_of(LOW, target=110, stop=90, offsets=False)
+    with writing(tmp_path) as journal:
+        own = next_stage(nursery, stage.venue, journal=journal)
+        submit(own, LOW, *exits, kind=BRACKET)
+        group = execute(own)
+        await own.reply()
+        carried = carry(read_journal(journal.writer.path).records, make_converter())
+    if filled:
+        stage.venue.fill(stage.venue.of(group.requests[0].client_order_id)[0], filled)
+
+    second = next_stage(nursery, stage.venue, tag="b")
+    second.lane(up=False)
+    entry, *adopted = adopt_orders(second.gateway, carried, make_converter(), now=second.now())
+    assert [order.entry for order in adopted] == [entry, entry]
+    # As long as nobody knows how the entry stands, it may have been filled.
+    assert [may_fill(order) for order in (entry, *adopted)] == [5, 5, 5]
+    second.lane(up=True)
+    await trio.sleep(30)
+
+    counted = [5, 5] if filled else [0, 0]
+    assert [may_fill(order) for order in adopted] == counted
+    assert may_fill(entry) == 5 - filled
 
 
 @pytest.mark.parametrize("kind", list(GroupKind))
