@@ -59,12 +59,7 @@ class Agenda:
         self._count = 0
         self._latest = [0, 0, 0, 0]
         self.next = NEVER
-        """When the first one is due, nanoseconds UTC."""
-
-    @property
-    def due(self) -> int | None:
-        """When the first one is due; None where there is none."""
-        return None if self.next == NEVER else self.next
+        """When the first one is due, nanoseconds UTC; `NEVER` where there is none."""
 
     def add(self, time: int, task: Task) -> None:
         rank = _RANKS[type(task)]

@@ -10,7 +10,7 @@ import attrs
 from strategykit.model.events import Event, Fill, OrderUpdate
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
 from strategykit.sim.alor_market import VenueMarket
-from strategykit.sim.checks import CommandResult
+from strategykit.venues.dialect import Reply
 
 __all__ = ["Desk", "LogEntry"]
 
@@ -24,7 +24,7 @@ class LogEntry:
     account: str
     command: Command | None = None
     """What was asked; with its `result`."""
-    result: CommandResult | None = None
+    result: Reply | None = None
     repeated: bool = False
     """The command came before: it wasn't executed, and `result` is the old one."""
     event: OrderUpdate | Fill | None = None
@@ -55,11 +55,9 @@ class Desk:
         self._market = market
         self._publish = publish
         self._remembered = remembered
-        self._answers: OrderedDict[tuple[str, str], CommandResult] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], Reply] = OrderedDict()
 
-    def execute(
-        self, command: Command, now: int, *, by: str = "", check_duplicates: bool = True
-    ) -> tuple[CommandResult, bool]:
+    def execute(self, command: Command, now: int, *, by: str = "", check_duplicates: bool = True) -> tuple[Reply, bool]:
         """Execute a command, or find that it was before; give the result, and whether it is an old one.
 
         Args:

@@ -8,16 +8,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-import attrs
-
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest, OrderType, TimeInForce
 from strategykit.sim.account import Account
+from strategykit.venues.dialect import Reply
 
 __all__ = [
     "NOT_FOUND_TO_AMEND",
     "NOT_FOUND_TO_CANCEL",
-    "CommandResult",
     "amended",
     "cancelled",
     "created",
@@ -31,39 +29,29 @@ NOT_FOUND_TO_AMEND: Final = "Order to update not found"
 
 _PRICED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _TRIGGERED: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
-_MOST_LOTS: Final = 1_000_000_000
-_HIGHEST: Final = 1_000_000_000_000
+_MOST_LOTS: Final = Decimal(1_000_000_000)
+_HIGHEST: Final = Decimal(1_000_000_000_000)
 """Bounds on what arithmetic is asked to do: a number from the wire may have any exponent."""
 
+_ZERO: Final = Decimal(0)
+_POST_ONLY: Final = TimeInForce.POST_ONLY
 _CAN_WAIT: Final = frozenset({TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCELLED})
 
 
-@attrs.frozen
-class CommandResult:
-    """The venue's answer to a command."""
-
-    ok: bool
-    code: int
-    """200, or 400 and above."""
-    message: str
-    venue_order_id: str | None = None
+def created(guid: str, number: str) -> Reply:
+    return Reply(guid, 200, f"An order '{number}' has been created.", True, number)
 
 
-def created(number: str) -> CommandResult:
-    return CommandResult(ok=True, code=200, message=f"An order '{number}' has been created.", venue_order_id=number)
+def amended(guid: str, number: str) -> Reply:
+    return Reply(guid, 200, f"An order has been updated. New order Id is '{number}'.", True, number)
 
 
-def amended(number: str) -> CommandResult:
-    words = f"An order has been updated. New order Id is '{number}'."
-    return CommandResult(ok=True, code=200, message=words, venue_order_id=number)
+def cancelled(guid: str, number: str) -> Reply:
+    return Reply(guid, 200, f"An order '{number}' has been deleted.", True, number)
 
 
-def cancelled(number: str) -> CommandResult:
-    return CommandResult(ok=True, code=200, message=f"An order '{number}' has been deleted.", venue_order_id=number)
-
-
-def refused(message: str, *, code: int = 400) -> CommandResult:
-    return CommandResult(ok=False, code=code, message=message)
+def refused(guid: str, message: str, *, code: int = 400) -> Reply:
+    return Reply(guid, code, message, False)
 
 
 def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: bool = True) -> str | None:
@@ -75,7 +63,7 @@ def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: boo
         whole_lots: Whether parts of a lot are refused.
     """
     quantity = request.quantity
-    if not quantity.is_finite() or quantity <= 0 or (whole_lots and quantity != quantity.to_integral_value()):
+    if not quantity.is_finite() or quantity <= _ZERO or (whole_lots and quantity != quantity.to_integral_value()):
         return "Invalid or unsupported quantity"
     if quantity > _MOST_LOTS:
         return f"BAD_AMOUNT: the quantity can not be greater than {_MOST_LOTS}"
@@ -97,7 +85,7 @@ def find_fault(request: OrderRequest, instrument: Instrument, *, whole_lots: boo
         fault = _find_price_fault(request, instrument)
         if fault is not None:
             return fault
-    if request.price is None and request.time_in_force is TimeInForce.POST_ONLY:
+    if request.time_in_force is _POST_ONLY and request.price is None:
         return "BAD_FLAGS: bookorcancel needs a limit price"
     shown = request.display_quantity
     return None if shown is None else _find_iceberg_fault(request, shown, whole_lots=whole_lots)
@@ -133,7 +121,7 @@ def _find_iceberg_fault(request: OrderRequest, shown: Decimal, *, whole_lots: bo
 def find_shortage(account: Account, instrument: Instrument, request: OrderRequest, price: Decimal) -> str | None:
     """Say by how much buying power falls short of an order, or None. An order that only reduces needs none."""
     needed = account.needed(instrument, request.side, request.quantity, price)
-    if needed <= 0:
+    if needed <= _ZERO:
         return None
     power = account.buying_power(instrument.currency)
     if needed <= power:

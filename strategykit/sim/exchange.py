@@ -28,7 +28,6 @@ from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrd
 from strategykit.sim.checks import (
     NOT_FOUND_TO_AMEND,
     NOT_FOUND_TO_CANCEL,
-    CommandResult,
     amended,
     cancelled,
     created,
@@ -42,8 +41,9 @@ from strategykit.sim.ledger import Ledger, OrderRecord
 from strategykit.sim.listing import DEPTH, Listing
 from strategykit.sim.market import NEVER
 from strategykit.sim.matching import Ended, Match, Order, Outcome, SelfTrade
+from strategykit.venues.dialect import Reply
 
-__all__ = ["CommandResult", "OrderRecord", "SimulatedExchange"]
+__all__ = ["OrderRecord", "SimulatedExchange"]
 
 
 class SimulatedExchange:
@@ -133,7 +133,7 @@ class SimulatedExchange:
         self._publish(told)
         return told
 
-    def command(self, account: str, command: Command, now: int) -> tuple[CommandResult, list[Event]]:
+    def command(self, account: str, command: Command, now: int) -> tuple[Reply, list[Event]]:
         """Execute one command after what the market did until `now`; give the answer and what the streams carry.
 
         Raises:
@@ -142,15 +142,15 @@ class SimulatedExchange:
         told: list[Event] = []
         self._run(now, told)
         if account not in self._ledger.accounts:
-            result = refused(f"Portfolio {account!r} isn't available", code=403)
+            reply = refused(command.guid, f"Portfolio {account!r} isn't available", code=403)
         elif isinstance(command, CancelOrder):
-            result = self._cancel(account, command, told)
+            reply = self._cancel(account, command, told)
         elif isinstance(command, AmendOrder):
-            result = self._amend(account, command, told)
+            reply = self._amend(account, command, told)
         else:
-            result = self._create(account, command, told)
+            reply = self._create(account, command, told)
         self._publish(told)
-        return result, told
+        return reply, told
 
     def set_trading(self, symbol: str, now: int, *, trading: bool) -> list[Event]:
         """Halt or resume an instrument. While halted its crowd does nothing, and orders for it are refused."""
@@ -286,33 +286,32 @@ class SimulatedExchange:
             else:
                 told += ledger.trigger(str(outcome.stop.number), str(outcome.child.number), time)
 
-    def _create(self, account: str, command: CreateOrder, told: list[Event]) -> CommandResult:
+    def _create(self, account: str, command: CreateOrder, told: list[Event]) -> Reply:
         request = command.request
         fault = self._find_fault(account, request)
         if fault is not None:
-            return fault
-        number = self._place(account, request, told)
-        return created(number)
+            return refused(command.guid, fault)
+        return created(command.guid, self._place(account, request, told))
 
-    def _amend(self, account: str, command: AmendOrder, told: list[Event]) -> CommandResult:
+    def _amend(self, account: str, command: AmendOrder, told: list[Event]) -> Reply:
         old, request = self._ledger.working(command.venue_order_id, account), command.request
         if old is None or old.request.instrument != request.instrument or old.request.type is not request.type:
-            return refused(NOT_FOUND_TO_AMEND)
+            return refused(command.guid, NOT_FOUND_TO_AMEND)
         # The old order's lots come free for the new one, unless that is refused.
         self._ledger.tie(old, -old.left)
         fault = self._find_fault(account, request)
         self._ledger.tie(old, old.left)
         if fault is not None:
-            return fault
+            return refused(command.guid, fault)
         self._withdraw(old, told)
-        return amended(self._place(account, request, told))
+        return amended(command.guid, self._place(account, request, told))
 
-    def _cancel(self, account: str, command: CancelOrder, told: list[Event]) -> CommandResult:
+    def _cancel(self, account: str, command: CancelOrder, told: list[Event]) -> Reply:
         record = self._ledger.working(command.venue_order_id, account)
         if record is None:
-            return refused(NOT_FOUND_TO_CANCEL)
+            return refused(command.guid, NOT_FOUND_TO_CANCEL)
         self._withdraw(record, told)
-        return cancelled(record.venue_order_id)
+        return cancelled(command.guid, record.venue_order_id)
 
     def _withdraw(self, record: OrderRecord, told: list[Event]) -> None:
         listing = self._listings[record.request.instrument]
@@ -344,26 +343,25 @@ class SimulatedExchange:
         listing.changed = True
         return str(number)
 
-    def _find_fault(self, account: str, request: OrderRequest) -> CommandResult | None:
+    def _find_fault(self, account: str, request: OrderRequest) -> str | None:
         listing = self._listings.get(request.instrument)
         if listing is None:
-            return refused(f"BAD_INSTRUMENT: {request.instrument!r} isn't traded here")
+            return f"BAD_INSTRUMENT: {request.instrument!r} isn't traded here"
         if not listing.trading:
-            return refused("Security is not currently trading")
+            return "Security is not currently trading"
         instrument = listing.instrument
         fault = find_fault(request, instrument)
         if fault is not None:
-            return refused(fault)
+            return fault
         low, high = instrument.price(listing.low), instrument.price(listing.high)
         for price in (request.price, request.stop_price):
             if price is not None and not low <= price <= high:
                 bound = f"less than {low}" if price < low else f"greater than {high}"
-                return refused(f"BAD_PRICE_LIMITS: Price {price} can not be {bound}")
+                return f"BAD_PRICE_LIMITS: Price {price} can not be {bound}"
         if request.expire_time is not None and request.expire_time <= self.now:
-            return refused("BAD_FLAGS: the order's end time has passed")
+            return "BAD_FLAGS: the order's end time has passed"
         self._mark()
-        shortage = find_shortage(self._ledger.of(account), instrument, request, self._reckon(listing, request))
-        return None if shortage is None else refused(shortage)
+        return find_shortage(self._ledger.of(account), instrument, request, self._reckon(listing, request))
 
     def _reckon(self, listing: Listing, request: OrderRequest) -> Decimal:
         """Give the price at which buying power is reckoned: the order's own, else what it would meet now."""

@@ -23,6 +23,7 @@ REMEMBERED: Final = 10_000
 """Ended orders kept, and fills kept an account: more than a session shows, and a bound on memory."""
 
 _ZERO: Final = Decimal(0)
+_FILLED: Final = OrderStatus.FILLED
 
 
 @attrs.define(eq=False)
@@ -135,7 +136,8 @@ class Ledger:
         """Note a new order; its lots tie up buying power until they are filled or ended."""
         symbol, quantity = request.instrument, request.quantity
         record = self.records[number] = OrderRecord(number, account, request, now, now, request.stop_price)
-        holding = self.accounts[account].holding(self.instruments[symbol])
+        owner = self.accounts[account]
+        holding = owner.holdings.get(symbol) or owner.holding(self.instruments[symbol])
         holding.working[request.side] += quantity
         if holding.mark is None:
             holding.mark = self.marks.get(symbol)
@@ -157,7 +159,7 @@ class Ledger:
         filled = record.filled = record.filled + quantity
         record.updated = now
         if filled == request.quantity:
-            self._finish(record, OrderStatus.FILLED)
+            self._finish(record, _FILLED)
         told = Fill(
             symbol,
             trade_id,

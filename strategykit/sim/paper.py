@@ -27,12 +27,11 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest
-from strategykit.sim.agenda import Agenda, Arrival, Delivered, Lapse, News
+from strategykit.sim.agenda import NEVER, Agenda, Arrival, Delivered, Lapse, News
 from strategykit.sim.altered import altered
 from strategykit.sim.checks import (
     NOT_FOUND_TO_AMEND,
     NOT_FOUND_TO_CANCEL,
-    CommandResult,
     amended,
     cancelled,
     created,
@@ -174,7 +173,8 @@ class PaperExchange:
 
     def due(self) -> int | None:
         """When `run_due` has something to do next, nanoseconds UTC; None if never."""
-        return self._agenda.due
+        time = self._agenda.next
+        return None if time == NEVER else time
 
     def run_due(self, now: int) -> Sequence[Reply | Event]:
         """Do what is due by `now`, each at its own time: commands that arrive, orders that lapse, news that travel."""
@@ -221,7 +221,8 @@ class PaperExchange:
 
     def mark(self, instrument: str) -> Decimal | None:
         """Give what a unit is valued at; None where nothing is known."""
-        return self.markets[instrument].mark if instrument in self.markets else None
+        market = self.markets.get(instrument)
+        return None if market is None else market.mark
 
     def _sent(self, told: Told, now: int) -> Sequence[Reply | Event]:
         """Give what the owner is told at once of what has happened; what travels comes by the agenda."""
@@ -243,36 +244,36 @@ class PaperExchange:
     def _executed(self, command: Command, now: int) -> Sequence[Reply | Event]:
         followed: Told = []
         if isinstance(command, CreateOrder):
-            result = self._create(command, now, followed)
+            reply = self._create(command, now, followed)
         elif isinstance(command, AmendOrder):
-            result = self._amend(command, now, followed)
+            reply = self._amend(command, now, followed)
         else:
-            result = self._cancel(command, now, followed)
-        reply = Reply(command.guid, result.code, result.message, result.ok, result.venue_order_id)
+            reply = self._cancel(command, now, followed)
         return self._sent([reply, *followed], now)
 
-    def _create(self, command: CreateOrder, now: int, told: Told) -> CommandResult:
-        fault = self._find_fault(command.request, now)
-        return created(self._place(command.request, now, told)) if fault is None else refused(fault)
+    def _create(self, command: CreateOrder, now: int, told: Told) -> Reply:
+        guid, request = command.guid, command.request
+        fault = self._find_fault(request, now)
+        return created(guid, self._place(request, now, told)) if fault is None else refused(guid, fault)
 
-    def _amend(self, command: AmendOrder, now: int, told: Told) -> CommandResult:
+    def _amend(self, command: AmendOrder, now: int, told: Told) -> Reply:
         old, request = self._ledger.working(command.venue_order_id, self.name), command.request
         if old is None or old.request.instrument != request.instrument or old.request.type is not request.type:
-            return refused(NOT_FOUND_TO_AMEND)
+            return refused(command.guid, NOT_FOUND_TO_AMEND)
         self._ledger.tie(old, -old.left)
         fault = self._find_fault(request, now)
         self._ledger.tie(old, old.left)
         if fault is not None:
-            return refused(fault)
+            return refused(command.guid, fault)
         self._traders[request.instrument].end(old, OrderStatus.CANCELLED, now, told)
-        return amended(self._place(request, now, told))
+        return amended(command.guid, self._place(request, now, told))
 
-    def _cancel(self, command: CancelOrder, now: int, told: Told) -> CommandResult:
+    def _cancel(self, command: CancelOrder, now: int, told: Told) -> Reply:
         record = self._ledger.working(command.venue_order_id, self.name)
         if record is None:
-            return refused(NOT_FOUND_TO_CANCEL)
+            return refused(command.guid, NOT_FOUND_TO_CANCEL)
         self._traders[record.request.instrument].end(record, OrderStatus.CANCELLED, now, told)
-        return cancelled(record.venue_order_id)
+        return cancelled(command.guid, record.venue_order_id)
 
     def _lapsed(self, number: str, now: int) -> Told:
         record, told = self._ledger.working(number, self.name), list[Reply | Event]()

@@ -26,6 +26,7 @@ Told = list[Reply | Event]
 
 _WHOLE: Final = frozenset({TimeInForce.FILL_OR_KILL, TimeInForce.AT_THE_CLOSE})
 _AT_ONCE: Final = _WHOLE | {TimeInForce.IMMEDIATE_OR_CANCEL}
+_FILLED: Final = OrderStatus.FILLED
 _UNBOUNDED: Final = Budget(None)
 
 
@@ -68,7 +69,8 @@ class PaperMarket:
         """Let a new order in: it takes what it can, rests, waits or ends."""
         market = self.market
         order = self.live[record.venue_order_id] = Resting(record)
-        self._plan_end(record, now)
+        if record.request.expire_time is not None or self._models.day_end is not None:
+            self._plan_end(record, now)
         if not order.is_stop:
             # What is fine is known, and no order waits for a bar of it.
             if market.fine or (market.known and not self._waits_for_bar(order)):
@@ -234,7 +236,9 @@ class PaperMarket:
             # A last price that only touches the limit fills it by the rule; a quote that does can be taken.
             strict = models.rule is not FillRule.TOUCH and self.market.top is None
             offers = [
-                offer for offer in offers if (price - offer[0]) * side.sign >= 0 and not (strict and offer[0] == price)
+                offer
+                for offer in offers
+                if (offer[0] <= price if order.buys else offer[0] >= price) and not (strict and offer[0] == price)
             ]
             if force is TimeInForce.POST_ONLY:
                 if offers:
@@ -273,5 +277,5 @@ class PaperMarket:
         if not maker and self._impact:
             price = self._models.impact.price(self.market.instrument, request.side, price, quantity, request.price)
         told += self._ledger.fill(record, price, quantity, now, trade_id=str(self._trade_number()), maker=maker)
-        if record.status is OrderStatus.FILLED:
+        if record.status is _FILLED:
             del self.live[record.venue_order_id]

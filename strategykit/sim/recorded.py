@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from decimal import Decimal
+from operator import gt, lt
 from typing import Final
 
 import attrs
@@ -28,6 +29,7 @@ from strategykit.sim.models.depth import Offer
 __all__ = ["Probe", "RecordedMarket", "exact"]
 
 _TWO: Final = Decimal(2)
+_BUY: Final = Side.BUY
 
 
 def exact(number: float) -> Decimal:
@@ -156,10 +158,10 @@ class RecordedMarket:
         """Give the best price of those who rest on `side`; None where nobody does, or nothing is known."""
         top = self.top
         if isinstance(top, Book):
-            return top.best_bid if side is Side.BUY else top.best_ask
+            return top.best_bid if side is _BUY else top.best_ask
         if top is None:
             return None
-        return top.bid if side is Side.BUY else top.ask
+        return top.bid if side is _BUY else top.ask
 
     def taken_at(self, side: Side) -> Decimal | None:
         """Give the price that a taker on `side` meets first, else what positions are valued at."""
@@ -174,7 +176,7 @@ class RecordedMarket:
         if isinstance(top, Book):
             size = top.size(side, price)
             return None if size is None else float(self.lots(size))
-        best, shown = (top.bid, top.bid_size) if side is Side.BUY else (top.ask, top.ask_size)
+        best, shown = (top.bid, top.bid_size) if side is _BUY else (top.ask, top.ask_size)
         if best is None or (price - best) * side.sign > 0:
             return 0.0  # Better than all that are shown.
         return None if price != best or shown is None else float(self.lots(shown))
@@ -191,22 +193,22 @@ class RecordedMarket:
             limit: Levels beyond this price are left out.
             lots: Levels beyond those that hold so many may be left out.
         """
-        top = self.top
+        top, beyond = self.top, gt if side is _BUY else lt
         if top is None:
             price = self.mark
-            if price is None or (limit is not None and (limit - price) * side.sign < 0):
+            if price is None or (limit is not None and beyond(price, limit)):
                 return []
             return [(price, None)]
         if not isinstance(top, Book):
-            bare, size = (top.ask, top.ask_size) if side is Side.BUY else (top.bid, top.bid_size)
-            if bare is None or (limit is not None and (limit - exact(bare)) * side.sign < 0):
+            bare, size = (top.ask, top.ask_size) if side is _BUY else (top.bid, top.bid_size)
+            if bare is None or (limit is not None and beyond(exact(bare), limit)):
                 return []
             return [(exact(bare), None if size is None else self.lots(size))]
         found: list[Offer] = []
         prices, sizes = top.side(side.opposite)
         for bare, size in zip(prices, sizes, strict=True):
             price = exact(bare)
-            if (limit is not None and (limit - price) * side.sign < 0) or (lots is not None and lots <= 0):
+            if (limit is not None and beyond(price, limit)) or (lots is not None and lots <= 0):
                 break
             there = self.lots(size)
             found.append((price, there))

@@ -27,7 +27,7 @@ from strategykit.model.events import (
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, Command, CreateOrder, OrderRequest
 from strategykit.sim.altered import altered, in_lots
-from strategykit.sim.checks import CommandResult, refused
+from strategykit.sim.checks import refused
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.history import BarHistory
 from strategykit.sim.ledger import OrderRecord
@@ -138,20 +138,19 @@ class RecordedVenueMarket:
             self._note(paper.run_due(now), told)
         return told
 
-    def command(self, account: str, command: Command, now: int) -> tuple[CommandResult, list[Event]]:
+    def command(self, account: str, command: Command, now: int) -> tuple[Reply, list[Event]]:
         told: list[Event] = []
         if account not in self._papers:
-            return refused(f"Portfolio {account!r} isn't available", code=403), told
+            return refused(command.guid, f"Portfolio {account!r} isn't available", code=403), told
         status = self._status.get(command.request.instrument)
         if isinstance(command, CreateOrder | AmendOrder) and status is not None and status.trading is False:
-            return refused("Security is not currently trading"), told
+            return refused(command.guid, "Security is not currently trading"), told
         answers = list(self._trader(account, now).command(command, now))
         reply = next(answer for answer in answers if isinstance(answer, Reply) and answer.guid == command.guid)
         if isinstance(command, CreateOrder | AmendOrder) and reply.venue_order_id is not None:
             self._remember(reply.venue_order_id, account, command.request, now)
         self._note(answers, told)
-        result = CommandResult(ok=reply.ok, code=reply.code, message=reply.message, venue_order_id=reply.venue_order_id)
-        return result, told
+        return reply, told
 
     def set_trading(self, symbol: str, now: int, *, trading: bool) -> list[Event]:
         """Halt or resume an instrument: while halted its orders are refused; its recording goes on."""

@@ -16,6 +16,7 @@ from strategykit.sim.recorded import Probe, RecordedMarket, exact
 __all__ = ["Budget", "Resting"]
 
 _ZERO: Final = Decimal(0)
+_BUY: Final = Side.BUY
 
 
 @attrs.define(eq=False)
@@ -47,7 +48,7 @@ class Resting:
     def __init__(self, record: OrderRecord) -> None:
         request = record.request
         self.record = record
-        self.buys = request.side is Side.BUY
+        self.buys = request.side is _BUY
         self.is_stop = request.stop_price is not None
         self.limit = None if request.price is None else float(request.price)
         self.place = None

@@ -16,12 +16,12 @@ import attrs
 
 from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
-from strategykit.sim.checks import CommandResult
 from strategykit.sim.exchange import SimulatedExchange
 from strategykit.sim.t4_boards import Boards
 from strategykit.sim.t4_live import LinkGroup, LiveOrder
 from strategykit.sim.t4_session import T4Session
 from strategykit.sim.t4_updates import UpdateTeller
+from strategykit.venues.dialect import Reply
 from strategykit.venues.t4.proto import enums_pb2 as enums
 from strategykit.venues.t4.server_orders import OrderTrade, ServedOrder
 from strategykit.venues.t4.server_prices import PriceWords
@@ -316,7 +316,7 @@ class OrderDesk:
         told.new_volume, told.new_limit, told.new_stop = told.current_volume, told.current_limit, told.current_stop
         told.new_show = told.current_show
 
-    def _command(self, live: LiveOrder, command: Command, now: int) -> tuple[CommandResult, Sequence[Event]]:
+    def _command(self, live: LiveOrder, command: Command, now: int) -> tuple[Reply, Sequence[Event]]:
         return self._exchange.command(live.told.account_id, command, now)
 
     def _status(

@@ -28,12 +28,13 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, CreateOrder, OrderRequest, OrderType, TimeInForce
-from strategykit.sim.exchange import CommandResult, SimulatedExchange
+from strategykit.sim.exchange import SimulatedExchange
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.history import MINUTE, SECOND
 from strategykit.sim.instruments import default_instruments
 from strategykit.sim.ledger import REMEMBERED
 from strategykit.sim.matching import SelfTrade
+from strategykit.venues.dialect import Reply
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
@@ -73,7 +74,7 @@ class Desk:
             wanted["type"] = limit if "price" in values else OrderType.STOP
         return OrderRequest(side=side, quantity=D(quantity), **(wanted | values))
 
-    def send(self, side: Side, quantity: Any, **values: Any) -> tuple[CommandResult, list[Event]]:
+    def send(self, side: Side, quantity: Any, **values: Any) -> tuple[Reply, list[Event]]:
         request = self.request(side, quantity, **values)
         command = CreateOrder(guid=f"g{self.guid()}", request=request)
         return self.exchange.command(request.account, command, self.now)
@@ -84,11 +85,11 @@ class Desk:
         assert result.venue_order_id is not None
         return result.venue_order_id
 
-    def cancel(self, number: str, account: str = "A") -> tuple[CommandResult, list[Event]]:
+    def cancel(self, number: str, account: str = "A") -> tuple[Reply, list[Event]]:
         command = CancelOrder(guid=f"g{self.guid()}", venue_order_id=number, request=self.request(BUY, 1))
         return self.exchange.command(account, command, self.now)
 
-    def amend(self, number: str, side: Side, quantity: Any, **values: Any) -> tuple[CommandResult, list[Event]]:
+    def amend(self, number: str, side: Side, quantity: Any, **values: Any) -> tuple[Reply, list[Event]]:
         request = self.request(side, quantity, **values)
         command = AmendOrder(guid=f"g{self.guid()}", venue_order_id=number, request=request)
         return self.exchange.command(request.account, command, self.now)
@@ -121,7 +122,7 @@ def test_a_market_order_is_accepted_matched_counted_and_told_in_that_order() -> 
     number = result.venue_order_id
     assert number is not None
     assert 11 <= len(number) <= 19
-    assert result == CommandResult(True, 200, f"An order '{number}' has been created.", number)
+    assert result == Reply("g1", 200, f"An order '{number}' has been created.", True, number)
     assert [type(event) for event in told] == [
         OrderUpdate,
         Trade,
@@ -193,12 +194,12 @@ def test_cancelling_frees_the_order_and_its_buying_power(desk: Desk) -> None:
 
     result, told = desk.cancel(number)
 
-    assert result == CommandResult(True, 200, f"An order '{number}' has been deleted.", number)
+    assert result == Reply("g2", 200, f"An order '{number}' has been deleted.", True, number)
     assert updates(told) == [(number, OrderStatus.CANCELLED, 0)]
     assert len(of(told, BookSnapshot)) == 1
     assert desk.exchange.account("A").buying_power == free
     again, told = desk.cancel(number)
-    assert again == CommandResult(False, 400, "Order to cancel not found")
+    assert again == Reply("g3", 400, "Order to cancel not found", False)
     assert told == []
 
 
@@ -207,7 +208,7 @@ def test_nobody_cancels_or_amends_anothers_order(desk: Desk) -> None:
 
     assert not desk.cancel(number, "B")[0].ok
     result, _ = desk.amend(number, BUY, 5, price=desk.bid, account="B")
-    assert result == CommandResult(False, 400, "Order to update not found")
+    assert result == Reply("g3", 400, "Order to update not found", False)
     assert [row.status for row in desk.exchange.orders("A")] == [OrderStatus.WORKING]
 
 
