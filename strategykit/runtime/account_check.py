@@ -83,12 +83,16 @@ class AccountCheck:
         self._last, self._besides_last = found, besides
 
     async def settle(self, seconds: float) -> None:
-        """Wait until nothing differs, so long at most; then tell what does."""
+        """Wait until nothing differs but what has been told, so long at most; then tell what does."""
         with trio.move_on_after(seconds):
-            while self.look():  # noqa: ASYNC110 - positions come by a stream of their own
+            while self._untold():  # noqa: ASYNC110 - positions come by a stream of their own
                 await trio.sleep(0.05)
         self._last, self._besides_last = self.look(), self._besides()
         self.look_twice()
+
+    def _untold(self) -> bool:
+        """Whether something differs that hasn't been told."""
+        return any(self._told.get(symbol) != lots for symbol, lots in self.look().items())
 
     def _besides(self) -> dict[str, Decimal]:
         """Give what the venue counts besides our own, by instrument."""

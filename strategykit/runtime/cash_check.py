@@ -125,6 +125,10 @@ class CashCheck:
                 found[name] = difference
         return found
 
+    def _untold(self) -> bool:
+        """Whether something differs that hasn't been told."""
+        return any(self._told.get(name) != amount for name, amount in self.look().items())
+
     def _lots(self) -> dict[str, Decimal] | None:
         foreign = self.foreign()
         return None if foreign is None else {symbol: lots for symbol, lots in foreign.items() if lots}
@@ -139,9 +143,9 @@ class CashCheck:
         self._last = found
 
     async def settle(self, seconds: float) -> None:
-        """Wait until nothing differs, so long at most; then tell what does, and keep what there is."""
+        """Wait until nothing differs but what has been told, so long at most; then tell it, and keep what there is."""
         with trio.move_on_after(seconds):
-            while self.look():  # noqa: ASYNC110 - cash comes by a stream of its own
+            while self._untold():  # noqa: ASYNC110 - cash comes by a stream of its own
                 await trio.sleep(0.05)
         self._last = self.look()
         self.look_twice()

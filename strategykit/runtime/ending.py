@@ -37,8 +37,12 @@ FAULT_WITHIN: Final = 2.0
 HURRY_WITHIN: Final = 0.3
 """Seconds from there, or from the second signal, to the end of all tasks."""
 
-COMPARE_WITHIN: Final = 0.2
-"""Seconds that are left then to compare books."""
+COMPARE_WITHIN: Final = 0.5
+"""Seconds that are left then to compare books, whatever strategies have done with theirs: a question and its answer
+over a slow network."""
+
+COMPARE_AT_ONCE: Final = 0.2
+"""The same after the second signal."""
 
 
 FOREIGN: Final = (LoginRefused, ConfigError, ConnectionLost)
@@ -149,7 +153,7 @@ class Ending:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._end, STOP_WITHIN)
             await self.stops.wait(2)
-            self.stops.abandon_in(HURRY_WITHIN + COMPARE_WITHIN, self._why)
+            self.stops.abandon_in(HURRY_WITHIN + COMPARE_AT_ONCE, self._why)
 
     async def compare(self) -> list[str]:
         """Compare our books with the venue's, for as long as there is time; give a line for each difference."""
@@ -182,4 +186,4 @@ class Ending:
 
     async def _cut_short(self, scope: trio.CancelScope) -> None:
         await self.stops.wait(2)
-        scope.deadline = min(scope.deadline, trio.current_time() + COMPARE_WITHIN)
+        scope.deadline = min(scope.deadline, trio.current_time() + COMPARE_AT_ONCE)

@@ -120,11 +120,7 @@ class KillSwitch:
         if self.reconciler is None:
             await trio.lowlevel.checkpoint()
             return
-        rounds = self.reconciler.rounds
-        self.gateway.doubt(0.0)
-        await self.reconciler.certain.until(
-            lambda: self.reconciler is not None and self.reconciler.rounds > rounds and not self.gateway.doubtful()
-        )
+        await self.reconciler.once_more(self.gateway)
 
     def _tell(self, trouble: str) -> None:
         orders = [_words(order) for order in self.gateway.open_orders()]

@@ -154,6 +154,9 @@ class Run:
                 await self.reconciler.certain.until(self._is_certain)
                 missing = "the end of the orders that the run before left"
                 await self._withdraw_adopted()
+                if self.adopted:  # Their ends may have come by a stream, ahead of what they made of positions and cash.
+                    missing = "its word on the account's positions"
+                    await self.reconciler.once_more(self.gateway)
                 self.account_check.begin()
                 self.cash_check.begin()
                 self.clock.turns.start(self.nursery, keep_account, self.account_check, self.cash_check)
@@ -166,8 +169,9 @@ class Run:
             await self.supervisor.run()
         if self.kill.reason:
             await self.kill.settled.wait()
+        until = trio.current_time() + POSITIONS_WITHIN
         await self.account_check.settle(POSITIONS_WITHIN)
-        await self.cash_check.settle(POSITIONS_WITHIN)
+        await self.cash_check.settle(max(until - trio.current_time(), 0.0))
         if self.trades_at_venue:
             with trio.move_on_after(CERTAIN_WITHIN):
                 await self._become_certain()

@@ -61,6 +61,10 @@ class Reconciler:
     """Notified after every round."""
     rounds: int = attrs.field(default=0, init=False)
     """Those in which all was answered."""
+    _begun: int = attrs.field(default=0, init=False)
+    """All rounds, the one that is under way included."""
+    _whole: int = attrs.field(default=0, init=False)
+    """Which of them was the last in which all was answered."""
     _running: bool = attrs.field(default=False, init=False)
     _again: bool = attrs.field(default=False, init=False)
     _waiting: bool = attrs.field(default=False, init=False)
@@ -84,6 +88,12 @@ class Reconciler:
         if not self._running:
             self._running = True
             self.start(self._run, gateway)
+
+    async def once_more(self, gateway: Gateway) -> None:
+        """Return when the venue has answered everything, asked after this was called, and nothing is in doubt."""
+        due = self._begun + 1
+        self.doubt(gateway, 0.0)
+        await self.certain.until(lambda: self._whole >= due and not gateway.doubtful())
 
     async def _doubt_after(self, gateway: Gateway, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -114,6 +124,7 @@ class Reconciler:
 
         Fills come first: an order's end is believed when its fills are told.
         """
+        self._begun += 1
         asked_at = self.now()
         shown: set[str] = set()
         whole = True
@@ -144,6 +155,7 @@ class Reconciler:
                     gateway.updated(row)
         if whole:
             self.rounds += 1
+            self._whole = self._begun
             note_missing(gateway, shown, asked_at=asked_at)
         return whole
 

@@ -52,6 +52,7 @@ def check(record: Row) -> list[str]:
             lines += _check_orders(record)
             lines += _check_fills(record)
         lines += _check_positions(record)
+        lines += _check_alarms(record)
     if record["rest"]:
         lines += _check_subscriptions(record)
         lines += _check_books(record["rest"]["books"])
@@ -253,6 +254,14 @@ def _check_positions(record: Row) -> Iterator[str]:
     for instrument in names:
         if totals[instrument] != theirs[names[instrument]]:
             yield f"I3: {totals[instrument]} {instrument} held for us, {theirs[names[instrument]]} for the venue"
+
+
+def _check_alarms(record: Row) -> Iterator[str]:
+    """Nobody else trades on the account, so that what it holds besides our fills is no more than a mistake of ours."""
+    if record["forgets"] or any(map(_is_left, record["ours"]["orders"])):
+        return
+    alarms = record["ours"]["alarms"]
+    yield from (f"I3: told for nothing: {line}" for line in alarms if line.startswith("account: "))
 
 
 # I4 and I5.

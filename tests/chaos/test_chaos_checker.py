@@ -107,6 +107,10 @@ def count_less_filled(record: Record) -> None:
     order_with_fills(record)["filled"] = "0"
 
 
+def sound_for_nothing(record: Record) -> None:
+    record["ours"]["alarms"].append("account: the venue counts +2 SBER besides our fills")
+
+
 def forget_subscription(record: Record) -> None:
     record["rest"]["wanted"][0]["state"] = "asked"
 
@@ -204,6 +208,7 @@ WRONG: dict[Callable[[Record], None], str] = {
     shift_position: "I3",
     shift_their_position: "I3",
     count_less_filled: "I3",
+    sound_for_nothing: "I3",
     forget_subscription: "I4",
     subscribe_twice: "I4",
     show_another_book: "I5",

@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from strategykit.config import StrategySpec
 from strategykit.model.events import PositionUpdate
+from strategykit.runtime.account_check import AccountCheck
 from strategykit.runtime.account_report import AccountReport
 from strategykit.runtime.cash_check import CashCheck, Paid, paid_by
 from strategykit.testing.world import World, run_world
@@ -154,6 +155,27 @@ async def test_at_the_end_news_are_waited_for(autojump_clock: MockClock) -> None
     table.has("901")
     await check.settle(2.0)
     assert len(table.told) == 1
+
+
+async def test_nobody_waits_for_the_end_of_a_difference_that_was_told(autojump_clock: MockClock) -> None:
+    """The end of a run has better uses for its time."""
+    table = Table()
+    cash = table.check()
+    positions = {"X": holding("X", "1", currency=False)}
+    told: list[str] = []
+    lots = AccountCheck(positions=positions, held=dict, foreign=dict, tell=told.append)
+    lots.begin()
+    positions["X"] = holding("X", "2", currency=False)
+    table.trade(cash="-100")
+
+    await lots.settle(2.0)
+    await cash.settle(2.0)
+    assert trio.current_time() == 4.0
+    await lots.settle(2.0)
+    await cash.settle(2.0)
+
+    assert trio.current_time() == 4.0
+    assert (len(told), len(table.told)) == (1, 1)
 
 
 def test_fills_of_strategies_that_dont_run_make_it_unknown() -> None:
