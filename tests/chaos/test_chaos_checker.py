@@ -108,7 +108,7 @@ def count_less_filled(record: Record) -> None:
 
 
 def sound_for_nothing(record: Record) -> None:
-    record["ours"]["alarms"].append("account: the venue counts +2 SBER besides our fills")
+    record["ours"]["alarms"].append("account: the account holds +2 SBER besides what the journal knows of")
 
 
 def forget_subscription(record: Record) -> None:
