@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import attrgetter
+from itertools import chain, groupby
+from operator import attrgetter, sub
 from typing import TYPE_CHECKING, Any, Final
 
 from strategykit.columns.fields import GIVEN, field_types
@@ -82,6 +82,21 @@ class FieldHash:
         if values and type(values[0]) is tuple:
             self.whole([len(value) for value in values])
             values = [part for value in values for part in value]
+        kinds = set(map(type, values))
+        if kinds == {float}:  # Nearly all fields are of one type, and need no look at each value.
+            self.marked(WHOLE, len(values))
+            self.floats(_packed(array("d", values)))
+            return
+        if kinds == {int}:
+            self.marked(WHOLE, len(values))
+            self.whole(values)
+            return
+        if kinds <= _FEW:
+            if values and values.count(values[0]) == len(values):
+                self.marked(mark_of(values[0]), len(values))
+            else:
+                self.marks(bytes(map(_SINGLE.__getitem__, map(id, values))))
+            return
         few = list(map(mark_of, values))
         self.marks(bytes(few))
         rest = [value for value, mark in zip(values, few, strict=True) if mark == WHOLE]
@@ -89,17 +104,22 @@ class FieldHash:
         self.whole([value for value in rest if type(value) is int])
         self.texts(value for value in rest if type(value) not in (float, int))
 
-    def whole(self, numbers: Iterable[int]) -> None:
+    def whole(self, numbers: Sequence[int]) -> None:
         """Take whole numbers."""
-        steps, far, last = array("i"), [], self.last
-        for number in numbers:
-            step, last = number - last, number
-            if not FAR < step < -FAR:
-                far.append(step)
-                step = FAR
-            steps.append(step)
-        self.last = last
-        self.steps(_packed(steps), far_text(far))
+        if not numbers:
+            return
+        steps = list(map(sub, numbers, chain((self.last,), numbers)))
+        self.last = numbers[-1]
+        try:
+            packed = _packed(array("i", steps))
+        except OverflowError:
+            packed = _PACKED_FAR
+        if _PACKED_FAR in packed:  # One is far, or it only looks so, by the halves of two.
+            far = [step for step in steps if not FAR < step < -FAR]
+            near = [step if FAR < step < -FAR else FAR for step in steps]
+            self.steps(_packed(array("i", near)), far_text(far))
+        else:
+            self.steps(packed, b"")
 
     def text(self) -> str:
         """Give the hashes over all that came so far."""
@@ -107,6 +127,9 @@ class FieldHash:
 
 
 _FEW: Final = frozenset({type(None), bool, Side})
+
+_SINGLE: Final = {id(value): mark for value, mark in ABSENT.items()}
+"""The same by identity, of which there is one each: an enum's hash is a call."""
 
 
 def mark_of(value: object) -> int:
@@ -124,30 +147,38 @@ def _packed(numbers: array[Any]) -> bytes:
     return numbers.tobytes()
 
 
+_PACKED_FAR: Final = _packed(array("i", [FAR]))
+
+
 class StreamDigest:
     """The hash over the events of one stream."""
 
     def __init__(self) -> None:
-        self.events = 0
         self._fields: dict[tuple[str, str, str], FieldHash] = {}
+        self._hashed = 0
         self._waiting: list[Event] = []
+        self._kind: type | None = None
+        self._symbol: str | None = None
+        """Of all that waits."""
+
+    @property
+    def events(self) -> int:
+        """How many were taken."""
+        return self._hashed + len(self._waiting)
 
     def take(self, event: Event) -> None:
         """Take the next event."""
-        waiting = self._waiting
-        if waiting and (
-            len(waiting) >= _BATCH or type(waiting[0]) is not type(event) or waiting[0].instrument != event.instrument
-        ):
+        if type(event) is not self._kind or event.instrument != self._symbol or len(self._waiting) >= _BATCH:
             self._flush()
+            self._kind, self._symbol = type(event), event.instrument
         self._waiting.append(event)
-        self.events += 1
 
     def take_columns(self, columns: Columns) -> None:
         """Take the next events as columns."""
         from strategykit.columns.hashing import hash_column  # It needs numpy.
 
         self._flush()
-        self.events += len(columns)
+        self._hashed += len(columns)
         for name, field, allowed in self._hashes(columns.kind, columns.symbol):
             held_back = name == "receive_time" and columns.came is not None
             hash_column(field, columns.came if held_back else columns.arrays[name], len(columns), allowed)
@@ -162,6 +193,7 @@ class StreamDigest:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self._hashed += len(waiting)
         if waiting:
             for name, field, _ in self._hashes(type(waiting[0]), waiting[0].instrument):
                 field.take(list(map(attrgetter(name), waiting)))

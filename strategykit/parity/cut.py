@@ -27,11 +27,12 @@ class CutTape(Tape):
         self._last = last
         super().__init__(path)
 
-    def chunks(self) -> Iterator[list[RawRecord]]:
-        for chunk in super().chunks():
+    def chunks(self, *, bodies: bool = True) -> Iterator[list[RawRecord]]:
+        for chunk in super().chunks(bodies=bodies):
             beyond = next((at for at, (_, _, time, _, _) in enumerate(chunk) if time > self._last), None)
             if beyond is not None:
-                yield chunk[:beyond]
+                if beyond:
+                    yield chunk[:beyond]
                 return
             yield chunk
 

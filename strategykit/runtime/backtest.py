@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import trio
@@ -10,20 +10,19 @@ import trio
 from strategykit.errors import ConfigError, TapeError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
-from strategykit.net.connection import CLOSED_BY_US
-from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Identity
 from strategykit.runtime.bench import BacktestPlan, Bench
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.engine import Engine
+from strategykit.runtime.frame_replay import FrameReplay
 from strategykit.runtime.home import run_with_home
-from strategykit.runtime.recorded import Contents, TapeWires, inputs, scan
+from strategykit.runtime.recorded import Contents, TapeWires, scan
 from strategykit.runtime.recorded_events import recorded_instruments
 from strategykit.runtime.report import ConnectionReport, RunReport
 from strategykit.runtime.served import find_served, refuse_missing, wanted_streams
 from strategykit.sim.fees import check_fees_of
 from strategykit.tape.reader import Tape
-from strategykit.venues.dialect import AskBook, AskPastTrades, Dialect
+from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import PRIVATE, Stream
 
 __all__ = ["BacktestPlan", "backtest"]
@@ -82,7 +81,16 @@ async def _backtest(
         available.restore({stream.instrument for stream in wanted_streams(plan.strategies, clock.reading)})
         engine.serve_from(available.find)
         bench.begin(run, nursery)
-        await run.driver.replay(_frames(plan, tape, dialect, contents, wires, available), clock)
+        replay = FrameReplay(
+            tape=tape,
+            engine=engine,
+            clock=clock,
+            wires=wires,
+            digest=bench.digest,
+            marks=bench.marks,
+            on_progress=plan.on_progress,
+        )
+        await run.driver.replay(replay.inputs(), clock)
         await run.driver.advance(contents.last)  # Whichever stream the last word was of.
         await bench.end(run)
         nursery.cancel_scope.cancel()
@@ -91,14 +99,14 @@ async def _backtest(
             name=name,
             lane=lane,
             state="replayed",
-            frames_in=available.frames.get(name, 0),
+            frames_in=replay.frames[name],
             frames_out=0,
-            reconnects=max(available.opened.get(name, 1) - 1, 0),
+            reconnects=replay.opened[name] - 1,
             lag_p50=None,
             lag_p99=None,
         )
         for name, lane in engine.lanes.items()
-        if name in available.opened
+        if name in replay.opened
     ]
     return bench.report(run, connections=lanes, source=str(tape.path))
 
@@ -109,8 +117,6 @@ class _Available:
     def __init__(self, contents: Contents, engine: Engine) -> None:
         self._rows = [row for row in contents.rows if row.stream.kind not in PRIVATE]
         self._engine = engine
-        self.frames: dict[str, int] = {}
-        self.opened: dict[str, int] = {}
 
     def restore(self, instruments: set[str | None]) -> None:
         """Put the tape's rows of `instruments` in the guid table: market data of others isn't decoded."""
@@ -123,44 +129,3 @@ class _Available:
     ) -> tuple[Stream, Callable[[Event], None] | None]:
         """Give the recorded stream that serves `wanted`, and who should get its events."""
         return find_served([row.stream for row in self._rows], wanted, receive, where="the tape")
-
-
-def _frames(
-    plan: BacktestPlan,
-    tape: Tape,
-    dialect: Dialect,
-    contents: Contents,
-    wires: TapeWires,
-    available: _Available,
-) -> Iterator[Input]:
-    """Yield market inputs of the tape, and between them the answers that the strategies asked for."""
-    carrying = {dialect.lane(row.stream) for row in contents.rows if row.stream.kind not in PRIVATE}
-    lanes: set[str] = set()
-    span = max(contents.last - contents.first, 1)
-    count = 0
-    for item in inputs(tape):
-        while wires.early:
-            yield wires.early.popleft()
-        if not isinstance(item, Input):
-            continue
-        kind, name = item.kind, item.connection
-        if kind is InputKind.OPENED:
-            if item.payload not in carrying:
-                continue
-            lanes.add(name)
-            available.opened[name] = available.opened.get(name, 0) + 1
-        elif kind is InputKind.ANSWER:
-            if not isinstance(item.ask, AskBook | AskPastTrades):
-                continue  # Strategies that run on the tape ask for themselves.
-        elif name not in lanes or kind is InputKind.CONTROL:
-            continue
-        elif kind is InputKind.CLOSED and item.payload == CLOSED_BY_US:
-            continue  # The recording ended there; the market didn't.
-        elif kind is InputKind.FRAME:
-            available.frames[name] = available.frames.get(name, 0) + 1
-        wires.now = max(wires.now, item.receive_time)
-        count += 1
-        if not count % 2_048:
-            plan.on_progress((item.receive_time - contents.first) / span)
-        yield item
-    plan.on_progress(1.0)

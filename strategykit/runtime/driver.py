@@ -117,19 +117,25 @@ class Driver:
             with trio.move_on_after(max(due - self.clock.reading, 0) * 1e-9):
                 await bell.wait()
 
-    async def replay(self, items: Iterable[Input], clock: ReplayClock) -> None:
-        """Dispatch inputs at their own times. An input that wakes nobody costs no checkpoint."""
+    async def replay(self, items: Iterable[Input | None], clock: ReplayClock) -> None:
+        """Dispatch inputs at their own times. An input that wakes nobody costs no checkpoint.
+
+        Args:
+            items: May dispatch some by themselves; None says that one of those woke somebody.
+            clock: Of the run.
+        """
         engine, wakes = self.engine, self.wakes
         process, local = engine.process, engine.local
         await self.quiet()
         for item in items:
-            # The exchange is made once the instruments are known, by the first inputs.
-            time, paper = item.receive_time, engine.paper
-            if time >= clock.due or (paper is not None and (answer := paper.due()) is not None and answer <= time):
-                await self.advance(time)
-            elif time > clock.reading:
-                clock.reading = time
-            process(item)
+            if item is not None:
+                # The exchange is made once the instruments are known, by the first inputs.
+                time, paper = item.receive_time, engine.paper
+                if time >= clock.due or (paper is not None and (answer := paper.due()) is not None and answer <= time):
+                    await self.advance(time)
+                elif time > clock.reading:
+                    clock.reading = time
+                process(item)
             if clock.woken or wakes or local:
                 await self.quiet()
 

@@ -44,6 +44,7 @@ from strategykit.venues.dialect import (
     Decoded,
     Dialect,
     ErrorClass,
+    Frame,
     Leaving,
     Need,
     OrderReply,
@@ -75,31 +76,24 @@ class Engine:
     supervisor: Callable[[], Strategies]
     """Gives who runs the strategies; the two know each other, and this is the end that looks up."""
     paper: PaperExchange | None = None  # Answers orders from market data, where no venue does.
-    watchdog: Watchdog | None = None
-    """Told of every handler that is called; None where nothing is lost by one that blocks."""
+    watchdog: Watchdog | None = None  # Told of every handler that is called, if one that blocks can lose anything.
     watchers: list[Watcher] = attrs.field(factory=list)
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES  # What a handler may raise that stops it alone.
     local: deque[Decoded] = attrs.field(factory=deque, init=False)
     """What the paper exchange said, to be taken after the input that made it say so."""
     routes: dict[str, tuple[Callable[[Event], None], ...]] = attrs.field(factory=dict, init=False)
     """Who gets the events of a subscription, in the order of their asking."""
-    poke: Callable[[], None]
-    """Has the driver look, before the next input."""
+    poke: Callable[[], None]  # Has the driver look, before the next input.
     _quick: dict[str, tuple[tuple[Feed[Any], Callable[[Any], None]], ...]] = attrs.field(factory=dict, init=False)
-    sessions: dict[str, int] = attrs.field(factory=dict, init=False)
-    """Open connections, and which session each is in."""
-    opened_at: dict[str, int] = attrs.field(factory=dict, init=False)
-    """When the open connections' sessions began, nanoseconds UTC."""
+    sessions: dict[str, int] = attrs.field(factory=dict, init=False)  # Which session each open connection is in.
+    opened_at: dict[str, int] = attrs.field(factory=dict, init=False)  # When sessions began, nanoseconds UTC.
     handover: Handover = attrs.field(init=False, default=attrs.Factory(Handover, takes_self=True))
     """Looks after connections that are being replaced."""
     unreadable: int = attrs.field(default=0, init=False)  # Frames that the dialect couldn't read.
     errors: deque[VenueError] = attrs.field(factory=lambda: deque(maxlen=1_000), init=False)
-    positions: dict[str, PositionUpdate] = attrs.field(factory=dict, init=False)
-    """The venue's own count of the account's holdings."""
-    account: dict[str, AccountUpdate] = attrs.field(factory=dict, init=False)
-    """The venue's last word on the account, by the kind of message."""
-    lanes: dict[str, str] = attrs.field(factory=dict, init=False)
-    """Lane of each connection."""
+    positions: dict[str, PositionUpdate] = attrs.field(factory=dict, init=False)  # By the venue's own count.
+    account: dict[str, AccountUpdate] = attrs.field(factory=dict, init=False)  # Its last word, by the kind of message.
+    lanes: dict[str, str] = attrs.field(factory=dict, init=False)  # Of each connection.
     asks: Asks = attrs.field(init=False, default=attrs.Factory(lambda self: Asks(self.dialect), takes_self=True))
     inquiries: Inquiries = attrs.field(init=False, default=attrs.Factory(Inquiries, takes_self=True))
     _find: Finder = attrs.field(
@@ -182,17 +176,7 @@ class Engine:
         """Take one input, whole."""
         kind = item.kind
         if kind is InputKind.FRAME:
-            try:
-                decoded = self.dialect.decode(
-                    item.payload, self.table, connection=item.connection, receive_time=item.receive_time
-                )
-            except RemoteProtocolError as exc:
-                self.unreadable += 1
-                self.ledger.note(item.connection, f"unreadable frame: {exc}")
-                words = f"unreadable frame on {item.connection}: {exc}"
-                self.errors.append(VenueError(None, 0, words, None, item.receive_time, ""))
-                return
-            for thing in decoded:
+            for thing in self.decode(item.payload, item.connection, item.receive_time):
                 self.take(thing, item.receive_time, item.connection)
         elif kind is InputKind.OPENED:
             self._opened(item)
@@ -203,6 +187,16 @@ class Engine:
                 self.unreadable += not self.asks.answered(item)
         else:
             self.supervisor().controlled(str(item.payload))
+
+    def decode(self, frame: Frame, connection: str, now: int) -> Sequence[Decoded]:
+        """Give what a frame says; nothing if it can't be read, which is noted."""
+        try:
+            return self.dialect.decode(frame, self.table, connection=connection, receive_time=now)
+        except RemoteProtocolError as exc:
+            self.unreadable += 1
+            self.ledger.note(connection, f"unreadable frame: {exc}")
+            self.errors.append(VenueError(None, 0, f"unreadable frame on {connection}: {exc}", None, now, ""))
+            return ()
 
     def take(self, thing: Decoded, now: int, connection: str) -> None:
         """Take one thing that a frame of `connection`, an answer or the paper exchange said."""

@@ -22,9 +22,10 @@ class LastPrices:
         return {**self.middles, **self.told}
 
     def __call__(self, event: Event) -> None:
+        if type(event) is Trade:  # By far the most; a `match` tries one class after the other.
+            self.told[event.instrument] = event.price
+            return
         match event:
-            case Trade(instrument=symbol, price=price):
-                self.told[symbol] = price
             case Bar(instrument=symbol, close=price):
                 self.told[symbol] = price
             case Ticker(instrument=symbol, last=price) if price is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import attrs
 import cattrs
@@ -13,12 +14,32 @@ from strategykit.errors import TapeError
 from strategykit.model.codec import make_converter
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.outside import NoWires
-from strategykit.tape.format import Kind
+from strategykit.tape.format import Kind, text_of
 from strategykit.tape.reader import Record, Tape
+from strategykit.tape.segment import FRAMES
 from strategykit.venues.dialect import Ask, AskBars, AskBook, AskInstrument, AskPastTrades
 from strategykit.venues.streams import Stream
 
-__all__ = ["Contents", "RecordedRow", "TapeWires", "inputs", "scan", "slices"]
+__all__ = [
+    "ARRIVED",
+    "TEXT",
+    "Contents",
+    "RecordedRow",
+    "TapeWires",
+    "input_of",
+    "inputs",
+    "scan",
+    "slices",
+]
+
+
+TEXT: Final = Kind.IN.value
+ARRIVED: Final = frozenset({Kind.IN.value, Kind.IN_BINARY.value})
+"""Kinds, as numbers, of frames that came; a tape of JSON has `TEXT` alone."""
+_FRAME: Final = InputKind.FRAME
+
+_TIME: Final = itemgetter(2)
+"""Of a raw record."""
 
 
 @attrs.frozen
@@ -50,7 +71,7 @@ class Contents:
 
 
 def scan(tape: Tape) -> Contents:
-    """Read through a tape once.
+    """Read through a tape once. What frames hold isn't looked at: whoever reads them finds what is wrong with them.
 
     Raises:
         TapeError: It is damaged, or says things that no run writes.
@@ -62,23 +83,24 @@ def scan(tape: Tape) -> Contents:
     first: int | None = None
     ended, digest = False, None
     last = tape.header.clock_origin
-    for record in tape:
-        last = max(last, record.time)
-        if record.kind is Kind.IN or record.kind is Kind.IN_BINARY:
-            first = record.time if first is None else first
-        elif record.kind is Kind.SUBSCRIPTION:
-            facts = record.facts()
-            stream = _structure(converter, facts.get("stream"), Stream, record)
-            rows.append(RecordedRow(str(facts.get("guid")), stream, str(facts.get("connection"))))
-        elif record.kind is Kind.ANSWER:
-            answer = record.answer()
-            ask = _structure(converter, answer.ask, Ask, record)
-            answers.append((ask, answer.status, answer.body))
-        elif record.kind is Kind.COMMAND:
-            commands.append(record.facts())
-        elif record.kind is Kind.SUMMARY:
-            ended, said = True, record.facts().get("digest")
-            digest = said if isinstance(said, str) else None
+    for chunk in tape.chunks(bodies=False):
+        last = max(last, _TIME(max(chunk, key=_TIME)))
+        if first is None:
+            first = next((raw[2] for raw in chunk if raw[0] in ARRIVED), None)
+        for record in (tape.record(raw) for raw in chunk if raw[0] not in FRAMES):
+            if record.kind is Kind.SUBSCRIPTION:
+                facts = record.facts()
+                stream = _structure(converter, facts.get("stream"), Stream, record)
+                rows.append(RecordedRow(str(facts.get("guid")), stream, str(facts.get("connection"))))
+            elif record.kind is Kind.ANSWER:
+                answer = record.answer()
+                ask = _structure(converter, answer.ask, Ask, record)
+                answers.append((ask, answer.status, answer.body))
+            elif record.kind is Kind.COMMAND:
+                commands.append(record.facts())
+            elif record.kind is Kind.SUMMARY:
+                ended, said = True, record.facts().get("digest")
+                digest = said if isinstance(said, str) else None
     first = tape.header.clock_origin if first is None else first
     return Contents(tuple(rows), tuple(answers), tuple(commands), first, last, ended, digest)
 
@@ -90,28 +112,44 @@ def _structure(converter: Any, value: object, kind: Any, record: Record) -> Any:
         raise TapeError(f"record {record.seq} ({record.kind.name}) can't be read: {exc}") from exc
 
 
+def input_of(record: Record, converter: Any) -> Input | tuple[int, int] | None:
+    """Give what the recorded run's inbox got, or a mark: reading and count. None: it is something else.
+
+    Raises:
+        TapeError: It can't be read.
+    """
+    name, time = record.connection, record.time
+    match record.kind:
+        case Kind.IN | Kind.IN_BINARY:
+            return Input(InputKind.FRAME, name, time, record.frame)
+        case Kind.OPENED:
+            facts = record.facts()
+            return Input(InputKind.OPENED, name, time, str(facts["lane"]), status=int(facts["session"]))
+        case Kind.CLOSED:
+            return Input(InputKind.CLOSED, name, time, str(record.facts()["reason"]))
+        case Kind.ANSWER:
+            answer = record.answer()
+            ask = _structure(converter, answer.ask, Ask, record)
+            return Input(InputKind.ANSWER, "http", time, answer.body, ask=ask, status=answer.status)
+        case Kind.NOTE:
+            word = record.facts().get("control")
+            return None if word is None else Input(InputKind.CONTROL, "control", time, str(word))
+        case Kind.MARK:
+            return record.mark()
+        case _:
+            return None
+
+
 def inputs(tape: Tape) -> Iterator[Input | tuple[int, int]]:
     """Yield what the recorded run's inbox got, and between it the marks: pairs of reading and count."""
     converter = make_converter()
-    for record in tape:
-        kind, name, time = record.kind, record.connection, record.time
-        if kind is Kind.IN or kind is Kind.IN_BINARY:
-            yield Input(InputKind.FRAME, name, time, record.frame)
-        elif kind is Kind.OPENED:
-            facts = record.facts()
-            yield Input(InputKind.OPENED, name, time, str(facts["lane"]), status=int(facts["session"]))
-        elif kind is Kind.CLOSED:
-            yield Input(InputKind.CLOSED, name, time, str(record.facts()["reason"]))
-        elif kind is Kind.ANSWER:
-            answer = record.answer()
-            ask = _structure(converter, answer.ask, Ask, record)
-            yield Input(InputKind.ANSWER, "http", time, answer.body, ask=ask, status=answer.status)
-        elif kind is Kind.NOTE:
-            word = record.facts().get("control")
-            if word is not None:
-                yield Input(InputKind.CONTROL, "control", time, str(word))
-        elif kind is Kind.MARK:
-            yield record.mark()
+    for chunk in tape.chunks():
+        names = tape.names
+        for raw in chunk:
+            if raw[0] == TEXT:  # By far the most.
+                yield Input(_FRAME, names[raw[3]], raw[2], text_of(raw[4]))
+            elif (found := input_of(tape.record(raw), converter)) is not None:
+                yield found
 
 
 def slices(tape: Tape) -> Iterator[tuple[int, list[Input]]]:

@@ -48,6 +48,10 @@ class RunDigest:
         if row is not None:
             self._stream(row).take(event)
 
+    def of(self, row: Subscription) -> Callable[[Event], None]:
+        """Give what takes the events of a subscription that are told from now on, one by one."""
+        return self._stream(row).take
+
     def take_columns(self, row: Subscription, columns: Columns) -> None:
         """Take events of a subscription."""
         self._stream(row).take_columns(columns)

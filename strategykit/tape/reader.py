@@ -166,7 +166,7 @@ class Tape:
         return self._torn
 
     def chunks_of(
-        self, number: int, expected: int | None, names: list[str]
+        self, number: int, expected: int | None, names: list[str], *, bodies: bool = True
     ) -> Generator[list[RawRecord], None, int | None]:
         """Read one segment and return what the next one must begin with. `names` is brought up to date in place.
 
@@ -174,7 +174,7 @@ class Tape:
         """
         with self._open(number) as source:
             try:
-                reader = SegmentReader(source, expected=expected, digests=self._digests)
+                reader = SegmentReader(source, expected=expected, digests=self._digests, bodies=bodies)
             except Headless:
                 # A new segment whose header didn't get to the disk; what came before it is whole.
                 if expected is None or not source.path.name.endswith(".part"):
@@ -205,15 +205,18 @@ class Tape:
             self.next_seq = reader.expected
             return reader.expected
 
-    def chunks(self) -> Iterator[list[RawRecord]]:
+    def chunks(self, *, bodies: bool = True) -> Iterator[list[RawRecord]]:
         """Give all records in lists of thousands: ``(kind, seq, time, connection number, body)``.
+
+        Args:
+            bodies: False gives frames of sealed segments without their bodies, which aren't looked at: much quicker.
 
         Raises:
             TapeError: The tape is damaged; the message says where. All records before it have been given.
         """
         expected, names = None, [""]
         for number in self.segments:
-            expected = yield from self.chunks_of(number, expected, names)
+            expected = yield from self.chunks_of(number, expected, names, bodies=bodies)
 
     def frames(self) -> Iterator[RawRecord]:
         """Give all records as tuples ``(kind, seq, time, connection number, body)``: the quick way to read a tape.
@@ -225,6 +228,11 @@ class Tape:
         """
         for chunk in self.chunks():
             yield from chunk
+
+    def record(self, raw: RawRecord) -> Record:
+        """Give one of `chunks` or `frames` as an object."""
+        kind, seq, time, number, body = raw
+        return Record(_KINDS[kind], seq, time, self.names[number], body)
 
     def __iter__(self) -> Iterator[Record]:
         kinds = _KINDS

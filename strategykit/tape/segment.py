@@ -30,13 +30,16 @@ from strategykit.tape.format import (
 )
 from strategykit.tape.source import SegmentBytes
 
-__all__ = ["Headless", "RawRecord", "SegmentReader", "TornTail"]
+__all__ = ["FRAMES", "Headless", "RawRecord", "SegmentReader", "TornTail"]
 
 RawRecord = tuple[int, int, int, int, bytes]
 """Kind, sequence number, time, number of the connection, body."""
 
 _CHUNK: Final = 1 << 20
 """Bytes a read: large enough that the loop over records is what costs."""
+
+FRAMES: Final = frozenset({Kind.IN.value, Kind.IN_BINARY.value, Kind.OUT.value, Kind.OUT_BINARY.value})
+"""Kinds of what went over a wire."""
 
 _LAST_DATA: Final = Kind.SUMMARY.value
 
@@ -75,17 +78,23 @@ class SegmentReader:
         source: The open file; its closing stays with the caller.
         expected: Sequence number that its first record must have; None for any.
         digests: True compares the SHA-256 in the footer too.
+        bodies: False leaves out the bodies of a sealed segment's frames, unread and unchecked. What was sealed is
+            whole, or damaged: nothing has to be told from a torn tail there.
 
     Raises:
         Headless: The header isn't whole, and nothing whole follows.
         TapeError: It is no segment, or one that can't be read.
     """
 
-    def __init__(self, source: SegmentBytes, *, expected: int | None = None, digests: bool = False) -> None:
+    def __init__(
+        self, source: SegmentBytes, *, expected: int | None = None, digests: bool = False, bodies: bool = True
+    ) -> None:
         self._source = source
         self.path = source.path
         self.unsealed: Final = not source.compressed and not source.path.name.endswith(".tape")
         """The end may be missing: it is still written, or its writer was killed."""
+        self._passed = FRAMES if not bodies and not self.unsealed else frozenset()
+        """Kinds whose bodies are left out."""
         self.footer: SegmentFooter | None = None
         self.torn: TornTail | None = None
         self.end = 0
@@ -183,7 +192,7 @@ class SegmentReader:
             The records; how many bytes they and the format's own took; for a record that is cut, how many bytes more
             it needs, and for the footer, how many it has.
         """
-        crc32, unpack, known = zlib.crc32, WHOLE.unpack_from, len(self.names)
+        crc32, unpack, known, passed = zlib.crc32, WHOLE.unpack_from, len(self.names), self._passed
         batch: list[RawRecord] = []
         append = batch.append
         pos, size, expected, time, extra = 0, len(data), self.expected, 0, 0
@@ -196,6 +205,12 @@ class SegmentReader:
                 if length > MAX_BODY:
                     self._fault, self._tear = f"a record of {length} bytes; the largest has {MAX_BODY}", True
                 break
+            if kind in passed and seq == expected and number < known:
+                append((kind, seq, time, number, b""))
+                last_time = time
+                expected += 1
+                pos = stop
+                continue
             checked = data[pos + CHECKED_AT : stop]
             if crc32(checked) != checksum:
                 self._fault, self._tear = "a record's checksum is wrong", True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import attrs
 
@@ -12,7 +12,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.venues.dialect import Confirmed, Cursor, Decoded
 from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions, SubscriptionState
 
-__all__ = ["Answer", "KeyedCursor", "Rows", "hand_out", "hand_to"]
+__all__ = ["Answer", "KeyedCursor", "Rows", "hand_out", "hand_to", "hand_to_all"]
 
 D_contra = TypeVar("D_contra", contravariant=True)
 
@@ -64,12 +64,20 @@ def hand_out(table: Subscriptions, key: Hashable, datum: object, *, connection: 
     if rows is None:
         table.note_unknown(key)
         return ()
+    return hand_to_all(table, rows, datum, connection=connection, now=now)
+
+
+def hand_to_all(
+    table: Subscriptions, rows: Sequence[Subscription], datum: object, *, connection: str, now: int
+) -> Sequence[Decoded]:
+    """Give a datum that came by `connection` at `now` to all rows of its key, as `hand_out` does."""
     if len(rows) == 1:
         row = rows[0]
         if row.state is _ACTIVE and row.connection == connection and row.gap_since is None:
             row.last_time = now
             row.data += 1
-            return cast("KeyedCursor[object]", row.cursor).take(datum, now)
+            cursor: Any = row.cursor  # `cast` is a call, which costs as much as all of this.
+            return cursor.take(datum, now)  # type: ignore[no-any-return]  # it is a `KeyedCursor`
         return hand_to(table, row, datum, connection=connection, now=now)
     found: list[Decoded] = []
     for row in rows:

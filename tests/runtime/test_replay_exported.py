@@ -10,6 +10,7 @@ import trio
 from strategykit import Books, BookSnapshot, Gap, Quote, Quotes, Trade, Trades, define
 from strategykit.cli import main
 from strategykit.config import StrategySpec
+from strategykit.errors import TapeError
 from strategykit.runtime.export import export_tapes
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.recordings import open_recording
@@ -93,6 +94,38 @@ def test_a_part_of_a_live_run_gives_the_same_result(tmp_path: Path) -> None:
     assert on_tape.orders == on_archive.orders != []
     assert on_tape.ended == on_archive.ended
     assert on_tape.digest == on_archive.digest
+
+
+@define
+class Fragile(Narrow):
+    """Fails at its second trade."""
+
+    def on_trade(self, trade: Trade) -> None:
+        super().on_trade(trade)
+        if len([what for what, _, _ in self.seen if what == "trade"]) == 2:
+            raise ValueError("enough")
+
+
+@pytest.mark.parametrize("of", ["tape", "archive"])
+def test_a_strategy_that_fails_at_an_event_is_stopped_alone(of: str, tmp_path: Path) -> None:
+    export_tapes([make(tmp_path / "tape", whole)], tmp_path / "archive")
+    fragile, other = Fragile(), Narrow()
+
+    told = backtest_tape(tmp_path / of, [("fragile", fragile), ("other", other)])
+
+    assert {item.name: bool(item.error) for item in told.strategies} == {"fragile": True, "other": False}
+    assert [what for what, _, _ in fragile.seen].count("trade") == 2
+    assert [what for what, _, _ in other.seen].count("trade") > 2
+
+
+def test_a_frame_that_is_damaged_on_the_disk_leaves_no_result(tmp_path: Path) -> None:
+    tape = make(tmp_path / "tape", whole)
+    (segment,) = tape.glob("*.tape")
+    data = segment.read_bytes()
+    segment.write_bytes(data.replace(b'"p":"', b'"q":"', 1))
+
+    with pytest.raises(TapeError, match="checksum is wrong"):
+        backtest_tape(tape, [("one", Narrow())])
 
 
 @pytest.mark.parametrize("of", ["tape", "archive"])

@@ -442,3 +442,34 @@ def test_compression_is_given_up_without_a_trace(small_bytes: bytes, tmp_path: P
         assert [file.name for file in tmp_path.iterdir()] == ["000001.tape"]
     assert not compress_segment(tmp_path / "000009.tape", disk=RealDisk())
     assert path.read_bytes() == small_bytes
+
+
+def test_frames_can_be_passed_over_without_their_bodies(small_bytes: bytes, tmp_path: Path) -> None:
+    path = put(tmp_path / "000001.tape", small_bytes)
+    outline = [raw for chunk in open_tape(path).chunks(bodies=False) for raw in chunk]
+    frames = {Kind.IN, Kind.OUT, Kind.IN_BINARY, Kind.OUT_BINARY}
+
+    wanted = [(*raw[:4], b"" if raw[0] in frames else raw[4]) for raw in open_tape(path).frames()]
+
+    assert outline == wanted
+    assert open_tape(path).torn is None
+
+
+def test_what_is_wrong_with_a_frame_is_found_by_who_reads_it(small_bytes: bytes, tmp_path: Path) -> None:
+    """Everything else is found by whoever passes frames over, too; and all of it in what may be a torn tail."""
+    at = small_bytes.index(b"101.5")
+    changed = small_bytes[:at] + b"9" + small_bytes[at + 1 :]
+    path = put(tmp_path / "000001.tape", changed)
+
+    assert len([raw for chunk in open_tape(path).chunks(bodies=False) for raw in chunk]) > 5
+    with pytest.raises(TapeError, match="checksum is wrong"):
+        deque(open_tape(path).frames(), maxlen=0)
+
+    command = small_bytes.index(b"trades SBER")
+    put(path, small_bytes[:command] + b"T" + small_bytes[command + 1 :])
+    with pytest.raises(TapeError, match="checksum is wrong"):
+        deque(open_tape(path).chunks(bodies=False), maxlen=0)
+
+    part = put(tmp_path / "000002.tape.part", changed)
+    with pytest.raises(TapeError, match="whole records follow"):
+        deque(open_tape(part).chunks(bodies=False), maxlen=0)

@@ -27,7 +27,7 @@ from strategykit.venues.dialect import (
     Refusal,
     Reply,
 )
-from strategykit.venues.keyed import hand_out
+from strategykit.venues.keyed import hand_out, hand_to_all
 from strategykit.venues.stream.asking import StreamCursor
 from strategykit.venues.stream.bars import BarCursor
 from strategykit.venues.stream.book import BookCursor
@@ -213,12 +213,13 @@ class StreamFamily:
             name = frame[11 : frame.find('"', 11)]
             rows = table.by_key.get(name)
             if rows is not None:
+                cursor: Any = rows[0].cursor  # A `StreamCursor`; `cast` is a call, and nothing here is as hot.
                 try:
-                    datum = cast("StreamCursor", rows[0].cursor).read(frame).data
+                    datum = cursor.read(frame).data
                 except UNREADABLE:
                     pass  # What is wrong with it is found below.
                 else:
-                    return hand_out(table, name, datum, connection=connection, now=receive_time)
+                    return hand_to_all(table, rows, datum, connection=connection, now=receive_time)
         return self._decode_by_members(frame, table, connection, receive_time)
 
     def command(self, _: VenueCommand) -> Frame:

@@ -18,6 +18,9 @@ __all__ = ["TradeCursor"]
 _TRADE: Final[Reader[TradeRow]] = reader(TradeRow)
 _AGGREGATE: Final[Reader[AggregateRow]] = reader(AggregateRow)
 
+_TAKERS: Final = {None: None, True: Side.SELL, False: Side.BUY}
+"""Who crossed the spread, by whether the buyer was the maker."""
+
 _ANEW: Final = 1_000_000_000
 """Nanoseconds by which a trade with a small number is younger than one with a large one if a venue counts anew."""
 
@@ -35,6 +38,7 @@ class TradeCursor:
     def __init__(self, guid: str, stream: Stream, variant: Variant, word: str) -> None:
         self._guid = guid
         self._stream = stream
+        self._symbol = stream.instrument or ""
         self._most = variant.past_trades
         self._past = 0 if stream.skip_history else min(stream.depth or 0, self._most)
         self.read: Reader[TradeRow] | Reader[AggregateRow] = _AGGREGATE if word == "aggTrade" else _TRADE
@@ -85,9 +89,9 @@ class TradeCursor:
         return told
 
     def _tell(self, row: TradeRow, now: int) -> Trade:
-        self._last, self._time, self._heard, self._again = row.t, nanoseconds(row.T), now, False
-        side = None if row.m is None else Side.SELL if row.m else Side.BUY
-        return Trade(self._stream.instrument or "", row.p, row.q, side, row.t, self._time, now, self._guid)
+        number, time = row.t, nanoseconds(row.T)
+        self._last, self._time, self._heard, self._again = number, time, now, False
+        return Trade(self._symbol, row.p, row.q, _TAKERS[row.m], number, time, now, self._guid)
 
     def _gap(self, now: int) -> Gap:
         return make_gap(self._guid, self._stream, self._heard, now, "the venue's trade numbers have a hole")
@@ -97,9 +101,7 @@ class TradeCursor:
         self._asked_at = now
         self._number += 1
         # Trades that were told, and this one, may have happened in the same millisecond: their numbers tell them apart.
-        ask = AskPastTrades(
-            instrument=self._stream.instrument or "", since=since, until=nanoseconds(row.T) + 1, count=self._most
-        )
+        ask = AskPastTrades(instrument=self._symbol, since=since, until=nanoseconds(row.T) + 1, count=self._most)
         return Need(self._guid, ask, Answer(self._number, lambda: self._number, self._answered))
 
     def _answered(self, rows: Rows | None, reason: str, now: int) -> list[Decoded]:  # noqa: ARG002 - a gap says enough
