@@ -239,7 +239,12 @@ class Engine:
         if not is_market:
             if watchdog is not None:
                 watchdog.enter(event)
-            self._apply(event)
+            if type(event) is OrderUpdate:
+                self.gateway.updated(event)
+            elif type(event) is Fill:
+                self.gateway.filled(event)
+            else:
+                self._apply(event)
         for receive in self.routes.get(event.guid, ()):
             if watchdog is not None:
                 watchdog.enter(receive)
@@ -272,10 +277,6 @@ class Engine:
     def _apply(self, event: Event) -> None:
         """Fold an event about the account, or about the data, into what the run keeps."""
         match event:
-            case OrderUpdate():
-                self.gateway.updated(event)
-            case Fill():
-                self.gateway.filled(event)
             case PositionUpdate():
                 self.positions[event.instrument] = event
             case AccountUpdate():

@@ -95,6 +95,14 @@ class Gateway:
             takes_self=True,
         ),
     )
+    updated: Callable[[OrderUpdate], bool] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self._news.updated, takes_self=True)
+    )
+    """Folds in what the venue says of one order; False if it isn't ours."""
+    filled: Callable[[Fill], bool] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self._news.filled, takes_self=True)
+    )
+    """Folds in a fill, once; False if it isn't ours, or its order isn't known yet."""
     killed: str = attrs.field(default="", init=False)
     """Why nothing may be opened any more; empty while the kill switch hasn't been pulled."""
     lane_up: bool = attrs.field(default=False, init=False)
@@ -302,14 +310,6 @@ class Gateway:
         """Say which command it answers: a yes to one that is gone is old news, a no may carry an older one's guid."""
         waiting = self.commands.find(reply.venue_order_id, reply.to) or ""
         return waiting if reply.guid is None or not reply.ok else reply.guid
-
-    def updated(self, update: OrderUpdate) -> bool:
-        """Fold in what the venue says of one order; False if it isn't ours."""
-        return self._news.updated(update)
-
-    def filled(self, fill: Fill) -> bool:
-        """Fold in a fill, once; False if it isn't ours, or its order isn't known yet."""
-        return self._news.filled(fill)
 
     def unsent(self, guid: str, reason: str) -> None:
         """A command that was to be sent once it was written down for good couldn't be: nothing has left."""

@@ -52,7 +52,7 @@ class OrderNews:
             return False
         self.journal.heard(order, update)
         number, before = update.venue_order_id, (order.venue_order_id, order.request, order.reason)
-        self.table.number(order, number)
+        self.table.by_number[number] = order
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
         if not tells_of_stop:
             if order.note_count(update):  # A stop itself has no fills: what it turned into has them.
@@ -154,7 +154,7 @@ class OrderNews:
     def number(self, order: Order, number: str) -> None:
         """Know the order by `number`, and fold in what came under it before."""
         order.take_number(number)
-        self.table.number(order, number)
+        self.table.by_number[number] = order
         if self.fills.early:
             for fill in self.fills.take(number):
                 self.filled(fill)

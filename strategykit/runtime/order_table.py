@@ -36,7 +36,8 @@ class OrderTable:
     _unsettled: dict[str, Order] = attrs.field(factory=dict, init=False)
     """Those of `orders` that are open, that the venue counts more fills for than it has told, or has at work though it
     had said that there was no such order."""
-    _by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
+    by_number: dict[str, Order] = attrs.field(factory=dict, init=False)
+    """By every number that the venue has had for them."""
 
     def add(self, order: Order) -> None:
         self.orders[order.client_order_id] = order
@@ -70,13 +71,9 @@ class OrderTable:
         self.follow(order)
         del self.orders[order.client_order_id]
 
-    def number(self, order: Order, number: str) -> None:
-        """Know `order` by a number of the venue's, too."""
-        self._by_number[number] = order
-
     def find(self, client_order_id: str | None, number: str) -> Order | None:
         order = None if client_order_id is None else self.orders.get(client_order_id)
-        return order or self._by_number.get(number)
+        return order or self.by_number.get(number)
 
     def open(self) -> list[Order]:
         """Give those that can still be filled, as far as is known."""

@@ -28,6 +28,10 @@ _NEW: Final = (ZERO, False)
 """Of an order that isn't followed yet."""
 
 
+_Place = tuple[tuple[Scope, Scope], tuple[Book, Book]]
+"""Where an order counts: in its strategy's scope and in the account's, with the book of its instrument in each."""
+
+
 @attrs.define(eq=False, kw_only=True)
 class Risk:
     """Holds every order against the limits of its strategy and of the account.
@@ -50,6 +54,8 @@ class Risk:
     """Each with the account."""
     _followed: dict[str, tuple[Decimal, bool]] = attrs.field(factory=dict, init=False)
     """Lots that orders may still be filled by, and whether they are open, by client order id."""
+    _places: dict[tuple[str, str], _Place] = attrs.field(factory=dict, init=False)
+    """By strategy and instrument."""
     _fills: dict[str, int] = attrs.field(factory=dict, init=False)
     """Fills of each instrument: an order after one isn't the same order again."""
     _day: tuple[int, int] = attrs.field(default=(0, 0), init=False)
@@ -74,16 +80,16 @@ class Risk:
             RiskLimit: It would break a limit.
         """
         prices: dict[str, Decimal | None] = {}
-        self._judge(strategy, now, prices)
+        symbol, lots = request.instrument, request.quantity
+        place = self._place(strategy, symbol)
+        scopes, books = place
+        self._judge(scopes, now, prices)
         before = getcontext()
         setcontext(EXACT)
         try:
-            scopes = self._scopes(strategy)
-            symbol, lots = request.instrument, request.quantity
-            book = scopes[0].book(symbol)
-            if not book.closes(request.side, lots):
+            if not books[0].closes(request.side, lots):
                 last = prices[symbol] if symbol in prices else self.price(symbol)
-                self._check_opening(scopes, book, request, lots, last, instrument, orders=1)
+                self._check_opening(place, request, lots, last, instrument, orders=1)
             self._check_rate(scopes, now)
             fills = self._fills.get(symbol, 0)
             # Numbers in words: the hash of a Decimal costs as much as the rest of the look-up.
@@ -103,23 +109,25 @@ class Risk:
     def closes(self, strategy: str, request: OrderRequest) -> bool:
         """Whether `request` only closes what its strategy holds, even if all that works with it is filled before."""
         with Exactly(EXACT):
-            return self._scopes(strategy)[0].book(request.instrument).closes(request.side, request.quantity)
+            _, books = self._place(strategy, request.instrument)
+            return books[0].closes(request.side, request.quantity)
 
     def only_closes(self, order: Order) -> bool:
         """Whether `order`, which is counted already, can only close what its strategy holds."""
         with Exactly(EXACT):
-            return self._scopes(order.strategy)[0].book(order.instrument).closes(order.side, ZERO)
+            _, books = self._place(order.strategy, order.instrument)
+            return books[0].closes(order.side, ZERO)
 
     def check_amend(self, order: Order, wanted: OrderRequest, instrument: Instrument, now: int) -> None:
         """Let a change of `order` to `wanted` pass, and count it, or refuse it. As `check_order`."""
         self.judge(order.strategy, now)
         with Exactly(EXACT):
-            scopes = self._scopes(order.strategy)
-            book = scopes[0].book(wanted.instrument)
+            place = self._place(order.strategy, wanted.instrument)
+            scopes, books = place
             more = max(ZERO, wanted.quantity - may_fill(order))
-            if not book.closes(wanted.side, more):
+            if not books[0].closes(wanted.side, more):
                 last = self.price(wanted.instrument)
-                self._check_opening(scopes, book, wanted, more, last, instrument, orders=0)
+                self._check_opening(place, wanted, more, last, instrument, orders=0)
             self._check_rate(scopes, now)
             for scope in scopes:
                 scope.pace.count(None, now)
@@ -136,19 +144,18 @@ class Risk:
             self._followed[order.client_order_id] = (lots, is_open)
         else:
             del self._followed[order.client_order_id]
-        mine, account = self._scopes(order.strategy)
+        (mine, account), (book, whole) = self._place(order.strategy, order.instrument)
         if is_open is not was_open:
             change = is_open - was_open
             mine.open_orders += change
             account.open_orders += change
         if lots != had:
-            symbol, more = order.instrument, EXACT.subtract(lots, had)
-            book = mine.book(symbol)
+            more = EXACT.subtract(lots, had)
             if order.side is Side.BUY:
                 book.buying = EXACT.add(book.buying, more)
             else:
                 book.selling = EXACT.add(book.selling, more)
-            _measure(book, account.book(symbol))
+            _measure(book, whole)
 
     def filled(self, order: Order, fill: Fill, now: int) -> None:
         """A fill of `order` counts from now on; `judge` follows when all has come of it."""
@@ -161,8 +168,8 @@ class Risk:
             symbol, lots = fill.instrument, fill.quantity * fill.side.sign
             if now >= self._day[1]:
                 self._turn(now)
-            mine, account = self._scopes(order.strategy)
-            today, book, whole = fill.receive_time >= self._day[0], mine.book(symbol), account.book(symbol)
+            (mine, account), (book, whole) = self._place(order.strategy, symbol)
+            today = fill.receive_time >= self._day[0]
             for scope, its in ((account, whole), (mine, book)):
                 scope.fill(symbol, its, lots, fill.price, today=today)
                 if today and fee:
@@ -174,16 +181,16 @@ class Risk:
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
-        self._judge(strategy, now, {})
+        self._judge(self._scopes(strategy), now, {})
 
-    def _judge(self, strategy: str, now: int, prices: dict[str, Decimal | None]) -> None:
+    def _judge(self, scopes: tuple[Scope, Scope], now: int, prices: dict[str, Decimal | None]) -> None:
         """As `judge`, with last prices that are known already; others are added."""
         before = getcontext()
         setcontext(EXACT)  # As by `Exactly`: this is done at every order and fill, and calls cost more than the sums.
         try:
             if now >= self._day[1]:
                 self._turn(now)
-            mine, account = self._scopes(strategy)
+            mine, account = scopes
             lost, all_lost = mine.judge(prices), account.judge(prices)
         finally:
             setcontext(before)
@@ -268,6 +275,16 @@ class Risk:
             scopes = self._strategies[strategy] = (mine, self._account)
         return scopes
 
+    def _place(self, strategy: str, symbol: str) -> _Place:
+        """Give where orders of a strategy on an instrument count."""
+        place = self._places.get((strategy, symbol))
+        if place is None:
+            scopes = self._scopes(strategy)
+            place = scopes, (scopes[0].book(symbol), scopes[1].book(symbol))
+            if place[1][1].unit is not None:  # Else it is looked up again, as somebody may tell what it trades.
+                self._places[strategy, symbol] = place
+        return place
+
     def _turn(self, now: int) -> None:
         if now >= self._day[1]:
             zone = zone_of(self.plan.time_zone)
@@ -277,8 +294,7 @@ class Risk:
 
     def _check_opening(
         self,
-        scopes: tuple[Scope, Scope],
-        book: Book,
+        place: _Place,
         request: OrderRequest,
         more: Decimal,
         last: Decimal | None,
@@ -289,8 +305,7 @@ class Risk:
         """Check what could open a position.
 
         Args:
-            scopes: The strategy and the account.
-            book: The strategy's.
+            place: Where it counts.
             request: What would be asked for.
             more: Lots that may be filled besides all that may be already.
             last: The last price; None: nobody knows.
@@ -298,8 +313,9 @@ class Risk:
             orders: Orders that are open then besides all that are.
         """
         symbol, side, lots = request.instrument, request.side, request.quantity
+        book = place[1][0]
         worth, beyond, growth = _worth(request, last, book), _beyond(request, last), book.growth(side, more)
-        for scope in scopes:
+        for scope, its in zip(*place, strict=True):
             limits = scope.limits
             if scope.loss is not None:
                 words = f"nothing is opened any more today, as it has lost {scope.lost}"
@@ -314,7 +330,7 @@ class Risk:
                 scope.refuse("max_order_notional", worth, words)
             if beyond is not None:
                 _check_collar(scope, request, *beyond, instrument)
-            worst, most = scope.book(symbol).worst(side) + growth, limits.position(symbol)
+            worst, most = its.worst(side) + growth, limits.position(symbol)
             if growth and worst > most:
                 words = f"{worst:,f} lots of {symbol} {'long' if side is Side.BUY else 'short'}, if all is filled"
                 scope.refuse("max_position", worst, words, most)
