@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +90,36 @@ def recorded(name: str, count: int) -> Iterator[Told]:
                     return
 
 
+def _bits(known: Iterable[object], told: Iterable[object]) -> float:
+    """Give the bits that `told` takes at the least if its frequencies beside each of `known` cost nothing."""
+    pairs = Counter(zip(known, told, strict=True))
+    before: Counter[object] = Counter()
+    for (each, _), count in pairs.items():
+        before[each] += count
+    return -sum(count * math.log2(count / before[each]) for (each, _), count in pairs.items())
+
+
+def least(trades: Sequence[Trade]) -> float:
+    """Estimate the bytes that a perfect coder needs for each of these trades, knowing all frequencies beforehand.
+
+    A receive time is the clock's noise: how many bits its step has follows from that of the venue's own time, and all
+    bits below the first are as good as random. What the rest says follows from the trade before it.
+    """
+    pairs = list(pairwise(trades))
+    venue = [(new.event_time or 0) - (old.event_time or 0) for old, new in pairs]
+    noise = [new.receive_time - old.receive_time - step for (old, new), step in zip(pairs, venue, strict=True)]
+    widths = [step.bit_length() for step in venue]
+    sides = [(old.side, new.side) for old, new in pairs]
+    together = [(bool(step), old is new) for step, (old, new) in zip(venue, sides, strict=True)]
+    bits = _bits(widths, [(step < 0, step.bit_length()) for step in noise])
+    bits += sum(max(step.bit_length() - 1, 0) for step in noise)
+    bits += _bits([(new.receive_time - old.receive_time).bit_length() for old, new in pairs], venue)
+    bits += _bits(together, [round((new.price - old.price) * 100) for old, new in pairs])
+    bits += _bits([None] * len(pairs), [new.quantity for _, new in pairs])
+    bits += _bits([old for old, _ in sides], [new for _, new in sides])
+    return bits / 8 / max(len(pairs), 1)
+
+
 def store(folder: Path, told: Iterator[Told]) -> tuple[int, int, int]:
     """Store trades; give how many, the bytes of their frames, and those of the archive's files of rows."""
     rows = frames = 0
@@ -124,8 +157,13 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
         folder = Path(name)
         figures["archive_alor"] = _size("trades like Alor's", store(folder / "made", generated(count)))
         if (DATA / "hftbacktest").is_dir():
-            sizes = [store(folder / name, recorded(name, max(int(10**6 * scale), 200))) for name in RECORDED]
+            told = {name: list(recorded(name, max(int(10**6 * scale), 200))) for name in RECORDED}
+            sizes = [store(folder / name, iter(each)) for name, each in told.items()]
             rows, frames, stored = (sum(each) for each in zip(*sizes, strict=True))
+            perfect = sum(least([trade for _, trade in each]) * len(each) for each in told.values()) / rows
+            print(
+                f"the least that Binance's could take: {perfect:.2f} bytes a trade, ratio {frames / rows / perfect:.1f}"
+            )
             figures["archive_binance"] = _size("recorded trades of Binance's", (rows, frames, stored))
         plain, mapped = Archive.open(folder / "made"), Archive.open(folder / "made", cache=folder / "cache")
         assert read(plain)[1] == read(mapped)[1] == count
