@@ -51,6 +51,8 @@ class Connection:
         self._outbox = Outbox()
         self._dropped = trio.Event()
         self._drop_reason = ""
+        self._sending = False
+        """Whether the wire has been handed a frame and hasn't taken it yet."""
         self._last: int | None = None
         """When the last frame came, or the session opened; nanoseconds."""
         self._logins = 0
@@ -77,6 +79,11 @@ class Connection:
             self.drop(f"{MAX_UNSENT} frames wait to be sent: the venue doesn't read")
             return False
         return True
+
+    @property
+    def sends(self) -> bool:
+        rate = self._link.lane.messages
+        return self._sending or (bool(self._outbox) and (rate is None or len(self._link.sent_at) < rate[0]))
 
     def drop(self, reason: str) -> None:
         """End the session now, as lost; a new one is opened as after any loss."""
@@ -209,12 +216,15 @@ class Connection:
         self._wiring.recorder.frame_out(self._link.name, self._wiring.stamp(), frame)
         self._counts.frames_out += 1
         self._counts.bytes_out += len(frame)
+        self._sending = True
         try:
             await self._wire.send(frame)
         except ConnectionLost:
             # The reader finds the end, too, but after the venue's last words, which may say why.
             await trio.sleep(_LAST_WORDS)
             raise
+        finally:
+            self._sending = False
 
     # Logins
 

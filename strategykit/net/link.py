@@ -39,6 +39,11 @@ class Session(Protocol):
         """The one that its last login was made with; empty on a lane that needs none."""
         ...
 
+    @property
+    def sends(self) -> bool:
+        """Whether something is on its way to the wire, and may leave: the lane's rate doesn't hold it back."""
+        ...
+
     def send_nowait(self, job: Job, *, urgent: bool = False) -> bool:
         """Put `job` in the line of things to send; False if the session is ending, then nothing of it leaves."""
         ...

@@ -43,6 +43,9 @@ class Outbox:
     def closed(self) -> bool:
         return self._closed
 
+    def __bool__(self) -> bool:
+        return bool(self._urgent or self._usual)
+
     async def get(self) -> Job:
         """Give the next job; wait for it if there is none."""
         await trio.lowlevel.checkpoint()

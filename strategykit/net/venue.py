@@ -131,6 +131,11 @@ class LiveVenue:
             and current.send_nowait(frame, urgent=isinstance(command, CancelOrder))
         )
 
+    def sends(self, connection: str) -> bool:
+        """Whether something is on its way to that connection's wire, and may leave."""
+        link = self._links.get(connection)
+        return link is not None and link.session is not None and link.session.sends
+
     def ask(self, ask: Ask) -> None:
         """Ask by HTTP. Exactly one ANSWER comes by the inbox, with status 0 and the reason where there was none."""
         if self._ended:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 import attrs
@@ -15,11 +15,17 @@ from strategykit.runtime.courses import Courses
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.waking import Doorbell, Wakes
 
-__all__ = ["LEAVE_WITHIN", "Driver", "Marks"]
+__all__ = ["HURRIED", "LEAVE_WITHIN", "SLICE", "SLICE_TAKES", "Driver", "Marks", "next_slice"]
 
 SLICE: Final = 256
-"""Inputs dispatched before readers get their turn: about 5 ms of work with typical strategies."""
+"""Inputs dispatched at the most before readers and writers get their turn."""
 
+SLICE_TAKES: Final = 1_000_000
+"""Nanoseconds that a slice should take. An order waits for up to three of them on its way: until the end of the
+journal's sync is heard of, until the task that writes goes on, and until that has the wire."""
+
+HURRIED: Final = 16
+"""Inputs of a slice, at the most, while an order is on its way to the wire."""
 
 LEAVE_WITHIN: Final = 600_000_000_000
 """Nanoseconds for `finish`: what strategies get to leave after the last input; one that never does is left then."""
@@ -29,6 +35,16 @@ class Marks(Protocol):
     """Where the readings of the clock are kept."""
 
     def mark(self, reading: int, count: int) -> None: ...
+
+
+def next_slice(size: int, count: int, took: int) -> int:
+    """Give how many inputs a slice may have, when `count` of at most `size` took `took` nanoseconds.
+
+    A mark tells the number before the first of them is dispatched, so that it can't depend on how long they take.
+    """
+    if took > SLICE_TAKES:
+        return max(count // 2, 1)
+    return min(size * 2, SLICE) if count == size else size
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -88,24 +104,38 @@ class Driver:
         if self.clock.woken or self.wakes or self.engine.local:
             await self.quiet()
 
-    async def follow(self, inbox: Inbox, bell: Doorbell, clock: WallClock, marks: Marks, done: trio.Event) -> None:
+    async def follow(
+        self,
+        inbox: Inbox,
+        bell: Doorbell,
+        clock: WallClock,
+        marks: Marks,
+        done: trio.Event,
+        *,
+        hurried: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Dispatch what comes, in slices, until `done`; each slice has one reading of the clock, kept as a mark.
+
+        Slices are short where inputs take long, and while `hurried` says that an order is on its way to the wire.
 
         Whoever sets `done` rings the bell. A slice that has begun is dispatched to its end, and a last mark tells how
         far time went: a re-run stops there, too.
         """
-        waiting = inbox.waiting
+        waiting, size = inbox.waiting, SLICE
         while not done.is_set():
             if not waiting and not self.wakes and not self.engine.local:
                 await self._wait(bell)
             else:
                 await trio.lowlevel.checkpoint()
             await self.advance(clock.wall())
-            count = min(len(waiting), SLICE)
-            if count:
-                marks.mark(clock.reading, count)
+            count = min(len(waiting), size, HURRIED if hurried() else SLICE)
+            if not count:
+                continue
+            marks.mark(clock.reading, count)
+            began = clock.wall()
             for _ in range(count):
                 await self.dispatch(inbox.take())
+            size = next_slice(size, count, clock.wall() - began)
         marks.mark(clock.reading, 0)
 
     async def _wait(self, bell: Doorbell) -> None:

@@ -85,6 +85,8 @@ class LiveSession:
         self.guard = GuardLink(plan.guard, self.alarms)
         self.pulls = Pulls(folder=plan.journal, wall=wall, alarms=self.alarms, note=ledger.note, tell=self._tell)
         self.playing: Run | None = None
+        self.hurried: Callable[[], bool] = lambda: False
+        """Says whether an order is on its way to the wire."""
         # Where signals are taken care of, a KeyboardInterrupt is nobody's Ctrl-C: somebody has raised it by himself.
         kinds = (*STRATEGY_FAILURES, KeyboardInterrupt) if plan.handle_signals else STRATEGY_FAILURES
         self.failure = Failure(ledger.note, kinds)
@@ -156,7 +158,7 @@ class LiveSession:
         """
         while not self.done.is_set():
             try:
-                await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done)
+                await run.driver.follow(self.inbox, self.bell, self.clock, self.ledger, self.done, hurried=self.hurried)
             except self.failure.kinds as exc:
                 run.supervisor.abort()
                 self.failure.note(exc)
@@ -201,9 +203,10 @@ class LiveSession:
         plan = self.plan
         port: LivePort | PaperPort
         if plan.paper is None:
-            port = LivePort(
+            port = wire = LivePort(
                 self.venue, plan.dialect, self.ledger, self.converter, lambda: run.engine, self.journal, self._tell
             )
+            self.hurried = lambda: wire.hurries
         else:
             port = PaperPort(self.ledger, self.converter, lambda: run.engine, self.clock, self.bell.ring)
         run = assemble(

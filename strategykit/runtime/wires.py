@@ -118,6 +118,13 @@ class LivePort:
     journal: DurableJournal | None
     unsent: Callable[[str], None]
     """Takes the word that says that a command couldn't be written down for good."""
+    _unsafe: int = attrs.field(default=0, init=False)
+    """Commands that wait for the journal."""
+
+    @property
+    def hurries(self) -> bool:
+        """Whether a command is on its way: to the journal, or to the wire."""
+        return self._unsafe > 0 or self.venue.sends(self.engine().command_connection)
 
     def command(self, strategy: str, command: VenueCommand) -> bool:
         self.dialect.command(command)  # What the venue can't be told raises here, before anything is on the tape.
@@ -130,12 +137,18 @@ class LivePort:
             return False
 
         def send() -> None:
+            self._unsafe -= 1
             self.venue.command(command, connection, session)
 
+        def lose(error: JournalError) -> None:
+            self._unsafe -= 1
+            self.unsent(f"{UNSENT}{command.guid} {error}")
+
+        self._unsafe += 1
         if self.journal is None or isinstance(command, CancelOrder):
             send()  # To take an order back needs no proof of having wanted to.
         else:
-            self.journal.when_durable(send, lambda error: self.unsent(f"{UNSENT}{command.guid} {error}"))
+            self.journal.when_durable(send, lose)
         return True
 
     def suspect(self, reason: str) -> None:

@@ -109,7 +109,10 @@ async def test_what_is_urgent_is_sent_next_within_the_rate(
     async with open_connection(link(rig, messages=(2, 1.0)), rig.wiring) as connection:
         for order in ("order 1", "order 2", "order 3", "order 4"):
             connection.send_nowait(order)
+        sends = [connection.sends]
         await trio.sleep(0.5)
+        sends.append(connection.sends)
+        assert sends == [True, False]  # What waits now may not leave yet.
         connection.send_nowait("cancel 1", urgent=True)
         connection.send_nowait("cancel 2", urgent=True)
         connection.send_nowait("order 5")

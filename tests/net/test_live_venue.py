@@ -222,10 +222,15 @@ async def test_a_command_goes_to_the_commands_lane_of_its_session_or_nowhere(
     assert not live.command(_order("a"), "commands-0", 1)
     async with _running(live, ("commands-0", "commands")):
         assert not live.command(_order("b"), "commands-0", 2)
+        assert not live.sends("commands-0")
         assert live.command(_order("c"), "commands-0", 1)
+        assert live.sends("commands-0")
         with pytest.raises(LocalProtocolError, match="no such order"):
             live.command(_order("d", instrument="NONE"), "commands-0", 1)
         await trio.testing.wait_all_tasks_blocked()
+        assert not live.sends("commands-0")
+    assert not live.sends("commands-0")
+    assert not live.sends("market-0")
     assert got == ['{"command": "c"}']
 
 

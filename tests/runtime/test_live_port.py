@@ -60,6 +60,11 @@ class Far:
     writer: JournalWriter
     left: list[tuple[Command, int]] = attrs.field(factory=list)
     unsent: list[str] = attrs.field(factory=list)
+    takes: bool = True
+    """Whether its wire takes what it is handed at once."""
+
+    def sends(self, connection: str) -> bool:
+        return bool(self.left) and not self.takes and connection == "orders-0"
 
     def command(self, command: Command, connection: str, session: int) -> bool:
         self.left.append((command, self.writer.durable))
@@ -119,6 +124,29 @@ async def test_a_cancel_waits_for_no_disk(desk: Desk) -> None:
     desk.send(CANCEL)
 
     assert [command for command, _ in desk.far.left] == [CANCEL]
+    assert not desk.port.hurries
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_it_hurries_until_what_waits_for_the_disk_is_safe_or_lost(desk: Desk, fails: bool) -> None:
+    desk.disk.fails = fails
+    hurries = [desk.port.hurries]
+    for command in (CREATE, AMEND):
+        desk.send(command)
+        hurries.append(desk.port.hurries)
+
+    await wait_all_tasks_blocked()
+
+    assert [*hurries, desk.port.hurries] == [False, True, True, False]
+
+
+async def test_it_hurries_until_the_wire_has_taken_what_it_was_handed(desk: Desk) -> None:
+    desk.far.takes = False
+    desk.send(CANCEL)
+    hurries = [desk.port.hurries]
+    desk.far.takes = True
+
+    assert [*hurries, desk.port.hurries] == [True, False]
 
 
 async def test_what_cant_be_made_safe_never_leaves_and_is_told(desk: Desk) -> None:
