@@ -7,8 +7,19 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
-__all__ = ["keep_syncing"]
+__all__ = ["go_first", "keep_syncing"]
+
+
+def go_first() -> None:
+    """Ask to go on at once, before usual processes, whenever there is something to do; without leave to, stay usual.
+
+    On busy processors a usual process waits some milliseconds for its turn, here twice: when a sync is asked for, and
+    when the disk is done. Between the two there is next to nothing to do for a processor.
+    """
+    with suppress(OSError, AttributeError):  # Not every system has it, and not everybody may.
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
 def keep_syncing(file: int, wire: int) -> None:
@@ -27,6 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     # Who stops the program means the one that trades; this one goes when that is gone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    go_first()
     file, wire = map(int, arguments)
     keep_syncing(file, wire)
 

@@ -117,6 +117,24 @@ def test_it_lives_as_long_as_who_asks_and_no_signal_ends_it_before(file: int) ->
         os.kill(process.pid, 0)
 
 
+def may_go_first() -> bool:
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+def test_it_goes_before_usual_processes_where_it_may(file: int) -> None:
+    process = SyncProcess(file)
+    process.begin()
+    assert process.ended(20)
+    assert os.sched_getscheduler(process.pid) == (os.SCHED_FIFO if may_go_first() else os.SCHED_OTHER)
+    process.end(20)
+    process.close()
+
+
 @pytest.mark.parametrize("code", [0, errno.EINVAL])
 def test_what_it_does_is_done_here_too(file: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process itself is out of the reach of what measures the tests' coverage."""
@@ -131,6 +149,7 @@ def test_what_it_does_is_done_here_too(file: int, code: int, monkeypatch: pytest
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     answer = near.recv(20)
     assert int.from_bytes(answer[:4], "little", signed=True) == code
     assert len(answer) == 8
