@@ -1,8 +1,9 @@
 """How soon an order is on the wire while market data flow: journal, tape and 20,000 trades a second.
 
-Microseconds from before `buy_nowait` until a venue in another process has read the bytes of the command (both read the
-system's monotonic clock). The order's intent is synced to the disk before; every trade is recorded, decoded and told to
-the strategy. The same without market data is printed beside it.
+Microseconds from before `buy_nowait` until the system at the venue's end has the bytes of the command; the venue is
+another process, and both read the system's monotonic clock. The order's intent is synced to the disk before; every
+trade is recorded, decoded and told to the strategy. The same without market data, and with as many in bursts, is
+printed beside it.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ __all__ = ["Outcome", "main", "measure"]
 
 RATE: Final = 20_000
 """Trades a second."""
+EVERY: Final = 0.001
+"""Seconds of trades that come at once …"""
+BURST: Final = 0.05
+"""… and as many where they come in bursts."""
 ORDERS: Final = 1_000
 PAUSE: Final = 0.01
-"""Seconds between two orders."""
+"""Seconds between two orders, on average."""
 MOST: Final = 5_000.0
 """Microseconds that the 99th of a hundred may take."""
 
@@ -59,7 +64,7 @@ class Sender(Strategy):
         for _ in range(self.orders):
             now = time.monotonic_ns()
             self.sent.append((now, self.buy_nowait(1, limit=Decimal("299.00"))))
-            await trio.sleep(PAUSE)
+            await trio.sleep(PAUSE * self.random.uniform(0.5, 1.5))  # Not in step with the trades.
         self.took = time.perf_counter() - begin
         self.seen -= before
         for _, order in self.sent:
@@ -80,8 +85,8 @@ class Outcome:
         return self.delays[min(len(self.delays) - 1, int(len(self.delays) * part))]
 
 
-def measure(orders: int, rate: int) -> Outcome:
-    """Place `orders` while `rate` trades a second come."""
+def measure(orders: int, rate: int, every: float = EVERY) -> Outcome:
+    """Place `orders` while `rate` trades a second come, all of `every` seconds at once."""
     sender = Sender(orders=orders)
 
     async def stop(run: Run) -> None:
@@ -91,7 +96,7 @@ def measure(orders: int, rate: int) -> Outcome:
     gc.collect()
     # Enough for twice the time that the pauses take: a slow machine mustn't run out of trades.
     count = max(int(rate * (2 * orders * PAUSE + 0.2)), 1)
-    with open_blast(count if rate else 0, rate=rate) as port, tempfile.TemporaryDirectory() as name:
+    with open_blast(count if rate else 0, rate=rate, every=every) as port, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run_strategies(
             f"http://127.0.0.1:{port}",
@@ -112,8 +117,9 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
     """Measure, print, and give the figures by name."""
     orders = max(int(ORDERS * scale), 2)
     print(f"orders with a synced journal and a tape, µs from submit until the venue has the bytes, {orders} each")
-    quiet, loud = measure(orders, 0), measure(orders, RATE)
-    for name, found in (("quiet", quiet), (f"{RATE:,} trades/s", loud)):
+    quiet, loud, bursts = measure(orders, 0), measure(orders, RATE), measure(orders, RATE, BURST)
+    shown = (("quiet", quiet), (f"{RATE:,} trades/s", loud), (f"… {RATE * BURST:,.0f} at once", bursts))
+    for name, found in shown:
         told = f"   {found.rate:8,.0f} trades/s were told" if found.rate else ""
         print(f"  {name:16} p50 {found.at(0.5):7.0f}   p99 {found.at(0.99):7.0f}{told}")
     return {

@@ -1,7 +1,8 @@
 """A venue that only shouts: trades in prepared frames, as fast as they are read, or so many a second.
 
 It knows just enough of ALOR for a whole live run: a token, one instrument, empty lists, logins and confirmations. An
-order is accepted, and its number is the reading of the system's monotonic clock when its bytes had come.
+order is accepted, and its number is the reading of the system's monotonic clock when its bytes had come: by the stamp
+that the system puts on them, where it does, so that how soon this process got the processor isn't in it.
 Threads and blocking sockets: what it costs isn't measured, it only must not be the slower side. Run as a program it
 prints its port, and ends with its standard input.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -42,7 +44,13 @@ _PIECE: Final = 1_400
 """Frames handed to the kernel at a time where there is no pace: some 256 KiB."""
 
 _TURN: Final = 0.001
-"""Seconds between two pieces where there is a pace."""
+"""Seconds between two pieces where there is a pace, unless somebody wants bursts."""
+
+_STAMPS: Final = 35
+"""Linux's SO_TIMESTAMPNS, which Python has no name for: what is received comes with the time at which it arrived."""
+
+_STAMP: Final = struct.Struct("@ll")
+"""Seconds and nanoseconds, UTC."""
 
 _FOREVER: Final = 4_102_444_800
 """The year 2100, in seconds: when the token dies."""
@@ -112,11 +120,10 @@ class _Client(threading.Thread):
             f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
         )
         protocol = Connection(ConnectionType.SERVER)
-        text, open_ = "", True
+        text, open_, now = "", True, time.monotonic_ns()
         while open_:
             if not data:
-                data = self._wire.recv(65_536)
-            now = time.monotonic_ns()
+                data, now = _receive(self._wire)
             protocol.receive_data(data or None)  # None: the client has hung up.
             data = b""
             for event in protocol.events():
@@ -146,6 +153,18 @@ class _Client(threading.Thread):
             self._wire.sendall(piece.replace(_GUID, guid))
 
 
+def _receive(wire: socket.socket) -> tuple[bytes, int]:
+    """Give what has come, and the reading of the monotonic clock when the last of it came."""
+    data, notes, _, _ = wire.recvmsg(65_536, socket.CMSG_SPACE(_STAMP.size))
+    waited = 0
+    for level, kind, value in notes:
+        if (level, kind) == (socket.SOL_SOCKET, _STAMPS):
+            seconds, nanoseconds = _STAMP.unpack(value)
+            waited = time.time_ns() - seconds * 10**9 - nanoseconds
+    # Read last: what may come between makes an order look later, not sooner.
+    return data, time.monotonic_ns() - max(waited, 0)
+
+
 def _reply(text: str, now: int) -> str:
     request = json.loads(text)
     number = str(now) if request["opcode"].startswith("create:") else None
@@ -161,11 +180,13 @@ def _accept(listener: socket.socket, pieces: Sequence[bytes], turn: float) -> No
     while True:
         wire, _ = listener.accept()
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform == "linux":
+            wire.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
         _Client(wire, pieces, turn).start()
 
 
-def _serve(count: int, rate: float) -> None:
-    size = max(round(rate * _TURN), 1) if rate else _PIECE
+def _serve(count: int, rate: float, every: float) -> None:
+    size = max(round(rate * every), 1) if rate else _PIECE
     pieces = [prepare(min(size, count - begin), begin) for begin in range(0, count, size)]
     turn = size / rate if rate else 0.0
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -175,9 +196,15 @@ def _serve(count: int, rate: float) -> None:
 
 
 @contextmanager
-def open_blast(count: int, *, rate: float = 0.0) -> Generator[int]:
-    """Start one in a process of its own that sends `count` trades a subscription, `rate` a second; yield its port."""
-    command = [sys.executable, "-m", "benchmarks.blast", str(count), str(rate)]
+def open_blast(count: int, *, rate: float = 0.0, every: float = _TURN) -> Generator[int]:
+    """Start one in a process of its own that sends `count` trades a subscription; yield its port.
+
+    Args:
+        count: How many.
+        rate: So many a second; 0: as fast as can be.
+        every: Seconds between two bursts of `rate` × `every` trades.
+    """
+    command = [sys.executable, "-m", "benchmarks.blast", str(count), str(rate), str(every)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -187,4 +214,4 @@ def open_blast(count: int, *, rate: float = 0.0) -> Generator[int]:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), float(sys.argv[2]))
+    _serve(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))
