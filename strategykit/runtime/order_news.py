@@ -98,7 +98,11 @@ class OrderNews:
             ear.order_filled(order, fill)
         self.fills.count(fill)
         if order.state is OrderState.REJECTED or order.filled_quantity > order.quantity:
-            self.table.contradict(f"{order!r}: that is too much")
+            if order.absent and order.filled_quantity <= order.quantity:
+                words = f"is filled as {fill.venue_order_id}, though the venue didn't have it"
+                self.table.contradict(f"{order.client_order_id}: {words}")
+            else:
+                self.table.contradict(f"{order!r}: that is too much")
         self._learn(order, Evidence.ALL_FILLED if order.all_filled else Evidence.PART_FILLED)
         self.settle_ending(order)
         if order.is_open:
