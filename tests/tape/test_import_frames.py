@@ -324,16 +324,16 @@ def test_wrong_lines_of_a_session_are_told(line: str, words: str, tmp_path: Path
 
 
 def test_sessions_of_venues_that_arent_spoken_are_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "BITMEX.ws.1.0"
-    path.write_text("wss://www.bitmex.com <-> 1618678132.3858151\n1618678133.0: {}\n")
+    path = tmp_path / "GEMINI.ws.1.0"
+    path.write_text("wss://www.gemini.com <-> 1618678132.3858151\n1618678133.0: {}\n")
 
-    with pytest.raises(ConfigError, match=r"sessions of www\.bitmex\.com aren't read; those of stream\.binance\.com"):
+    with pytest.raises(ConfigError, match=r"sessions of www\.gemini\.com aren't read; those of stream\.binance\.com"):
         bring_in([path], tmp_path / "tape", "cryptofeed")
     path.write_text("1618678133.0: {}\n")
     with pytest.raises(ConfigError, match="the files tell of no connection"):
         bring_in([path], tmp_path / "tape", "cryptofeed")
     path.write_text("a,b\n")
-    with pytest.raises(TapeError, match=r"BITMEX\.ws\.1\.0:1: no line of a session that cryptofeed recorded"):
+    with pytest.raises(TapeError, match=r"GEMINI\.ws\.1\.0:1: no line of a session that cryptofeed recorded"):
         bring_in([path], tmp_path / "tape", "cryptofeed")
 
 

@@ -1,4 +1,4 @@
-"""Sessions that cryptofeed recorded of Coinbase, Kraken, OKX and Huobi's swaps, as rows of archives.
+"""Sessions that cryptofeed recorded of venues that aren't spoken here, as rows of archives.
 
 Frames of requests and of their answers say nothing of the market, and are passed over.
 
@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from strategykit.archive.importers.rows import Row, price, size
+from strategykit.archive.importers.session_decoders import Bitfinex, BitMex, decode_bybit, decode_kucoin
+from strategykit.archive.importers.session_events import Decode, Found, book_change, iso_time, whole_book
 from strategykit.foreign.cryptofeed import EntryKind, read_bytes_literal, read_session
 from strategykit.foreign.refusals import Refusals, RowRefused
 from strategykit.foreign.times import read_seconds
-from strategykit.model.events import BookDelta, BookSnapshot, Event, Quote, Side, Trade
+from strategykit.model.events import BookDelta, BookSnapshot, Quote, Side, Trade
 from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = ["HOSTS", "read_sessions"]
@@ -36,13 +37,6 @@ _KINDS: Final[Mapping[type, StreamKind]] = {
     BookDelta: StreamKind.BOOK,
 }
 
-Levels = Sequence[Sequence[Any]]
-"""Price and size, and whatever else a venue has behind them."""
-
-Found = tuple[Event, tuple[str, str]]
-Decode = Callable[[Any, int], Iterator[Found]]
-"""Gives what a frame says that came at a time, and a price and a size as they are written."""
-
 
 def read_sessions(paths: Sequence[Path], host: str, refusals: Refusals, *, symbol: str | None = None) -> Iterator[Row]:
     """Give what the frames of a session tell.
@@ -56,7 +50,7 @@ def read_sessions(paths: Sequence[Path], host: str, refusals: Refusals, *, symbo
     Raises:
         TapeError: A file can't be read or isn't of such a session, or too many frames can't be taken.
     """
-    decode, streams = HOSTS[host], dict[tuple[str, StreamKind], Stream]()
+    decode, streams = HOSTS[host](), dict[tuple[str, StreamKind], Stream]()
     for entry in read_session(paths, refusals.add):
         if entry.kind is not EntryKind.RECEIVED:
             continue
@@ -90,48 +84,18 @@ def _unpacked(literal: str) -> bytes:
     return text
 
 
-def _sides(bids: Levels, asks: Levels) -> tuple[tuple[float, ...], ...]:
-    """Give prices and sizes of bids and asks, as they stand."""
-    columns: list[tuple[float, ...]] = []
-    for levels in (bids, asks):
-        columns.append(tuple(price(str(level[0]), "price") for level in levels))
-        columns.append(tuple(size(str(level[1]), "size") for level in levels))
-    return tuple(columns)
-
-
-def _whole(name: str, bids: Levels, asks: Levels, told: int | None, time: int, *, first: bool) -> Found:
-    """Give a whole book, best levels first, without empty ones."""
-    sides = []
-    for levels, falling in ((bids, True), (asks, False)):
-        known = {price(str(level[0]), "price"): size(str(level[1]), "size") for level in levels}
-        prices = sorted((value for value, amount in known.items() if amount), reverse=falling)
-        sides += [tuple(prices), tuple(known[value] for value in prices)]
-    book = BookSnapshot(name, sides[0], sides[1], sides[2], sides[3], told, time, "", first)
-    return book, _fine(bids, asks)
-
-
-def _change(name: str, bids: Levels, asks: Levels, told: int | None, time: int) -> Found:
-    bid_prices, bid_sizes, ask_prices, ask_sizes = _sides(bids, asks)
-    return BookDelta(name, bid_prices, bid_sizes, ask_prices, ask_sizes, told, time, ""), _fine(bids, asks)
-
-
-def _fine(bids: Levels, asks: Levels) -> tuple[str, str]:
-    first = next(iter(bids), None) or next(iter(asks), None)
-    return ("", "") if first is None else (str(first[0]), str(first[1]))
-
-
 def _coinbase(frame: Any, time: int) -> Iterator[Found]:
     kind, name = frame["type"], frame.get("product_id", "")
     if kind in ("subscriptions", "heartbeat"):
         return
     if kind == "snapshot":
-        yield _whole(name, frame["bids"], frame["asks"], None, time, first=True)
+        yield whole_book(name, frame["bids"], frame["asks"], None, time, first=True)
         return
-    told = _iso(frame["time"])
+    told = iso_time(frame["time"])
     if kind == "l2update":
         bids = [change[1:] for change in frame["changes"] if change[0] == "buy"]
         asks = [change[1:] for change in frame["changes"] if change[0] == "sell"]
-        yield _change(name, bids, asks, told, time)
+        yield book_change(name, bids, asks, told, time)
     elif kind == "ticker":
         bid, ask, last = (price(frame[what], what) for what in ("best_bid", "best_ask", "price"))
         yield Quote(name, bid, None, ask, None, last, told, time, ""), (frame["best_bid"], "")
@@ -143,13 +107,6 @@ def _coinbase(frame: Any, time: int) -> Iterator[Found]:
         yield trade, (frame["price"], frame["size"])
     else:
         raise RowRefused("no type of a frame that is known:", kind)
-
-
-def _iso(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise RowRefused("the time has no zone:", text)
-    return round(moment.timestamp() * 1_000_000) * 1_000
 
 
 def _kraken(frame: Any, time: int) -> Iterator[Found]:
@@ -169,11 +126,11 @@ def _kraken(frame: Any, time: int) -> Iterator[Found]:
     elif channel.startswith("book"):
         both: dict[str, Any] = {key: value for part in parts for key, value in part.items()}
         if "as" in both or "bs" in both:
-            yield _whole(name, both.get("bs", ()), both.get("as", ()), None, time, first=True)
+            yield whole_book(name, both.get("bs", ()), both.get("as", ()), None, time, first=True)
         else:
             bids, asks = both.get("b", ()), both.get("a", ())
             told = max(read_seconds(level[2]) for level in (*bids, *asks))
-            yield _change(name, bids, asks, told, time)
+            yield book_change(name, bids, asks, told, time)
     else:
         raise RowRefused("no channel that is known:", channel)
 
@@ -194,9 +151,9 @@ def _okx(frame: Any, time: int) -> Iterator[Found]:
             yield Quote(name, bid, next(sizes), ask, next(sizes), last, told, time, ""), (row["bidPx"], row["bidSz"])
         elif channel.startswith("books"):
             if frame["action"] == "snapshot":
-                yield _whole(name, row["bids"], row["asks"], told, time, first=True)
+                yield whole_book(name, row["bids"], row["asks"], told, time, first=True)
             else:
-                yield _change(name, row["bids"], row["asks"], told, time)
+                yield book_change(name, row["bids"], row["asks"], told, time)
         else:
             raise RowRefused("no channel that is known:", channel)
 
@@ -207,7 +164,7 @@ def _huobi(frame: Any, time: int) -> Iterator[Found]:
     _, name, what = frame["ch"].split(".", 2)
     tick = frame["tick"]
     if what.startswith("depth"):
-        yield _whole(name, tick.get("bids", ()), tick.get("asks", ()), tick["ts"] * _MS, time, first=False)
+        yield whole_book(name, tick.get("bids", ()), tick.get("asks", ()), tick["ts"] * _MS, time, first=False)
     elif what == "trade.detail":
         for row in tick["data"]:
             value, amount = price(str(row["price"]), "price"), size(str(row["amount"]), "amount")
@@ -219,11 +176,15 @@ def _huobi(frame: Any, time: int) -> Iterator[Found]:
         raise RowRefused("no channel that is known:", what)
 
 
-HOSTS: Final[Mapping[str, Decode]] = {
-    "ws-feed.pro.coinbase.com": _coinbase,
-    "ws-feed.exchange.coinbase.com": _coinbase,
-    "ws.kraken.com": _kraken,
-    "ws.okx.com": _okx,
-    "api.hbdm.com": _huobi,
+HOSTS: Final[Mapping[str, Callable[[], Decode]]] = {
+    "ws-feed.pro.coinbase.com": lambda: _coinbase,
+    "ws-feed.exchange.coinbase.com": lambda: _coinbase,
+    "ws.kraken.com": lambda: _kraken,
+    "ws.okx.com": lambda: _okx,
+    "api.hbdm.com": lambda: _huobi,
+    "www.bitmex.com": BitMex,
+    "stream.bybit.com": lambda: decode_bybit,
+    "api.bitfinex.com": Bitfinex,
+    "push-private.kucoin.com": lambda: decode_kucoin,
 }
-"""What is read, by the host that a session's first connection went to."""
+"""What is read, by the host that a session's first connection went to: each makes a decoder for one session."""
