@@ -190,8 +190,9 @@ class Desk:
             return instrument
         found: list[str] = []
         for feed in self.feeds.values():
-            named = feed.instrument
-            if named and named not in found and feed.stream.kind not in UNTRADED:
+            stream = feed.stream
+            named = stream.instrument
+            if named and named not in found and stream.kind not in UNTRADED:
                 found.append(named)
         if len(found) != 1:
             raise ConfigError(f"{self.name} has the instruments {found or 'none'}; say which with instrument=…")

@@ -69,7 +69,7 @@ def make_request(
         RiskLimit: It makes no sense.
     """
     amount = Decimal(quantity)
-    if not amount.is_finite() or amount <= 0 or amount != amount.to_integral_value():
+    if amount <= 0 if isinstance(quantity, int) else not _is_count(amount):
         raise RiskLimit(f"{client_order_id}: quantity must be a whole number of lots above 0, not {quantity}")
     price = None if limit is None else tick_price(known, limit, side, "limit")
     trigger = None if stop is None else tick_price(known, stop, side.opposite, "stop")
@@ -143,6 +143,10 @@ def make_amend(
     wanted = attrs.evolve(request, price=price, quantity=lots, stop_price=trigger)
     filled = request.quantity - order.working_quantity
     return AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted, filled=filled)
+
+
+def _is_count(amount: Decimal) -> bool:
+    return amount.is_finite() and amount > 0 and amount == amount.to_integral_value()
 
 
 def tick_price(known: Instrument, price: Decimal | float | None, side: Side, what: str) -> Decimal | None:
