@@ -271,11 +271,6 @@ class Order:
         self.ending = None
         self._leave_number(number)
 
-    def trailed(self, update: OrderUpdate) -> None:
-        """Take the trigger that a trailing stop has by now. For the gateway."""
-        if update.status is OrderStatus.WORKING and self.amending is None:
-            self.request = attrs.evolve(self.request, stop_price=update.stop_price)
-
     def leave_behind(self, number: str) -> None:
         """Know `number` for one that it had before. For the gateway."""
         self.past[number] = None

@@ -70,7 +70,7 @@ class OrderNews:
             if order.amend_lost_at is not None and order.amending and order.amending.shown_by(update, order.request):
                 self.renumber(order, number, update.quantity)  # It took effect, though nobody answered.
             if is_stop and tells_of_stop and order.request.trail is not None:
-                order.trailed(update)
+                _trail(order, update)
             self._fold(order, update, before)
         return True
 
@@ -224,3 +224,9 @@ class OrderNews:
             order.learn(evidence)
         except LocalProtocolError as exc:
             self.table.contradict(f"{order.client_order_id}: {exc}")
+
+
+def _trail(order: Order, update: OrderUpdate) -> None:
+    """Take the trigger that a trailing stop has by now; that its request is another one is told with the rest."""
+    if update.status is OrderStatus.WORKING and order.amending is None:
+        order.request = attrs.evolve(order.request, stop_price=update.stop_price)
