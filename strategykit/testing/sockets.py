@@ -46,7 +46,9 @@ class Way:
         self._broken = False
 
     def put(self, data: bytes) -> None:
-        """Send."""
+        """Send. Of a way that is broken, though nobody has learnt of it yet, nothing arrives."""
+        if self._broken:
+            return
         now = trio.current_time()
         extra = self.extra if now < self.extra_until else 0.0
         # A stream keeps its order, however long single pieces take.
