@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, getcontext, setcontext
 from itertools import count
 from typing import Final
 
@@ -25,6 +25,7 @@ from strategykit.model.events import (
     Ticker,
     Trade,
 )
+from strategykit.model.exactly import Exactly
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest
 from strategykit.sim.agenda import NEVER, Agenda, Arrival, Delivered, Lapse, News
@@ -49,6 +50,7 @@ from strategykit.venues.dialect import Reply
 __all__ = ["PaperExchange"]
 
 _NOTHING: Final[tuple[Reply | Event, ...]] = ()
+_CONTEXT: Final = Context(prec=28)
 _TRAVELS: Final = (Trade, Quote, BookSnapshot, BookDelta, ByOrderSnapshot, ByOrderDelta, Bar, Ticker)
 
 
@@ -144,9 +146,14 @@ class PaperExchange:
         if self._orders_travel is not None:
             self._agenda.add(now + self._orders_travel(now), Arrival(command))
             return _NOTHING
-        if self._agenda.next > now:
-            return self._executed(command, now)
-        return [*self.run_due(now), *self._executed(command, now)]
+        before = getcontext()
+        setcontext(_CONTEXT)  # As by `Exactly`: strategies ask, and may have set another one for themselves.
+        try:
+            if self._agenda.next > now:
+                return self._executed(command, now)
+            return [*self.run_due(now), *self._executed(command, now)]
+        finally:
+            setcontext(before)
 
     def on_event(self, event: Event, now: int) -> Sequence[Reply | Event]:
         """Take in one event, after what was due by `now`; give what it led to."""
@@ -158,10 +165,15 @@ class PaperExchange:
         if not trader.live:
             return told
         found: list[Reply | Event] = []
-        if trader.unpriced:
-            self._price_waiting(trader, now, found)
-        trader.meet(event, now, found)
-        return [*told, *self._sent(found, now)] if found else told
+        before = getcontext()
+        setcontext(_CONTEXT)  # As above: where strategies are called, they set it for whoever called them.
+        try:
+            if trader.unpriced:
+                self._price_waiting(trader, now, found)
+            trader.meet(event, now, found)
+            return [*told, *self._sent(found, now)] if found else told
+        finally:
+            setcontext(before)
 
     def idle(self, symbol: str) -> bool:
         """Say whether no order of `symbol` lives here: until a command or `due` brings one, no event can meet any."""
@@ -182,19 +194,20 @@ class PaperExchange:
         if agenda.next > now:
             return _NOTHING
         told: list[Reply | Event] = []
-        while agenda.next <= now:
-            time, task = agenda.pop()
-            match task:
-                case Lapse(number):
-                    told += self._sent(self._lapsed(number, time), time)
-                case Arrival(command):
-                    told += self._executed(command, time)
-                case News(news):
-                    told += news
-                case Delivered(event):
-                    copy = altered(event, receive_time=time)
-                    self._released.append(copy)
-                    told.append(copy)
+        with Exactly(_CONTEXT):
+            while agenda.next <= now:
+                time, task = agenda.pop()
+                match task:
+                    case Lapse(number):
+                        told += self._sent(self._lapsed(number, time), time)
+                    case Arrival(command):
+                        told += self._executed(command, time)
+                    case News(news):
+                        told += news
+                    case Delivered(event):
+                        copy = altered(event, receive_time=time)
+                        self._released.append(copy)
+                        told.append(copy)
         return told
 
     def warnings(self) -> list[str]:
@@ -212,12 +225,14 @@ class PaperExchange:
 
     def positions(self, now: int) -> list[PositionUpdate]:
         """Give the holdings, then one money row (`is_currency`) a currency."""
-        self._mark()
-        return self._ledger.positions(self.name, now)
+        with Exactly(_CONTEXT):
+            self._mark()
+            return self._ledger.positions(self.name, now)
 
     def account(self, now: int) -> AccountUpdate:
-        self._mark()
-        return self._ledger.account(self.name, now)
+        with Exactly(_CONTEXT):
+            self._mark()
+            return self._ledger.account(self.name, now)
 
     def mark(self, instrument: str) -> Decimal | None:
         """Give what a unit is valued at; None where nothing is known."""
@@ -243,18 +258,15 @@ class PaperExchange:
 
     def _executed(self, command: Command, now: int) -> Sequence[Reply | Event]:
         followed: Told = []
+        guid, request = command.guid, command.request
         if isinstance(command, CreateOrder):
-            reply = self._create(command, now, followed)
+            fault = self._find_fault(request, now)
+            reply = refused(guid, fault) if fault is not None else created(guid, self._place(request, now, followed))
         elif isinstance(command, AmendOrder):
             reply = self._amend(command, now, followed)
         else:
             reply = self._cancel(command, now, followed)
         return self._sent([reply, *followed], now)
-
-    def _create(self, command: CreateOrder, now: int, told: Told) -> Reply:
-        guid, request = command.guid, command.request
-        fault = self._find_fault(request, now)
-        return created(guid, self._place(request, now, told)) if fault is None else refused(guid, fault)
 
     def _amend(self, command: AmendOrder, now: int, told: Told) -> Reply:
         old, request = self._ledger.working(command.venue_order_id, self.name), command.request

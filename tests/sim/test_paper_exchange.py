@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import count
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest, OrderType, TimeInForce
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.models.fill_models import FillModels
+from strategykit.sim.models.impact import Impact
 from strategykit.sim.models.latency import Constant
 from strategykit.sim.models.queues import FillRule
 from strategykit.sim.paper import PaperExchange
@@ -706,3 +707,34 @@ def test_whatever_happens_fills_records_and_money_agree(
     (*held, _) = desk.paper.positions(desk.now)
     assert sum(row.quantity for row in held) == sum(fill.quantity * fill.side.sign for fill in fills)
     assert desk.paper.due() is None
+
+
+def tell_of_a_session(digits: int) -> list[str]:
+    """Give all that an exchange tells those who count in so many digits."""
+    desk = Desk(fees=FeeModel(taker_rate=D("0.00123")), impact=Impact(ticks=D(1)), latency=3)
+    told: list[object] = []
+    with localcontext() as own:
+        own.prec = digits
+        told += desk.trade(1234.5)
+        told += desk.send(BUY, 7)
+        told += desk.send(SELL, 3, price=1236.5)
+        told += desk.send(SELL, 1, stop_price=1230)
+        desk.now += 5
+        told += desk.paper.run_due(desk.now)
+        told += desk.trade(1236.5)
+        told += desk.trade(1229.5)
+        told += desk.send(BUY, 80)
+        desk.now += 5
+        told += desk.quote(1233.5, 1234.0)
+        told += [desk.paper.account(desk.now), *desk.paper.positions(desk.now)]
+        assert own.prec == digits
+    return [repr(each) for each in told]
+
+
+def test_the_digits_that_strategies_count_in_are_their_own() -> None:
+    """A strategy that sets ``getcontext().prec`` for a sum of its own gets the fills and the money that others get."""
+    told = tell_of_a_session(28)
+
+    assert sum(each.startswith("Fill") for each in told) == 3
+    assert "Insufficient limits" in "".join(told)
+    assert tell_of_a_session(3) == told
