@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -10,7 +13,7 @@ import trio
 
 from strategykit import OrderState, Quotes, Strategy, define
 from strategykit.errors import ConnectionLost, StrategyBlocked
-from strategykit.runtime.clock import ReplayClock
+from strategykit.runtime.clock import ReplayClock, RunClock, WallClock
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.turns import LAST_STEPS, MOST_STEPS
 from strategykit.testing import make_quotes, run_strategy
@@ -138,3 +141,15 @@ def test_an_error_of_trio_itself_is_no_strategys() -> None:
 
     with pytest.raises(trio.TrioInternalError):
         run_with_home(Broken(10**18), main)
+
+
+@pytest.mark.parametrize("make", [lambda: ReplayClock(0), lambda: WallClock(time.time_ns)], ids=["replay", "live"])
+def test_a_run_isnt_held_up_by_a_look_at_all_that_was_there_before(make: Callable[[], RunClock]) -> None:
+    before = gc.get_freeze_count()
+
+    async def main(_: trio.Nursery) -> int:
+        await trio.lowlevel.checkpoint()
+        return gc.get_freeze_count()
+
+    assert run_with_home(make(), main) > before + 1_000
+    assert gc.get_freeze_count() == before
