@@ -148,7 +148,8 @@ class Campaign:
     def look_at_files(self, tape: Path) -> None:
         """Read what the dead program has left."""
         try:
-            for number, path in journal_files(self.journal).items():
+            # Killed before it had one: then nothing may have been told or sent either, which `look_at_venue` sees.
+            for number, path in (journal_files(self.journal) if self.journal.exists() else {}).items():
                 if number in self.read:
                     continue
                 found = read_journal(path)

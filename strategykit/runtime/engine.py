@@ -87,8 +87,7 @@ class Engine:
     _quick: dict[str, tuple[tuple[Feed[Any], Callable[[Any], None]], ...]] = attrs.field(factory=dict, init=False)
     sessions: dict[str, int] = attrs.field(factory=dict, init=False)  # Which session each open connection is in.
     opened_at: dict[str, int] = attrs.field(factory=dict, init=False)  # When sessions began, nanoseconds UTC.
-    handover: Handover = attrs.field(init=False, default=attrs.Factory(Handover, takes_self=True))
-    """Looks after connections that are being replaced."""
+    handover: Handover = attrs.field(init=False, default=attrs.Factory(Handover, takes_self=True))  # Of connections.
     unreadable: int = attrs.field(default=0, init=False)  # Frames that the dialect couldn't read.
     errors: deque[VenueError] = attrs.field(factory=lambda: deque(maxlen=1_000), init=False)
     positions: dict[str, PositionUpdate] = attrs.field(factory=dict, init=False)  # By the venue's own count.

@@ -282,11 +282,7 @@ class Order:
         self.take_number(number)
 
     def note_count(self, update: OrderUpdate) -> bool:
-        """The venue says how much of it was filled; it doesn't become less. For the gateway.
-
-        Returns:
-            Whether that is more than it said before.
-        """
+        """The venue says how much of it was filled, which becomes no less; say if it became more. For the gateway."""
         number, filled = update.venue_order_id, update.filled
         if filled <= self.counted.get(number, _ZERO):
             return False
