@@ -161,7 +161,7 @@ class Account:
 
     def needed(self, instrument: Instrument, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
         """Buying power that an order would take; 0 where it only reduces the position."""
-        holding = self.holding(instrument)
+        holding = self.holdings.get(instrument.symbol) or self.holding(instrument)
         held, buys, sells = holding.quantity, holding.working[_BUY], holding.working[_SELL]
         bought, sold = held + buys, sells - held
         before = max(bought, sold)

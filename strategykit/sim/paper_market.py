@@ -74,7 +74,7 @@ class PaperMarket:
         if not order.is_stop:
             # What is fine is known, and no order waits for a bar of it.
             if market.fine or (market.known and not self._waits_for_bar(order)):
-                self._arrive(order, self._offers(order), now, told)
+                self._arrive(order, now, told)
             elif order.limit is None:
                 self.unpriced = self.unpriced or not market.known
             else:
@@ -155,7 +155,7 @@ class PaperMarket:
         record, request = order.record, order.record.request
         if probe.since is not None and probe.since < record.created:
             if order.waits_for_market and not self._models.next_open:  # It waited for data, and takes the close.
-                self._arrive(order, self._offers(order), now, told)
+                self._arrive(order, now, told)
             return
         if order.is_stop:
             if order.fires_by(probe):
@@ -164,10 +164,8 @@ class PaperMarket:
                 self._follow(order, probe.lowest if order.buys else probe.highest, now, told)
             return
         if request.price is None:
-            offers = self._offers(order)
-            if self._models.next_open and probe.opened is not None:
-                offers = [(exact(probe.opened), None)]
-            self._arrive(order, offers, now, told)
+            opened = probe.opened if self._models.next_open else None
+            self._arrive(order, now, told, at=None if opened is None else exact(opened))
             return
         lots = order.met_by(probe, self.market, self._models)
         if lots and self._models.partial:
@@ -211,27 +209,31 @@ class PaperMarket:
         del self.live[stop.record.venue_order_id]
         child = self.live[number] = Resting(self._ledger.records[number])
         self._plan_end(child.record, now)
+        met: Decimal | None = None
         if opened is not None and trigger is not None:
             # Within a bar the stop was met at its own price, or at the open if that lay beyond it already.
             worse = max if child.buys else min
             met = worse(exact(opened), trigger)
             if self._models.stop_at_close and self.market.last is not None:
                 met = worse(met, exact(self.market.last))
-            offers: list[Offer] = [(met, None)]
-        else:
-            offers = self._offers(child)
-        self._arrive(child, offers, now, told)
+        self._arrive(child, now, told, at=met)
 
-    def _offers(self, order: Resting) -> list[Offer]:
-        """Give what an order could take now; of a deep book, no more levels than it needs."""
-        request = order.record.request
-        lots = None if self._models.partial else order.record.left
-        return self.market.offers(request.side, limit=request.price, lots=lots)
+    def _arrive(self, order: Resting, now: int, told: Told, *, at: Decimal | None = None) -> None:
+        """Let an order take what it can; the rest of it rests or ends.
 
-    def _arrive(self, order: Resting, offers: list[Offer], now: int, told: Told) -> None:
-        """Let an order take what it can; the rest of it rests or ends."""
+        Args:
+            order: New, or one that has waited.
+            now: Nanoseconds UTC.
+            told: Takes what is told of it.
+            at: The price at which a bar has any number of lots for it; None: it takes what the market offers now.
+        """
         record, request, models = order.record, order.record.request, self._models
-        force, price, side = request.time_in_force, request.price, request.side
+        force, price, side, left = request.time_in_force, request.price, request.side, record.left
+        offers: list[Offer]
+        if at is None:  # Of a deep book, no more levels than it needs.
+            offers = self.market.offers(side, limit=price, lots=None if models.partial else left)
+        else:
+            offers = [(at, None)]
         if price is not None:
             # A last price that only touches the limit fills it by the rule; a quote that does can be taken.
             strict = models.rule is not FillRule.TOUCH and self.market.top is None
@@ -248,11 +250,11 @@ class PaperMarket:
                 return
         there = self._taken.left(side, offers) if models.partial else offers
         if force in _WHOLE:
-            lots = sum((size if size is not None else record.left for _, size in there), Decimal(0))
-            if lots < record.left:
+            lots = sum((left if size is None else size for _, size in there), Decimal(0))
+            if lots < left:
                 self.end(record, OrderStatus.CANCELLED, now, told, Why.NOT_WHOLE.value)
                 return
-        before = left = record.left
+        before = left
         for level, size in there:
             taken = left if size is None else min(size, left)
             if taken:
