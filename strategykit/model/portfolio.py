@@ -24,6 +24,8 @@ __all__ = ["Portfolio", "Position"]
 
 _ZERO: Final = Decimal(0)
 
+_BUY: Final = Side.BUY  # A look-up of a member costs more than a call on Python 3.11.
+
 _EXACT: Final = Context(prec=200)
 """Sums and products of prices and quantities never have that many digits, so none of them is rounded."""
 
@@ -33,7 +35,7 @@ _GRAIN: Final = Decimal("1e-12")
 
 def _is_sound(fill: Fill) -> bool:
     fee_is_sound = fill.fee is None or fill.fee.is_finite()
-    return fee_is_sound and fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > 0
+    return fee_is_sound and fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > _ZERO
 
 
 @attrs.define(eq=False)
@@ -93,12 +95,12 @@ class Position:
 
     def fold(self, fill: Fill) -> Decimal:
         """As `apply`, for whoever counts exactly already."""
-        signed = fill.quantity * fill.side.sign
+        signed = fill.quantity if fill.side is _BUY else -fill.quantity
         after = self.quantity + signed
         paid = self.instrument.value(fill.price, signed)
-        if self.quantity * signed >= 0:
+        if self.quantity * signed >= _ZERO:
             self._enter(after, self._cost + paid)
-        elif self.quantity * after >= 0:
+        elif self.quantity * after >= _ZERO:
             left = (self._entry_cost * after / self._entry_quantity).quantize(_GRAIN)
             self.realised += left - self._cost - paid
             self._cost = left

@@ -24,6 +24,10 @@ __all__ = ["Risk"]
 
 ZERO: Final = Decimal(0)
 
+# A look-up of a member costs more than a call on Python 3.11.
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+
 _NEW: Final = (ZERO, False)
 """Of an order that isn't followed yet."""
 
@@ -151,7 +155,7 @@ class Risk:
             account.open_orders += change
         if lots != had:
             more = EXACT.subtract(lots, had)
-            if order.side is Side.BUY:
+            if order.side is _BUY:
                 book.buying = EXACT.add(book.buying, more)
             else:
                 book.selling = EXACT.add(book.selling, more)
@@ -165,7 +169,7 @@ class Risk:
         before = getcontext()
         setcontext(EXACT)
         try:
-            symbol, lots = fill.instrument, fill.quantity * fill.side.sign
+            symbol, lots = fill.instrument, fill.quantity if fill.side is _BUY else -fill.quantity
             if now >= self._day[1]:
                 self._turn(now)
             (mine, account), (book, whole) = self._place(order.strategy, symbol)
@@ -332,7 +336,7 @@ class Risk:
                 _check_collar(scope, request, *beyond, instrument)
             worst, most = its.worst(side) + growth, limits.position(symbol)
             if growth and worst > most:
-                words = f"{worst:,f} lots of {symbol} {'long' if side is Side.BUY else 'short'}, if all is filled"
+                words = f"{worst:,f} lots of {symbol} {'long' if side is _BUY else 'short'}, if all is filled"
                 scope.refuse("max_position", worst, words, most)
 
     def _check_rate(self, scopes: tuple[Scope, Scope], now: int) -> None:
@@ -344,11 +348,8 @@ class Risk:
 
 def _measure(book: Book, whole: Book) -> None:
     """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
-    long, short = EXACT.add(book.quantity, book.buying), EXACT.subtract(book.selling, book.quantity)
-    if long < 0:
-        long = ZERO
-    if short < 0:
-        short = ZERO
+    long = max(ZERO, EXACT.add(book.quantity, book.buying))
+    short = max(ZERO, EXACT.subtract(book.selling, book.quantity))
     if long != book.long:
         whole.long = EXACT.add(whole.long, EXACT.subtract(long, book.long))
     if short != book.short:
@@ -361,7 +362,7 @@ def _worth(request: OrderRequest, last: Decimal | None, book: Book) -> Decimal |
     price = request.stop_price if request.price is None else request.price
     unit = request.quantity * (book.unit or ZERO)
     worth = None if price is None else abs(price * unit)
-    if last is None or not (price is None or (request.side is Side.SELL and request.stop_price is None)):
+    if last is None or not (price is None or (request.side is _SELL and request.stop_price is None)):
         return worth
     return max(worth or ZERO, abs(last * unit))
 
@@ -371,8 +372,8 @@ def _beyond(request: OrderRequest, last: Decimal | None) -> tuple[Decimal, Decim
     reference = last if request.stop_price is None else request.stop_price
     if request.price is None or reference is None:
         return None
-    beyond = request.price - reference if request.side is Side.BUY else reference - request.price
-    return (beyond, reference) if beyond > 0 else None
+    beyond = request.price - reference if request.side is _BUY else reference - request.price
+    return (beyond, reference) if beyond > ZERO else None
 
 
 def _check_collar(

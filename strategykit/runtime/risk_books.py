@@ -27,6 +27,9 @@ ZERO: Final = Decimal(0)
 
 _NOTHING: Final[Mapping[str, Decimal]] = {}
 
+# A look-up of a member costs more than a call on Python 3.11.
+_BUY: Final = Side.BUY
+
 EXACT: Final = Context(prec=60)
 """Of our own: a strategy may have set another for itself."""
 
@@ -77,15 +80,15 @@ class Book:
 
     def closes(self, side: Side, more: Decimal) -> bool:
         """Whether it is nearer to flat, or flat, when `more` lots and all that works on their side are filled."""
-        return self.buying + more <= -self.quantity if side is Side.BUY else self.selling + more <= self.quantity
+        return self.buying + more <= -self.quantity if side is _BUY else self.selling + more <= self.quantity
 
     def worst(self, side: Side) -> Decimal:
         """Give the lots that may come to be held on that side."""
-        return self.long if side is Side.BUY else self.short
+        return self.long if side is _BUY else self.short
 
     def growth(self, side: Side, more: Decimal) -> Decimal:
         """Give the lots by which `more` lots make that worse. For a strategy's book."""
-        net, working = (self.quantity, self.buying) if side is Side.BUY else (-self.quantity, self.selling)
+        net, working = (self.quantity, self.buying) if side is _BUY else (-self.quantity, self.selling)
         return max(ZERO, net + working + more) - self.worst(side)
 
 

@@ -490,9 +490,9 @@ def test_a_stop_that_has_fired_and_hangs_is_withdrawn_in_the_end() -> None:
         trader: Any = stage.venue._traders["X"]
         arrive = trader._arrive
 
-        def hang(order: Any, *rest: Any) -> None:
+        def hang(order: Any, *rest: Any, at: Any = None) -> None:
             if not order.record.request.client_order_id.endswith("-2"):
-                arrive(order, *rest)
+                arrive(order, *rest, at=at)
 
         trader._arrive = hang
 

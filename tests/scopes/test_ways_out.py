@@ -271,13 +271,14 @@ def test_an_exit_that_is_filled_in_part_is_followed_by_one_for_the_rest() -> Non
         trader: Any = stage.venue._traders["X"]
         arrive = trader._arrive
 
-        def arrive_in_part(order: Any, offers: Any, now: int, told: list[Any]) -> None:
+        def arrive_in_part(order: Any, now: int, told: list[Any], at: Any = None) -> None:
             record = order.record
             if is_exit(CreateOrder(guid="", request=record.request)) and record.request.quantity == 5:
-                trader._fill(record, offers[0][0], D(3), now, told, maker=False)
+                price = trader.market.taken_at(record.request.side)
+                trader._fill(record, price, D(3), now, told, maker=False)
                 trader.end(record, OrderStatus.CANCELLED, now, told, "no more today")
             else:
-                arrive(order, offers, now, told)
+                arrive(order, now, told, at=at)
 
         trader._arrive = arrive_in_part
 
