@@ -1,5 +1,6 @@
 """The entry of the program: ``strategykit``, and ``python -m strategykit``. It loads everything else by itself."""
 
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ def main() -> int:
     except KeyboardInterrupt:  # Just before or just after the command.
         return 128 + signal.SIGINT
     finally:
+        gc.freeze()  # As it exits, Python would look once more through all that was loaded: 0.1 to 0.5 s.
         if ours:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,13 @@ LOADING = ["attr", "trio._core", "httpx", "cyclopts", "strategykit.model.events"
 """Modules in the order in which the program loads them."""
 
 COMMAND = [sys.executable, "-X", "importtime", "-m", "strategykit", "demo"]
+
+
+@pytest.fixture(autouse=True)
+def _thawed() -> Generator[None]:
+    """The entry leaves this process as if it were about to exit."""
+    yield
+    gc.unfreeze()
 
 
 def ends_quietly(process: subprocess.Popen[str]) -> int:
