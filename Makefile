@@ -1,5 +1,6 @@
 # make demo    install into .venv, then show a whole session: venue, strategies, faults, tape, re-run
-# make test    install, then lint, types, tests with coverage
+# make test    install, then lint, types, tests
+# make coverage  install, then see how much of orders, journal and connections the tests reach
 # make bench   install, then the speed measurements, beside other engines; ONLY=… for some
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make chaos   install, then 200 whole programs under random faults in virtual time; SCHEDULES=… SEED=…
@@ -30,16 +31,12 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test bench soak faults chaos kills defects interop agreement proto setup clean
+.PHONY: demo test coverage bench soak faults chaos kills defects interop agreement proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
 
-# Coverage more than doubles what a computation takes, and is for the tests of the parts to show. Whole programs, servers
-# and comparisons with others run without it. Three processes for two cores: many tests wait for wires.
-WHOLE := $(addprefix tests/,chaos end_to_end sim_server sweep agreement testing scopes/test_worlds.py test_docs.py \
-	test_wheel.py test_benchmarks.py)
-
+# Three processes for two cores: many tests wait for wires.
 test: setup
 	@echo "ruff check"
 	@$(BIN)/ruff check .
@@ -47,10 +44,15 @@ test: setup
 	@$(BIN)/ruff format --check .
 	@echo "mypy --strict"
 	@$(BIN)/mypy
-	@echo "pytest: the parts, with coverage"
-	@$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(addprefix --ignore=,$(WHOLE))
-	@echo "pytest: whole programs"
-	@$(BIN)/pytest -n 3 --dist loadfile $(WHOLE)
+	@echo "pytest"
+	@$(BIN)/pytest -n 3 --dist loadfile
+
+# By itself, as tracing more than doubles what a computation takes.
+MEASURED := $(addprefix tests/,runtime risk scopes journal net model)
+
+coverage: setup
+	@$(BIN)/pytest -n 3 --dist loadfile --ignore tests/scopes/test_worlds.py $(MEASURED) \
+		$(addprefix --cov=strategykit.,runtime journal net model) --cov-report=term
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ONLY)
