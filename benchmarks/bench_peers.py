@@ -40,7 +40,8 @@ class Case:
     engine: str
     course: str
     """``trades``: count them. ``batches``: the same by numpy, many at a time. ``cross``: trade by two averages.
-    ``orders``: one at every hundredth trade. ``ten``: ten strategies count them."""
+    ``orders``: one at every hundredth trade. ``waits``: the same strategy, which finds that it is never time. ``ten``:
+    ten strategies count them."""
     trades: int
 
     @property
@@ -51,8 +52,8 @@ class Case:
 CASES: Final = (
     *(Case(engine, course, 400_000) for course in ("trades", "cross") for engine in (FLOOR, OURS, "hftbacktest")),
     Case(OURS, "batches", 2_000_000),
-    *(Case(engine, course, 200_000) for course in ("orders", "ten") for engine in (FLOOR, OURS)),
-    *(Case("nautilus", course, 200_000) for course in ("trades", "cross", "orders", "ten")),
+    *(Case(engine, course, 200_000) for course in ("orders", "waits", "ten") for engine in (FLOOR, OURS)),
+    *(Case("nautilus", course, 200_000) for course in ("trades", "cross", "orders", "waits", "ten")),
     *(Case("basana", course, 50_000) for course in ("trades", "cross")),
     *(Case("backtrader", course, 20_000) for course in ("trades", "cross")),
 )
@@ -229,8 +230,8 @@ def make_figures(found: Mapping[str, Medians]) -> dict[str, Figure]:
 
 def _cost(found: Mapping[str, Medians], engine: str) -> float | None:
     """Give the nanoseconds of one order: a run with orders less the same without them."""
-    placing, counting = found.get(f"orders {engine}"), found.get(f"trades {engine}")
-    return None if placing is None or counting is None else (placing.run - counting.run) * EVERY
+    placing, waiting = found.get(f"orders {engine}"), found.get(f"waits {engine}")
+    return None if placing is None or waiting is None else (placing.run - waiting.run) * EVERY
 
 
 def main(scale: float = 1.0) -> dict[str, Figure]:

@@ -59,7 +59,7 @@ def test_every_order_of_either_side_reaches_the_venue() -> None:
     assert all(delay > 0 for values in delays.values() for delay in values)
 
 
-@pytest.mark.parametrize("course", ["trades", "batches", "cross", "orders", "ten"])
+@pytest.mark.parametrize("course", ["trades", "batches", "cross", "orders", "waits", "ten"])
 def test_the_engine_and_a_bare_loop_do_the_same_on_a_course(course: str) -> None:
     cases = [Case(engine, course, 4_000) for engine in ("floor", "ours")]
 
@@ -94,7 +94,8 @@ def test_figures_are_made_of_the_engines_that_were_there() -> None:
 
     found = {
         "trades ours": row(500),
-        "orders ours": row(800),
+        "orders ours": row(850),
+        "waits ours": row(550),
         "trades nautilus": row(4_000),
         "trades basana": row(2_000),
     }
@@ -104,7 +105,7 @@ def test_figures_are_made_of_the_engines_that_were_there() -> None:
     assert figures["trades_vs_nautilus"]["ratio"] == 8
     assert figures["trades_vs_basana"]["ratio"] == 4
     assert not {"order_vs_nautilus", "cross_vs_nautilus", "ten_vs_nautilus", "trades_vs_backtrader"} & set(figures)
-    more = make_figures(found | {"orders nautilus": row(7_000)})
+    more = make_figures(found | {"orders nautilus": row(7_100), "waits nautilus": row(4_100)})
     assert more["order_vs_nautilus"]["ratio"] == pytest.approx(0.1)  # 30 µs an order, and 300 there.
 
 

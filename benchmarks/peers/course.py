@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EVERY", "FAST", "FIRST", "SLOW", "SYMBOL", "Lap", "Trades", "make_trades"]
+__all__ = ["EVERY", "FAST", "FIRST", "NEVER", "SLOW", "SYMBOL", "Lap", "Trades", "make_trades"]
 
 SYMBOL: Final = "SBER"
 FIRST: Final = 1_763_715_851_000_000_000
@@ -25,6 +25,9 @@ whenever that changes; the first order is for one lot, the others for two."""
 
 EVERY: Final = 100
 """Trades from one order to the next, where orders are what is measured: one lot each, bought and sold in turns."""
+
+NEVER: Final = 1_000_000_000
+"""The same where the strategy only looks whether it is time: what is left to the other is what orders cost."""
 
 
 class Trades(NamedTuple):

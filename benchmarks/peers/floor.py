@@ -9,9 +9,9 @@ from typing import Final
 
 import attrs
 
-from benchmarks.peers.course import EVERY, FAST, SLOW, SYMBOL, Lap, Trades, make_trades
+from benchmarks.peers.course import EVERY, FAST, NEVER, SLOW, SYMBOL, Lap, Trades, make_trades
 
-__all__ = ["Counter", "Cross", "Turns", "events", "run"]
+__all__ = ["Counter", "Cross", "Turns", "Waits", "events", "run"]
 
 CHUNK: Final = 8_192
 
@@ -97,13 +97,21 @@ class Cross(_Trader):
 class Turns(_Trader):
     """Buy and sell in turns."""
 
+    every = EVERY
+
     def on_trade(self, trade: Print) -> None:
         if self.asked:
             self.fill()
         self.count += 1
         self.total += trade.price
-        if not self.count % EVERY:
-            self.order(1 if self.count % (2 * EVERY) else -1)
+        if not self.count % self.every:
+            self.order(1 if self.count % (2 * self.every) else -1)
+
+
+class Waits(Turns):
+    """The same, and it is never time."""
+
+    every = NEVER
 
 
 KINDS: Final[dict[str, type[Counter]]] = {
@@ -111,6 +119,7 @@ KINDS: Final[dict[str, type[Counter]]] = {
     "batches": Counter,
     "cross": Cross,
     "orders": Turns,
+    "waits": Waits,
     "ten": Counter,
 }
 

@@ -18,9 +18,9 @@ from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 from nautilus_trader.trading.strategy import Strategy
 
-from benchmarks.peers.course import EVERY, FAST, SLOW, SYMBOL, Lap, make_trades
+from benchmarks.peers.course import EVERY, FAST, NEVER, SLOW, SYMBOL, Lap, make_trades
 
-__all__ = ["Counter", "Cross", "Turns", "run"]
+__all__ = ["Counter", "Cross", "Turns", "Waits", "run"]
 
 VENUE = Venue("XNAS")
 SHARE = TestInstrumentProvider.equity(symbol=SYMBOL, venue="XNAS")
@@ -77,14 +77,22 @@ class Cross(Counter):
 class Turns(Counter):
     """Buy and sell in turns."""
 
+    every = EVERY
+
     def on_trade_tick(self, tick: TradeTick) -> None:
         self.seen += 1
         self.total += float(tick.price)
-        if not self.seen % EVERY:
-            self.order(1 if self.seen % (2 * EVERY) else -1)
+        if not self.seen % self.every:
+            self.order(1 if self.seen % (2 * self.every) else -1)
 
     def on_order_filled(self, event: object) -> None:  # noqa: ARG002 - the library's signature
         self.fills += 1
+
+
+class Waits(Turns):
+    """The same, and it is never time."""
+
+    every = NEVER
 
 
 def run(case: str, count: int) -> None:
@@ -110,7 +118,7 @@ def run(case: str, count: int) -> None:
     )
     engine.add_instrument(SHARE)
     engine.add_data(ticks)
-    kind = {"cross": Cross, "orders": Turns}.get(case, Counter)
+    kind = {"cross": Cross, "orders": Turns, "waits": Waits}.get(case, Counter)
     many = [kind(Config(order_id_tag=f"{number:03}")) for number in range(10 if case == "ten" else 1)]
     for one in many:
         engine.add_strategy(one)

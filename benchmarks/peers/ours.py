@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.peers.course import EVERY, FAST, SLOW, SYMBOL, Lap, Trades, make_trades
+from benchmarks.peers.course import EVERY, FAST, NEVER, SLOW, SYMBOL, Lap, Trades, make_trades
 from strategykit import Fill, Instrument, Side, Strategy, Trade, define
 from strategykit import Trades as TradeStream
 from strategykit.columns.batch import TradeBatch
@@ -22,7 +22,7 @@ from strategykit.runtime.column_source import MemoryColumns
 from strategykit.runtime.desk import Desk
 from strategykit.venues.streams import Stream, StreamKind
 
-__all__ = ["KINDS", "Batches", "Counter", "Cross", "Runner", "Turns", "make_columns", "make_plan", "run"]
+__all__ = ["KINDS", "Batches", "Counter", "Cross", "Runner", "Turns", "Waits", "make_columns", "make_plan", "run"]
 
 _SIDES: Final = (Side.BUY, Side.SELL)
 
@@ -74,15 +74,24 @@ class Cross(Runner):
 class Turns(Runner):
     """Buy and sell in turns."""
 
+    every = EVERY
+
     def on_trade(self, trade: Trade) -> None:
         self.count += 1
         self.total += trade.price
-        if not self.count % EVERY:
+        if not self.count % self.every:
             self.placed += 1
-            (self.buy_nowait if self.count % (2 * EVERY) else self.sell_nowait)(1)
+            (self.buy_nowait if self.count % (2 * self.every) else self.sell_nowait)(1)
 
     def on_fill(self, fill: Fill) -> None:  # noqa: ARG002 - the signature of handlers
         self.fills += 1
+
+
+@define
+class Waits(Turns):
+    """The same, and it is never time."""
+
+    every = NEVER
 
 
 @define
@@ -99,6 +108,7 @@ KINDS: Final[dict[str, type[Runner]]] = {
     "batches": Batches,
     "cross": Cross,
     "orders": Turns,
+    "waits": Waits,
     "ten": Counter,
 }
 
