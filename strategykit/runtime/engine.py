@@ -227,7 +227,7 @@ class Engine:
         """Give an event to everyone who wants it."""
         paper, watchdog, is_market = self.paper, self.watchdog, type(event) in MARKET
         # What isn't market data moves no price, but what was due before it comes before it.
-        if paper is not None and (is_market or ((due := paper.due()) is not None and due <= event.receive_time)):
+        if paper is not None and (is_market or paper.agenda.next <= event.receive_time):
             told, held = paper.shown(event, event.receive_time)
             self.local.extend(told)
             if held:

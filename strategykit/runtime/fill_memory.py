@@ -43,7 +43,7 @@ class FillMemory:
         """Note that it was counted. After it was applied: a fill that failed halfway would be lost otherwise."""
         key = _key(fill)
         self._counted.add(key)
-        if key in self._others:  # It came before anybody knew whose it is.
+        if self._others and key in self._others:  # It came before anybody knew whose it is.
             self._others.discard(key)
             self._add(fill, -fill.side.sign)
 

@@ -178,11 +178,13 @@ class Gateway:
         Raises:
             RiskLimit: The order makes no sense, or would break a limit; nothing was sent.
         """
-        known, now = self.instrument(instrument), self.now()
+        known, now = self.instruments.get(instrument) or self.instrument(instrument), self.now()
         number = self._counts.get(strategy, 0) + 1
         name = f"{self.tag}-{strategy}-{number}"
         request = make_request(name, self.account, known, side, quantity, **terms)
-        self._check(strategy, request, known, now, undoes)
+        if self.killed:
+            self._check_closes(strategy, request, undoes)
+        self._risk.check_order(strategy, request, known, now)
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, now)
         self._table.add(order)
@@ -203,7 +205,9 @@ class Gateway:
         orders: list[Order] = []
         try:
             for request, checked in zip(group.requests, to_check(group, self._risk.price(instrument)), strict=True):
-                self._check(strategy, checked, known, now)
+                if self.killed:
+                    self._check_closes(strategy, checked)
+                self._risk.check_order(strategy, checked, known, now)
                 entry = orders[0] if orders and kind.has_entry else None
                 signal, tell = Signal(self.wakes), self._news.tell
                 order = Order(request, strategy, self, signal, tell, now, group=group.guid, entry=entry)
@@ -344,14 +348,10 @@ class Gateway:
             raise RiskLimit(f"no instrument {symbol!r} in this run; {why}")
         return self.instruments[symbol]
 
-    def _check(
-        self, strategy: str, request: OrderRequest, known: Instrument, now: int, undoes: Sequence[Order] = ()
-    ) -> None:
-        if self.killed and not (self._risk.closes(strategy, request) or trades_away(undoes, request)):
-            raise RiskLimit(
-                f"{self.killed}; nothing is placed any more but what closes a position", limit="kill_switch"
-            )
-        self._risk.check_order(strategy, request, known, now)
+    def _check_closes(self, strategy: str, request: OrderRequest, undoes: Sequence[Order] = ()) -> None:
+        if not (self._risk.closes(strategy, request) or trades_away(undoes, request)):
+            words = f"{self.killed}; nothing is placed any more but what closes a position"
+            raise RiskLimit(words, limit="kill_switch")
 
     def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order

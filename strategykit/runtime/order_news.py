@@ -112,7 +112,8 @@ class OrderNews:
             else:
                 self.table.contradict(f"{order!r}: that is too much")
         self._learn(order, _ALL_FILLED if order.all_filled else _PART_FILLED)
-        self.settle_ending(order)
+        if order.ending is not None:
+            self.settle_ending(order)
         if order.is_open:
             self.cancels.excess(order)
             self.cancels.if_wanted(order)

@@ -189,12 +189,14 @@ class Risk:
 
     def _judge(self, scopes: tuple[Scope, Scope], now: int, prices: dict[str, Decimal | None]) -> None:
         """As `judge`, with last prices that are known already; others are added."""
+        mine, account = scopes
+        if mine.settled and account.settled and now < self._day[1]:
+            return
         before = getcontext()
         setcontext(EXACT)  # As by `Exactly`: this is done at every order and fill, and calls cost more than the sums.
         try:
             if now >= self._day[1]:
                 self._turn(now)
-            mine, account = scopes
             lost, all_lost = mine.judge(prices), account.judge(prices)
         finally:
             setcontext(before)

@@ -147,6 +147,8 @@ class Scope:
     open_orders: int = attrs.field(default=0, init=False)
     loss: Decimal | None = attrs.field(default=None, init=False)
     """The day's loss that went beyond its limit: nothing is opened until the next day."""
+    settled: bool = attrs.field(default=False, init=False)
+    """Whether nothing was held when the day was last judged, and nothing has been paid since: prices change nothing."""
     lost: str = attrs.field(default="", init=False)
     """The same in words."""
     _held: dict[str, Book] = attrs.field(factory=dict, init=False)
@@ -180,12 +182,14 @@ class Scope:
             paid += book.quantity * price
         elif not today:
             paid += book.quantity * (price - book.mark)
-        self.pay(book.currency, paid * book.unit)
+        money, currency, self.settled = self._money, book.currency, False
+        money[currency] = money.get(currency, ZERO) - paid * book.unit
         book.mark = price
         self.hold(symbol, book, lots)
 
     def hold(self, symbol: str, book: Book, lots: Decimal) -> None:
         """Hold so many lots more, or less."""
+        self.settled = False
         book.quantity += lots
         if book.quantity:
             self._held[symbol] = book
@@ -193,13 +197,13 @@ class Scope:
             self._held.pop(symbol, None)
 
     def pay(self, currency: str, amount: Decimal) -> None:
-        self._money[currency] = self._money.get(currency, ZERO) - amount
+        self._money[currency], self.settled = self._money.get(currency, ZERO) - amount, False
 
     def begin_day(self) -> None:
         """What is held is worth what it is worth now, and whatever was lost is forgiven."""
         held = self._worth({})
         self._money = {currency: -worth for currency, worth in held.items()}
-        self.loss = None
+        self.loss, self.settled = None, False
 
     def judge(self, prices: dict[str, Decimal | None]) -> bool:
         """Whether the day's loss has just gone beyond its limit.
@@ -207,9 +211,10 @@ class Scope:
         Args:
             prices: Last prices that are known already; others are added.
         """
+        self.settled = not self._held
         if self.loss is not None:
             return False
-        worth = self._worth(prices) if self._held else _NOTHING
+        worth = _NOTHING if self.settled else self._worth(prices)
         for currency, money in self._money.items():
             loss = -money - worth.get(currency, ZERO)
             if loss > self.limits.max_daily_loss:

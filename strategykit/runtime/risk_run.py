@@ -36,7 +36,8 @@ class Marks:
 
     def __call__(self, symbol: str) -> Decimal | None:
         paper = self.paper()
-        mark = None if paper is None else paper.mark(symbol)
+        market = None if paper is None else paper.markets.get(symbol)
+        mark = None if market is None else market.mark
         if mark is not None:
             return mark
         price = self.watched.told.get(symbol)

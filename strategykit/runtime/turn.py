@@ -89,8 +89,7 @@ class Turn:
 
     def _due(self) -> int:
         paper = self.engine.paper
-        answer = None if paper is None else paper.due()
-        return self.clock.due if answer is None else min(self.clock.due, answer)
+        return self.clock.due if paper is None else min(self.clock.due, paper.agenda.next)
 
     def _look(self, position: int) -> None:
         for part, lane in enumerate(self.lanes):

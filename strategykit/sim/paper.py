@@ -110,12 +110,13 @@ class PaperExchange:
         self._answers_travel = meter(models.answer_latency, "answers")
         self._feed_travels = meter(models.feed_latency, "feed")
         self._released: deque[Event] = deque()
-        self._agenda = Agenda()
+        self.agenda = Agenda()
+        """What is due, and when: the next of it at `agenda.next`."""
         self._number = count(58_120_000_001).__next__
         self._stop_number = count(77_120).__next__
         trade_number = count(10_481_000_001).__next__
         self._traders = {
-            symbol: PaperMarket(market, models, self._ledger, self._agenda, self._number, trade_number)
+            symbol: PaperMarket(market, models, self._ledger, self.agenda, self._number, trade_number)
             for symbol, market in self.markets.items()
         }
         self._live = {symbol: trader.live for symbol, trader in self._traders.items()}
@@ -138,18 +139,18 @@ class PaperExchange:
         told = self.on_event(event, now)
         if event.instrument not in self.markets or not isinstance(event, _TRAVELS):
             return told, False
-        self._agenda.add(now + self._feed_travels(now), Delivered(event))
+        self.agenda.add(now + self._feed_travels(now), Delivered(event))
         return told, True
 
     def command(self, command: Command, now: int) -> Sequence[Reply | Event]:
         """Take a command; give its answer and what it led to, or nothing yet while it or they are on their way."""
         if self._orders_travel is not None:
-            self._agenda.add(now + self._orders_travel(now), Arrival(command))
+            self.agenda.add(now + self._orders_travel(now), Arrival(command))
             return _NOTHING
         before = getcontext()
         setcontext(_CONTEXT)  # As by `Exactly`: strategies ask, and may have set another one for themselves.
         try:
-            if self._agenda.next > now:
+            if self.agenda.next > now:
                 return self._executed(command, now)
             return [*self.run_due(now), *self._executed(command, now)]
         finally:
@@ -157,7 +158,7 @@ class PaperExchange:
 
     def on_event(self, event: Event, now: int) -> Sequence[Reply | Event]:
         """Take in one event, after what was due by `now`; give what it led to."""
-        told = self.run_due(now) if self._agenda.next <= now else _NOTHING
+        told = self.run_due(now) if self.agenda.next <= now else _NOTHING
         market = self.markets.get(event.instrument) if event.instrument is not None else None
         if market is None or not market.note(event):
             return told
@@ -185,12 +186,12 @@ class PaperExchange:
 
     def due(self) -> int | None:
         """When `run_due` has something to do next, nanoseconds UTC; None if never."""
-        time = self._agenda.next
+        time = self.agenda.next
         return None if time == NEVER else time
 
     def run_due(self, now: int) -> Sequence[Reply | Event]:
         """Do what is due by `now`, each at its own time: commands that arrive, orders that lapse, news that travel."""
-        agenda = self._agenda
+        agenda = self.agenda
         if agenda.next > now:
             return _NOTHING
         told: list[Reply | Event] = []
@@ -246,7 +247,7 @@ class PaperExchange:
             told += self._ledger.settle(now)
         if self._answers_travel is None or not told:
             return told
-        self._agenda.add(now + self._answers_travel(now), News(told))
+        self.agenda.add(now + self._answers_travel(now), News(told))
         return ()
 
     def _mark(self) -> None:
