@@ -63,7 +63,8 @@ class OrderNews:
         self.table.by_number[number] = order
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
         if not tells_of_stop:
-            if order.note_count(update):  # A stop itself has no fills: what it turned into has them.
+            # A stop itself has no fills: what it turned into has them.
+            if order.note_count(update) and order.fills_missing:
                 self.table.follow(order)
         elif not is_stop:
             order.leave_behind(number)  # The stop that it was is told of after it has fired.

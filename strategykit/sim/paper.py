@@ -109,6 +109,8 @@ class PaperExchange:
         self._orders_travel = meter(models.order_latency, "orders")
         self._answers_travel = meter(models.answer_latency, "answers")
         self._feed_travels = meter(models.feed_latency, "feed")
+        self.delays_market = self._feed_travels is not None
+        """Whether strategies are told of the market later than it is known here: its events go through `shown`."""
         self._released: deque[Event] = deque()
         self.agenda = Agenda()
         """What is due, and when: the next of it at `agenda.next`."""
@@ -120,11 +122,6 @@ class PaperExchange:
             for symbol, market in self.markets.items()
         }
         self._live = {symbol: trader.live for symbol, trader in self._traders.items()}
-
-    @property
-    def delays_market(self) -> bool:
-        """Whether strategies are told of the market later than it is known here: its events go through `shown`."""
-        return self._feed_travels is not None
 
     def shown(self, event: Event, now: int) -> tuple[Sequence[Reply | Event], bool]:
         """Take in one event as by `on_event`; say, too, whether strategies are to be told of it later.
