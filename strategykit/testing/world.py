@@ -24,6 +24,7 @@ from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan
 from strategykit.registry.table import find_venue
 from strategykit.runtime.assembly import Run
+from strategykit.runtime.feeds import BookFeed
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.live import LivePlan, live_main
 from strategykit.runtime.order_journal import JournalDisk
@@ -390,4 +391,8 @@ def _unsettled(run: Run) -> list[str]:
     if run.trades_at_venue:
         needed[run.engine.command_connection] = None
     lines += [f"{name} isn't open" for name in needed if name not in run.engine.sessions]
+    for seat in run.supervisor.seats:
+        books = [feed for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed) and seat.failure is None]
+        # Its snapshots may have been of no use: then some time goes by before the next is asked for.
+        lines += [f"{seat.name}: {feed.stream.label} is unknown" for feed in books if feed.book.invalid]
     return lines + [f"{order!r} is in doubt" for order in run.gateway.doubtful() if order.state.doubtful]
