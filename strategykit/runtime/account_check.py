@@ -34,6 +34,8 @@ class AccountCheck:
     """Takes a line for each difference."""
     keep: Callable[[Mapping[str, Decimal]], None] = lambda _: None
     """Takes what isn't ours, for the next run's `before`."""
+    certain: Callable[[], bool] = lambda: True
+    """Whether none of our own fills can be what makes the difference: only then what isn't ours is kept."""
     before: Mapping[str, Decimal] | None = None
     """What others held when the last run was looked at, by its journal; None: nobody knows."""
     others: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -73,12 +75,12 @@ class AccountCheck:
 
     def look_twice(self) -> None:
         """Tell what differs now as it did the last time."""
-        found, besides = self.look(), self._besides()
+        found, besides = self.look(), self._besides_for_sure()
         for symbol, lots in found.items():
             if self._last.get(symbol) == lots != self._told.get(symbol):
                 self._told[symbol] = lots
                 self.tell(f"the venue counts {lots:+} {symbol} besides our fills and other people's that it told us of")
-        if besides == self._besides_last:
+        if besides is not None and besides == self._besides_last:
             self._keep(besides)
         self._last, self._besides_last = found, besides
 
@@ -87,7 +89,7 @@ class AccountCheck:
         with trio.move_on_after(seconds):
             while self._untold():  # noqa: ASYNC110 - positions come by a stream of their own
                 await trio.sleep(0.05)
-        self._last, self._besides_last = self.look(), self._besides()
+        self._last, self._besides_last = self.look(), self._besides_for_sure()
         self.look_twice()
 
     def _untold(self) -> bool:
@@ -100,6 +102,10 @@ class AccountCheck:
         theirs = {symbol: row.quantity for symbol, row in self.positions.items() if not row.is_currency}
         found = {symbol: theirs.get(symbol, ZERO) - ours.get(symbol, ZERO) for symbol in sorted({*theirs, *ours})}
         return {symbol: lots for symbol, lots in found.items() if lots}
+
+    def _besides_for_sure(self) -> dict[str, Decimal] | None:
+        """Give the same, or None while it may yet turn out to be ours: the next run would miss it at the account."""
+        return self._besides() if self.certain() else None
 
     def _keep(self, besides: dict[str, Decimal]) -> None:
         if self._begun and besides != self._kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -43,9 +43,14 @@ from strategykit.runtime.watchdog import Watchdog
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import Ask, AskPositions, Dialect, Offers
-from strategykit.venues.subscriptions import Subscriptions
+from strategykit.venues.streams import StreamKind
+from strategykit.venues.subscriptions import Subscriptions, SubscriptionState
 
 __all__ = ["ACCOUNT", "READY_WITHIN", "Identity", "Run", "assemble"]
+
+_TELLING: Final = frozenset({StreamKind.FILLS, StreamKind.POSITIONS})
+
+_UNTOLD: Final = frozenset({SubscriptionState.WANTED, SubscriptionState.ASKED, SubscriptionState.LOST})
 
 
 def assemble(
@@ -192,6 +197,7 @@ def assemble(
         foreign=lambda: gateway.foreign_lots,
         tell=lambda line: alarms.sound("account", line),
         keep=others,
+        certain=lambda: not gateway.doubtful() and _is_told(table),
         before=carried.others,
     )
     cash_check = CashCheck(
@@ -250,6 +256,11 @@ def _held(seats: Sequence[Seat], carried: Carried) -> dict[str, Decimal]:
     for symbol, lots in rows:
         held[symbol] = held.get(symbol, Decimal(0)) + lots
     return held
+
+
+def _is_told(table: Subscriptions) -> bool:
+    """Whether the venue tells of the account what it has to: its fills, and what it holds."""
+    return not any(row.stream.kind in _TELLING and row.state in _UNTOLD for row in table)
 
 
 def _can_ask(dialect: Dialect, ask: Ask) -> bool:
