@@ -9,7 +9,7 @@ import attrs
 import pytest
 import trio
 
-from strategykit import Quotes, Strategy, define
+from strategykit import Quotes, Stale, Strategy, define
 from strategykit.model.events import AccountUpdate, Event, Fill, Gap
 from strategykit.runtime.assembly import Run
 from strategykit.testing.faults import Fault
@@ -97,6 +97,34 @@ def test_an_order_that_never_arrived_is_unknown_until_the_account_is_seen_withou
 
     assert watched.told == ["sent", "unknown", "rejected"]
     assert watched.outing.orders["orders"] == []
+
+
+@define
+class Listens(Strategy):
+    """Tell when quotes fall silent and come back."""
+
+    instrument: str = ES
+
+    quotes = Quotes("{instrument}")
+
+    def on_stale(self, stale: Stale) -> None:
+        self.log(f"silent for {stale.silent_for // 10**9} s")
+
+    def on_gap(self, gap: Gap) -> None:
+        self.log("a gap is over")
+
+
+def test_streams_whose_requests_were_overlooked_come_back_within_their_session() -> None:
+    """Data are the only answer. Nothing else ends such a silence: the session lives, and others' data come by it."""
+    watched = play(Listens(), {"fault": "ignore_request", "count": 2}, {"fault": "reset", "lane": "ws"})
+
+    assert watched.told == ["silent for 10 s", "a gap is over"]
+    run, report = watched.outing.run, watched.outing.report
+    assert run is not None
+    assert {row.state.value for row in run.engine.table} == {"active"}
+    assert report is not None
+    (connection,) = report.connections
+    assert connection.reconnects == 1
 
 
 def test_the_fee_of_a_fill_is_unknown_and_the_accounts_sum_is_told() -> None:

@@ -128,7 +128,11 @@ class T4:
 
     @property
     def lanes(self) -> Mapping[str, LaneSpec]:
-        """Source: sections 1.1 to 1.4."""
+        """Source: sections 1.1 to 1.4.
+
+        Every market and every account begins with a snapshot, quiet ones, too (sections 3.3 and 3.4): where none comes,
+        the request was overlooked.
+        """
         names = ("market", "orders") if self.second_app else ("session",)
         return {
             name: LaneSpec(
@@ -138,6 +142,7 @@ class T4:
                 ping_every=None,
                 beat_every=20.0,
                 silence_within=60.0,
+                asks_unseen=True,
                 renews=False,
                 displaces=True,
             )

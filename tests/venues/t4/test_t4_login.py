@@ -141,5 +141,9 @@ def test_nothing_is_said_when_connecting() -> None:
     assert (T4().name, T4().acknowledges) == ("t4", False)
 
 
+def test_what_begins_with_nothing_was_overlooked() -> None:
+    assert all(lane.asks_unseen for one in (T4(), T4(second_app="orders")) for lane in one.lanes.values())
+
+
 def test_names_of_enumerations_are_written_for_people() -> None:
     assert [word("MarketMode", number) for number in (2, 9, 99)] == ["open", "pre cross", "99"]
