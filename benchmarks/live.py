@@ -15,6 +15,7 @@ from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.net.venue import LiveVenue, connect_venue
 from strategykit.runtime.assembly import Run
+from strategykit.runtime.home import imports_left_alone
 from strategykit.runtime.live import LivePlan, Progress, run_live
 from strategykit.runtime.report import RunReport
 from strategykit.secret import Secret
@@ -69,22 +70,22 @@ def run_strategies(
         made(venue, inbox)
         return venue
 
-    return run_live(
-        LivePlan(
-            dialect=dialect,
-            connect=connect,
-            account=SIMULATED_ACCOUNT,
-            exchange="MOEX",
-            market_connections=market_connections,
-            strategies=strategies,
-            duration=None if seconds is None else int(seconds * 1e9),
-            seed=1,
-            tape=tape,
-            journal=journal,
-            limits=NO_PLAN,  # Held against like any other, and never met, however fast a measurement trades.
-            keep_orders=keep_orders,
-            meanwhile=meanwhile,
-            on_progress=on_progress,
-            handle_signals=False,
-        )
+    plan = LivePlan(
+        dialect=dialect,
+        connect=connect,
+        account=SIMULATED_ACCOUNT,
+        exchange="MOEX",
+        market_connections=market_connections,
+        strategies=strategies,
+        duration=None if seconds is None else int(seconds * 1e9),
+        seed=1,
+        tape=tape,
+        journal=journal,
+        limits=NO_PLAN,  # Held against like any other, and never met, however fast a measurement trades.
+        keep_orders=keep_orders,
+        meanwhile=meanwhile,
+        on_progress=on_progress,
+        handle_signals=False,
     )
+    with imports_left_alone():  # As the command does.
+        return run_live(plan)

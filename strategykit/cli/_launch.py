@@ -56,9 +56,10 @@ class BacktestSettings:
 
 
 def launch_run(session: Session, *, live: bool, paper: bool = False, collect: bool = False) -> RunReport:
+    from strategykit.runtime.home import imports_left_alone
     from strategykit.runtime.run import run_session
 
-    with show_progress() as progress:
+    with show_progress() as progress, imports_left_alone():
         return run_session(
             session,
             live=live,

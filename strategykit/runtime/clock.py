@@ -158,13 +158,13 @@ class ReplayClock(RunClock):
     The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
     """
 
-    __slots__ = ("_firing", "_moved", "_runnable", "due")
+    __slots__ = ("_firing", "_runnable", "due", "moved")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.due = NEVER
         """The earliest deadline of any task, as of the last `settle`."""
-        self._moved = True
+        self.moved = True
         """Whether a deadline may have been moved since then."""
         self._firing = False
         self._runnable = True
@@ -186,18 +186,18 @@ class ReplayClock(RunClock):
             return 0.0
         self.due = due
         self._parked = None
-        self.woken = self._runnable = self._moved = False
+        self.woken = self._runnable = self.moved = False
         reschedule(task)
         return 0.0
 
     def current_time(self) -> float:
-        if not self._moved and not self._asking and _in_task():
+        if not self.moved and not self._asking and _in_task():
             # Whoever asks sets a deadline, mostly, and the driver has to know of it before the next event.
-            self.woken = self._moved = True
+            self.woken = self.moved = True
         return super().current_time()
 
     def deadline_moved(self) -> None:
-        self.woken = self._moved = True
+        self.woken = self.moved = True
 
     def task_scheduled(self, task: Task) -> None:
         if task is not self._driver:
@@ -210,8 +210,8 @@ class ReplayClock(RunClock):
     async def settle(self) -> None:
         if not self._runnable:
             # Nobody but the driver has anything to do, and it goes on. Only a deadline may have been moved meanwhile.
-            if self._moved:
-                self.due, self._moved = self._due(self._next_deadline()), False
+            if self.moved:
+                self.due, self.moved = self._due(self._next_deadline()), False
             if self.due > self.reading:
                 self.woken = False
                 return

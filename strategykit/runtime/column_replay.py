@@ -81,17 +81,17 @@ class ByEvent(Turn):
             if self._odd or engine.watchers or delays_market(engine):
                 give_long(((time, event) for time, _, event in coded), clock, engine.route, engine.local)
             else:
-                give_lanes(coded, self.lanes, clock, failures, self.raised)
+                give_lanes(coded, self.lanes, clock, failures, self.raised, self.settled)
             return
         batch = islice(zip(self._ticks, self._events, strict=False), most)
         if self._odd or engine.watchers or delays_market(engine):
             give_long(batch, clock, engine.route, engine.local)
         elif len(first.ways) == 1:
-            give_one(batch, first.meet, first.ways[0], clock, failures, self.raised)
+            give_one(batch, first.meet, first.ways[0], clock, failures, self.raised, self.settled)
             if self.driver.wakes and self.parts[0][1].came is None:
                 pump = first.open_pump(map(_EVENT, batch), kind=self.parts[0][1].kind, due=NEVER)
                 await self.driver.quiet(pumping=pump is not None)
                 if pump is not None:
                     pump.close()
         else:
-            give_ways(batch, first.meet, first.ways, clock, failures, self.raised)
+            give_ways(batch, first.meet, first.ways, clock, failures, self.raised, self.settled)

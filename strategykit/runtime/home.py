@@ -18,7 +18,7 @@ import trio
 from strategykit.errors import StrategyBlocked, StrategykitError, only_error
 from strategykit.runtime.clock import ReplayClock, RunClock
 
-__all__ = ["run_with_home"]
+__all__ = ["imports_left_alone", "run_with_home"]
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def run_with_home(clock: RunClock, main: Callable[[trio.Nursery], Awaitable[T]])
     """
     done: list[T] = []
     try:
-        with _frozen(), _collecting_rarely() if isinstance(clock, ReplayClock) else nullcontext():
+        with _collecting_rarely() if isinstance(clock, ReplayClock) else nullcontext():
             _run(clock, main, done)
     except* StrategykitError as group:
         raise only_error(group) from None
@@ -48,8 +48,12 @@ def run_with_home(clock: RunClock, main: Callable[[trio.Nursery], Awaitable[T]])
 
 
 @contextmanager
-def _frozen() -> Generator[None]:
-    """Have what there is now left alone by collections: looking at all that was imported takes 30 ms of a live run."""
+def imports_left_alone() -> Generator[None]:
+    """Have collections leave alone what there is now: looking at all that was imported takes 30 ms of a live run.
+
+    For programs whose one task is that run. What is dead already is collected before, as it would be left alone, too.
+    """
+    gc.collect()
     gc.freeze()
     try:
         yield

@@ -1,7 +1,8 @@
 """The hot loops of a replay of columns.
 
-Each takes pairs of time and event, and returns when they are over, or as soon as the clock is poked or a task woken:
-then something is to be done before the next event. A `try` costs nothing where nothing is raised.
+Each takes pairs of time and event, and returns when they are over, or as soon as something is to be done before the
+next event that `settled` can't do: it is asked when the clock was poked or a task woken. A `try` costs nothing where
+nothing is raised.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.courses import Course, Way, slow
 
-__all__ = ["Raised", "give_lanes", "give_long", "give_one", "give_ways"]
+__all__ = ["Raised", "Settled", "give_lanes", "give_long", "give_one", "give_ways"]
 
 Raised = Callable[[object, BaseException], None]
 """Takes the feed at which a strategy raised, and what."""
+
+Settled = Callable[[], bool]
+"""Does what an event has led to; says whether the next one may follow at once."""
 
 
 def give_one(
@@ -25,6 +29,7 @@ def give_one(
     clock: ReplayClock,
     failures: tuple[type[BaseException], ...],
     raised: Raised,
+    settled: Settled,
 ) -> None:
     sink, call, feed = way
     for time, event in batch:
@@ -35,7 +40,7 @@ def give_one(
             call(event)
         except failures as exc:  # A strategy's boundary: whatever it raises stops it alone.
             raised(feed, exc)
-        if clock.woken:
+        if clock.woken and not settled():
             return
 
 
@@ -46,6 +51,7 @@ def give_ways(
     clock: ReplayClock,
     failures: tuple[type[BaseException], ...],
     raised: Raised,
+    settled: Settled,
 ) -> None:
     for time, event in batch:
         clock.reading = time
@@ -56,7 +62,7 @@ def give_ways(
                 (slow(sink, call, feed) if clock.woken else call)(event)
             except failures as exc:  # As above.
                 raised(feed, exc)
-        if clock.woken:
+        if clock.woken and not settled():
             return
 
 
@@ -66,6 +72,7 @@ def give_lanes(
     clock: ReplayClock,
     failures: tuple[type[BaseException], ...],
     raised: Raised,
+    settled: Settled,
 ) -> None:
     for time, code, event in batch:
         lane = lanes[code]
@@ -77,7 +84,7 @@ def give_lanes(
                 (slow(sink, call, feed) if clock.woken else call)(event)
             except failures as exc:  # As above.
                 raised(feed, exc)
-        if clock.woken:
+        if clock.woken and not settled():
             return
 
 

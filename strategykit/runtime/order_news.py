@@ -59,13 +59,16 @@ class OrderNews:
             self.table.keep_foreign(update)
             return False
         self.journal.heard(order, update)
-        number, before = update.venue_order_id, (order.venue_order_id, order.request, order.reason)
+        number = update.venue_order_id
+        before: tuple[object, ...] | None = (order.venue_order_id, order.request, order.reason)
         self.table.by_number[number] = order
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
         if not tells_of_stop:
             # A stop itself has no fills: what it turned into has them.
-            if order.note_count(update) and order.fills_missing:
-                self.table.follow(order)
+            if order.note_count(update):
+                before = None
+                if order.fills_missing:
+                    self.table.follow(order)
         elif not is_stop:
             order.leave_behind(number)  # The stop that it was is told of after it has fired.
         if number in order.past:
@@ -176,13 +179,13 @@ class OrderNews:
         if told is not None:
             self.updated(told)
 
-    def _fold(self, order: Order, update: OrderUpdate, before: tuple[object, ...]) -> None:
+    def _fold(self, order: Order, update: OrderUpdate, before: tuple[object, ...] | None) -> None:
         """Fold in what is said of the number that the order has.
 
         Args:
             order: As it stands.
             update: What the venue says.
-            before: Number, request and reason that the order had when that came.
+            before: Number, request and reason that the order had when that came; None: it tells of more fills.
         """
         order.reason = update.reason or order.reason
         if update.status is not _AT_WORK:
@@ -209,6 +212,8 @@ class OrderNews:
             self._learn(order, evidence)
         self._await_fills(order)
         order.shown_working()
+        if order.group:  # What its exits may become hangs on whether it is in doubt.
+            self.table.follow(order)
         self.cancels.if_wanted(order)
 
     def settle_ending(self, order: Order) -> None:

@@ -39,6 +39,8 @@ class Turn:
         self.codes: list[int] = codes or ([] if stretch.order is None else stretch.order.tolist())
         """The part of each event; empty where there is one part."""
         self._marks = marks
+        self._until = 0
+        """What is due next, as of the last look: events before that may follow each other without another."""
         self._told = 0
         """Events that have been accounted for."""
         self._ended: dict[int, int] = {}
@@ -59,7 +61,34 @@ class Turn:
             await self.driver.advance(times[position])
             due = self._due()
         self._look(position)
+        self._until = due
         return len(times) if times[-1] < due else bisect_left(times, due, position)
+
+    def settled(self) -> bool:
+        """Do all that follows from the last event, if no task has to; say whether the next may follow at once.
+
+        Most orders end so: their news are told to handlers, and who gets the next event, and how, is as it was.
+        """
+        clock, engine, wakes = self.clock, self.engine, self.driver.wakes
+        local = engine.local
+        while not (wakes.queue or wakes.batches or clock.moved) and clock.calm:
+            if local:
+                engine.take(local.popleft(), clock.reading, "")
+                continue
+            if clock.due <= clock.reading or self._due() < self._until:
+                return False
+            clock.woken = False
+            return not self._changes()
+        return False
+
+    def _changes(self) -> bool:
+        """Look who gets the next events; say whether anything is different."""
+        changed = False
+        for lane in self.lanes:
+            ways, meet, left = lane.ways, lane.meet, lane.left
+            lane.look()
+            changed = changed or lane.ways is not ways or lane.meet != meet or lane.left is not left
+        return changed
 
     async def end(self) -> None:
         """Account for all of it."""

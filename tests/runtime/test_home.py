@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ import trio
 from strategykit import OrderState, Quotes, Strategy, define
 from strategykit.errors import ConnectionLost, StrategyBlocked
 from strategykit.runtime.clock import ReplayClock, RunClock, WallClock
-from strategykit.runtime.home import run_with_home
+from strategykit.runtime.home import imports_left_alone, run_with_home
 from strategykit.runtime.turns import LAST_STEPS, MOST_STEPS
 from strategykit.testing import make_quotes, run_strategy
 
@@ -143,13 +144,35 @@ def test_an_error_of_trio_itself_is_no_strategys() -> None:
         run_with_home(Broken(10**18), main)
 
 
-@pytest.mark.parametrize("make", [lambda: ReplayClock(0), lambda: WallClock(time.time_ns)], ids=["replay", "live"])
-def test_a_run_isnt_held_up_by_a_look_at_all_that_was_there_before(make: Callable[[], RunClock]) -> None:
+def test_a_program_leaves_what_it_has_imported_alone_and_nothing_that_died() -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.me = self
+
+    ring = Ring()
+    gone = weakref.ref(ring)
+    del ring
     before = gc.get_freeze_count()
+
+    with imports_left_alone():
+        assert gone() is None
+        assert gc.get_freeze_count() > before + 1_000
+    assert gc.get_freeze_count() == before
+
+
+@pytest.mark.parametrize("make", [lambda: ReplayClock(0), lambda: WallClock(time.time_ns)], ids=["replay", "live"])
+def test_what_died_in_one_run_is_collected_in_the_next(make: Callable[[], RunClock]) -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.me = self
+
+    rings: list[weakref.ref[Ring]] = []
 
     async def main(_: trio.Nursery) -> int:
         await trio.lowlevel.checkpoint()
-        return gc.get_freeze_count()
+        gc.collect()
+        alive = sum(ring() is not None for ring in rings)
+        rings.append(weakref.ref(Ring()))
+        return alive
 
-    assert run_with_home(make(), main) > before + 1_000
-    assert gc.get_freeze_count() == before
+    assert [run_with_home(make(), main) for _ in range(3)] == [0, 0, 0]
