@@ -5,9 +5,9 @@ run that places a market order at every hundredth trade, less that of the same r
 loop over the same trades with the least that an order needs in Python: an id, a request, a look-up, a fill in Decimal
 at the last price, a position, a handler.
 
-Live, microseconds from before `buy_nowait` until a venue in another process has read the bytes of the command (both
-read the system's monotonic clock), recorded, one order at a time with pauses between. Beside it the least on the same
-wire: `json.dumps` and trio-websocket's ``send_message``.
+Live, microseconds from before `buy_nowait` until the system has the bytes of the command for a venue in another process
+(both read the system's monotonic clock), recorded, one order at a time with pauses between. Beside it the least on the
+same wire: `json.dumps` and trio-websocket's ``send_message``.
 
 Rounds are interleaved, figures are medians; both sides must have filled, or sent, the same orders.
 """
@@ -268,9 +268,9 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
         "order_live_vs_plain": figure(
             "submit to wire, against json + trio-websocket",
             f"p50 {p50:.0f} µs, p99 {p99:.0f} µs",
-            p50 / shown["plain"][0],
-            must=4.0,
-            goal=2.0,
+            p50 / shown["plain"][0],  # To the other end's kernel: that the venue wakes up is in neither.
+            must=6.0,
+            goal=3.0,
             better="lower",
         ),
     }
