@@ -391,6 +391,7 @@ def _unsettled(run: Run) -> list[str]:
     if run.trades_at_venue:
         needed[run.engine.command_connection] = None
     lines += [f"{name} isn't open" for name in needed if name not in run.engine.sessions]
+    lines += [f"{seat.name} hasn't begun" for seat in run.supervisor.seats if seat.state == "waiting"]
     for seat in run.supervisor.seats:
         books = [feed for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed) and seat.failure is None]
         # Its snapshots may have been of no use: then some time goes by before the next is asked for.
