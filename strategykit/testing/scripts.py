@@ -79,16 +79,9 @@ _REVOKED_APART: Final = 45.0
 
 
 def _space_out(script: Sequence[Fault]) -> list[Fault]:
-    """Leave out what would revoke the very token that replaced a revoked one: who is refused twice is told to go.
-
-    A second trading session, too: in each of two within seconds one lot may be traded, which looks like one told twice.
-    """
-    kept, last, sessions = [], -_REVOKED_APART, 0
+    """Leave out what would revoke the very token that replaced a revoked one: who is refused twice is told to go."""
+    kept, last = [], -_REVOKED_APART
     for fault in script:
-        if fault.venue is not None and fault.venue["fault"] == "new_session":
-            sessions += 1
-            if sessions > 1:
-                continue
         if fault.venue is not None and fault.venue["fault"] == "revoke_tokens":
             if fault.at - last < _REVOKED_APART:
                 continue

@@ -51,7 +51,10 @@ def instrument_of(stream: Stream) -> str:
 
 
 class TradeMemory:
-    """Tells new trades from repeats, by how much was traded in the session so far; they have no numbers."""
+    """Tells new trades from repeats, by how much was traded in the session so far; they have no numbers.
+
+    The time is that of the trade, so a repeat has the same one. Source: T4 protocol sheet, section 2.2.
+    """
 
     __slots__ = ("_time", "_total")
 
@@ -62,8 +65,12 @@ class TradeMemory:
     def add(self, trade: Print) -> bool:
         """Note a trade; say whether it is new. Less than before, and no earlier, is the next session's."""
         known, time = self._total, trade.time or 0
-        if known is not None and (trade.total == known or (trade.total < known and time <= self._time)):
-            return False
+        if known is not None and trade.total <= known:
+            # As much as before was traded, too, where a session of one trade is followed by one that opens with as many
+            # lots. Without times nothing tells these from a repeat.
+            opens = trade.total == trade.volume and self._time > 0
+            if time <= self._time or (trade.total == known and not opens):
+                return False
         self._total, self._time = trade.total, max(self._time, time)
         return True
 

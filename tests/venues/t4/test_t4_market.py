@@ -144,6 +144,35 @@ def test_the_next_sessions_trades_arent_repeats_though_less_was_traded(bench: An
     assert len(bench.hear(market_depth_trade=printed(2, **at(102)))) == 1
 
 
+def test_a_session_that_opens_with_as_many_lots_as_the_last_one_had_in_all_is_told(bench: Any) -> None:
+    bench.want("trades")
+
+    def at(seconds: int) -> dict[str, Any]:
+        return {"time": {"seconds": seconds}}
+
+    def told(**part: Any) -> int:
+        return len(bench.hear(**part))
+
+    assert told(market_depth_trade=printed(2, volume=2, **at(100))) == 1
+    assert told(market_snapshot=snapshot(market_depth_trade=printed(2, volume=2, **at(100)))) == 0
+    unconflated = depth(trade_data=state("5954.50", 2, 2, **at(100)), depth_buffer=enums.DEPTH_BUFFER_ALL)
+    assert told(market_depth=unconflated) == 0
+
+    assert told(market_depth_trade=printed(2, volume=2, **at(101))) == 1
+    assert told(market_depth_trade=printed(2, volume=2, **at(101))) == 0
+    assert told(market_depth_trade=printed(2, volume=2, **at(100))) == 0, "an old one once more"
+    assert told(market_depth_trade=printed(2, volume=2)) == 0, "nothing says that it is another one"
+    assert told(market_depth_trade=printed(3, **at(102))) == 1
+    assert told(market_depth_trade=printed(3, **at(103))) == 0, "no session opens with it"
+
+
+def test_an_opening_trade_is_a_repeat_where_the_one_before_had_no_time(bench: Any) -> None:
+    bench.want("trades")
+
+    assert len(bench.hear(market_depth_trade=printed(2, volume=2))) == 1
+    assert bench.hear(market_depth_trade=printed(2, volume=2, time={"seconds": 100})) == []
+
+
 def test_trades_after_a_reconnect_are_new_only_if_more_was_traded(bench: Any) -> None:
     row = bench.want("trades")
     bench.hear(market_depth_trade=printed(100))
