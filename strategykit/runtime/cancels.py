@@ -55,8 +55,10 @@ class Cancels:
         number = order.venue_order_id
         if not order.cancel_wanted or number is None or not order.is_open:
             return
-        if order.state in _CANT_GO or order.amending is not None or order.ending is not None or not self.lane_up():
+        if order.state in _CANT_GO or order.ending is not None or not self.lane_up():
             return
+        if order.amending is not None and order.amend_lost_at is None:
+            return  # Its answer tells which number to withdraw; a lost one isn't waited for.
         if self.commands.find(number, CancelOrder) is None:  # One at a time, whatever is known of the order.
             self.send(order, number)
 

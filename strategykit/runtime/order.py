@@ -87,6 +87,7 @@ class Order:
     """What it is being amended to."""
     amend_lost_at: int | None = attrs.field(default=None, init=False)
     """When the answer to the amend was lost: it took effect or it didn't, and the venue's list tells."""
+    withdrawn: str | None = attrs.field(default=None, init=False)  # The number that the venue withdrew, as asked.
     amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
     followed: tuple[object, ...] = attrs.field(default=(), init=False)  # What it was like when the table last looked.
     _commands: int = attrs.field(default=0, init=False)

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from strategykit.errors import LocalProtocolError
+from strategykit.errors import LocalProtocolError, OrderRefused
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate
 from strategykit.model.orders import Evidence, OrderState
 from strategykit.runtime.cancels import Cancels
@@ -216,10 +216,20 @@ class OrderNews:
             self.table.follow(order)
         self.cancels.if_wanted(order)
 
+    def withdrawn(self, order: Order, number: str) -> None:
+        """The venue says that it has withdrawn `number`, as it was asked to."""
+        order.withdrawn = number
+        self.settle_ending(order)
+        # "Deleted" is the broker's word; how much was filled before comes by the stream. Asked if it doesn't.
+        self.doubt(FILLS_WITHIN)
+
     def settle_ending(self, order: Order) -> None:
         """End the order once every fill that the venue counts has been told; until then it waits for them."""
-        if order.ending is None or order.amending is not None:
+        if order.ending is None or (order.amending is not None and order.withdrawn != order.venue_order_id):
             return
+        if order.amending is not None:  # A number that could still be withdrawn hadn't been replaced, and can't be now.
+            words = "it was withdrawn before the amend took effect"
+            order.stop_amending(OrderRefused(f"{order.client_order_id}: {words}"))
         evidence = order.take_end()
         if evidence is None:
             self._await_fills(order)

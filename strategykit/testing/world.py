@@ -396,6 +396,4 @@ def _unsettled(run: Run) -> list[str]:
         books = [feed for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed) and seat.failure is None]
         # Its snapshots may have been of no use: then some time goes by before the next is asked for.
         lines += [f"{seat.name}: {feed.stream.label} is unknown" for feed in books if feed.book.invalid]
-    # Whether a lost amend took effect is asked for some seconds long, longer than an interrupted run has for all of it.
-    doubtful = [order for order in run.gateway.doubtful() if order.state.doubtful or order.amend_lost_at is not None]
-    return lines + [f"{order!r} is in doubt" for order in doubtful]
+    return lines + [f"{order!r} is in doubt" for order in run.gateway.doubtful() if order.state.doubtful]

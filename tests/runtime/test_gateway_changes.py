@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from strategykit.errors import OrderRefused, RiskLimit
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
-from strategykit.model.orders import CancelOrder, OrderState, OrderType
+from strategykit.model.orders import AmendOrder, CancelOrder, OrderState, OrderType
 from strategykit.venues.dialect import Reply
 
 if TYPE_CHECKING:
@@ -130,6 +130,72 @@ async def test_a_lost_amend_is_cleared_up(
     else:
         assert isinstance(got[0], OrderRefused)
         assert order.request.price == 100
+    stage.check()
+
+
+@pytest.mark.parametrize("told_first", [False, True])
+async def test_an_order_is_withdrawn_at_once_though_its_amend_was_lost_on_the_way(
+    stage: Stage, autojump_clock: MockClock, told_first: bool
+) -> None:
+    """What could be withdrawn under its old number hadn't been replaced, and never will be."""
+    order, _ = await stage.working()
+    async with stage.watched(lambda: order.amend(limit=Decimal(90))) as got:
+        stage.lane(up=False)
+        stage.lane(up=True)
+        await trio.sleep(0.5)
+        order.cancel_nowait()
+        late, cancel = stage.sent
+        stage.sent = [cancel, late]
+        stage.execute()
+        stage.execute()
+        if told_first:
+            await stage.tell()
+            await stage.reply()
+        else:
+            await stage.reply()
+            await stage.tell()
+        assert order.state is OrderState.CANCELLED
+
+    assert "withdrawn before the amend took effect" in str(got[0])
+    assert order.request.price == 100
+    stage.check()
+
+
+async def test_what_a_lost_amend_led_to_is_withdrawn_once_its_number_is_known(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    order, _ = await stage.working()
+    async with stage.watched(lambda: order.amend(limit=Decimal(90))) as got:
+        stage.execute()
+        stage.venue.replies.clear()
+        stage.venue.said.clear()
+        stage.lane(up=False)
+        stage.lane(up=True)
+        order.cancel_nowait()
+        stage.execute()
+        await stage.reply()
+        await trio.sleep(1)
+        stage.execute()
+        await stage.reply()
+        await stage.tell()
+
+    assert got == [OrderState.CANCEL_SENT]
+    assert (order.state, order.cancels) == (OrderState.CANCELLED, 2)
+    assert order.request.price == 90
+    stage.check()
+
+
+async def test_a_cancel_waits_for_the_answer_to_an_amend_that_isnt_lost(stage: Stage) -> None:
+    order, _ = await stage.working()
+    async with stage.watched(lambda: order.amend(limit=Decimal(90))):
+        order.cancel_nowait()
+        assert [type(command) for command in stage.sent] == [AmendOrder]
+        stage.execute()
+        await stage.reply()
+        stage.execute()
+        await stage.reply()
+        await stage.tell()
+
     stage.check()
 
 
