@@ -27,6 +27,7 @@ async def working_scope(seat: OrderSeat, orders: tuple[Order, ...]) -> AsyncGene
     try:
         yield
     finally:
+        since = trio.current_time()
         with seat.leaving(LEAVE_WITHIN):
             for order in orders:
                 order.cancel_nowait()
@@ -35,7 +36,8 @@ async def working_scope(seat: OrderSeat, orders: tuple[Order, ...]) -> AsyncGene
         left = [order for order in orders if order.is_open]
         if left:
             ids = [order.client_order_id for order in left]
-            raise Unsettled(f"still undecided {LEAVE_WITHIN:g} s after their cancel: {left}", left={}, doubtful=ids)
+            waited = trio.current_time() - since
+            raise Unsettled(f"still undecided {waited:.2g} s after their cancel: {left}", left={}, doubtful=ids)
 
 
 @attrs.define(eq=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from strategykit.errors import TapeError
-from strategykit.tape.disk import Disk, RealDisk, in_words, lock_tape, sync_directory, write_all
+from strategykit.tape.disk import LOCK_NAME, Disk, RealDisk, in_words, lock_tape, sync_directory, write_all
 from strategykit.tape.format import Kind, SegmentHeader, encode_json, encode_record, segment_name, shown
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.tape.segment import SegmentReader
@@ -46,7 +46,8 @@ def recover_tape(path: str | Path, *, disk: Disk | None = None) -> Recovery | No
     directory, disk = Path(path), disk or RealDisk()
     if not directory.is_dir():
         raise TapeError(f"{shown(directory)} is no tape's directory; only whole tapes can be recovered")
-    list_segments(directory)  # What is no tape is left as it is, without a lock in it.
+    if not (directory / LOCK_NAME).exists():  # Else one may be about to begin, and its recorder says so.
+        list_segments(directory)  # What is no tape is left as it is, without a lock in it.
     try:
         with lock_tape(directory, "recovery", disk):
             for left in directory.glob("*.tape.zst.tmp"):

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from strategykit.errors import TapeError
+from strategykit.tape.disk import RealDisk, lock_tape
 from strategykit.tape.format import Kind, TapeHeader
 from strategykit.tape.reader import open_tape
 from strategykit.tape.recover import recover_tape
@@ -126,6 +127,11 @@ async def test_two_processes_cant_write_one_tape(
     child.kill()
     child.wait()
     assert recover_tape(tmp_path / "t") is not None
+
+
+def test_a_recorder_that_has_its_lock_and_no_segment_yet_is_told_of(tmp_path: Path) -> None:
+    with lock_tape(tmp_path, "recorder", RealDisk()), pytest.raises(TapeError, match="another recorder"):
+        recover_tape(tmp_path)
 
 
 def test_the_lock_is_no_link_to_elsewhere(tmp_path: Path) -> None:
