@@ -7,10 +7,18 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["Fault", "Plan", "draw_plan"]
+from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, RiskPlan
+
+__all__ = ["LIMITS", "Fault", "Plan", "draw_plan"]
 
 STRIKING: Final = 5.0
 """Seconds in which faults strike; afterwards the run has to find back by itself."""
+
+LIMITS: Final = RiskPlan(
+    account=attrs.evolve(ACCOUNT_LIMITS, max_order_rate=400),
+    strategy=attrs.evolve(STRATEGY_LIMITS, max_order_rate=200),
+)
+"""A strategy that acts 50 times a second on average, at random, is told by the usual limit that it went wrong."""
 
 INSTRUMENTS: Final = ("SBER", "GAZP")
 

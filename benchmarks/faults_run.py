@@ -18,7 +18,7 @@ import msgspec
 import trio
 
 from benchmarks.faults_check import check_books, check_gaps, check_report, check_rerun, check_secrets
-from benchmarks.faults_plan import Plan, draw_plan
+from benchmarks.faults_plan import LIMITS, Plan, draw_plan
 from strategykit.config import SIMULATED_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.errors import StrategykitError
 from strategykit.net.endpoints import Endpoints
@@ -45,6 +45,7 @@ def session_of(plan: Plan, url: str) -> Session:
     return Session(
         venue=VenuePlan(name="alor", endpoints=Endpoints.at(url), account=SIMULATED_ACCOUNT),
         run=RunPlan(seed=plan.seed),
+        risk=LIMITS,
         strategies=(
             StrategySpec(name="churn", file=_CHURN, params={"instrument": "SBER", "pace": plan.pace}),
             StrategySpec(name="other", file=_CHURN, params={"instrument": "GAZP", "pace": 0.1}),

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from benchmarks.faults_check import check_books, check_gaps, check_rerun, check_secrets
-from benchmarks.faults_plan import Fault, Plan
+from benchmarks.faults_plan import LIMITS, Fault, Plan
 from benchmarks.faults_run import run_plan
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.report import RunReport
@@ -200,7 +200,7 @@ def test_a_venue_that_forgets_its_orders_ends_in_words_not_in_guesses(venue: Any
 
     strategy = bench.strategy("", name="churn")
     spec = type(strategy)(name="churn", file=CHURN, params={"instrument": "SBER", "pace": 0.02})
-    result = bench.run(venue.url, [spec], meanwhile=forget, enough=lambda _: True)
+    result = bench.run(venue.url, [spec], meanwhile=forget, enough=lambda _: True, limits=LIMITS)
 
     told = venue.told()
     forgotten = {order.client_order_id for order in result.orders} - {row["client_order_id"] for row in told["orders"]}

@@ -32,6 +32,10 @@ url = "{url}"
 [run]
 tape = "tapes"
 on_stop = "{on_stop}"
+[risk.strategy]
+max_order_rate = 200
+[risk.account]
+max_order_rate = 400
 [[strategy]]
 name = "churn"
 file = "{first}"
@@ -81,7 +85,7 @@ def tape_in(folder: Path) -> Path:
 
 
 def wait_for_orders(venue: Any, count: int = 5) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 45
     while len(venue.working()) < count:
         assert time.monotonic() < end
         time.sleep(0.05)
