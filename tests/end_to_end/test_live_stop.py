@@ -32,10 +32,10 @@ url = "{url}"
 [run]
 tape = "tapes"
 on_stop = "{on_stop}"
+[risk]
+max_order_rate = 400
 [risk.strategy]
 max_order_rate = 200
-[risk.account]
-max_order_rate = 400
 [[strategy]]
 name = "churn"
 file = "{first}"
