@@ -60,6 +60,9 @@ class OrderNews:
             return False
         self.journal.heard(order, update)
         number = update.venue_order_id
+        if order.withdrawn is not None and update.status is _AT_WORK and number != order.withdrawn:
+            # "Withdrawn", the venue said, and it works under another number after all: it is to go there, too.
+            self.cancels.send_back(order, number)
         before: tuple[object, ...] | None = (order.venue_order_id, order.request, order.reason)
         self.table.by_number[number] = order
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None

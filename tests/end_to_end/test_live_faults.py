@@ -159,7 +159,10 @@ def test_a_late_answer_to_one_amend_isnt_taken_for_the_next_ones(venue: Any, ben
         await until(lambda: bool(run.gateway.orders))
         venue.fault("late_reply", seconds=0.15, count=20)
 
-    result = bench.run(venue.url, [bench.strategy(MOVE)], meanwhile=delay, duration=2_500_000_000)
+    def ended(run: Run) -> bool:
+        return any(not order.is_open for order in run.gateway.orders.values())
+
+    result = bench.run(venue.url, [bench.strategy(MOVE)], meanwhile=delay, enough=ended)
 
     (order,) = result.orders
     assert len(order.venue_order_ids) == 5

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from strategykit.errors import OrderRefused, RiskLimit
@@ -197,6 +198,31 @@ async def test_a_cancel_waits_for_the_answer_to_an_amend_that_isnt_lost(stage: S
         await stage.tell()
 
     stage.check()
+
+
+async def test_what_was_called_withdrawn_and_works_under_the_number_of_a_lost_amend_is_withdrawn_there(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    """The venue's broker says that it is gone, while the exchange has moved it already."""
+    order, truth = await stage.working()
+    stage.gateway.amend_nowait(order, limit=Decimal(90), quantity=None)
+    stage.execute()
+    moved = stage.venue.said.pop()
+    stage.venue.said.clear()
+    stage.lane(up=False)
+    stage.gateway.cancel_nowait(order)
+    stage.lane(up=True)
+    await trio.lowlevel.checkpoint()
+    (cancel,) = [command for command in stage.sent if isinstance(command, CancelOrder)]
+    stage.sent.clear()
+    stage.gateway.replied(Reply(cancel.guid, 200, "deleted", ok=True))
+    stage.hear(truth.update())
+    stage.hear(moved)
+
+    (again,) = [command for command in stage.sent if isinstance(command, CancelOrder)]
+    assert again.venue_order_id == moved.venue_order_id
+    stage.execute()
+    assert [each.status for each in stage.venue.of(order.client_order_id)] == [OrderStatus.CANCELLED] * 2
 
 
 async def test_a_late_word_of_an_old_number_doesnt_confuse_the_next_amend(
