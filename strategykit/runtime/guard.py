@@ -172,7 +172,7 @@ class Guard:
             account=venue.account,
             exchange=venue.exchange,
         )
-        return await withdraw_by_http(where, known, say=self.say)
+        return await withdraw_by_http(where, known, say=self.say, now=self.wall)
 
     def _tell(self, writer: JournalWriter | None, before: Aftermath, left: Left) -> bool:
         """Say what came of it, in the journal, too."""

@@ -12,14 +12,14 @@ import attrs
 import trio
 
 from strategykit.errors import ConnectionLost, LoginRefused, StrategykitError
-from strategykit.journal.format import Record
+from strategykit.journal.format import Record, RecordKind
 from strategykit.journal.orders import list_orders
 from strategykit.model.events import OrderStatus, OrderUpdate
 from strategykit.net.http import HttpClient
 from strategykit.net.network import SOCKETS, Network
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import TokenSource
-from strategykit.runtime.reconcile import PROPAGATION
+from strategykit.runtime.reconcile import ON_ITS_WAY, PROPAGATION
 from strategykit.venues.dialect import AskOrders, AskStopOrders, Dialect, HttpRequest
 from strategykit.venues.http_cancels import CancelsByHttp
 
@@ -43,6 +43,15 @@ class Known:
     """Lots by client order id, of all of ours."""
     numbers: Mapping[str, str]
     """Client order ids by the venue's numbers."""
+    sent: int = 0
+    """When the newest command was written down, nanoseconds UTC."""
+
+    def under_way(self, now: int) -> float:
+        """Give the seconds from `now` on in which what was sent may still arrive, and then show in the venue's lists.
+
+        A process that is gone takes nothing back that it has sent. Clocks are set back: never more than all of it.
+        """
+        return max(PROPAGATION, min(ON_ITS_WAY, self.sent + ON_ITS_WAY - now)) * 1e-9
 
     def name_of(self, order: OrderUpdate) -> str | None:
         """Give the client order id of one of ours."""
@@ -52,10 +61,12 @@ class Known:
 
 def known_orders(records: Iterable[Record]) -> Known:
     """Give all orders that a journal tells of, those that have ended, too: an end may be a mistake."""
+    records = list(records)
     orders = list_orders(records).orders
     return Known(
         filled={name: order.filled for name, order in orders.items()},
         numbers={number: name for name, order in orders.items() for number in order.numbers},
+        sent=max((record.time for record in records if record.kind is RecordKind.INTENT), default=0),
     )
 
 
@@ -92,14 +103,23 @@ async def withdraw_by_http(
     known: Known,
     *,
     say: Callable[[str], None],
+    now: Callable[[], int],
     network: Network = SOCKETS,
     within: float = WITHDRAW_WITHIN,
 ) -> Left:
     """Withdraw all our orders, one by one, until the venue's own lists have none of them.
 
-    They must be empty for as long as an order may be under way to the venue, counted from the beginning.
+    They must be empty when nothing of ours can be under way to the venue any more.
+
+    Args:
+        where: The account.
+        known: Our orders.
+        say: Takes a line for people.
+        now: Nanoseconds UTC, as the journal's.
+        network: How to get there.
+        within: Seconds for all of it.
     """
-    work = _Work(where=where, known=known, say=say, within=within)
+    work = _Work(where=where, known=known, say=say, within=within, arrives_within=known.under_way(now()))
     async with HttpClient(
         where.base,
         tokens=where.tokens,
@@ -121,6 +141,8 @@ class _Work:
     known: Known
     say: Callable[[str], None]
     within: float
+    arrives_within: float
+    """Seconds."""
     withdrawn: set[str] = attrs.field(factory=set, init=False)
     standing: tuple[str, ...] = attrs.field(default=(), init=False)
     filled: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -143,7 +165,7 @@ class _Work:
                 self._trouble(str(exc))
             else:
                 self.standing = tuple(row.venue_order_id for row, _ in found)
-                self.proven = not found and asked_at - began >= PROPAGATION * 1e-9
+                self.proven = not found and asked_at - began >= self.arrives_within
                 if found:
                     self.trouble = "orders of ours are still there"
                     await self._cancel(client, found)

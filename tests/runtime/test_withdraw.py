@@ -89,7 +89,10 @@ async def a_token() -> TokenFacts:
     return Token("t", 0, 10**18)
 
 
-async def withdrawn(venue: Venue, fetch: Any = a_token) -> tuple[Left, list[str]]:
+NOW = 1_800_000_000 * 10**9
+
+
+async def withdrawn(venue: Venue, fetch: Any = a_token, known: Known = OURS) -> tuple[Left, list[str]]:
     said: list[str] = []
     rng = random.Random(1)
     where = Account(
@@ -100,7 +103,8 @@ async def withdrawn(venue: Venue, fetch: Any = a_token) -> tuple[Left, list[str]
         account="D1",
         exchange="MOEX",
     )
-    left = await withdraw_by_http(where, OURS, say=said.append, network=Network(transport=lambda: venue))
+    network = Network(transport=lambda: venue)
+    left = await withdraw_by_http(where, known, say=said.append, now=lambda: NOW, network=network)
     return left, said
 
 
@@ -133,19 +137,22 @@ async def test_fills_that_the_journal_does_not_have_are_told(venue: Venue, autoj
     assert left == Left(withdrawn=2, unseen=("3 lots of a1-cross-2",))
 
 
-async def test_an_order_that_comes_late_is_not_missed(venue: Venue, autojump_clock: trio.abc.Clock) -> None:
-    """It was under way when the run died."""
+@pytest.mark.parametrize(("ago", "late_by"), [(0, 6.5), (4, 2.5), (-3600, 6.5), (3600, 1.5)])
+async def test_an_order_that_comes_late_is_not_missed(
+    venue: Venue, autojump_clock: trio.abc.Clock, ago: int, late_by: float
+) -> None:
+    """It was under way when the run died, so many seconds after it had been sent; or the clock was set back since."""
     del venue.orders["1"], venue.orders["77"]
     began = trio.current_time()
 
     def late(_: httpx.Request) -> None:
-        if trio.current_time() - began > 1.5 and "9" not in came:
+        if trio.current_time() - began > late_by and "9" not in came:
             came.append("9")
             venue.orders["9"] = row("9", "a1-cross-1")
 
     came: list[str] = []
     venue.answer = late
-    left, _ = await withdrawn(venue)
+    left, _ = await withdrawn(venue, known=attrs.evolve(OURS, sent=NOW - ago * 10**9))
 
     assert left == Left(withdrawn=1)
 
