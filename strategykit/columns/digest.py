@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from operator import attrgetter, sub
 from typing import TYPE_CHECKING, Any, Final
@@ -82,20 +82,26 @@ class FieldHash:
         if values and type(values[0]) is tuple:
             self.whole([len(value) for value in values])
             values = [part for value in values for part in value]
-        kinds = set(map(type, values))
-        if kinds == {float}:  # Nearly all fields are of one type, and need no look at each value.
-            self.marked(WHOLE, len(values))
-            self.floats(_packed(array("d", values)))
+        if not values:
             return
-        if kinds == {int}:
-            self.marked(WHOLE, len(values))
-            self.whole(values)
-            return
-        if kinds <= _FEW:
-            if values and values.count(values[0]) == len(values):
+        types, kind = list(map(type, values)), type(values[0])
+        if types.count(kind) == len(values):  # Nearly all fields are of one type, and need no look at each value.
+            if kind is float:
+                self.marked(WHOLE, len(values))
+                self.floats(_packed(array("d", values)))
+                return
+            if kind is int:
+                self.marked(WHOLE, len(values))
+                self.whole(values)
+                return
+            if kind in _FEW and values.count(values[0]) == len(values):
                 self.marked(mark_of(values[0]), len(values))
-            else:
-                self.marks(bytes(map(_SINGLE.__getitem__, map(id, values))))
+                return
+            if kind is Side:
+                self.marks(bytes([value is Side.SELL for value in values]).translate(_BY_SELLING))
+                return
+        if _FEW.issuperset(types):
+            self.marks(bytes(map(_SINGLE.__getitem__, map(id, values))))
             return
         few = list(map(mark_of, values))
         self.marks(bytes(few))
@@ -128,6 +134,9 @@ class FieldHash:
 
 _FEW: Final = frozenset({type(None), bool, Side})
 
+_BY_SELLING: Final = bytes(ABSENT[Side.SELL if selling else Side.BUY] for selling in range(256))
+"""Gives the byte for a side by whether it is the seller's."""
+
 _SINGLE: Final = {id(value): mark for value, mark in ABSENT.items()}
 """The same by identity, of which there is one each: an enum's hash is a call."""
 
@@ -150,28 +159,44 @@ def _packed(numbers: array[Any]) -> bytes:
 _PACKED_FAR: Final = _packed(array("i", [FAR]))
 
 
+_KIND_AND_SYMBOL: Final = attrgetter("__class__", "instrument")
+
+_QUICK: Final[dict[str, Callable[[Sequence[Any]], list[Any]]]] = {
+    "price": lambda events: [event.price for event in events],
+    "quantity": lambda events: [event.quantity for event in events],
+    "side": lambda events: [event.side for event in events],
+    "trade_id": lambda events: [event.trade_id for event in events],
+    "event_time": lambda events: [event.event_time for event in events],
+    "receive_time": lambda events: [event.receive_time for event in events],
+    "snapshot": lambda events: [event.snapshot for event in events],
+    "open_interest": lambda events: [event.open_interest for event in events],
+}
+"""Gives a field of each event, for those of trades, which are by far the most: in half the time of an `attrgetter`."""
+
+
 class StreamDigest:
     """The hash over the events of one stream."""
 
     def __init__(self) -> None:
         self._fields: dict[tuple[str, str, str], FieldHash] = {}
         self._hashed = 0
-        self._waiting: list[Event] = []
-        self._kind: type | None = None
-        self._symbol: str | None = None
-        """Of all that waits."""
+        self.waiting: Final[list[Event]] = []
+        """What came and hasn't been hashed. Who appends to it directly, which saves a call each, owes a `settle`."""
 
     @property
     def events(self) -> int:
         """How many were taken."""
-        return self._hashed + len(self._waiting)
+        return self._hashed + len(self.waiting)
 
     def take(self, event: Event) -> None:
         """Take the next event."""
-        if type(event) is not self._kind or event.instrument != self._symbol or len(self._waiting) >= _BATCH:
+        self.waiting.append(event)
+        self.settle()
+
+    def settle(self) -> None:
+        """Hash what waits, if it is much."""
+        if len(self.waiting) >= _BATCH:
             self._flush()
-            self._kind, self._symbol = type(event), event.instrument
-        self._waiting.append(event)
 
     def take_columns(self, columns: Columns) -> None:
         """Take the next events as columns."""
@@ -192,11 +217,22 @@ class StreamDigest:
         return whole.hexdigest()
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting = self.waiting
+        if not waiting:
+            return
+        kind, symbol = type(waiting[0]), waiting[0].instrument
+        if len(set(map(type, waiting))) == 1 and [event.instrument for event in waiting].count(symbol) == len(waiting):
+            self._hash(kind, symbol, waiting)
+        else:
+            for (kind, symbol), alike in groupby(waiting, _KIND_AND_SYMBOL):
+                self._hash(kind, symbol, list(alike))
         self._hashed += len(waiting)
-        if waiting:
-            for name, field, _ in self._hashes(type(waiting[0]), waiting[0].instrument):
-                field.take(list(map(attrgetter(name), waiting)))
+        waiting.clear()
+
+    def _hash(self, kind: type, symbol: str | None, events: Sequence[Any]) -> None:
+        for name, field, _ in self._hashes(kind, symbol):
+            get = _QUICK.get(name)
+            field.take(list(map(attrgetter(name), events)) if get is None else get(events))
 
     def _hashes(self, kind: Any, symbol: str | None) -> Iterator[tuple[str, FieldHash, frozenset[Any]]]:
         for name, allowed in field_types(kind).items():

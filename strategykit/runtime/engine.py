@@ -121,12 +121,7 @@ class Engine:
             self.wires.open(connection, lane)
 
     def want(
-        self,
-        stream: Stream,
-        owner: str,
-        receive: Callable[[Event], None] | None,
-        *,
-        fresh_within: int | None = None,
+        self, stream: Stream, owner: str, receive: Callable[[Event], None] | None, *, fresh_within: int | None = None
     ) -> Subscription:
         """Subscribe `owner` to `stream`; `receive` gets its events.
 
@@ -192,10 +187,14 @@ class Engine:
         try:
             return self.dialect.decode(frame, self.table, connection=connection, receive_time=now)
         except RemoteProtocolError as exc:
-            self.unreadable += 1
-            self.ledger.note(connection, f"unreadable frame: {exc}")
-            self.errors.append(VenueError(None, 0, f"unreadable frame on {connection}: {exc}", None, now, ""))
-            return ()
+            return self.unread(exc, connection, now)
+
+    def unread(self, error: RemoteProtocolError, connection: str, now: int) -> Sequence[Decoded]:
+        """Note that a frame couldn't be read, and so says nothing."""
+        self.unreadable += 1
+        self.ledger.note(connection, f"unreadable frame: {error}")
+        self.errors.append(VenueError(None, 0, f"unreadable frame on {connection}: {error}", None, now, ""))
+        return ()
 
     def take(self, thing: Decoded, now: int, connection: str) -> None:
         """Take one thing that a frame of `connection`, an answer or the paper exchange said."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
+from strategykit.errors import RemoteProtocolError
 from strategykit.model.codec import make_converter
-from strategykit.model.events import Event
+from strategykit.model.events import Event, Trade
 from strategykit.net.connection import CLOSED_BY_US
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.clock import ReplayClock
@@ -26,10 +27,16 @@ from strategykit.runtime.run_digest import RunDigest
 from strategykit.tape.format import text_of
 from strategykit.tape.reader import Tape
 from strategykit.tape.segment import RawRecord
-from strategykit.venues.dialect import AskBook, AskPastTrades
+from strategykit.venues.dialect import AskBook, AskPastTrades, Frame
 from strategykit.venues.streams import PRIVATE
 
 __all__ = ["FrameReplay"]
+
+_STEP: Final = 0.005
+"""Part of the tape after which progress is told again."""
+
+_ALWAYS: Final = -(1 << 63)
+"""No time on a tape is before it."""
 
 
 class _Watched(Course):
@@ -78,46 +85,70 @@ class FrameReplay:
         """
         contents = self.wires.contents
         carrying = {self.engine.dialect.lane(row.stream) for row in contents.rows if row.stream.kind not in PRIVATE}
-        span = max(contents.last - contents.first, 1)
+        span, told = max(contents.last - contents.first, 1), 0.0
         for chunk in self.tape.chunks():
             yield from self._dispatched(chunk, carrying)
-            self.on_progress(min(max((chunk[-1][2] - contents.first) / span, 0.0), 1.0))
+            self.digest.settle()
+            part = min(max((chunk[-1][2] - contents.first) / span, 0.0), 1.0)
+            if part >= told:  # Who shows it may take longer than a chunk does.
+                self.on_progress(part)
+                told = part + _STEP
         self.on_progress(1.0)
 
-    def _dispatched(self, chunk: list[RawRecord], carrying: set[str]) -> Iterator[Input | None]:
-        clock, engine, wires, market, marks = self.clock, self.engine, self.wires, MARKET, self.marks
-        names, frames, early, decode, local = self.tape.names, self.frames, wires.early, engine.decode, engine.local
-        opened, looked = self.opened, dict[str, _Watched]()
-        due, quick = self._look(looked)
-        for raw in chunk:
+    def _dispatched(  # noqa: C901 - each part of its own would be a call a frame
+        self, records: list[RawRecord], carrying: set[str]
+    ) -> Iterator[Input | None]:
+        clock, engine, wires, market, told = self.clock, self.engine, self.wires, MARKET, self.marks.told
+        names, frames, early, local, table = self.tape.names, self.frames, wires.early, engine.local, engine.table
+        decode, looked = engine.dialect.decode, dict[str, _Watched]()
+        due = self._look(looked)
+        lately, name, came = -1, "", 0  # The connection of the last frame, and how many have come by it in a row.
+        guid: Any = None  # Of the last event, and
+        course: Any = None  # its course; both are looked up again when anything else may have happened.
+        for kind, seq, time, number, body in records:
             while early:
                 yield early.popleft()
-                due, quick = self._look(looked)
-            kind, _, time, number, body = raw
-            if kind not in ARRIVED or time >= due or not quick:
-                item = self._passed(raw, carrying)
+                due, guid = self._look(looked), None
+            if time >= due or kind not in ARRIVED:
+                item = self._passed((kind, seq, time, number, body), carrying)
+                lately = -1
                 if item is not None:
                     yield item
-                    due, quick = self._look(looked)
+                    due, guid = self._look(looked), None
                 continue
-            name = names[number]
-            if name not in opened:
-                continue
-            frames[name] += 1
+            if number != lately:
+                if came:
+                    frames[name] += came
+                name, came = names[number], 0
+                if name not in self.opened:
+                    lately = -1
+                    continue
+                lately = number
+            came += 1
             if time > wires.now:  # noqa: PLR1730 - `max` is a call a frame
                 wires.now = time
             if time > clock.reading:  # noqa: PLR1730 - as above
                 clock.reading = time
-            thing: Any
-            for thing in decode(text_of(body) if kind == TEXT else body, name, time):
+            frame: Frame = body
+            if kind == TEXT:
+                frame = body.decode() if body.isascii() else text_of(body)
+            things: Any
+            try:
+                things = decode(frame, table, connection=name, receive_time=time)
+            except RemoteProtocolError as exc:
+                things = engine.unread(exc, name, time)
+            for thing in things:
                 if clock.woken or type(thing) not in market:
                     engine.take(thing, time, name)
                     continue
-                course = looked.get(thing.guid)
-                if course is None:
-                    course = looked[thing.guid] = self._course(thing)
+                if thing.guid is not guid:
+                    guid = thing.guid
+                    course = looked.get(guid) or self._course(thing, looked)
                 course.tell(thing)
-                marks(thing)
+                if type(thing) is Trade:
+                    told[thing.instrument] = thing.price  # As the watcher does, without a call.
+                else:
+                    self.marks(thing)
                 course.meet(thing)
                 for sink, call, feed in course.ways:  # As `Course.give` does, without a call.
                     sink.last = thing
@@ -128,7 +159,9 @@ class FrameReplay:
                         engine.supervisor().raised(feed, exc)
             if clock.woken or local:
                 yield None
-                due, quick = self._look(looked)
+                due, guid = self._look(looked), None
+        if came:
+            frames[name] += came
 
     def _passed(self, raw: RawRecord, carrying: set[str]) -> Input | None:
         """Give a record as an input, if it has to do with the market."""
@@ -152,19 +185,21 @@ class FrameReplay:
         self.wires.now = max(self.wires.now, item.receive_time)
         return item
 
-    def _look(self, looked: dict[str, _Watched]) -> tuple[int, bool]:
-        """Say when something else is to happen, and whether events may go by courses; forget what was `looked` at."""
+    def _look(self, looked: dict[str, _Watched]) -> int:
+        """Say from when on records go the long way; forget what was `looked` at."""
         looked.clear()
         paper = self.engine.paper  # It is made once the instruments are known, by the first inputs.
         if paper is None:
-            return self.clock.due, False
+            return _ALWAYS
+        if delays_market(self.engine):
+            return _ALWAYS
         answer = paper.due()
-        due = self.clock.due if answer is None else min(self.clock.due, answer)
-        return due, not delays_market(self.engine)
+        return self.clock.due if answer is None else min(self.clock.due, answer)
 
-    def _course(self, event: Event) -> _Watched:
+    def _course(self, event: Event, looked: dict[str, _Watched]) -> _Watched:
         course = self._courses.get(event.guid)
         if course is None:
             course = self._courses[event.guid] = _Watched(self.engine, self.clock, self.digest, event)
         course.look()
+        looked[event.guid] = course
         return course

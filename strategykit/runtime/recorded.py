@@ -84,7 +84,7 @@ def scan(tape: Tape) -> Contents:
     ended, digest = False, None
     last = tape.header.clock_origin
     for chunk in tape.chunks(bodies=False):
-        last = max(last, _TIME(max(chunk, key=_TIME)))
+        last = max(last, *map(_TIME, chunk))
         if first is None:
             first = next((raw[2] for raw in chunk if raw[0] in ARRIVED), None)
         for record in (tape.record(raw) for raw in chunk if raw[0] not in FRAMES):

@@ -49,8 +49,13 @@ class RunDigest:
             self._stream(row).take(event)
 
     def of(self, row: Subscription) -> Callable[[Event], None]:
-        """Give what takes the events of a subscription that are told from now on, one by one."""
-        return self._stream(row).take
+        """Give what takes the events of a subscription that are told from now on, one by one; it owes a `settle`."""
+        return self._stream(row).waiting.append
+
+    def settle(self) -> None:
+        """Hash what waits; to be called every few thousand events, so that no more than those are kept."""
+        for _, stream in self._streams.values():
+            stream.settle()
 
     def take_columns(self, row: Subscription, columns: Columns) -> None:
         """Take events of a subscription."""

@@ -206,7 +206,7 @@ class Tape:
             return reader.expected
 
     def chunks(self, *, bodies: bool = True) -> Iterator[list[RawRecord]]:
-        """Give all records in lists of thousands: ``(kind, seq, time, connection number, body)``.
+        """Give all records in lists of hundreds or thousands: ``(kind, seq, time, connection number, body)``.
 
         Args:
             bodies: False gives frames of sealed segments without their bodies, which aren't looked at: much quicker.

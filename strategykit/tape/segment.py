@@ -35,11 +35,18 @@ __all__ = ["FRAMES", "Headless", "RawRecord", "SegmentReader", "TornTail"]
 RawRecord = tuple[int, int, int, int, bytes]
 """Kind, sequence number, time, number of the connection, body."""
 
-_CHUNK: Final = 1 << 20
-"""Bytes a read: large enough that the loop over records is what costs."""
+_CHUNK: Final = 1 << 17
+"""Bytes a read: large enough that the loop over records is what costs, and small enough that they, and what is made
+of them, stay in the processor's cache. With eight times as many, reading a tape takes a third longer."""
+
+_PIECE: Final = 1 << 20
+"""Bytes a read where records are looked for."""
 
 FRAMES: Final = frozenset({Kind.IN.value, Kind.IN_BINARY.value, Kind.OUT.value, Kind.OUT_BINARY.value})
 """Kinds of what went over a wire."""
+
+_OUTLINE: Final = struct.Struct("<I4xBQqH")
+"""`WHOLE` without the checksum."""
 
 _LAST_DATA: Final = Kind.SUMMARY.value
 
@@ -93,8 +100,8 @@ class SegmentReader:
         self.path = source.path
         self.unsealed: Final = not source.compressed and not source.path.name.endswith(".tape")
         """The end may be missing: it is still written, or its writer was killed."""
-        self._passed = FRAMES if not bodies and not self.unsealed else frozenset()
-        """Kinds whose bodies are left out."""
+        self._passing = not bodies and not self.unsealed
+        """Whether frames' bodies are left out."""
         self.footer: SegmentFooter | None = None
         self.torn: TornTail | None = None
         self.end = 0
@@ -192,32 +199,34 @@ class SegmentReader:
             The records; how many bytes they and the format's own took; for a record that is cut, how many bytes more
             it needs, and for the footer, how many it has.
         """
-        crc32, unpack, known, passed = zlib.crc32, WHOLE.unpack_from, len(self.names), self._passed
+        crc32, unpack, known, passing = zlib.crc32, WHOLE.unpack_from, len(self.names), self._passing
         batch: list[RawRecord] = []
         append = batch.append
         pos, size, expected, time, extra = 0, len(data), self.expected, 0, 0
         last_time = self.last_time
-        while size - pos >= BODY_AT:
+        most, head, tail, sums = MAX_BODY, BODY_AT, TAIL.size, CHECKED_AT
+        while size - pos >= head:
+            if passing:
+                before = len(batch)
+                pos = _pass_frames(data, pos, expected, known, batch)
+                if len(batch) > before:
+                    last_time = batch[-1][2]
+                    expected += len(batch) - before
+                    continue
             length, checksum, kind, seq, time, number = unpack(data, pos)
-            stop = pos + BODY_AT + length
-            if stop > size or length > MAX_BODY:
+            stop = pos + head + length
+            if stop > size or length > most:
                 extra = stop - size
                 if length > MAX_BODY:
                     self._fault, self._tear = f"a record of {length} bytes; the largest has {MAX_BODY}", True
                 break
-            if kind in passed and seq == expected and number < known:
-                append((kind, seq, time, number, b""))
-                last_time = time
-                expected += 1
-                pos = stop
-                continue
-            checked = data[pos + CHECKED_AT : stop]
+            checked = data[pos + sums : stop]
             if crc32(checked) != checksum:
                 self._fault, self._tear = "a record's checksum is wrong", True
                 break
             # From here on the record is what was written: what is wrong with it is no tear.
             if seq == expected and 0 < kind <= _LAST_DATA and number < known:
-                append((kind, seq, time, number, checked[TAIL.size :]))
+                append((kind, seq, time, number, checked[tail:]))
             elif kind == Kind.FOOTER and seq == expected - 1:
                 extra = stop - pos
                 where = f"{self._where(self.end + pos)}: footer"
@@ -277,6 +286,21 @@ class SegmentReader:
         self.torn = TornTail(self.path, self.end, self._source.size - self.end)
 
 
+def _pass_frames(data: bytes, pos: int, expected: int, known: int, batch: list[RawRecord]) -> int:
+    """Add the whole frames from `pos` on, without bodies, to `batch`, up to what is none; give where that begins."""
+    unpack, frames, head, most, size, body = _OUTLINE.unpack_from, FRAMES, BODY_AT, MAX_BODY, len(data), b""
+    append, last = batch.append, size - head
+    while pos <= last:
+        length, kind, seq, time, number = unpack(data, pos)
+        stop = pos + head + length
+        if kind not in frames or seq != expected or number >= known or stop > size or length > most:
+            break
+        append((kind, seq, time, number, body))
+        expected += 1
+        pos = stop
+    return pos
+
+
 def _holds(data: bytes, start: int, stop: int) -> bool:
     return bool(zlib.crc32(data[start + CHECKED_AT : stop]) == WHOLE.unpack_from(data, start)[1])
 
@@ -294,12 +318,12 @@ def _find_record(source: SegmentBytes, start: int, expected: int) -> int | None:
     looks_like = re.compile(b"(?=[" + kinds + b"]...(?:" + either + b"))", re.DOTALL)
     judged, at = 0, start + CHECKED_AT
     while at < source.size:
-        piece = source.read_at(at, _CHUNK + CHECKED_AT)
+        piece = source.read_at(at, _PIECE + CHECKED_AT)
         if not piece:
             break
         for match in looks_like.finditer(piece):
             begin = at + match.start() - CHECKED_AT
-            if match.start() >= _CHUNK or begin + BODY_AT > source.size:
+            if match.start() >= _PIECE or begin + BODY_AT > source.size:
                 continue
             length, _, _, seq, _, _ = WHOLE.unpack(source.read_at(begin, BODY_AT))
             judged += _LOOK
@@ -310,5 +334,5 @@ def _find_record(source: SegmentBytes, start: int, expected: int) -> int | None:
                     return begin
             if judged > _JUDGED:
                 raise TapeError(f"{shown(source.path)}, byte {start}: damaged, and what follows can't be told apart")
-        at += _CHUNK
+        at += _PIECE
     return None

@@ -146,6 +146,7 @@ class Subscriptions:
     by_guid: dict[str, Subscription] = attrs.field(factory=dict, init=False)
     by_key: dict[Hashable, list[Subscription]] = attrs.field(factory=dict, init=False)
     """The rows that data of a key belongs to, for venues that know no guids."""
+    beginnings: dict[str, list[Subscription]] = attrs.field(factory=dict, init=False)  # Those, by how frames begin.
     late: int = attrs.field(default=0, init=False)
     """Data frames for guids, or keys, that were ours and have ended."""
     foreign: int = attrs.field(default=0, init=False)
@@ -153,8 +154,7 @@ class Subscriptions:
     _by_stream: dict[Stream, Subscription] = attrs.field(factory=dict, init=False)
     _load: dict[str, int] = attrs.field(factory=dict, init=False)
     _dead: OrderedDict[Hashable, None] = attrs.field(factory=OrderedDict, init=False)
-    _replaced: dict[str, str] = attrs.field(factory=dict, init=False)
-    """Connections that have been replaced, and by which."""
+    _replaced: dict[str, str] = attrs.field(factory=dict, init=False)  # Connections, and what has replaced them.
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self.by_guid.values())

@@ -101,6 +101,31 @@ def test_the_hash_takes_steps_that_no_32_or_64_bits_hold() -> None:
     assert of_columns(list(columns_of_all(TRADES, events))) == of_events(events)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(anything, max_size=12), st.lists(st.booleans(), min_size=12, max_size=12))
+def test_events_that_are_appended_directly_hash_the_same_as_those_that_are_taken(
+    events: list[Event], directly: list[bool]
+) -> None:
+    digest = StreamDigest()
+    for event, direct in zip(events, directly, strict=False):
+        (digest.waiting.append if direct else digest.take)(event)
+        digest.settle()
+
+    assert digest.events == len(events)
+    assert digest.text() == of_events(events)
+
+
+def test_what_is_appended_directly_is_hashed_once_it_is_much() -> None:
+    events: list[Event] = [make_trade(time, 1.0) for time in range(5_000)]
+    digest = StreamDigest()
+    digest.waiting.extend(events)
+
+    digest.settle()
+
+    assert digest.waiting == []
+    assert (digest.events, digest.text()) == (5_000, of_events(events))
+
+
 def test_many_events_of_several_classes_hash_the_same_in_any_batches() -> None:
     rng = random.Random(3)
     events: list[Event] = []

@@ -455,6 +455,24 @@ def test_frames_can_be_passed_over_without_their_bodies(small_bytes: bytes, tmp_
     assert open_tape(path).torn is None
 
 
+@pytest.mark.parametrize(("count", "size"), [(6_000, 0), (4_000, 40), (12, 300_000)])
+def test_frames_that_lie_across_pieces_are_passed_over_as_well(
+    count: int, size: int, make: Callable[..., Path], tmp_path: Path
+) -> None:
+    def fill(writer: TapeWriter) -> None:
+        for number in range(count):
+            writer.frame_in(f"market-{number % 3}", number, "x" * (size + number % 7))
+            if not number % 5:
+                writer.mark(number, 1)
+
+    path = make(tmp_path / "t", fill)
+    frames = {Kind.IN, Kind.OUT, Kind.IN_BINARY, Kind.OUT_BINARY}
+
+    outline = [raw for chunk in open_tape(path).chunks(bodies=False) for raw in chunk]
+
+    assert outline == [(*raw[:4], b"" if raw[0] in frames else raw[4]) for raw in open_tape(path).frames()]
+
+
 def test_what_is_wrong_with_a_frame_is_found_by_who_reads_it(small_bytes: bytes, tmp_path: Path) -> None:
     """Everything else is found by whoever passes frames over, too; and all of it in what may be a torn tail."""
     at = small_bytes.index(b"101.5")

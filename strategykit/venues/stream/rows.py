@@ -16,6 +16,7 @@ import msgspec
 from strategykit.errors import RemoteProtocolError
 
 __all__ = [
+    "LAST_MS",
     "UNREADABLE",
     "AggregateRow",
     "BinanceBarRow",
@@ -50,7 +51,7 @@ UNREADABLE: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, Recursio
 
 _MOST: Final = 1e15
 _MOST_IN_A_DAY: Final = 1e18
-_LAST_MS: Final = 9_223_372_036_854
+LAST_MS: Final = 9_223_372_036_854
 """Milliseconds at which 64 bits of nanoseconds end, in 2262; as microseconds that is April 1970."""
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - the times that are read have no zone
@@ -60,14 +61,14 @@ Price = Annotated[float, msgspec.Meta(gt=0.0, le=_MOST)]
 Size = Annotated[float, msgspec.Meta(ge=0.0, le=_MOST)]
 Sum = Annotated[float, msgspec.Meta(ge=0.0, le=_MOST_IN_A_DAY)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-Time = Annotated[int, msgspec.Meta(ge=0, le=_LAST_MS * 1_000)]
+Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_MS * 1_000)]
 Level = tuple[Price, Size]
 """A size of 0 removes its level."""
 
 
 def nanoseconds(time: int) -> int:
     """Give a time in nanoseconds, whichever unit it came in."""
-    return time * 1_000 if time > _LAST_MS else time * 1_000_000
+    return time * 1_000 if time > LAST_MS else time * 1_000_000
 
 
 def read_naive(text: str) -> int:

@@ -18,6 +18,7 @@ from strategykit.venues.asks import Ask, AskBars, AskBook, AskInstrument, AskIns
 from strategykit.venues.stream.dialect import StreamFamily
 from strategykit.venues.stream.rows import TradeRow, nanoseconds, reader
 from strategykit.venues.streams import StreamKind
+from strategykit.venues.subscriptions import Subscription
 
 MINUTE = 60 * 10**9
 NOW_MS = 1_748_000_000_000
@@ -314,3 +315,47 @@ def test_prices_are_the_nearest_double_of_what_was_printed(number: Any, more: st
 )
 def test_units_of_times_are_told_by_their_size(time: int, expected: int) -> None:
     assert nanoseconds(time) == expected
+
+
+ALIKE = ["B", "BT", "BTC", "B" * 21, "B" * 22, "B" * 23, "B" * 24, "B" * 60]
+"""Symbols that begin alike, up to beyond what is noted of a frame."""
+
+STEPS = st.tuples(st.sampled_from(["want", "release", "told", "told", "told"]), st.sampled_from(ALIKE))
+
+
+@TRIES
+@given(st.lists(STEPS, min_size=5, max_size=40))
+def test_frames_that_are_known_by_their_beginnings_tell_what_they_tell_read_whole(
+    desk: Callable[..., Any], steps: list[tuple[str, str]]
+) -> None:
+    """Text goes by its beginning, where that has been seen before; bytes never do."""
+    quick, whole = desk("binance"), desk("binance")
+    numbers = dict.fromkeys(ALIKE, 0)
+    rows: dict[str, tuple[Subscription, Subscription]] = {}
+    for step, symbol in steps:
+        if step == "want" and symbol not in rows:
+            rows[symbol] = quick.want(StreamKind.TRADES, symbol), whole.want(StreamKind.TRADES, symbol)
+        elif step == "release" and symbol in rows:
+            for each, row in zip((quick, whole), rows.pop(symbol), strict=True):
+                each.table.release(row.guid, "a")
+        else:
+            numbers[symbol] += 1
+            data = TRADE | {"t": numbers[symbol], "p": str(len(symbol))}
+            frame = json.dumps({"stream": f"{symbol.lower()}@trade", "data": data}, separators=(",", ":"))
+
+            told, wanted = quick.frame(frame), whole.frame(frame.encode())
+
+            assert list(map(repr, told)) == list(map(repr, wanted))
+            assert [event.instrument for event in told] == [symbol] * (symbol in rows)
+    assert (quick.table.late, quick.table.foreign) == (whole.table.late, whole.table.foreign)
+
+
+def test_only_so_many_beginnings_are_noted(desk: Callable[..., Any]) -> None:
+    bench = desk("binance")
+    bench.want(StreamKind.TRADES, "B")
+    for number in range(5_000):
+        frame = {"stream": "b@trade", "data": {"t": number} | TRADE | {"t": number}}
+        (trade,) = bench.frame(json.dumps(frame, separators=(",", ":")))
+
+    assert isinstance(trade, Trade)
+    assert 0 < len(bench.table.beginnings) <= 4_096
