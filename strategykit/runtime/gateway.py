@@ -29,7 +29,7 @@ from strategykit.runtime.flatten import trades_away
 from strategykit.runtime.groups import OrderSpec, make_group, to_check
 from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened, tell_sent
 from strategykit.runtime.order import Amendment, Order
-from strategykit.runtime.order_news import OrderNews
+from strategykit.runtime.order_news import FILLS_WITHIN, OrderNews
 from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import NullJournal, OrderEar, OrderJournal, OrderPort
 from strategykit.runtime.requests import OrderTerms, make_amend, make_request
@@ -307,9 +307,10 @@ class Gateway:
             if reply.ok:
                 self._news.withdrawn(order, pending.command.venue_order_id)
             else:
-                # The likeliest reason is that it has ended already; its own stream or a query tells how.
-                order.learn(Evidence.CANCEL_REFUSED, words)
+                order.learn(Evidence.CANCEL_REFUSED, words)  # It has ended already, most likely: asked how.
                 self.doubt(0.0)
+        elif order.back:
+            self.doubt(FILLS_WITHIN)
         return True
 
     def _guid_of(self, reply: OrderReply) -> str:

@@ -16,7 +16,6 @@ from strategykit.runtime.waking import Signal
 
 __all__ = ["Amendment", "Order", "OrderKeeper"]
 
-
 _ZERO: Final = Decimal(0)
 
 _ENDS: Final = {
@@ -98,8 +97,9 @@ class Order:
     """Lots filled under each number, as the venue counts them; the fills themselves may still be on their way."""
     absent: bool = attrs.field(default=False, init=False)
     """Whether it ended because the venue didn't have it."""
-    back: bool = attrs.field(default=False, init=False)
-    """Whether the venue had it after all, and hasn't said yet that it is gone."""
+    amend_absent: bool = attrs.field(default=False, init=False)  # Whether the venue's lists showed nothing of an amend.
+    back: str | None = attrs.field(default=None, init=False)
+    """The number under which the venue had it after all, and hasn't said yet that it is gone."""
     past: dict[str, None] = attrs.field(factory=dict, init=False)
     """Numbers that it had before an amend, or as a stop: what the venue says of their ends ends nothing."""
     _asked: Decimal = attrs.field(init=False)
@@ -173,7 +173,7 @@ class Order:
         """Whether the venue has to be asked how it stands."""
         open_ends = (self.ending, self.lost_at, self.amend_lost_at)
         doubtful = self.state.doubtful or any(end is not None for end in open_ends)
-        return self.fills_missing or self.back or (self.is_open and doubtful)
+        return self.fills_missing or self.back is not None or (self.is_open and doubtful)
 
     def next_guid(self, verb: str) -> str:
         """Name the next command about it. For the gateway."""

@@ -60,9 +60,6 @@ class OrderNews:
             return False
         self.journal.heard(order, update)
         number = update.venue_order_id
-        if order.withdrawn is not None and update.status is _AT_WORK and number != order.withdrawn:
-            # "Withdrawn", the venue said, and it works under another number after all: it is to go there, too.
-            self.cancels.send_back(order, number)
         before: tuple[object, ...] | None = (order.venue_order_id, order.request, order.reason)
         self.table.by_number[number] = order
         is_stop, tells_of_stop = order.request.stop_price is not None, update.stop_price is not None
@@ -78,6 +75,7 @@ class OrderNews:
             # From before an amend, or of the stop that it was: that end is a change.
             self._await_fills(order)
             self.cancels.excess(order)
+            self._see_back(order, update)
         elif is_stop and tells_of_stop and update.status is OrderStatus.FILLED:
             # It fired: what became of it is told under the number of the order it turned into.
             self._learn(order, _ACCEPTED)
@@ -87,6 +85,8 @@ class OrderNews:
             if is_stop and tells_of_stop and order.request.trail is not None:
                 _trail(order, update)
             self._fold(order, update, before)
+        else:
+            self._see_back(order, update)
         return True
 
     def filled(self, fill: Fill) -> bool:
@@ -149,10 +149,26 @@ class OrderNews:
             self.renumber(order, number)
         elif number != order.venue_order_id:
             words = f"it is {order.venue_order_id}, and the venue has {number}, too"
+            if order.amend_absent:
+                # An amend whose answer was lost took effect later than anybody could expect. It was refused for who
+                # asked for it, or the order has ended since: what it led to is to go.
+                words = f"works as {number}, though the venue didn't have it: an amend came late"
+                order.back = number
             self.table.contradict(f"{order.client_order_id}: {words}")
             order.leave_behind(number)
+            self.table.follow(order)
             return False
         return True
+
+    def _see_back(self, order: Order, update: OrderUpdate) -> None:
+        """What an amend that came late led to is withdrawn, until the venue says that it has ended."""
+        if order.back != update.venue_order_id:
+            return
+        if update.status is _AT_WORK:
+            self.cancels.send_back(order, order.back)
+        elif not order.fills_missing:
+            order.back = None
+        self.table.follow(order)
 
     def tell(self, order: Order) -> None:
         """Something about it has changed: write that down, then say so."""
@@ -195,7 +211,7 @@ class OrderNews:
             if not order.is_open and not order.back and not order.fills_missing:
                 order.lost_at = None
                 return  # Told again.
-            order.back = False
+            order.back = None if order.back == update.venue_order_id else order.back
             order.note_end(update)
             self.table.follow(order)
             self.settle_ending(order)
@@ -205,7 +221,7 @@ class OrderNews:
             if not order.back:
                 words = f"works as {update.venue_order_id}, though the venue didn't have it"
                 self.table.contradict(f"{order.client_order_id}: {words}")
-            order.back = True
+            order.back = update.venue_order_id
             self.table.follow(order)
             self.cancels.send_back(order, update.venue_order_id)
             return
@@ -231,6 +247,7 @@ class OrderNews:
         if order.ending is None or (order.amending is not None and order.withdrawn != order.venue_order_id):
             return
         if order.amending is not None:  # A number that could still be withdrawn hadn't been replaced, and can't be now.
+            order.amend_absent = True
             words = "it was withdrawn before the amend took effect"
             order.stop_amending(OrderRefused(f"{order.client_order_id}: {words}"))
         evidence = order.take_end()

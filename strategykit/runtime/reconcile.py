@@ -187,7 +187,7 @@ def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
             _settle_amend(gateway, order, asked_at)
             order.shown_working()
             continue
-        order.back = False
+        order.back = None
         lost = order.lost_at
         if order.venue_order_id is None and order.state is OrderState.UNKNOWN:
             if _would_show(asked_at, sent=order.placed, lost=lost):
@@ -205,6 +205,7 @@ def _settle_amend(gateway: Gateway, order: Order, asked_at: int) -> None:
     """Its rows have been folded in; had the amend taken effect, one of them would have had a new number."""
     amend = order.amending
     if amend is not None and _would_show(asked_at, sent=amend.sent, lost=order.amend_lost_at):
+        order.amend_absent = True
         gateway.amend_failed(order, OrderRefused(f"{order.client_order_id}: the amend didn't reach the venue"))
 
 

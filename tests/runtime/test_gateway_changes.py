@@ -20,6 +20,7 @@ from strategykit.model.orders import AmendOrder, CancelOrder, OrderState, OrderT
 from strategykit.venues.dialect import Reply
 
 if TYPE_CHECKING:
+    from strategykit.runtime.order import Order
     from tests.runtime.conftest import Stage
 
 WORKING, CANCELLED, FILLED = OrderStatus.WORKING, OrderStatus.CANCELLED, OrderStatus.FILLED
@@ -219,10 +220,58 @@ async def test_what_was_called_withdrawn_and_works_under_the_number_of_a_lost_am
     stage.hear(truth.update())
     stage.hear(moved)
 
-    (again,) = [command for command in stage.sent if isinstance(command, CancelOrder)]
-    assert again.venue_order_id == moved.venue_order_id
-    stage.execute()
-    assert [each.status for each in stage.venue.of(order.client_order_id)] == [OrderStatus.CANCELLED] * 2
+    await came_late(stage, order, moved.venue_order_id)
+
+
+@pytest.mark.parametrize("old_ends_first", [False, True])
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_what_an_amend_led_to_that_the_venue_executed_long_after_it_was_given_up_is_withdrawn(
+    stage: Stage, autojump_clock: MockClock, old_ends_first: bool, wanted: bool
+) -> None:
+    """A venue that stands still takes what is sent, and does it when it goes on."""
+    order, _ = await stage.working()
+    async with stage.watched(lambda: order.amend(limit=Decimal(90))) as got:
+        (amend,) = stage.sent
+        stage.sent.clear()
+        stage.lane(up=False)
+        stage.lane(up=True)
+        await trio.sleep(10)
+    assert isinstance(got[0], OrderRefused)
+    if wanted:
+        stage.gateway.cancel_nowait(order)
+        stage.sent.clear()
+    stage.venue.execute(amend)
+    ended, moved = stage.venue.said
+    stage.venue.said.clear()
+    for thing in (ended, moved) if old_ends_first else (moved, ended):
+        stage.hear(thing)
+
+    await came_late(stage, order, moved.venue_order_id)
+
+
+async def came_late(stage: Stage, order: Order, number: str) -> None:
+    """It is told of, and withdrawn, by a cancel after the other; only then nothing is in doubt."""
+    assert stage.gateway.contradictions == [
+        f"{order.client_order_id}: works as {number}, though the venue didn't have it: an amend came late"
+    ]
+    assert order in stage.gateway.doubtful()
+    first = [command for command in stage.sent if isinstance(command, CancelOrder)][-1]
+    assert first.venue_order_id == number
+    stage.sent.clear()
+    stage.gateway.replied(Reply(first.guid, 400, "not now", ok=False))
+    await trio.sleep(30)
+    again = stage.sent[-1]
+    assert isinstance(again, CancelOrder)
+    assert again.venue_order_id == number
+    stage.venue.execute(again)
+    await stage.reply()
+    await stage.tell()
+    await trio.sleep(30)
+
+    assert {each.status for each in stage.venue.of(order.client_order_id)} == {CANCELLED}
+    assert order.state is OrderState.CANCELLED
+    assert not stage.gateway.doubtful()
+    assert len(stage.gateway.contradictions) == 1
 
 
 async def test_a_late_word_of_an_old_number_doesnt_confuse_the_next_amend(
