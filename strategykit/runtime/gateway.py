@@ -99,7 +99,7 @@ class Gateway:
             takes_self=True,
         ),
     )
-    updated: Callable[[OrderUpdate], bool] = attrs.field(init=False)
+    updated: Callable[..., bool] = attrs.field(init=False)
     """Folds in what the venue says of one order; False if it isn't ours."""
     filled: Callable[[Fill], bool] = attrs.field(init=False)
     """Folds in a fill, once; False if it isn't ours, or its order isn't known yet."""

@@ -69,8 +69,7 @@ class Order:
     venue_order_id: str | None = attrs.field(default=None, init=False)
     """The number it has now; an amend may change it."""
     fills_seen: list[Fill] = attrs.field(factory=list, init=False)
-    fills_before: int = attrs.field(default=0, init=False)
-    """Those of them that an earlier run has counted."""
+    fills_before: int = attrs.field(default=0, init=False)  # Those of them that an earlier run has counted.
     filled_quantity: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots filled so far, under all its numbers."""
     filled_by_number: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -97,9 +96,9 @@ class Order:
     """Lots filled under each number, as the venue counts them; the fills themselves may still be on their way."""
     absent: bool = attrs.field(default=False, init=False)
     """Whether it ended because the venue didn't have it."""
-    amend_absent: bool = attrs.field(default=False, init=False)  # Whether the venue's lists showed nothing of an amend.
-    back: str | None = attrs.field(default=None, init=False)
-    """The number under which the venue had it after all, and hasn't said yet that it is gone."""
+    absent_amend: Amendment | None = attrs.field(default=None, init=False)  # Given up: the venue showed nothing of it.
+    back: str | None = attrs.field(default=None, init=False)  # Under which it works there though it shouldn't; or did.
+    listed_again: bool = attrs.field(default=False, init=False)  # Whether it had ended, and a list says that it works.
     past: dict[str, None] = attrs.field(factory=dict, init=False)
     """Numbers that it had before an amend, or as a stop: what the venue says of their ends ends nothing."""
     _asked: Decimal = attrs.field(init=False)
@@ -262,7 +261,8 @@ class Order:
 
     def stop_amending(self, refusal: OrderRefused) -> None:
         """The amend didn't take effect. For the gateway."""
-        self.amend_refusal, self.amending, self.amend_lost_at = refusal, None, None
+        self.absent_amend, self.amending = (None if self.amend_lost_at is None else self.amending), None
+        self.amend_refusal, self.amend_lost_at = refusal, None
         self.changed.notify()
 
     def trigger(self, number: str) -> None:

@@ -15,6 +15,7 @@ import attrs
 from strategykit.errors import LocalProtocolError, OrderRefused
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate
 from strategykit.model.orders import Evidence, OrderState
+from strategykit.runtime.amendment import Amendment
 from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.fill_memory import FillMemory
 from strategykit.runtime.order import Order
@@ -51,14 +52,16 @@ class OrderNews:
     now: Callable[[], int]
     fills: FillMemory = attrs.field(factory=FillMemory, init=False)
 
-    def updated(self, update: OrderUpdate) -> bool:
-        """Fold in what the venue says of one order; False if it isn't ours."""
+    def updated(self, update: OrderUpdate, *, listed: bool = False) -> bool:
+        """Fold in what the venue says of one order, in a list that it was asked for or not; False if it isn't ours."""
         order = self.table.find(update.client_order_id, update.venue_order_id)
         if order is None:
             # It may yet turn out to be ours, once a reply names its number.
             self.table.keep_foreign(update)
             return False
         self.journal.heard(order, update)
+        if self._is_anothers(order, update):
+            return True
         number = update.venue_order_id
         before: tuple[object, ...] | None = (order.venue_order_id, order.request, order.reason)
         self.table.by_number[number] = order
@@ -82,9 +85,11 @@ class OrderNews:
         elif (number == order.venue_order_id and not is_stop) or self._follow(order, number, plain=not tells_of_stop):
             if order.amend_lost_at is not None and order.amending and order.amending.shown_by(update, order.request):
                 self.renumber(order, number, update.quantity)  # It took effect, though nobody answered.
+            elif order.absent_amend is not None and order.absent_amend.shown_by(update, order.request):
+                self._amended_late(order, order.absent_amend, update)
             if is_stop and tells_of_stop and order.request.trail is not None:
                 _trail(order, update)
-            self._fold(order, update, before)
+            self._fold(order, update, before, listed=listed)
         else:
             self._see_back(order, update)
         return True
@@ -94,7 +99,7 @@ class OrderNews:
         order = self.table.find(fill.client_order_id, fill.venue_order_id)
         if order is not None and fill.instrument != order.instrument:
             fill = self._named(order, fill)
-        if self.fills.counted(fill):
+        if self.fills.counted(fill) or (order is not None and self._is_anothers(order, fill)):
             return True
         if order is None:
             self.fills.keep(fill)
@@ -149,7 +154,7 @@ class OrderNews:
             self.renumber(order, number)
         elif number != order.venue_order_id:
             words = f"it is {order.venue_order_id}, and the venue has {number}, too"
-            if order.amend_absent:
+            if order.absent_amend is not None:
                 # An amend whose answer was lost took effect later than anybody could expect. It was refused for who
                 # asked for it, or the order has ended since: what it led to is to go.
                 words = f"works as {number}, though the venue didn't have it: an amend came late"
@@ -158,6 +163,24 @@ class OrderNews:
             order.leave_behind(number)
             self.table.follow(order)
             return False
+        return True
+
+    def _amended_late(self, order: Order, amendment: Amendment, update: OrderUpdate) -> None:
+        """A venue that amends in place has done so, long after the amend was given up: that is how it stands now."""
+        if order.amending is not None or not order.is_open:
+            return
+        words = f"is changed as {update.venue_order_id}, though the venue didn't have the amend"
+        self.table.contradict(f"{order.client_order_id}: {words}")
+        order.amending, order.absent_amend = amendment, None
+        self.renumber(order, update.venue_order_id, update.quantity)
+
+    def _is_anothers(self, order: Order, news: OrderUpdate | Fill) -> bool:
+        """Whether the venue tells of our order, and of an account or a side that it hasn't: nothing is folded in."""
+        account = order.request.account
+        if news.side is order.side and (not news.account or not account or news.account == account):
+            return False
+        what = f"a {news.side.value} in account {news.account!r}; ours is in {account!r}"
+        self.table.contradict(f"{order!r}: {news.venue_order_id} is told to be {what}")
         return True
 
     def _see_back(self, order: Order, update: OrderUpdate) -> None:
@@ -198,20 +221,22 @@ class OrderNews:
         if told is not None:
             self.updated(told)
 
-    def _fold(self, order: Order, update: OrderUpdate, before: tuple[object, ...] | None) -> None:
+    def _fold(self, order: Order, update: OrderUpdate, before: tuple[object, ...] | None, *, listed: bool) -> None:
         """Fold in what is said of the number that the order has.
 
         Args:
             order: As it stands.
             update: What the venue says.
             before: Number, request and reason that the order had when that came; None: it tells of more fills.
+            listed: Whether the venue was asked for it.
         """
         order.reason = update.reason or order.reason
         if update.status is not _AT_WORK:
             if not order.is_open and not order.back and not order.fills_missing:
-                order.lost_at = None
+                order.lost_at, order.listed_again = None, False
                 return  # Told again.
             order.back = None if order.back == update.venue_order_id else order.back
+            order.listed_again = False
             order.note_end(update)
             self.table.follow(order)
             self.settle_ending(order)
@@ -225,6 +250,9 @@ class OrderNews:
             self.table.follow(order)
             self.cancels.send_back(order, update.venue_order_id)
             return
+        if not order.is_open and (listed or order.back == update.venue_order_id):
+            self._works_on(order, update)
+            return
         evidence = _PART_FILLED if order.filled_by_number[update.venue_order_id] else _ACCEPTED
         same = order.evidence is evidence and before == (order.venue_order_id, order.request, order.reason)
         if not same or order.state is not _WORKING:  # That it works is no news if it was told before.
@@ -234,6 +262,18 @@ class OrderNews:
         if order.group:  # What its exits may become hangs on whether it is in doubt.
             self.table.follow(order)
         self.cancels.if_wanted(order)
+
+    def _works_on(self, order: Order, update: OrderUpdate) -> None:
+        """The venue's list has an order at work that had ended. A list may be older than the end; not the next one."""
+        if order.back != update.venue_order_id:
+            if not order.listed_again:
+                order.listed_again = True
+                self.doubt(0.0)
+                return
+            words = f"works as {update.venue_order_id}, though the venue had said that it is {order.state.value}"
+            self.table.contradict(f"{order.client_order_id}: {words}")
+            order.back, order.listed_again = update.venue_order_id, False
+        self._see_back(order, update)
 
     def withdrawn(self, order: Order, number: str) -> None:
         """The venue says that it has withdrawn `number`, as it was asked to."""
@@ -247,7 +287,6 @@ class OrderNews:
         if order.ending is None or (order.amending is not None and order.withdrawn != order.venue_order_id):
             return
         if order.amending is not None:  # A number that could still be withdrawn hadn't been replaced, and can't be now.
-            order.amend_absent = True
             words = "it was withdrawn before the amend took effect"
             order.stop_amending(OrderRefused(f"{order.client_order_id}: {words}"))
         evidence = order.take_end()

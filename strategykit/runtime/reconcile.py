@@ -152,7 +152,7 @@ class Reconciler:
                     shown.add(row.venue_order_id)
                     if row.client_order_id is not None:
                         shown.add(row.client_order_id)
-                    gateway.updated(row)
+                    gateway.updated(row, listed=True)
         if whole:
             self.rounds += 1
             self._whole = self._begun
@@ -205,10 +205,14 @@ def _settle_amend(gateway: Gateway, order: Order, asked_at: int) -> None:
     """Its rows have been folded in; had the amend taken effect, one of them would have had a new number."""
     amend = order.amending
     if amend is not None and _would_show(asked_at, sent=amend.sent, lost=order.amend_lost_at):
-        order.amend_absent = True
         gateway.amend_failed(order, OrderRefused(f"{order.client_order_id}: the amend didn't reach the venue"))
 
 
 def _would_show(asked_at: int, *, sent: int, lost: int | None) -> bool:
-    """Whether a list that was asked for at `asked_at` would show what came of a command, had that arrived."""
-    return lost is not None and asked_at - lost >= PROPAGATION and asked_at - sent >= ON_ITS_WAY
+    """Whether a list that was asked for at `asked_at` would show what came of a command, had that arrived.
+
+    Nothing was sent after it was lost: an earlier run may have had another clock, or not told when (0).
+    """
+    if lost is None:
+        return False
+    return asked_at - lost >= PROPAGATION and asked_at - min(sent or lost, lost) >= ON_ITS_WAY

@@ -204,3 +204,39 @@ def test_a_record_that_isnt_ours_is_an_error_that_says_which(tmp_path: Path) -> 
 
     with pytest.raises(JournalError, match=r"record 2 \(heard\) can't be read"):
         left_by(writer)
+
+
+@pytest.mark.parametrize("what", ["amend", "create"])
+@pytest.mark.parametrize("set_back", [0, 3600])
+async def test_what_a_dead_run_had_sent_is_given_up_seven_seconds_after_the_next_one_began_whatever_the_clocks(
+    tmp_path: Path,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    stage: Any,
+    next_stage: MakeStage,
+    what: str,
+    set_back: int,
+) -> None:
+    await trio.sleep(1_000)
+    with writing(tmp_path / "first") as (writer, journal), trio.CancelScope() as scope:
+        async with trio.open_nursery() as tasks:
+            first = next_stage(tasks, stage.venue, journal=journal, tag="a")
+            first.now = lambda: int((trio.current_time() + set_back) * 1e9)
+            first.gateway.now = first.now
+            if what == "amend":
+                order, _ = await first.working()
+                first.gateway.amend_nowait(order, limit=Decimal(99), quantity=None)
+            else:
+                first.order()
+            scope.cancel()
+    second = next_stage(nursery, stage.venue, tag="b")
+    second.lane(up=False)
+    (adopted,) = adopt_orders(second.gateway, left_by(writer), make_converter(), now=second.now())
+    began = trio.current_time()
+    second.lane(up=True)
+    with trio.fail_after(20):
+        while second.gateway.doubtful():
+            await trio.sleep(0.1)
+
+    assert 7 <= trio.current_time() - began < 12
+    assert adopted.state is (OrderState.WORKING if what == "amend" else OrderState.REJECTED)

@@ -193,10 +193,13 @@ async def test_a_fill_counts_once_however_often_it_is_told(stage: Stage, autojum
 
 async def test_both_sides_of_a_trade_within_the_account_count(stage: Stage, autojump_clock: MockClock) -> None:
     order, truth = await stage.working()
-    other, their_truth = await stage.working()
+    other = stage.gateway.submit("s", "X", Side.SELL, 5, limit=Decimal(100))
+    stage.execute()
+    await stage.reply()
+    (their_truth,) = stage.venue.of(other.client_order_id)
     fill = stage.venue.fill(truth, 1)
     twin = stage.venue.fill(their_truth, 1)
-    twin = attrs.evolve(twin, trade_id=fill.trade_id, side=Side.SELL)  # type: ignore[misc]  # as above
+    twin = attrs.evolve(twin, trade_id=fill.trade_id)  # type: ignore[misc]  # as above
     stage.hear(fill)
     stage.hear(twin)
 
