@@ -235,7 +235,7 @@ async def test_what_a_dead_run_had_sent_is_given_up_seven_seconds_after_the_next
     began = trio.current_time()
     second.lane(up=True)
     with trio.fail_after(20):
-        while second.gateway.doubtful():
+        while second.gateway.doubtful():  # noqa: ASYNC110 - nobody is told when nothing is in doubt
             await trio.sleep(0.1)
 
     assert 7 <= trio.current_time() - began < 12

@@ -85,7 +85,7 @@ async def test_an_amend_in_place_that_came_long_after_it_was_given_up_is_how_the
     truth.request = attrs.evolve(truth.request, price=Decimal(99), quantity=Decimal(9))
     stage.hear(truth.update())
 
-    assert (order.request.price, order.quantity) == (99, 9)
+    assert (order.request.price, order.quantity) == (Decimal(99), Decimal(9))
     words = f"is changed as {truth.number}, though the venue didn't have the amend"
     assert stage.gateway.contradictions == [f"{order.client_order_id}: {words}"]
     stage.venue.fill(truth, 9)
