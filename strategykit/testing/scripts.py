@@ -124,7 +124,7 @@ def _draw_network(rng: random.Random) -> NetworkFault:
                 what="stall", where=where, pick=pick, direction="both" if both else one_way, seconds=seconds
             )
         case "slow":
-            late = rng.choice((0.05, 0.3, 2.0, 6.0))
+            late = rng.choice((0.05, 0.3, 2.0, 6.0, 9.0))
             return NetworkFault(what="slow", where=where, pick=pick, seconds=_span(rng), late=late)
         case _:
             return NetworkFault(what="slice", where=where, pick=pick, count=rng.randint(1, 300))

@@ -31,7 +31,7 @@ _ENDED: Final = frozenset({"filled", "cancelled", "rejected", "expired"})
 _TOKEN: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
 """How an access token looks, whatever is in it."""
 
-_CAME_LATE: Final = re.compile(r"(\S+): (?:works|is filled) as \S+, though the venue didn't have it")
+_CAME_LATE: Final = re.compile(r"(\S+): (?:works|is filled|is changed) as \S+, though the venue didn't have")
 
 _LOOKS: Final = 4
 """Of a second in which the venue's book has to have stood still: orders of ours come and go while markets rest."""
@@ -155,7 +155,8 @@ def _check_orders(record: Row) -> Iterator[str]:
         if record["venue"] == "t4":
             last = rows[-1]
         status = last["status"]
-        gone = name in late and {order["state"], status} == {"rejected", "cancelled"}
+        # What came late is withdrawn, or was filled before that: then its lots count, and are checked below.
+        gone = name in late and order["state"] in ("rejected", "cancelled") and status in ("cancelled", "filled")
         if order["state"] in _ENDED and status != order["state"] and not _same_end(order, status) and not gone:
             yield f"I1: {name} is {order['state']} for us ({order['reason']}), {status} for the venue"
         filled = sum((Decimal(str(row["filled"])) for row in rows), Decimal(0))

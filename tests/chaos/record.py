@@ -15,12 +15,25 @@ from strategykit.runtime.assembly import Run
 from strategykit.runtime.feeds import BookFeed
 from strategykit.runtime.order import Order
 from strategykit.sim.server import SimulatedServer
+from strategykit.testing.faults import Fault
 from strategykit.testing.world import Meanwhile, Outing, World, run_world
 
 __all__ = ["play"]
 
 DEPTH = 5
 """Levels of a book that are compared."""
+
+
+_LONG = 7.0
+"""Seconds after which a command that nothing came of is given up."""
+
+
+def _holds_back(fault: Fault) -> bool:
+    """Whether a command can take effect longer after it was sent than anybody can wait for."""
+    if fault.venue is not None:
+        return fault.venue["fault"] == "stall"
+    network = fault.network
+    return network is not None and network.what == "slow" and network.late >= _LONG
 
 
 def play(
@@ -56,7 +69,7 @@ def play(
         "venue": world.venue,
         "paper": world.paper or find_venue(world.venue).dialect({}).commands is None,
         "forgets": any((fault.venue or {}).get("forget_orders") for fault in world.faults),
-        "hangs": any((fault.venue or {}).get("fault") == "stall" for fault in world.faults),
+        "hangs": any(_holds_back(fault) for fault in world.faults),
         "ahead": int(world.venue_ahead * 1e9),
         "kept": world.keep_orders,
         "hurried": world.presses > 1,

@@ -57,6 +57,7 @@ from strategykit.venues.subscriptions import LIVE, Subscription, Subscriptions, 
 
 __all__ = ["BUFFER_FULL", "PERMANENT", "CoinApi"]
 
+TOO_MANY: Final = 429
 PERMANENT: Final = 1008
 BUFFER_FULL: Final = 1013
 """The venue's errors have no numbers; these are those of the closes that probably follow (section 5)."""
@@ -66,6 +67,13 @@ _OVERFLOW: Final = "maximum allowed buffered messages"
 
 _MESSAGES: Final = (9, 10.5)
 """10 hello and subscribe messages in 10 s are allowed (section 4.2). The rest is for those that are slow to arrive."""
+
+_LATER: Final = re.compile(
+    r"too many|rate limit|try again|temporar|unavailable|overload|internal server", re.IGNORECASE
+)
+"""What isn't said of a key or a request, whatever its text may be: that it is too much or out of order just now. Messages
+that were slow to arrive can come closer together than they left, so the limit of section 4.2 is met although we keep
+to it. Only two texts are known (section 6), and neither is one of these."""
 
 _SILENCE: Final = 15.0
 """Seconds. A heartbeat comes after each second of silence (section 5); our hello may have to wait for its turn."""
@@ -259,7 +267,7 @@ class CoinApi:
 
     def classify(self, code: int) -> ErrorClass:
         """Errors are permanent, but for a full buffer; 550 is a single item that isn't known (section 8)."""
-        later = code in (429, BUFFER_FULL) or (500 <= code < 600 and code != 550)
+        later = code in (TOO_MANY, BUFFER_FULL) or (500 <= code < 600 and code != 550)
         return ErrorClass.RETRY if later else ErrorClass.STOP
 
     def _market(self, row: MarketRow, table: Subscriptions, connection: str, now: int) -> Sequence[Decoded]:
@@ -274,6 +282,8 @@ class CoinApi:
     def _error(self, message: str, table: Subscriptions, connection: str) -> Sequence[Decoded]:
         if _OVERFLOW in message:
             return (SessionOver(BUFFER_FULL, message),)
+        if _LATER.search(message):
+            return (SessionOver(TOO_MANY, message),)
         if self.variant is Variant.DS:
             # A bad symbol leaves the connection as it is (section 2); all other errors end it.
             named = set(re.findall(r"[^\s'\",:;()]+", message))

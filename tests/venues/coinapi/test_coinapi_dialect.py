@@ -154,6 +154,17 @@ def test_a_full_buffer_isnt_permanent(lab: Any) -> None:
     assert lab.dialect.classify(over.code) is ErrorClass.RETRY
 
 
+@pytest.mark.parametrize(
+    "text", ["Too many hello and subscribe messages", "Rate limit exceeded", "Internal server error", "Try again later"]
+)
+def test_what_is_too_much_or_out_of_order_just_now_is_tried_again_later(lab: Any, text: str) -> None:
+    (over,) = lab.feed(encode_error(text))
+
+    assert isinstance(over, SessionOver)
+    assert over.message == text
+    assert lab.dialect.classify(over.code) is ErrorClass.RETRY
+
+
 def test_a_bad_symbol_of_ds_is_refused_and_the_connection_stays(make_lab: Any) -> None:
     lab = make_lab(DS)
     bad, good = (lab.want(StreamKind.TRADES, f"COINBASE_SPOT_BTC_{quote}") for quote in ("USDX", "USD"))
