@@ -31,7 +31,7 @@ _LONG = 7.0
 def _holds_back(fault: Fault) -> bool:
     """Whether a command can take effect longer after it was sent than anybody can wait for."""
     if fault.venue is not None:
-        return fault.venue["fault"] == "stall"
+        return bool(fault.venue["fault"] == "stall")
     network = fault.network
     return network is not None and network.what == "slow" and network.late >= _LONG
 

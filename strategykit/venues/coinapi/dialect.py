@@ -68,12 +68,10 @@ _OVERFLOW: Final = "maximum allowed buffered messages"
 _MESSAGES: Final = (9, 10.5)
 """10 hello and subscribe messages in 10 s are allowed (section 4.2). The rest is for those that are slow to arrive."""
 
-_LATER: Final = re.compile(
-    r"too many|rate limit|try again|temporar|unavailable|overload|internal server", re.IGNORECASE
-)
-"""What isn't said of a key or a request, whatever its text may be: that it is too much or out of order just now. Messages
-that were slow to arrive can come closer together than they left, so the limit of section 4.2 is met although we keep
-to it. Only two texts are known (section 6), and neither is one of these."""
+_LATER: Final = re.compile("too many|rate limit|try again|temporar|unavailable|overload|internal server", re.IGNORECASE)
+"""What no key and no request is to blame for, whatever the text may be: too much, or out of order just now. Messages
+that were slow to arrive can come closer together than they left, so that the limit of section 4.2 is met although we
+keep to it. Only two texts are known (section 6), and neither is one of these."""
 
 _SILENCE: Final = 15.0
 """Seconds. A heartbeat comes after each second of silence (section 5); our hello may have to wait for its turn."""
