@@ -287,9 +287,9 @@ class Order:
         number, filled = update.venue_order_id, update.filled
         if filled <= self.counted.get(number, _ZERO):
             return False
-        known = self._filled_under(number)
+        known = self._filled_under(number) if number in self._towards else None
         self.counted[number] = filled
-        if number in self._towards:
+        if known is not None:
             self._known += self._filled_under(number) - known
         if self.filled_by_number.get(number, _ZERO) < filled:
             self._untold.add(number)

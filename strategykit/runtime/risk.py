@@ -18,7 +18,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
 from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
 from strategykit.runtime.order import Order
-from strategykit.runtime.risk_books import EXACT, Book, Scope, day_end, day_of, may_fill
+from strategykit.runtime.risk_books import EXACT, Book, Scope, count_order, day_end, day_of, may_fill
 
 __all__ = ["Risk"]
 
@@ -85,28 +85,22 @@ class Risk:
         """
         prices: dict[str, Decimal | None] = {}
         symbol, lots = request.instrument, request.quantity
-        place = self._place(strategy, symbol)
+        place = self._places.get((strategy, symbol)) or self._place(strategy, symbol)
         scopes, books = place
-        self._judge(scopes, now, prices)
+        if not (scopes[0].settled and scopes[1].settled and now < self._day[1]):
+            self._judge(scopes, now, prices)
         before = getcontext()
         setcontext(EXACT)
         try:
             if not books[0].closes(request.side, lots):
                 last = prices[symbol] if symbol in prices else self.price(symbol)
                 self._check_opening(place, request, lots, last, instrument, orders=1)
-            self._check_rate(scopes, now)
-            fills = self._fills.get(symbol, 0)
-            # Numbers in words: the hash of a Decimal costs as much as the rest of the look-up.
+            # In words: the hash of a Decimal costs as much as the rest of the look-up.
             price, stop = request.price, request.stop_price
-            numbers = f"{lots.normalize()} {price and price.normalize()} {stop and stop.normalize()}"
-            same = (symbol, request.side, numbers, fills)
-            for scope in scopes:
-                count, limits = scope.pace.repeats(same, now) + 1, scope.limits
-                if count > limits.max_repeats:
-                    words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
-                    scope.refuse("max_repeats", count, words)
-            for scope in scopes:
-                scope.pace.count(same, now)
+            terms = f"{self._fills.get(symbol, 0)} {request.side.sign} {lots.normalize()!s}"
+            if price is not None or stop is not None:
+                terms += f" {price and price.normalize()} {stop and stop.normalize()}"
+            count_order(scopes, f"{terms}  {symbol}", now)
         finally:
             setcontext(before)
 
@@ -132,9 +126,7 @@ class Risk:
             if not books[0].closes(wanted.side, more):
                 last = self.price(wanted.instrument)
                 self._check_opening(place, wanted, more, last, instrument, orders=0)
-            self._check_rate(scopes, now)
-            for scope in scopes:
-                scope.pace.count(None, now)
+            count_order(scopes, "", now)
 
     # What the gateway tells
 
@@ -159,7 +151,7 @@ class Risk:
                 book.buying = EXACT.add(book.buying, more)
             else:
                 book.selling = EXACT.add(book.selling, more)
-            _measure(book, whole)
+            whole.changed[book] = None
 
     def filled(self, order: Order, fill: Fill, now: int) -> None:
         """A fill of `order` counts from now on; `judge` follows when all has come of it."""
@@ -179,7 +171,7 @@ class Risk:
                 if today and fee:
                     scope.pay(fill.fee_currency or its.currency, fee)
             self._fills[symbol] = self._fills.get(symbol, 0) + 1
-            _measure(book, whole)
+            whole.changed[book] = None
         finally:
             setcontext(before)
 
@@ -224,7 +216,7 @@ class Risk:
                 change = positions.get(symbol, ZERO) - book.quantity
                 for scope in scopes:
                     scope.hold(symbol, scope.book(symbol), change)
-                _measure(book, scopes[1].book(symbol))
+                scopes[1].book(symbol).changed[book] = None
             for scope in scopes:
                 scope.begin_day()
 
@@ -244,6 +236,9 @@ class Risk:
 
     def scopes(self, strategies: Iterable[str]) -> list[Scope]:
         """Give the account and `strategies`, with what they have come to."""
+        with Exactly(EXACT):
+            for book in self._account.books.values():
+                book.measure()
         return [self._account, *(self._scopes(strategy)[0] for strategy in strategies)]
 
     def opening(self, orders: Iterable[Order]) -> list[Order]:
@@ -319,7 +314,9 @@ class Risk:
             orders: Orders that are open then besides all that are.
         """
         symbol, side, lots = request.instrument, request.side, request.quantity
-        book = place[1][0]
+        book, whole = place[1]
+        if whole.changed:
+            whole.measure()
         worth, beyond, growth = _worth(request, last, book), _beyond(request, last), book.growth(side, more)
         for scope, its in zip(*place, strict=True):
             limits = scope.limits
@@ -340,23 +337,6 @@ class Risk:
             if growth and worst > most:
                 words = f"{worst:,f} lots of {symbol} {'long' if side is _BUY else 'short'}, if all is filled"
                 scope.refuse("max_position", worst, words, most)
-
-    def _check_rate(self, scopes: tuple[Scope, Scope], now: int) -> None:
-        for scope in scopes:
-            if scope.pace.too_fast(now):
-                count = scope.limits.max_order_rate + 1
-                scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
-
-
-def _measure(book: Book, whole: Book) -> None:
-    """Count anew what a strategy's `book` may become at the worst, there and in the account's."""
-    long = max(ZERO, EXACT.add(book.quantity, book.buying))
-    short = max(ZERO, EXACT.subtract(book.selling, book.quantity))
-    if long != book.long:
-        whole.long = EXACT.add(whole.long, EXACT.subtract(long, book.long))
-    if short != book.short:
-        whole.short = EXACT.add(whole.short, EXACT.subtract(short, book.short))
-    book.long, book.short = long, short
 
 
 def _worth(request: OrderRequest, last: Decimal | None, book: Book) -> Decimal | None:

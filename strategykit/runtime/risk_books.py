@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Context, Decimal
 from typing import Final, NoReturn
@@ -17,7 +17,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import Limits
 from strategykit.runtime.order import Order
 
-__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Pace", "Scope", "day_end", "day_of", "may_fill"]
+__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Pace", "Scope", "count_order", "day_end", "day_of", "may_fill"]
 
 ACCOUNT_SCOPE: Final = "account"
 """What the account is called among the scopes; strategies are called ``"strategy NAME"``."""
@@ -73,10 +73,22 @@ class Book:
     """Lots that open orders may still buy. Of a strategy only, as is `selling`."""
     selling: Decimal = ZERO
     long: Decimal = ZERO
-    """Lots long if all that buys is filled, and nothing that sells. Of the account: of all strategies, added up."""
+    """Lots long if all that buys is filled, and nothing that sells. Of the account: of all strategies, added up. As of
+    the last `measure`, as is `short`."""
     short: Decimal = ZERO
+    changed: dict[Book, None] = attrs.field(factory=dict, init=False, repr=False)
+    """Of the account: strategies' books of which something has changed since they were measured."""
     mark: Decimal | None = None
     """Price of the last fill, or the first price that anybody knew: what the lots are worth where no data tell."""
+
+    def measure(self) -> None:
+        """Count anew what may be held at the worst, where anything has changed. Of the account, in `EXACT`."""
+        for book in self.changed:
+            long, short = max(ZERO, book.quantity + book.buying), max(ZERO, book.selling - book.quantity)
+            self.long += long - book.long
+            self.short += short - book.short
+            book.long, book.short = long, short
+        self.changed.clear()
 
     def closes(self, side: Side, more: Decimal) -> bool:
         """Whether it is nearer to flat, or flat, when `more` lots and all that works on their side are filled."""
@@ -97,35 +109,14 @@ class Pace:
     """How fast orders come, and how often the same."""
 
     limits: Limits
-    _times: deque[int] = attrs.field(
+    times: deque[int] = attrs.field(
         init=False, default=attrs.Factory(lambda self: deque(maxlen=self.limits.max_order_rate), takes_self=True)
     )
     """Of the last orders and amends: as many as are allowed within a second."""
-    _recent: deque[tuple[int, Hashable]] = attrs.field(factory=deque, init=False)
+    recent: deque[tuple[int, str]] = attrs.field(factory=deque, init=False)
     """Orders of the last `repeat_window`."""
-    _counts: dict[Hashable, int] = attrs.field(factory=dict, init=False)
-
-    def too_fast(self, now: int) -> bool:
-        """Whether one more order now would be one too many within a second."""
-        times = self._times
-        return len(times) == times.maxlen and times[0] > now - SECOND
-
-    def repeats(self, what: Hashable, now: int) -> int:
-        """Give how often the same order was placed within the window."""
-        recent, since = self._recent, now - self.limits.repeat_window
-        while recent and recent[0][0] <= since:
-            _, old = recent.popleft()
-            left = self._counts.pop(old) - 1
-            if left:
-                self._counts[old] = left
-        return self._counts.get(what, 0)
-
-    def count(self, what: Hashable | None, now: int) -> None:
-        """An order, or an amend if it is `None`, passed."""
-        self._times.append(now)
-        if what is not None:
-            self._recent.append((now, what))
-            self._counts[what] = self._counts.get(what, 0) + 1
+    counts: dict[str, int] = attrs.field(factory=dict, init=False)
+    """How often each of these was placed."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -263,6 +254,42 @@ class Scope:
                 self.pay(book.currency, worth)
             found[book.currency] = found.get(book.currency, ZERO) + worth
         return found
+
+
+def count_order(scopes: tuple[Scope, Scope], what: str, now: int) -> None:
+    """Count an order, or an amend, in both scopes, or refuse it: it comes too fast, or was placed too often.
+
+    Args:
+        scopes: A strategy's, and the account's.
+        what: The same for orders that are the same; empty for an amend.
+        now: Nanoseconds UTC.
+
+    Raises:
+        RiskLimit: It would break a limit of one; it is counted in none.
+    """
+    for scope in scopes:
+        times = scope.pace.times
+        if len(times) == times.maxlen and times[0] > now - SECOND:
+            count = scope.limits.max_order_rate + 1
+            scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
+    for scope in scopes if what else ():
+        pace, limits = scope.pace, scope.limits
+        recent, counts, since = pace.recent, pace.counts, now - limits.repeat_window
+        while recent and recent[0][0] <= since:
+            old = recent.popleft()[1]
+            left = counts.pop(old) - 1
+            if left:
+                counts[old] = left
+        count = counts.get(what, 0) + 1
+        if count > limits.max_repeats:
+            words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
+            scope.refuse("max_repeats", count, words)
+    for scope in scopes:
+        pace = scope.pace
+        pace.times.append(now)
+        if what:
+            pace.recent.append((now, what))
+            pace.counts[what] = pace.counts.get(what, 0) + 1
 
 
 def day_of(now: int, zone: ZoneInfo) -> int:

@@ -324,7 +324,11 @@ class PaperExchange:
     def _place(self, request: OrderRequest, now: int, told: Told) -> str:
         stop = request.stop_price is not None
         number = str(self._stop_number() if stop else self._number())
-        record = self._ledger.accept(number, self.name, request, now)
-        told.append(record.update(now))
-        self._traders[request.instrument].place(record, now, told)
+        record, trader = self._ledger.accept(number, self.name, request, now), self._traders[request.instrument]
+        before = len(told)
+        if stop:
+            told.append(record.update(now))
+        trader.place(record, now, told)
+        if len(told) == before:  # The answer says already that it works, and whatever has come of it says more.
+            told.append(record.update(now))
         return number

@@ -138,6 +138,17 @@ def reason_of(told: Told) -> str | None:
     return of(told, OrderUpdate)[-1].reason
 
 
+def test_an_order_that_nothing_comes_of_at_once_is_told_to_work() -> None:
+    desk = Desk()
+    desk.quote(100, 101)
+
+    reply, update = desk.send(BUY, 2, price=99)
+
+    assert isinstance(reply, Reply)
+    assert isinstance(update, OrderUpdate)
+    assert (update.venue_order_id, update.status, update.filled) == (reply.venue_order_id, OrderStatus.WORKING, D(0))
+
+
 def test_a_command_is_answered_then_followed_by_what_it_led_to() -> None:
     desk = Desk(fees=FeeModel(taker_rate=D("0.001")))
     desk.quote(100, 101)
@@ -146,7 +157,6 @@ def test_a_command_is_answered_then_followed_by_what_it_led_to() -> None:
 
     assert [type(one) for one in told] == [
         Reply,
-        OrderUpdate,
         Fill,
         OrderUpdate,
         PositionUpdate,
