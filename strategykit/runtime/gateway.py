@@ -16,14 +16,7 @@ import attrs
 from strategykit.errors import JournalError, OrderRefused, RiskLimit
 from strategykit.model.events import Fill, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import (
-    AmendOrder,
-    CreateOrder,
-    Evidence,
-    GroupKind,
-    OrderRequest,
-    OrderState,
-)
+from strategykit.model.orders import AmendOrder, CreateOrder, Evidence, GroupKind, OrderRequest, OrderState
 from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.flatten import trades_away
 from strategykit.runtime.groups import OrderSpec, make_group, to_check
@@ -266,6 +259,12 @@ class Gateway:
         for order in self._risk.opening(orders):
             self.cancel_nowait(order)
 
+    def withdraw_shown(self, update: OrderUpdate) -> None:
+        """Have the venue withdraw one of ours that it shows as working, if we took that for ended."""
+        order = self._table.by_number.get(update.venue_order_id)
+        if order is not None and not order.is_open:
+            self._cancels.send_back(order, update.venue_order_id)
+
     # What the wires say
 
     def lane_changed(self, *, up: bool, reason: str) -> None:
@@ -297,7 +296,7 @@ class Gateway:
         self.journal.heard(order, reply if reply.guid == named else attrs.evolve(reply, guid=named))
         words = "" if reply.ok else f"{reply.message} ({reply.code})"
         if not reply.ok and may_have_happened(reply.code):
-            self._lost(pending, words)
+            self.commands.lose(pending, words)
         elif isinstance(pending.command, CreateOrder):
             self._created(order, reply, words)
         elif isinstance(pending.command, AmendOrder):

@@ -27,6 +27,9 @@ a half-open socket was seen to accept writes for a day."""
 HURRIED_REPLY_WITHIN: Final = 1.0
 """The same for what is sent while the run is being stopped: a wire that is dead has to be found out soon then."""
 
+_UNKNOWN: Final = 100
+"""Commands whose answer was lost; of more than these the newest are remembered."""
+
 
 def may_have_happened(code: int) -> bool:
     """Whether a refusal with this code leaves open what became of the command: a timeout, or an error on their side.
@@ -67,6 +70,15 @@ class Pending:
     deadline: float | None = None
     """By Trio's clock; None until the watcher has begun."""
 
+    @property
+    def sent(self) -> int | None:
+        """When it was sent, nanoseconds UTC; None if nothing could come of it any more that nobody has told of."""
+        order, command = self.order, self.command
+        if isinstance(command, CreateOrder):
+            return order.placed if order.venue_order_id is None else None
+        amending = order.amending if isinstance(command, AmendOrder) else None
+        return None if amending is None or amending.request is not command.request else amending.sent
+
 
 @attrs.define(eq=False)
 class InFlight:
@@ -88,6 +100,8 @@ class InFlight:
     """Seconds for an answer to what is sent from now on."""
     _pending: dict[str, Pending] = attrs.field(factory=dict, init=False)
     """By guid, in the order in which they were sent."""
+    _unknown: dict[str, tuple[Pending, int]] = attrs.field(factory=dict, init=False)
+    """By guid, those whose answer was lost, so that they may still arrive, and when they were sent."""
     _watching: bool = attrs.field(default=False, init=False)
     _sleep: trio.CancelScope | None = attrs.field(default=None, init=False)
     """What the watcher sleeps in, until the earliest deadline at the latest; None before it has begun."""
@@ -154,6 +168,8 @@ class InFlight:
     def take(self, guid: str) -> Pending | None:
         """The answer to `guid` has come: give what it answers, once; None if nothing waits for it."""
         pending = self._pending.pop(guid, None)
+        if pending is None:
+            self._unknown.pop(guid, None)
         watched = pending is not None and pending.deadline != math.inf
         if watched and not self._pending and self._sleep is not None:
             # While others wait, the watcher may wake too early and look again: cheaper than a search at each answer.
@@ -180,10 +196,30 @@ class InFlight:
         for guid in list(self._pending):
             self._lose(guid, reason)
 
+    def lose(self, pending: Pending, reason: str) -> None:
+        """Nobody knows what became of a command that was taken: it may still arrive, or have arrived."""
+        sent = pending.sent
+        if sent is not None:
+            self._unknown[pending.command.guid] = pending, sent
+        if len(self._unknown) > _UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+        self.lost(pending, reason)
+
+    def newest_under_way(self) -> int | None:
+        """Say when the newest command was sent that may still arrive and open something, nanoseconds UTC.
+
+        None if all were answered, or the venue has told of what they placed.
+        """
+        waiting = [pending.sent for pending in self._pending.values() if pending.deadline != math.inf]
+        for pending, sent in self._unknown.values():
+            # An amend is given up at some time, which takes nothing back.
+            waiting.append(sent if isinstance(pending.command, AmendOrder) else pending.sent)
+        return max((sent for sent in waiting if sent is not None), default=None)
+
     def _lose(self, guid: str, reason: str) -> None:
         pending = self.take(guid)
         if pending is not None:
-            self.lost(pending, reason)
+            self.lose(pending, reason)
 
     async def _watch(self) -> None:
         while True:

@@ -18,7 +18,7 @@ from strategykit.model.events import Side
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
-from strategykit.runtime.reconcile import Reconciler
+from strategykit.runtime.reconcile import ON_ITS_WAY, Reconciler
 from strategykit.runtime.supervise import Supervisor
 
 __all__ = ["KILL_WITHIN", "KillSwitch"]
@@ -31,6 +31,9 @@ GONE_WITHIN: Final = 5.0
 
 _TRIES: Final = 5
 """Market orders for one position; more means that nobody takes it."""
+
+_PAUSE: Final = 0.5
+"""Seconds between two lists of the venue."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -116,11 +119,25 @@ class KillSwitch:
                 await self.gateway.submit(strategy, symbol, side, abs(held)).ended()
 
     async def _confirm(self) -> None:
-        """Have the venue say once more how our orders stand."""
+        """Have the venue list no order of ours, asked when nothing of ours can be under way to it any more.
+
+        What we know of our orders is no proof: one that ended for us may stand in its list, and goes then.
+        """
         if self.reconciler is None:
             await trio.lowlevel.checkpoint()
             return
-        await self.reconciler.once_more(self.gateway)
+        while True:
+            arrived = not self._arrives_within
+            await self.reconciler.once_more(self.gateway)
+            if arrived and not self.reconciler.standing:
+                return
+            await trio.sleep(_PAUSE)
+
+    @property
+    def _arrives_within(self) -> float:
+        """Seconds in which what was sent, and not answered, may still arrive, and then show in the venue's lists."""
+        sent = self.gateway.commands.newest_under_way()
+        return 0.0 if sent is None else max(0, sent + ON_ITS_WAY - self.gateway.now()) * 1e-9
 
     def _tell(self, trouble: str) -> None:
         orders = [_words(order) for order in self.gateway.open_orders()]
@@ -128,6 +145,7 @@ class KillSwitch:
         left = [*orders, *(held if self.flatten else [])]
         if left or trouble:
             rest = f"left are {'; '.join([*orders, *held])}" if orders or held else "nothing is left by our books"
+            rest += self._unproven if trouble else ""
             self.alarms.sound("kill", f"{trouble or 'not everything could be ended'}; {rest}")
         else:
             asked = "the venue has no order of ours" if self.reconciler is not None else "no order is open"
@@ -135,6 +153,19 @@ class KillSwitch:
             self.alarms.note("kill", f"confirmed: {self.proof}")
             self.proven(self.proof)
         self.settled.set()
+
+    @property
+    def _unproven(self) -> str:
+        if self.reconciler is None:
+            return ""
+        if self.reconciler.standing:
+            rows = (f"{row.client_order_id or 'order'} ({row.venue_order_id})" for row in self.reconciler.standing)
+            why = f"the newest list that it gave has {', '.join(rows)} at work"
+        elif self._arrives_within:
+            why = "what was sent last may still arrive"
+        else:
+            why = "it hasn't told how our orders stand"
+        return f"; it isn't proven that the venue has no order of ours: {why}"
 
     def _held(self) -> Iterator[tuple[str, str, Decimal]]:
         for seat in self.supervisor.seats:

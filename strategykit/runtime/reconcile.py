@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from strategykit.errors import OrderRefused
-from strategykit.model.events import Event, Fill, OrderUpdate, PositionUpdate
+from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, PositionUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Evidence, OrderState
 from strategykit.net.timing import Timing
@@ -61,6 +61,8 @@ class Reconciler:
     """Notified after every round."""
     rounds: int = attrs.field(default=0, init=False)
     """Those in which all was answered."""
+    standing: tuple[OrderUpdate, ...] = attrs.field(default=(), init=False)
+    """Orders of ours, those that have ended for us included, that the venue had at work in the newest of them."""
     _begun: int = attrs.field(default=0, init=False)
     """All rounds, the one that is under way included."""
     _whole: int = attrs.field(default=0, init=False)
@@ -127,6 +129,7 @@ class Reconciler:
         self._begun += 1
         asked_at = self.now()
         shown: set[str] = set()
+        standing: list[OrderUpdate] = []
         whole = True
         asks: list[Ask] = [
             AskTrades(account=self.account, exchange=self.exchange),
@@ -152,9 +155,13 @@ class Reconciler:
                     shown.add(row.venue_order_id)
                     if row.client_order_id is not None:
                         shown.add(row.client_order_id)
-                    gateway.updated(row, listed=True)
+                    if gateway.updated(row, listed=True) and row.status is OrderStatus.WORKING:
+                        standing.append(row)
+                        if gateway.killed:
+                            gateway.withdraw_shown(row)
         if whole:
             self.rounds += 1
+            self.standing = tuple(standing)
             self._whole = self._begun
             note_missing(gateway, shown, asked_at=asked_at)
         return whole

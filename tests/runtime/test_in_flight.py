@@ -86,3 +86,43 @@ async def test_what_is_sent_because_an_answer_was_lost_has_its_own_deadline(
     await trio.sleep(REPLY_WITHIN)
 
     assert [order.state for order in again] == [UNKNOWN]
+
+
+async def test_what_was_sent_is_under_way_until_it_is_answered_or_the_venue_tells_of_it(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    stage.silent = True
+    commands = stage.gateway.commands
+    assert commands.newest_under_way() is None
+    order = stage.order()
+    sent = stage.now()
+    assert commands.newest_under_way() == sent
+    await trio.sleep(REPLY_WITHIN + 0.5)
+    assert order.state is UNKNOWN
+    assert commands.newest_under_way() == sent
+
+    stage.execute()
+    await stage.tell()
+    assert commands.newest_under_way() is None
+
+    order.cancel_nowait()
+    assert len(stage.sent) == 1
+    assert commands.newest_under_way() is None, "it opens nothing"
+
+
+async def test_a_no_that_may_be_a_yes_leaves_a_command_under_way(stage: Stage, autojump_clock: MockClock) -> None:
+    order, sent = stage.order(), stage.now()
+    await trio.sleep(0.5)
+    stage.gateway.replied(Reply(order.client_order_id, 408, "timed out", ok=False))
+
+    assert stage.gateway.commands.newest_under_way() == sent
+
+
+async def test_of_many_that_were_lost_the_newest_are_remembered(stage: Stage, autojump_clock: MockClock) -> None:
+    stage.silent = True
+    for _ in range(150):
+        stage.order()
+    stage.lane(up=False)
+
+    assert stage.gateway.commands.newest_under_way() == stage.now()
+    assert len(stage.gateway.commands._unknown) == 100

@@ -1,0 +1,193 @@
+"""What a kill switch calls proof: the venue's own list without an order of ours, asked when nothing is under way."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from strategykit.errors import OrderRefused
+from strategykit.model.events import OrderStatus
+from strategykit.model.orders import AmendOrder, CancelOrder, OrderState
+from strategykit.runtime.alarms import Alarms
+from strategykit.runtime.engine import Engine
+from strategykit.runtime.kill import KILL_WITHIN, KillSwitch
+from strategykit.runtime.reconcile import ON_ITS_WAY
+from strategykit.runtime.supervise import Supervisor
+
+if TYPE_CHECKING:
+    from tests.runtime.conftest import Stage
+
+ARRIVES_WITHIN = ON_ITS_WAY * 1e-9
+
+
+class Pulled:
+    """A kill switch in front of a stage whose strategies have all gone."""
+
+    def __init__(self, stage: Stage, nursery: trio.Nursery, **how: Any) -> None:
+        self.stage = stage
+        self.proofs: list[str] = []
+        # There is no more of an engine than a supervisor without strategies asks for.
+        engine = cast("Engine", SimpleNamespace(gateway=stage.gateway))
+        supervisor = Supervisor(engine=engine, seats=(), now=stage.now, note=lambda *_: None, home=nursery)
+        facts: dict[str, Any] = {
+            "gateway": stage.gateway,
+            "supervisor": supervisor,
+            "reconciler": stage.reconciler,
+            "alarms": Alarms(lambda *_: None),
+            "start": nursery.start_soon,
+            "latch": lambda *_: None,
+            "proven": self.proofs.append,
+            "flatten": False,
+        }
+        self.kill = KillSwitch(**{**facts, **how})
+
+    async def settle(self) -> float:
+        """Pull, take every cancel to the venue at once, and give the seconds until it is known how that ended."""
+        began = trio.current_time()
+        self.kill.pull("why", "the test")
+        while not self.kill.settled.is_set():
+            for cancel in [each for each in self.stage.sent if isinstance(each, CancelOrder)]:
+                self.stage.sent.remove(cancel)
+                self.stage.venue.execute(cancel)
+                await self.stage.reply()
+                await self.stage.tell()
+            with trio.move_on_after(0.01):
+                await self.kill.settled.wait()
+        return trio.current_time() - began
+
+    @property
+    def alarm(self) -> str:
+        (line,) = self.kill.alarms.lines
+        return line
+
+
+@pytest.fixture
+def pulled(stage: Stage, nursery: trio.Nursery) -> Pulled:
+    return Pulled(stage, nursery)
+
+
+async def test_where_all_was_answered_the_proof_is_there_at_once(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock
+) -> None:
+    await stage.working()
+
+    took = await pulled.settle()
+
+    assert took < 0.1
+    assert pulled.proofs == ["the venue has no order of ours; positions: flat"]
+
+
+async def test_one_that_ended_for_us_and_works_at_the_venue_is_withdrawn_before_that(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock
+) -> None:
+    order, truth = await stage.working()
+    stage.venue.end(truth, OrderStatus.CANCELLED)
+    await stage.tell()
+    truth.status = OrderStatus.WORKING
+    assert order.state is OrderState.CANCELLED
+
+    await pulled.settle()
+
+    assert truth.status is OrderStatus.CANCELLED
+    assert pulled.proofs == ["the venue has no order of ours; positions: flat"]
+
+
+async def test_one_that_the_venue_goes_on_listing_is_an_alarm_that_names_it(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock
+) -> None:
+    order, truth = await stage.working()
+    stage.venue.end(truth, OrderStatus.CANCELLED)
+    await stage.tell()
+    truth.status = OrderStatus.WORKING
+    pulled.kill.pull("why", "the test")
+
+    await pulled.kill.settled.wait()
+
+    assert pulled.proofs == []
+    assert [type(command) for command in stage.sent][:1] == [CancelOrder], "which nobody answers"
+    assert "not finished within 15 s; nothing is left by our books; it isn't proven that the venue" in pulled.alarm
+    assert f"the newest list that it gave has {order.client_order_id} (1001) at work" in pulled.alarm
+
+
+async def lose_amend(stage: Stage) -> AmendOrder:
+    """Have an order amended and ended before that arrived; its answer is lost."""
+    order, truth = await stage.working()
+    stage.gateway.amend_nowait(order, limit=99.0, quantity=None)
+    (amend,) = stage.sent
+    stage.sent.clear()
+    stage.lane(up=False)
+    stage.lane(up=True)
+    stage.venue.end(truth, OrderStatus.CANCELLED)
+    await stage.tell()
+    stage.gateway.amend_failed(order, OrderRefused("given up"))
+    assert order.state is OrderState.CANCELLED
+    assert isinstance(amend, AmendOrder)
+    return amend
+
+
+async def test_what_nobody_has_answered_is_waited_for_as_long_as_it_may_arrive(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock
+) -> None:
+    amend = await lose_amend(stage)
+    async with trio.open_nursery() as late:
+
+        @late.start_soon
+        async def arrive() -> None:
+            await trio.sleep(ARRIVES_WITHIN - 1)
+            stage.venue.open(amend.request)
+            stage.venue.said.clear()
+
+        took = await pulled.settle()
+
+    assert took >= ARRIVES_WITHIN
+    assert {each.status for each in stage.venue.orders.values()} == {OrderStatus.CANCELLED}
+    assert pulled.proofs == ["the venue has no order of ours; positions: flat"]
+
+
+async def test_an_answer_that_comes_late_ends_that_wait(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock
+) -> None:
+    amend = await lose_amend(stage)
+    stage.venue.execute(amend)
+    await stage.reply()
+
+    took = await pulled.settle()
+
+    assert took < 0.1
+    assert pulled.proofs == ["the venue has no order of ours; positions: flat"]
+
+
+@pytest.mark.parametrize("sent", [True, False])
+async def test_a_venue_that_tells_nothing_proves_nothing(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock, *, sent: bool
+) -> None:
+    await stage.working()
+    stage.silent = True
+    pulled.kill.pull("why", "the test")
+    if sent:  # By who closes what a block holds: it leaves after the pull.
+        await trio.sleep(KILL_WITHIN - 3)
+        stage.gateway.killed = ""
+        stage.order()
+
+    await pulled.kill.settled.wait()
+
+    assert pulled.proofs == []
+    why = "what was sent last may still arrive" if sent else "it hasn't told how our orders stand"
+    assert pulled.alarm.endswith(f"it isn't proven that the venue has no order of ours: {why}")
+
+
+async def test_without_a_venue_behind_the_orders_there_is_nothing_to_ask(
+    stage: Stage, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    pulled = Pulled(stage, nursery, reconciler=None)
+    await stage.working()
+    stage.up = False
+    pulled.kill.pull("why", "the test")
+
+    await pulled.kill.settled.wait()
+
+    assert "isn't proven" not in pulled.alarm
