@@ -24,7 +24,7 @@ from strategykit.strategy import Strategy
 from strategykit.testing.network import MemoryNetwork
 from strategykit.testing.world import World
 from tests.chaos.checker import check
-from tests.chaos.record import play
+from tests.chaos.record import in_memory, play
 from tests.chaos.strategies.interrupted import SCENARIOS
 from tests.chaos.worlds import SYMBOLS
 
@@ -105,9 +105,10 @@ def _play(checkpoint: Checkpoint) -> tuple[list[str], int]:
         trio.lowlevel.add_instrument(cancellers[0])
         await trio.sleep_forever()
 
-    record = play(world, symbols=symbols, meanwhile=watch)
+    with in_memory() as folder:
+        record = play(world, symbols=symbols, folder=folder, meanwhile=watch)
+        lines = check(record)
     (canceller,) = cancellers
-    lines = check(record)
     lines += [f"{row['name']}: {row['error']}" for row in record["ours"]["strategies"] if row["error"]]
     if checkpoint.number and not canceller.strategy.done and not canceller.strategy.scope.cancelled_caught:
         lines.append("the cancellation got lost")

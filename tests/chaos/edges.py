@@ -18,7 +18,7 @@ from strategykit.runtime.assembly import Run
 from strategykit.testing.network import MemoryNetwork
 from strategykit.testing.world import Meanwhile, World
 from tests.chaos.checker import check
-from tests.chaos.record import play
+from tests.chaos.record import in_memory, play
 from tests.chaos.worlds import SYMBOLS
 
 __all__ = ["WHERE", "Edge", "count_moments", "edges_of", "play_edge", "try_edge"]
@@ -57,8 +57,17 @@ class _Breaker(trio.abc.Instrument):
                     connection.reset()
 
 
-def play_edge(edge: Edge, *, beside: Meanwhile | None = None) -> tuple[dict[str, Any], int]:
-    """Play the run of an edge, or another way to break it; give its record and how many moments there were."""
+@attrs.frozen(kw_only=True)
+class Played:
+    """What the run of an edge came to."""
+
+    record: dict[str, Any]
+    wrong: list[str]
+    moments: int
+
+
+def play_edge(edge: Edge, *, beside: Meanwhile | None = None) -> Played:
+    """Play the run of an edge, or another way to break it, with a journal and a tape."""
     first = next(iter(SYMBOLS[edge.venue]))
     symbols = {first: SYMBOLS[edge.venue][first]}
     spec = StrategySpec(name="handful", file=_FILE, params={"instrument": first, "count": edge.orders})
@@ -72,17 +81,18 @@ def play_edge(edge: Edge, *, beside: Meanwhile | None = None) -> tuple[dict[str,
         trio.lowlevel.add_instrument(breakers[0])
         await trio.sleep_forever()
 
-    record = play(world, symbols=symbols, meanwhile=beside or watch)
-    return record, breakers[0].moments if breakers else 0
+    with in_memory() as folder:
+        record = play(world, symbols=symbols, folder=folder, meanwhile=beside or watch)
+        return Played(record=record, wrong=check(record), moments=breakers[0].moments if breakers else 0)
 
 
 def count_moments(venue: str, orders: int) -> int:
     """Count the moments of a run that nothing breaks."""
-    record, moments = play_edge(Edge(venue=venue, orders=orders, where="all", moment=0))
-    wrong = check(record)
-    if wrong or len(record["ours"]["orders"]) != orders:
-        raise AssertionError(f"without a fault: {wrong}, {len(record['ours']['orders'])} orders")
-    return moments
+    played = play_edge(Edge(venue=venue, orders=orders, where="all", moment=0))
+    found = len(played.record["ours"]["orders"])
+    if played.wrong or found != orders:
+        raise AssertionError(f"without a fault: {played.wrong}, {found} orders")
+    return played.moments
 
 
 def edges_of(venue: str, orders: int, *, every: int = 1) -> Iterator[Edge]:
@@ -95,7 +105,7 @@ def edges_of(venue: str, orders: int, *, every: int = 1) -> Iterator[Edge]:
 def try_edge(edge: Edge) -> list[str]:
     """Break at an edge; give what is wrong then."""
     try:
-        record, _ = play_edge(edge)
+        wrong = play_edge(edge).wrong
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
         return [f"{edge}: {type(exc).__name__}: {exc}"]
-    return [f"{edge}: {line}" for line in check(record)]
+    return [f"{edge}: {line}" for line in wrong]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -18,14 +20,24 @@ from strategykit.sim.server import SimulatedServer
 from strategykit.testing.faults import Fault
 from strategykit.testing.world import Meanwhile, Outing, World, run_world
 
-__all__ = ["play"]
+__all__ = ["in_memory", "play"]
 
 DEPTH = 5
 """Levels of a book that are compared."""
 
 
+_SHARED_MEMORY = Path("/dev/shm")
+
 _LONG = 7.0
 """Seconds after which a command that nothing came of is given up."""
+
+
+@contextmanager
+def in_memory() -> Generator[Path]:
+    """Give a folder for tapes and journals that costs no disk where there is such a thing."""
+    where = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=where, prefix="chaos-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _holds_back(fault: Fault) -> bool:

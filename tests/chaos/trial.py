@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from strategykit.testing.faults import Fault
 from strategykit.testing.scripts import shrink_script
 from strategykit.testing.world import World
 from tests.chaos.checker import check
-from tests.chaos.record import play
+from tests.chaos.record import in_memory, play
 from tests.chaos.worlds import SYMBOLS, draw_world, write_world
 
 __all__ = ["Verdict", "judge", "save", "shrink", "try_schedule"]
@@ -27,8 +26,6 @@ HANGS_AFTER: Final = 600
 
 TRIES: Final = 60
 """Worlds that are played at the most to make a script smaller."""
-
-_SHARED_MEMORY: Final = Path("/dev/shm")
 
 
 @attrs.frozen(kw_only=True)
@@ -50,12 +47,11 @@ class Verdict:
 def judge(world: World, *, tape: bool = True) -> tuple[list[str], int]:
     """Play a world; give what is wrong, and how many faults struck."""
     symbols = SYMBOLS[world.venue]
-    where = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
     before = signal.signal(signal.SIGALRM, _hangs)
     signal.alarm(HANGS_AFTER)
     try:
-        with tempfile.TemporaryDirectory(dir=where, prefix="chaos-", ignore_cleanup_errors=True) as folder:
-            record = play(world, symbols=symbols, folder=Path(folder) if tape else None)
+        with in_memory() as folder:
+            record = play(world, symbols=symbols, folder=folder if tape else None)
             return check(record), int(record["struck"])
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
         return [f"{type(exc).__name__}: {exc}"], 0
