@@ -103,7 +103,7 @@ def _edges(venue: str | None) -> list[tuple[str, int]]:
 
 def _try_edges(batch: tuple[str, int]) -> tuple[int, list[str]]:
     edges = list(edges_of(*batch))
-    return len(edges), [line for edge in edges for line in try_edge(edge)]
+    return len(edges), [line for edge in edges for line in try_edge(edge, journal=True)]
 
 
 def _checkpoints(venue: str | None) -> list[tuple[str, str]]:
@@ -112,7 +112,7 @@ def _checkpoints(venue: str | None) -> list[tuple[str, str]]:
 
 def _try_checkpoints(batch: tuple[str, str]) -> tuple[int, list[str]]:
     found = list(checkpoints_of(*batch))
-    return len(found), [line for one in found for line in try_checkpoint(one)]
+    return len(found), [line for one in found for line in try_checkpoint(one, journal=True)]
 
 
 def _try_all(

@@ -256,6 +256,7 @@ _OWN: Final[Mapping[str, tuple[_Draw, ...]]] = {
         _late("late_update"),
         _late("late_update"),
         _counted("duplicate_update"),
+        _counted("lost_update"),
         _counted("single_update"),
         _counted("fail_request"),
         _counted("ignore_request"),

@@ -82,17 +82,22 @@ def _check_left(left: Row) -> Iterator[str]:
     yield from (f"I6: {name} left open" for name in left["files"])
 
 
+def _is_cut_short(record: Row) -> bool:
+    """Whether the run couldn't see to its orders: told to hurry, or its session taken by another login, for good."""
+    return bool(record["hurried"] or record["displaced"])
+
+
 def _check_end(record: Row) -> Iterator[str]:
     ours = record["ours"]
     open_orders = [row["client_order_id"] for row in ours["orders"] if row["state"] not in _ENDED]
     for name in open_orders:
-        if record["hurried"] or record["kept"] or record["forgets"]:
+        if _is_cut_short(record) or record["kept"] or record["forgets"]:
             told = any(name in line for line in ours["unaccounted"])
             if not told and not record["kept"]:
                 yield f"I1: {name} hasn't ended, and nobody says so"
         else:
             yield f"I1: {name} hasn't ended"
-    if not record["hurried"] and not record["forgets"]:
+    if not _is_cut_short(record) and not record["forgets"]:
         late = _came_late(record) | set(_overtaken(record))
         new = [line for line in ours["unaccounted"] if not any(re.search(rf"{name}\b", line) for name in late)]
         yield from (f"I1: the run says: {line}" for line in new)
@@ -146,7 +151,7 @@ def _check_orders(record: Row) -> Iterator[str]:
     for order in record["ours"]["orders"]:
         name, rows = order["client_order_id"], theirs.pop(order["client_order_id"], [])
         if not rows:
-            if order["state"] != "rejected":
+            if order["state"] != "rejected" and not (_is_left(order) and record["displaced"]):
                 yield f"I1: {name} is {order['state']} for us, and unknown to the venue"
             continue
         # A stop that has fired goes on as a plain order; an amended one under a later number.

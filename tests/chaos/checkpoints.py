@@ -85,7 +85,7 @@ def _waits(function: Any) -> bool:
     return (get_origin(given) or given) in waited
 
 
-def _play(checkpoint: Checkpoint) -> tuple[list[str], int]:
+def _play(checkpoint: Checkpoint, *, journal: bool = False) -> tuple[list[str], int]:
     """Play it; give what is wrong, and how many passes the scenario took."""
     first = next(iter(SYMBOLS[checkpoint.venue]))
     symbols = {first: SYMBOLS[checkpoint.venue][first]}
@@ -106,7 +106,7 @@ def _play(checkpoint: Checkpoint) -> tuple[list[str], int]:
         await trio.sleep_forever()
 
     with in_memory() as folder:
-        record = play(world, symbols=symbols, folder=folder, meanwhile=watch)
+        record = play(world, symbols=symbols, folder=folder if journal else None, meanwhile=watch)
         lines = check(record)
     (canceller,) = cancellers
     lines += [f"{row['name']}: {row['error']}" for row in record["ours"]["strategies"] if row["error"]]
@@ -125,10 +125,10 @@ def checkpoints_of(venue: str, scenario: str) -> Iterator[Checkpoint]:
         yield attrs.evolve(whole, number=number)
 
 
-def try_checkpoint(checkpoint: Checkpoint) -> list[str]:
-    """Cancel there; give what is wrong then."""
+def try_checkpoint(checkpoint: Checkpoint, *, journal: bool = False) -> list[str]:
+    """Cancel there; give what is wrong then. With a journal and a tape the passes of the loop differ, as disks do."""
     try:
-        lines, _ = _play(checkpoint)
+        lines, _ = _play(checkpoint, journal=journal)
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
         lines = [f"{type(exc).__name__}: {exc}"]
     return [f"{checkpoint}: {line}" for line in lines]

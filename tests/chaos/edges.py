@@ -66,8 +66,14 @@ class Played:
     moments: int
 
 
-def play_edge(edge: Edge, *, beside: Meanwhile | None = None) -> Played:
-    """Play the run of an edge, or another way to break it, with a journal and a tape."""
+def play_edge(edge: Edge, *, beside: Meanwhile | None = None, journal: bool = False) -> Played:
+    """Play the run of an edge, or another way to break it.
+
+    Args:
+        edge: Which.
+        beside: The other way.
+        journal: Whether it writes a journal and a tape: then moments differ from run to run, as disks do.
+    """
     first = next(iter(SYMBOLS[edge.venue]))
     symbols = {first: SYMBOLS[edge.venue][first]}
     spec = StrategySpec(name="handful", file=_FILE, params={"instrument": first, "count": edge.orders})
@@ -82,7 +88,7 @@ def play_edge(edge: Edge, *, beside: Meanwhile | None = None) -> Played:
         await trio.sleep_forever()
 
     with in_memory() as folder:
-        record = play(world, symbols=symbols, folder=folder, meanwhile=beside or watch)
+        record = play(world, symbols=symbols, folder=folder if journal else None, meanwhile=beside or watch)
         return Played(record=record, wrong=check(record), moments=breakers[0].moments if breakers else 0)
 
 
@@ -102,10 +108,10 @@ def edges_of(venue: str, orders: int, *, every: int = 1) -> Iterator[Edge]:
             yield Edge(venue=venue, orders=orders, where=where, moment=moment)
 
 
-def try_edge(edge: Edge) -> list[str]:
+def try_edge(edge: Edge, *, journal: bool = False) -> list[str]:
     """Break at an edge; give what is wrong then."""
     try:
-        wrong = play_edge(edge).wrong
+        wrong = play_edge(edge, journal=journal).wrong
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
         return [f"{edge}: {type(exc).__name__}: {exc}"]
     return [f"{edge}: {line}" for line in wrong]

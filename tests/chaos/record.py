@@ -85,6 +85,7 @@ def play(
         "ahead": int(world.venue_ahead * 1e9),
         "kept": world.keep_orders,
         "hurried": world.presses > 1,
+        "displaced": any((fault.venue or {}).get("fault") == "displace" for fault in world.faults),
         "symbols": dict(symbols),
         "struck": outing.struck,
         "seconds": outing.seconds,

@@ -73,8 +73,17 @@ def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0
         presses=rng.choice((1, 1, 1, 2)),
         cut_off_at=rng.uniform(0.12, 0.75) * seconds if venue in _WITH_ORDERS and rng.random() < 0.3 else None,
     )
-    troubles = list(_draw_disk(random.Random(f"disk {venue} {seed}"), 0.8 * seconds))
+    troubles = [
+        *_draw_disk(random.Random(f"disk {venue} {seed}"), 0.8 * seconds),
+        *_draw_login(random.Random(f"login {venue} {seed}"), venue, 0.8 * seconds),
+    ]
     return attrs.evolve(world, faults=sorted([*world.faults, *troubles], key=lambda fault: fault.at))
+
+
+def _draw_login(rng: random.Random, venue: str, seconds: float) -> Iterator[Fault]:
+    """Somebody else logs in with our name, which ends T4's session for good: seldom, as little happens afterwards."""
+    if venue == "t4" and rng.random() < 0.08:
+        yield Fault(at=round(rng.uniform(0.2, 1.0) * seconds, 3), venue={"fault": "displace"})
 
 
 def _draw_disk(rng: random.Random, seconds: float) -> Iterator[Fault]:
