@@ -12,10 +12,11 @@ import attrs
 from cyclopts import App, Parameter
 
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
+from strategykit.cli._signalling import signal_run
 from strategykit.cli._words import counted
 from strategykit.config_values import parse_duration
 from strategykit.disk import shown
-from strategykit.errors import ConfigError
+from strategykit.errors import ConfigError, JournalError
 from strategykit.journal.folder import holder_of
 from strategykit.journal.latch import Latch, pull_latch, read_latch
 from strategykit.runtime.aftermath import Aftermath, account_folder, read_aftermath, release_account
@@ -34,7 +35,8 @@ JOURNAL is the folder of an account's journal, or the one around it where it
 holds no other. Exit code 0 means proof: the venue has no order of ours, and
 positions are flat where on_kill = "flatten" asks for that. With --status, 0
 means that the kill switch isn't pulled. It stays pulled, and no run begins,
-until --release."""
+until --release. On a full disk the run is signalled instead, and the exit code
+is 1: nothing keeps the next one from beginning."""
 
 _LOOK: Final = 0.1
 """Seconds between two looks at the lock."""
@@ -85,21 +87,57 @@ def _pull(folder: Path, reason: str, seconds: float, *, json: bool) -> int:
         time=wall_time()(),
         pid=os.getpid(),
     )
-    latch = pull_latch(folder, mine)
+    unkept = ""
+    try:
+        latch: Latch | None = pull_latch(folder, mine)
+    except JournalError as exc:
+        # It may be there all the same, and not for good.
+        latch, unkept = read_latch(folder), str(exc)
+    unsent = signal_run(folder, running) if latch is None and running is not None else ""
     if not json:
-        print_line(f"{shown(folder)}: {'' if latch is mine else 'was '}{latch.words}")
-        if running is None:
-            print_line("No run is going on. None begins until the kill switch is released.")
-    after = read_aftermath(folder) if running is None else _wait(folder, ends)
-    holder = holder_of(folder)
-    ended = holder is None
-    ok = not after.alarms and (bool(after.proof) or (ended and not after.left))
-    if json:
-        print_json({**_facts(folder, latch, after, holder), "waited": running is not None, "ok": ok})
-    else:
-        for line in _verdict(after, holder, seconds, ok=ok):
+        for line in _beginning(folder, latch, running, unkept, unsent, mine=latch is mine):
             print_line(line)
+    waits = running is not None and not unsent
+    after = _wait(folder, ends) if waits else read_aftermath(folder)
+    holder = holder_of(folder)
+    if latch is None and (latch := read_latch(folder)) is not None:  # The run has a reserve of the disk.
+        unkept = ""
+    ended = holder is None
+    proven = not after.alarms and (bool(after.proof) or (ended and not after.left))
+    ok = proven and not unkept
+    if json:
+        said = {"waited": waits, "unkept": unkept or None, "unsent": unsent or None, "ok": ok}
+        print_json({**_facts(folder, latch, after, holder), **said})
+    else:
+        for line in _verdict(after, holder, seconds if waits else 0, ok=proven):
+            print_line(line)
+        if latch is None:
+            print_line("Nothing keeps the next run from beginning: see to the disk, then pull the kill switch again.")
     return OK if ok else FAILURE
+
+
+def _beginning(
+    folder: Path, latch: Latch | None, running: str | None, unkept: str, unsent: str, *, mine: bool
+) -> list[str]:
+    """Say what was done."""
+    lines = [f"ALARM: {unkept}"] if unkept else []
+    if latch is not None:
+        lines.append(f"{shown(folder)}: {'' if mine else 'was '}{latch.words}")
+        if running is None:
+            lines.append("No run is going on. None begins until the kill switch is released.")
+    elif running is None:
+        lines.append(
+            "No process holds the journal, so there is none to signal, and nothing was withdrawn. If a run goes on "
+            "without this journal, send SIGUSR1 to its process; look at the venue's own list of orders."
+        )
+    elif unsent:
+        lines.append(
+            f"NOTHING WAS STOPPED: the run is there ({running}), and {unsent}. Send SIGUSR1 to its process where it "
+            "is (kill -USR1), or end it; and look at the venue's own list of orders."
+        )
+    else:
+        lines.append(f"The run ({running}) was sent SIGUSR1 instead, which pulls its kill switch, without the reason.")
+    return lines
 
 
 def _wait(folder: Path, ends: float) -> Aftermath:
@@ -125,7 +163,7 @@ def _verdict(after: Aftermath, holder: str | None, seconds: float, *, ok: bool) 
         held = f"; positions: {', '.join(map(shown, after.positions))}" if after.positions else ""
         return [f"By the journal no order is open{held}."]
     lines = [f"ALARM: {shown(line)}" for line in after.alarms]
-    if holder is not None and not after.decided:
+    if holder is not None and not after.decided and seconds:
         lines.append(
             f"Not confirmed within {seconds:g} s: the run is still there ({holder}). Look at the venue's own list; "
             "--status says later how it ended."

@@ -91,6 +91,8 @@ def pull_latch(folder: Path, latch: Latch, *, disk: Disk | None = None, sync: bo
         if sync:
             sync_directory(disk, folder)
     except OSError as exc:
+        with suppress(OSError):
+            disk.remove(new)
         raise JournalError(f"{shown(folder / KILL_FILE)} can't be written: {in_words(exc)}") from exc
     return latch
 

@@ -17,6 +17,7 @@ from strategykit.journal.reader import Journal, Records, journal_files, read_jou
 from strategykit.model.codec import make_converter
 from strategykit.runtime.carried import carry
 from strategykit.runtime.order_journal import open_run_journal
+from strategykit.runtime.pulls import UNKEPT
 
 __all__ = [
     "Aftermath",
@@ -30,6 +31,9 @@ __all__ = [
 
 _ENDS: Final = ("kill: ", "guard: ")
 """How alarms begin that say what is left."""
+
+_ELSE: Final = f"kill: {UNKEPT}"
+"""How one begins that doesn't."""
 
 _KEPT: Final = ("venue", "options", "account", "exchange", "real", "on_stop", "on_kill")
 """Facts about the last run that go on being true of its account."""
@@ -122,8 +126,10 @@ def sum_up(records: Records) -> Aftermath:
                 proof, alarms = "", []
             case RecordKind.NOTE if record.facts.get("proof"):
                 proof = str(record.facts["proof"])
-            case RecordKind.ALARM if str(record.facts.get("text")).startswith(_ENDS):
-                alarms.append(str(record.facts["text"]))
+            case RecordKind.ALARM:
+                text = str(record.facts.get("text"))
+                if text.startswith(_ENDS) and not text.startswith(_ELSE):
+                    alarms.append(text)
             case RecordKind.CLOSED:
                 closed = True
     carried = carry(records, make_converter())

@@ -16,7 +16,10 @@ from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.supervise import KILL
 
-__all__ = ["Pulls", "pull_word"]
+__all__ = ["UNKEPT", "Pulls", "pull_word"]
+
+UNKEPT: Final = "nothing keeps the next run from beginning"
+"""Begins the alarm that says that the kill switch doesn't stay pulled."""
 
 LOOK_EVERY: Final = 0.25
 """Seconds between two looks for the file."""
@@ -47,12 +50,12 @@ class Pulls:
         """
         self.pulled.set()
         if self.folder is None:
-            self.note("kill", "there is no journal, so nothing keeps the next run from beginning")
+            self.note("kill", f"there is no journal, so {UNKEPT}")
             return
         try:
             pull_latch(self.folder, Latch(reason=reason, by=by, time=self.wall(), pid=os.getpid()), sync=False)
         except JournalError as exc:
-            self.alarms.sound("kill", f"nothing keeps the next run from beginning: {exc}")
+            self.alarms.sound("kill", f"{UNKEPT}: {exc}")
 
     async def outlive(self) -> None:
         """Once it is pulled, have the file outlive a power loss."""

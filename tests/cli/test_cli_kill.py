@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,7 @@ from typing import Any
 import pytest
 
 from strategykit.cli import main
+from strategykit.disk import LOCK_NAME
 from strategykit.journal.format import RecordKind
 from strategykit.journal.latch import KILL_FILE, Latch, pull_latch, read_latch
 from strategykit.journal.writer import JournalWriter, open_journal
@@ -170,3 +177,109 @@ def test_flags_that_make_no_sense_are_refused(
     said(capsys, account, *flags, code=2)
 
     assert not (account / KILL_FILE).exists()
+
+
+@pytest.fixture
+def unwritable(account: Path) -> Path:
+    """The same, where the file can't be written: by this process, and whoever may do whatever it likes."""
+    (account / f"{KILL_FILE}.new-{os.getpid()}").mkdir()
+    return account
+
+
+@contextmanager
+def listening(writer: JournalWriter, *facts: tuple[RecordKind, dict[str, str]]) -> Generator[list[int]]:
+    """Be a run that answers the signal with records."""
+    came: list[int] = []
+
+    def answer(number: int, _: object) -> None:
+        came.append(number)
+        for kind, fact in facts:
+            writer.write(kind, fact)
+
+    before = signal.signal(signal.SIGUSR1, answer)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+KILLED = (K.KILLED, {"reason": "SIGUSR1", "by": "signal"})
+UNKEPT = (K.ALARM, {"text": "kill: nothing keeps the next run from beginning: KILL can't be written"})
+PROOF = (K.NOTE, {"text": "kill: confirmed: all", "source": "kill", "proof": "all is flat"})
+LEFT = (K.ALARM, {"text": "kill: not everything could be ended; left are x"})
+
+
+@pytest.mark.parametrize(("end", "line"), [(PROOF, "Confirmed: all is flat."), (LEFT, "ALARM: kill: not everything")])
+def test_where_the_file_cannot_be_written_the_run_is_signalled(
+    unwritable: Path, capsys: pytest.CaptureFixture[str], end: tuple[RecordKind, dict[str, str]], line: str
+) -> None:
+    with begin(unwritable) as writer, listening(writer, KILLED, UNKEPT, end) as came:
+        words = said(capsys, unwritable, "--wait", "60s", code=1)
+
+    assert came == [signal.SIGUSR1]
+    assert "KILL can't be written: " in words
+    assert f"The run (process {os.getpid()}, run a1) was sent SIGUSR1 instead" in words
+    assert line in words
+    assert "Nothing keeps the next run from beginning: see to the disk, then pull the kill switch again." in words
+    assert "nothing keeps the next run from beginning: KILL" not in words, "it says no more than that"
+
+
+def test_a_run_that_could_write_the_file_after_all_makes_it_a_kill_as_any_other(
+    unwritable: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with begin(unwritable) as writer, listening(writer, KILLED, PROOF):
+        before = signal.getsignal(signal.SIGUSR1)
+        assert callable(before)
+
+        def answer(number: int, frame: Any) -> None:
+            (unwritable / KILL_FILE).write_text("by the run\n")
+            before(number, frame)
+
+        signal.signal(signal.SIGUSR1, answer)
+        told = json.loads(said(capsys, unwritable, "--wait", "60s", "--json"))
+
+    assert (told["pulled"]["reason"], told["unkept"], told["unsent"], told["ok"]) == ("by the run", None, None, True)
+
+
+def test_where_the_file_cannot_be_written_and_nobody_runs_that_is_said(
+    unwritable: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = said(capsys, unwritable, code=1)
+
+    assert "No process holds the journal, so there is none to signal, and nothing was withdrawn." in words
+    assert "look at the venue's own list of orders" in words
+    assert "Nothing keeps the next run from beginning" in words
+    assert "KILL can't be written" in json.loads(said(capsys, unwritable, "--json", code=1))["unkept"]
+
+
+def test_one_that_the_signal_would_end_is_not_sent_it(unwritable: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with begin(unwritable) as writer:
+        place(writer)
+        words = said(capsys, unwritable, code=1)
+
+    assert f"NOTHING WAS STOPPED: the run is there (process {os.getpid()}, run a1), and process" in words
+    assert "doesn't listen to SIGUSR1, which would end it" in words
+    assert "Left, by the journal: a1-cross-1." in words
+
+
+def test_a_process_that_only_has_the_number_is_not_sent_it(
+    unwritable: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with begin(unwritable), subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        (unwritable / LOCK_NAME).write_text(f"process {other.pid}, run a1\n")
+        words = said(capsys, unwritable, code=1)
+        (unwritable / LOCK_NAME).write_text("somebody\n")
+        unknown = said(capsys, unwritable, code=1)
+        other.communicate(b"\n", timeout=30)
+
+    assert other.returncode == 0
+    assert f"process {other.pid} isn't it here: the run is in another container, or on another machine" in words
+    assert "which process that is can't be told from 'somebody'" in unknown
+
+
+def test_a_process_that_is_gone_is_not_sent_it(unwritable: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with begin(unwritable):
+        (unwritable / LOCK_NAME).write_text(f"process {2**30}, run a1\n")
+        words = said(capsys, unwritable, code=1)
+
+    assert f"process {2**30} can't be signalled from here: " in words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,26 @@ def test_the_command_pulls_it_and_tells_what_was_confirmed(
     assert program.wait(30) == 1
     assert main(["kill", str(account), "--release"]) == 0
     check_released(account)
+
+
+def test_where_no_file_can_be_written_the_command_signals_the_run(
+    venue: Any, bench: Any, start: Any, account: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = bench.strategy(RESTS)
+    program = start("run", own.file, "--url", venue.url, "--instrument", "SBER", "--journal", "journal", "--no-tape")
+    assert program.process.stdout.readline() == "resting\n", program.process.stderr.read()
+    for pid in (os.getpid(), program.process.pid):  # In the way of both, whoever may do whatever it likes.
+        (account / f"{KILL_FILE}.new-{pid}").mkdir()
+
+    code = main(["kill", str(account), "--wait", "60s"])
+
+    told = capsys.readouterr()
+    assert code == 1, "nothing keeps the next run from beginning"
+    assert f"The run (process {program.process.pid}, run " in told.out
+    assert "Confirmed: the venue has no order of ours; positions: flat." in told.out
+    assert venue.working() == []
+    assert program.wait(30) == 1
+    assert "the kill switch was pulled by signal: SIGUSR1; confirmed: the venue has no order of ours" in program.err
 
 
 def test_without_a_journal_nothing_keeps_the_next_run_from_beginning_and_that_is_said(venue: Any, bench: Any) -> None:

@@ -114,6 +114,7 @@ def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="KILL can't be written: No space left on device"):
         pull_latch(tmp_path, PULLED, disk=Failing())
     assert not is_pulled(tmp_path)
+    assert os.listdir(tmp_path) == []
     pull_latch(tmp_path, PULLED)
     with pytest.raises(JournalError, match="KILL can't be kept: Input/output error"):
         sync_latch(tmp_path, disk=Failing())
