@@ -9,7 +9,7 @@ import attrs
 
 from strategykit.config_tables import LimitsTable, RiskTable
 from strategykit.config_values import EVERY, Mistakes
-from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, Limits, RiskPlan, limits_in_words
+from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, Limits, RiskPlan, wider_words
 
 __all__ = ["make_plan"]
 
@@ -40,8 +40,7 @@ def make_plan(risk: RiskTable, own: Iterable[tuple[str, str, LimitsTable]]) -> R
             lines += _too_big_orders(key, table, limits)
             lines += _wider(key, table, limits, _ALL, every)
             if limits.repeat_window < every.repeat_window:
-                words = _words(key, "repeat_window", limits, "shorter", _ALL, every)
-                lines.append(f"{words}; shorten that one, or lengthen this")
+                lines.append(wider_words(key, "repeat_window", limits, _ALL, every))
             strategies[name] = limits.narrowed(every)
     if lines:
         raise Mistakes(*lines)
@@ -75,21 +74,13 @@ def _wider(key: str, table: LimitsTable, limits: Limits, outer_key: str, outer: 
         said.add("max_position" if symbol == EVERY else f"max_position.{symbol}")
     for name in limits.wider(outer):
         if name in said:
-            yield f"{_words(key, name, limits, 'wider', outer_key, outer)}; raise that one, or lower this"
-
-
-def _words(key: str, name: str, limits: Limits, how: str, outer_key: str, outer: Limits) -> str:
-    values, others = dict(limits.items()), dict(outer.items())
-    theirs = name if name in others else "max_position"
-    return (
-        f"{key}.{limits_in_words({name: values[name]})} is {how} than "
-        f"{outer_key}.{limits_in_words({theirs: others[theirs]})}"
-    )
+            yield wider_words(key, name, limits, outer_key, outer)
 
 
 def _too_big_orders(key: str, table: LimitsTable, limits: Limits) -> Iterator[str]:
-    if table.max_order_quantity is not None and limits.max_order_quantity > limits.max_position:
+    most = max(limits.max_position, *limits.max_position_of.values(), 0)
+    if table.max_order_quantity is not None and limits.max_order_quantity > most:
         yield (
-            f"{key}.max_order_quantity = {limits.max_order_quantity:,} is more than {key}.max_position = "
-            f"{limits.max_position:,}: no such order could open a position; raise that one, or lower this"
+            f"{key}.max_order_quantity = {limits.max_order_quantity:,} is more than {key}.max_position = {most:,}: "
+            "no such order could open a position; raise that one, or lower this"
         )

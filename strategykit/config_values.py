@@ -189,12 +189,12 @@ EVERY: Final = "*"
 def positions(value: Any, kind: Any) -> Mapping[str, int]:
     """Check lots for all instruments, or a table of lots for some; give them by symbol, those of all by `EVERY`."""
     if not isinstance(value, dict):
-        return {EVERY: between(1, None)(value, kind)}
+        return {EVERY: between(0, None)(value, kind)}
     found: dict[str, int] = {}
     wrong: list[Exception] = []
     for symbol, lots in value.items():
         try:
-            found[symbol] = between(1 if symbol == EVERY else 0, None)(lots, kind)
+            found[symbol] = between(0, None)(lots, kind)
         except WrongValue as exc:
             exc.add_note(IterableValidationNote("", symbol, int))
             wrong.append(exc)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,7 +125,7 @@ def test_one_number_for_all_instruments_narrows_single_ones() -> None:
         ({"price_collar": "a lot"}, 'risk.price_collar = "a lot" should be a number above 0, such as "0.01"'),
         ({"repeat_window": 10}, 'risk.repeat_window = 10 should be a duration in quotes, such as "2m" or "1h30m"'),
         ({"max_position": {"SBER": -1}}, "risk.max_position.SBER = -1 should be a whole number, at least 0"),
-        ({"max_position": {"*": 0}}, "risk.max_position.* = 0 should be a whole number, at least 1"),
+        ({"max_position": {"*": -1}}, "risk.max_position.* = -1 should be a whole number, at least 0"),
         ({"max_position": "5"}, 'risk.max_position = "5" should be a whole number'),
         ({"time_zone": 3}, 'risk.time_zone = 3 should be text in quotes, such as "SBER"'),
         (
@@ -221,7 +222,7 @@ def test_a_plan_survives_its_way_through_json() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"max_position": 0}, "max_position = 0 should be a whole number above 0"),
+        ({"max_position": -1}, "max_position = -1 should be a whole number, at least 0"),
         ({"max_repeats": True}, "max_repeats = True should be a whole number above 0"),
         ({"price_collar": 0.1}, "price_collar = 0.1 should be a Decimal above 0"),
         ({"max_daily_loss": Decimal("NaN")}, "should be a Decimal above 0"),
@@ -254,3 +255,31 @@ def test_without_limits_nothing_is_narrower() -> None:
     assert set(NO_PLAN.strategy.wider(STRATEGY_LIMITS)) == {name for name, _ in STRATEGY_LIMITS.items()} - {
         "repeat_window"
     }
+
+
+def test_nothing_may_be_held_but_what_is_named() -> None:
+    made = plan({"max_position": {"*": 0, "SBER": 1_000}, "max_order_quantity": 5})
+
+    assert (made.account.position("SBER"), made.account.position("GAZP")) == (1_000, 0)
+    assert (made.of("a").position("SBER"), made.of("a").position("GAZP")) == (1_000, 0)
+    assert plan({"max_position": 0}).of("a").position("GAZP") == 0
+
+
+def test_a_scope_that_allows_more_than_the_one_around_it_is_refused_in_code_as_in_a_file() -> None:
+    one, five = Limits(max_position=1), Limits(max_position=5)
+
+    with pytest.raises(ConfigError) as caught:
+        RiskPlan(account=one, strategy=five)
+    assert str(caught.value) == f"strategy.max_position = 5 is wider than account.max_position = 1{RAISE}"
+    with pytest.raises(ConfigError) as caught:
+        RiskPlan(strategy=one, strategies={"a": attrs.evolve(five, repeat_window=SECOND)})
+    assert str(caught.value).splitlines() == [
+        f"strategies['a'].max_position = 5 is wider than strategy.max_position = 1{RAISE}",
+        f"strategies['a'].repeat_window = 1 s is shorter than strategy.repeat_window = 10 s{LENGTHEN}",
+    ]
+    with pytest.raises(ConfigError, match=r"strategy.max_position.SBER = 2 is wider than account.max_position = 1"):
+        RiskPlan(account=one, strategy=Limits(max_position_of={"SBER": 2}))
+
+
+def test_what_nobody_said_of_a_strategy_may_be_more_than_the_accounts() -> None:
+    assert RiskPlan(account=Limits(max_position=1)).account.max_position == 1

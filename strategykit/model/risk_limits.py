@@ -26,6 +26,7 @@ __all__ = [
     "Limits",
     "RiskPlan",
     "limits_in_words",
+    "wider_words",
     "zone_of",
 ]
 
@@ -43,6 +44,11 @@ def _sound(_: Limits, attribute: attrs.Attribute[Any], value: int | Decimal) -> 
     kind = type(attribute.default)
     if type(value) is not kind or (isinstance(value, Decimal) and value.is_nan()) or value <= 0:
         raise ConfigError(f"{attribute.name} = {value!r} should be {_KINDS[kind]} above 0")
+
+
+def _countable(_: Limits, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or value < 0:
+        raise ConfigError(f"{attribute.name} = {value!r} should be a whole number, at least 0")
 
 
 def _whole(_: Limits, attribute: attrs.Attribute[Any], value: Mapping[str, object]) -> None:
@@ -66,7 +72,7 @@ class Limits:
     max_repeats: int = attrs.field(default=20, validator=_sound)
     repeat_window: int = attrs.field(default=10 * SECOND, validator=_sound)
     """Nanoseconds."""
-    max_position: int = attrs.field(default=5_000, validator=_sound)
+    max_position: int = attrs.field(default=5_000, validator=_countable)
     max_position_of: Mapping[str, int] = attrs.field(factory=dict, converter=_frozen, validator=_whole)
     """`max_position` of single instruments, by symbol; 0 keeps one from being held."""
     max_daily_loss: Decimal = attrs.field(default=Decimal(100_000), validator=_sound)
@@ -108,6 +114,28 @@ def limits_in_words(limits: Mapping[str, int | Decimal], *, beside: Mapping[str,
         for name, value in limits.items()
         if known.get(name) != value
     )
+
+
+def wider_words(key: str, name: str, limits: Limits, outer_key: str, outer: Limits) -> str:
+    """Say that a limit allows more than that of the scope around it, and what to do.
+
+    Args:
+        key: What the scope is called.
+        name: Of the limit.
+        limits: Of the scope.
+        outer_key: What the scope around it is called.
+        outer: Its limits.
+    """
+    values, others = dict(limits.items()), dict(outer.items())
+    theirs = name if name in others else "max_position"
+    how, what = ("shorter", "shorten that one, or lengthen this") if name == "repeat_window" else ("wider", _MEND)
+    return (
+        f"{key}.{limits_in_words({name: values[name]})} is {how} than "
+        f"{outer_key}.{limits_in_words({theirs: others[theirs]})}; {what}"
+    )
+
+
+_MEND: Final = "raise that one, or lower this"
 
 
 LIMIT_WORDS: Final[Mapping[str, str]] = {
@@ -159,9 +187,20 @@ def _known(_: RiskPlan, __: attrs.Attribute[str], value: str) -> None:
     zone_of(value)
 
 
+def _wider(key: str, limits: Limits, outer_key: str, outer: Limits) -> Iterator[str]:
+    """Tell what a scope allows beyond the one around it; what is as by default or endless, nobody has asked for."""
+    said = set(limits.items()) - {*STRATEGY_LIMITS.items(), *_ENDLESS.items()}
+    names = {name for name, _ in said}
+    yield from (wider_words(key, name, limits, outer_key, outer) for name in limits.wider(outer) if name in names)
+
+
 @attrs.frozen(kw_only=True)
 class RiskPlan:
-    """The limits of a run."""
+    """The limits of a run.
+
+    Raises:
+        ConfigError: A scope allows more than the one around it, of what isn't as by default: that would never hold.
+    """
 
     account: Limits = ACCOUNT_LIMITS
     strategy: Limits = STRATEGY_LIMITS
@@ -171,13 +210,19 @@ class RiskPlan:
     time_zone: str = attrs.field(default="UTC", validator=_known)
     """Whose midnight begins the day of `max_daily_loss`."""
 
+    def __attrs_post_init__(self) -> None:
+        lines = list(_wider("strategy", self.strategy, "account", self.account))
+        for name, limits in self.strategies.items():
+            lines += _wider(f"strategies[{name!r}]", limits, "strategy", self.strategy)
+            if STRATEGY_LIMITS.repeat_window != limits.repeat_window < self.strategy.repeat_window:
+                lines.append(wider_words(f"strategies[{name!r}]", "repeat_window", limits, "strategy", self.strategy))
+        if lines:
+            raise ConfigError("\n".join(lines))
+
     def of(self, strategy: str) -> Limits:
         """Give the limits of the strategy of that name."""
         return self.strategies.get(strategy, self.strategy)
 
-
-DEFAULT_PLAN: Final = RiskPlan()
-"""Where nobody says otherwise."""
 
 _ENDLESS: Final = Limits(
     max_order_quantity=10**15,
@@ -189,6 +234,9 @@ _ENDLESS: Final = Limits(
     max_position=10**15,
     max_daily_loss=Decimal("Infinity"),
 )
+
+DEFAULT_PLAN: Final = RiskPlan()
+"""Where nobody says otherwise."""
 
 NO_PLAN: Final = RiskPlan(account=_ENDLESS, strategy=_ENDLESS)
 """No limit is ever met: for running again what was recorded before there were limits."""
