@@ -15,6 +15,7 @@ from strategykit.errors import ConfigError, StrategyError
 from strategykit.model.risk_limits import limits_in_words
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.offered import find_offered
+from strategykit.secret import Secret
 from strategykit.strategy import Strategy
 
 __all__ = ["examine_file", "examine_session"]
@@ -68,6 +69,10 @@ def _risk(session: Session) -> Iterator[Finding]:
 
 def _key(session: Session) -> Finding:
     venue = session.venue
+    try:
+        venue.known.tokens({key: Secret(key) for key in venue.credentials} or venue.known.simulated(), venue.options)
+    except ConfigError as exc:
+        return Finding("key", Verdict.FAIL, str(exc), "mend [venue] in the session file")
     if not venue.credentials:
         words = "the simulated venue's own" if venue.known.logins else f"{venue.known.title} asks for none"
         return Finding("key", Verdict.OK, words)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from strategykit.config_values import exactly, one_of, symbol
+from strategykit.errors import ConfigError
 from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan, Simulation, listed
 from strategykit.registry.venue import Credential, Option, Shown, TokenService, Venue
@@ -32,7 +33,14 @@ _SECOND_LICENCE: Final = Credential(
 )
 
 
-def _tokens(secrets: Mapping[str, Secret], _: Mapping[str, Any]) -> Secret | None:
+def _tokens(secrets: Mapping[str, Secret], options: Mapping[str, Any]) -> Secret | None:
+    needed = {"orders_app_license"} if "password" in secrets else {"orders_api_key"}
+    if options.get("second_app") and not {"orders_api_key", *needed} & secrets.keys():
+        (key,) = needed
+        raise ConfigError(
+            f"venue.{key} is missing: `second_app` is an application of its own for orders, and logs in with what only "
+            "it has; name where that is, or leave `second_app` out"
+        )
     return join_secrets(secrets)
 
 

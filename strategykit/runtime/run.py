@@ -274,6 +274,7 @@ def _connector(
     venue: VenuePlan, dialect: Dialect, network: Network
 ) -> Callable[[Inbox, Recorder, Callable[[], int], random.Random], LiveVenue]:
     secrets = venue.secrets()
+    fetch = venue.known.fetcher(secrets, venue.options, venue.endpoints, network=network)
 
     def connect(inbox: Inbox, recorder: Recorder, stamp: Callable[[], int], rng: random.Random) -> LiveVenue:
         for secret in secrets.values():
@@ -281,7 +282,7 @@ def _connector(
         return connect_venue(
             dialect,
             venue.endpoints,
-            fetch_token=venue.known.fetcher(secrets, venue.options, venue.endpoints, network=network),
+            fetch_token=fetch,
             inbox=inbox,
             recorder=recorder,
             rng=rng,

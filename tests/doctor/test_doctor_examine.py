@@ -11,7 +11,9 @@ from strategykit.cli import main
 from strategykit.config import load_session
 from strategykit.doctor.examine import examine_file, examine_session
 from strategykit.doctor.findings import Finding, Verdict
+from strategykit.errors import ConfigError
 from strategykit.registry.table import VENUES
+from strategykit.runtime.run import plan_session
 
 CLOCKED = """
 import time
@@ -77,6 +79,31 @@ def test_a_key_that_is_not_there_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     assert one(path, "key").verdict is Verdict.FAIL
     monkeypatch.setenv("KEY_IN_TESTS", "abcdefgh")
     assert one(path, "key") == Finding("key", Verdict.OK, "found in env:KEY_IN_TESTS")
+
+
+@pytest.mark.parametrize(
+    ("keys", "missing"),
+    [
+        ("", "orders_api_key"),
+        ('api_key = "env:A"', "orders_api_key"),
+        ('firm = "f"\nusername = "u"\npassword = "env:P"\napp_license = "env:L"', "orders_app_license"),
+    ],
+)
+def test_a_second_application_without_a_key_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: str, missing: str
+) -> None:
+    for name in "APL":
+        monkeypatch.setenv(name, "a secret")
+    path = tmp_path / "session.toml"
+    url = 'url = "http://127.0.0.1:9"'
+    path.write_text(f'[venue]\nname = "t4"\n{url}\nsecond_app = "orders"\n{keys}\n', encoding="utf-8")
+
+    finding = one(path, "key")
+
+    assert finding.verdict is Verdict.FAIL
+    assert f"venue.{missing} is missing: `second_app` is an application of its own" in finding.words
+    with pytest.raises(ConfigError, match=f"venue.{missing} is missing"):
+        plan_session(load_session(path), paper=False, tape=None)
 
 
 def test_no_strategies_are_pointed_out(tmp_path: Path) -> None:
