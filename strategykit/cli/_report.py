@@ -71,7 +71,8 @@ def complaints(report: RunReport) -> list[str]:
     lines += [f"strategy {row.name} left {order}" for row in report.strategies for order in row.left]
     lines += [report.killed] if report.killed else []
     lines += [f"ALARM: {line}" for line in report.alarms]
-    lines += [f"unaccounted for: {line}" for line in report.unaccounted]
+    # What the venue said and what can't be was an alarm at once.
+    lines += [f"unaccounted for: {line}" for line in report.unaccounted if f"orders: {line}" not in report.alarms]
     if report.tape_failure:
         lines.append(f"recording failed: {report.tape_failure}")
     return lines

@@ -10,14 +10,13 @@ import attrs
 import trio
 
 from strategykit.model.events import PositionUpdate
-from strategykit.runtime.cash_check import CashCheck
 
-__all__ = ["AccountCheck", "keep_account"]
+__all__ = ["AccountCheck"]
 
 ZERO: Final = Decimal(0)
 
-LOOK_EVERY: Final = 5.0
-"""Seconds. A difference counts when it is the same twice in a row: fills and positions come by different streams."""
+ASK_AFTER: Final = 0.25
+"""Seconds at the end of a run after which the venue is asked about what differs."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -84,17 +83,29 @@ class AccountCheck:
             self._keep(besides)
         self._last, self._besides_last = found, besides
 
-    async def settle(self, seconds: float) -> None:
-        """Wait until nothing differs but what has been told, so long at most; then tell what does."""
+    async def settle(self, seconds: float, *, ask: Callable[[], object] = lambda: None) -> None:
+        """Wait until nothing differs but what has been told, so long at most; then tell what does.
+
+        Args:
+            seconds: To wait at the most.
+            ask: Has fills, orders and positions asked for once more: called if something goes on differing.
+        """
         with trio.move_on_after(seconds):
-            while self._untold():  # noqa: ASYNC110 - positions come by a stream of their own
-                await trio.sleep(0.05)
+            with trio.move_on_after(ASK_AFTER):
+                await self._agreed()
+            if self.untold():
+                ask()
+            await self._agreed()
         self._last, self._besides_last = self.look(), self._besides_for_sure()
         self.look_twice()
 
-    def _untold(self) -> bool:
-        """Whether something differs that hasn't been told."""
-        return any(self._told.get(symbol) != lots for symbol, lots in self.look().items())
+    def untold(self) -> dict[str, Decimal]:
+        """Give what differs and hasn't been told, by instrument."""
+        return {symbol: lots for symbol, lots in self.look().items() if self._told.get(symbol) != lots}
+
+    async def _agreed(self) -> None:
+        while self.untold():  # noqa: ASYNC110 - positions come by a stream of their own
+            await trio.sleep(0.05)
 
     def _besides(self) -> dict[str, Decimal]:
         """Give what the venue counts besides our own, by instrument."""
@@ -111,11 +122,3 @@ class AccountCheck:
         if self._begun and besides != self._kept:
             self._kept = besides
             self.keep(besides)
-
-
-async def keep_account(lots: AccountCheck, cash: CashCheck) -> None:
-    """Look every few seconds, until cancelled."""
-    while True:
-        await trio.sleep(LOOK_EVERY)
-        lots.look_twice()
-        cash.look_twice()

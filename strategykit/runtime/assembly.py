@@ -133,6 +133,7 @@ def assemble(
         doubt=lambda after: reconciler.doubt(gateway, after) if trades_at_venue else None,
         journal=journal or NullJournal(),
         answered=answered,
+        alarm=lambda line: alarms.sound("orders", line),
         risk=risk,
     )
     carried = carried or Carried()
@@ -161,6 +162,7 @@ def assemble(
         note=ledger.note,
         unanswered=engine.inquiries.unanswered,
         certain=Signal(wakes),
+        rng=identity.random("reconcile"),
         positions=hold if _can_ask(dialect, AskPositions(account=account, exchange=exchange)) else None,
     )
     offers = dialect.offers if trades_at_venue else None

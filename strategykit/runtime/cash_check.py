@@ -125,9 +125,9 @@ class CashCheck:
                 found[name] = difference
         return found
 
-    def _untold(self) -> bool:
-        """Whether something differs that hasn't been told."""
-        return any(self._told.get(name) != amount for name, amount in self.look().items())
+    def untold(self) -> dict[str, Decimal]:
+        """Give what differs and hasn't been told, by currency."""
+        return {name: amount for name, amount in self.look().items() if self._told.get(name) != amount}
 
     def _lots(self) -> dict[str, Decimal] | None:
         foreign = self.foreign()
@@ -145,7 +145,7 @@ class CashCheck:
     async def settle(self, seconds: float) -> None:
         """Wait until nothing differs but what has been told, so long at most; then tell it, and keep what there is."""
         with trio.move_on_after(seconds):
-            while self._untold():  # noqa: ASYNC110 - cash comes by a stream of its own
+            while self.untold():  # noqa: ASYNC110 - cash comes by a stream of its own
                 await trio.sleep(0.05)
         self._last = self.look()
         self.look_twice()

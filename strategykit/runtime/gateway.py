@@ -57,8 +57,9 @@ class Gateway:
     journal: OrderJournal = attrs.field(factory=NullJournal)
     answered: Callable[[str], bool] = lambda _: False
     """Whether the answer to the command of a guid, sent just now, is here already."""
+    alarm: Callable[[str], None] = lambda _: None  # Takes a line for each thing that the venue said and that can't be.
     _table: OrderTable = attrs.field(
-        init=False, default=attrs.Factory(lambda self: OrderTable(self._risk.follow), takes_self=True)
+        init=False, default=attrs.Factory(lambda self: OrderTable(self._risk.follow, self.alarm), takes_self=True)
     )
     _ears: dict[str, OrderEar] = attrs.field(factory=dict, init=False)
     _counts: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -71,9 +72,7 @@ class Gateway:
     _cancels: Cancels = attrs.field(
         init=False,
         default=attrs.Factory(
-            lambda self: Cancels(
-                commands=self.commands, lane_up=lambda: self.lane_up, contradict=self._table.contradict
-            ),
+            lambda self: Cancels(commands=self.commands, lane_up=lambda: self.lane_up, contradict=self.contradict),
             takes_self=True,
         ),
     )

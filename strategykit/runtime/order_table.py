@@ -26,6 +26,8 @@ class OrderTable:
 
     _followed: Callable[[Order], None]
     """Told of each order to which something happened."""
+    _alarm: Callable[[str], None] = lambda _: None
+    """Takes a line for each thing that can't be."""
     orders: dict[str, Order] = attrs.field(factory=dict, init=False)
     """By client order id, in the order in which they were placed; those that have ended stay, as late news of them may
     come, and the report tells of them."""
@@ -90,6 +92,7 @@ class OrderTable:
             del self.foreign[next(iter(self.foreign))]
 
     def contradict(self, line: str) -> None:
-        """Note what can't be."""
+        """Note what can't be, and sound an alarm."""
         self.contradictions.append(line)
+        self._alarm(line)
         del self.contradictions[:-_CONTRADICTIONS]

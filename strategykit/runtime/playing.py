@@ -16,7 +16,8 @@ from strategykit.errors import ConfigError, ConnectionLost
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderState
-from strategykit.runtime.account_check import AccountCheck, keep_account
+from strategykit.runtime.account_check import AccountCheck
+from strategykit.runtime.account_inquiry import AccountInquiry, keep_account
 from strategykit.runtime.carried import Carried
 from strategykit.runtime.cash_check import CashCheck
 from strategykit.runtime.clock import RunClock
@@ -27,6 +28,7 @@ from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.housekeeping import keep_fresh, keep_house
 from strategykit.runtime.kill import KillSwitch
 from strategykit.runtime.order import Order
+from strategykit.runtime.quiet_orders import keep_asking
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.risk_run import keep_days
@@ -159,7 +161,9 @@ class Run:
                     await self.reconciler.once_more(self.gateway)
                 self.account_check.begin()
                 self.cash_check.begin()
-                self.clock.turns.start(self.nursery, keep_account, self.account_check, self.cash_check)
+                inquiry = AccountInquiry(self._ask_once_more)
+                self.clock.turns.start(self.nursery, keep_account, self.account_check, self.cash_check, inquiry)
+                self.clock.turns.start(self.nursery, keep_asking, self.gateway, self._ask_once_more)
         if scope.cancelled_caught:
             raise ConnectionLost(
                 f"the venue wasn't ready within {READY_WITHIN:g} s: {missing} is missing; `strategykit doctor` says why"
@@ -170,7 +174,7 @@ class Run:
         if self.kill.reason:
             await self.kill.settled.wait()
         until = trio.current_time() + POSITIONS_WITHIN
-        await self.account_check.settle(POSITIONS_WITHIN)
+        await self.account_check.settle(POSITIONS_WITHIN, ask=self._ask_once_more)
         await self.cash_check.settle(max(until - trio.current_time(), 0.0))
         if self.trades_at_venue:
             with trio.move_on_after(CERTAIN_WITHIN):
@@ -183,6 +187,10 @@ class Run:
         if self.gateway.doubtful():
             self.gateway.doubt(0.0)
             await self.reconciler.certain.until(lambda: not self.gateway.doubtful())
+
+    def _ask_once_more(self) -> Callable[[], bool]:
+        """Have fills, orders and positions asked for; give what says whether all of that has been answered."""
+        return self.reconciler.ask_once_more(self.gateway)
 
     def _is_certain(self) -> bool:
         """Whether the venue has told how all our orders stand."""

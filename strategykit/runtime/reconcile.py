@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ from strategykit.errors import OrderRefused
 from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, PositionUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import Evidence, OrderState
-from strategykit.net.timing import Timing
+from strategykit.net.timing import Timing, full_jitter
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
@@ -34,10 +35,13 @@ ANSWER_WITHIN: Final = Timing().answer_within + 1.0
 given up here before would still be under way when it is asked again."""
 
 SHORTEST_PAUSE: Final = 0.25
-"""Seconds between the first two rounds that a doubt costs."""
+"""Seconds between the first two rounds that a doubt costs; each next pause is twice as long."""
 
-LONGEST_PAUSE: Final = 10.0
-"""Seconds between two rounds of a doubt that stays."""
+STEADY_UP_TO: Final = 8.0
+"""Seconds: the longest pause that isn't drawn. What an order in doubt needs is a list from `ON_ITS_WAY` after it was
+sent, which these have behind them; drawn ones would have some wait twice as long for it, and spread nobody: what throws
+many programs into doubt together is a wire, and they come back with drawn delays. A doubt that lasts longer is the
+venue's trouble: then all pauses are drawn, so that those who share it don't ask together."""
 
 BREATH: Final = 500
 """Rows of an answer after which others get their turn."""
@@ -59,6 +63,8 @@ class Reconciler:
     """Takes what the account holds; None: the venue can't be asked."""
     certain: Signal
     """Notified after every round."""
+    rng: random.Random
+    """For long pauses; it comes from the run's seed, so that a re-run asks at the same times."""
     rounds: int = attrs.field(default=0, init=False)
     """Those in which all was answered."""
     standing: tuple[OrderUpdate, ...] = attrs.field(default=(), init=False)
@@ -91,11 +97,16 @@ class Reconciler:
             self._running = True
             self.start(self._run, gateway)
 
-    async def once_more(self, gateway: Gateway) -> None:
-        """Return when the venue has answered everything, asked after this was called, and nothing is in doubt."""
+    def ask_once_more(self, gateway: Gateway) -> Callable[[], bool]:
+        """Have one more round asked; give what says whether all of it, or of a later one, has been answered."""
         due = self._begun + 1
         self.doubt(gateway, 0.0)
-        await self.certain.until(lambda: self._whole >= due and not gateway.doubtful())
+        return lambda: self._whole >= due
+
+    async def once_more(self, gateway: Gateway) -> None:
+        """Return when the venue has answered everything, asked after this was called, and nothing is in doubt."""
+        is_answered = self.ask_once_more(gateway)
+        await self.certain.until(lambda: is_answered() and not gateway.doubtful())
 
     async def _doubt_after(self, gateway: Gateway, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -104,22 +115,26 @@ class Reconciler:
             self.doubt(gateway, 0.0)
 
     async def _run(self, gateway: Gateway) -> None:
-        pause, whole = SHORTEST_PAUSE, True
+        rounds, whole = 0, True
         try:
             while self._again or not whole or gateway.doubtful():
                 if self._again:
-                    pause = SHORTEST_PAUSE
+                    rounds = 0
                 self._again, self._news = False, trio.Event()
                 whole = await self._round(gateway)
                 self.certain.notify()
                 if not whole or gateway.doubtful():
                     # Whatever the venue answers, it is asked ever less often: what it doesn't know, it may never know.
-                    with trio.move_on_after(pause):
+                    with trio.move_on_after(self._pause(rounds)):
                         await self._news.wait()
-                    pause = min(pause * 2, LONGEST_PAUSE)
+                    rounds += 1
         finally:
             self._running = False
             self.certain.notify()
+
+    def _pause(self, rounds: int) -> float:
+        steady = SHORTEST_PAUSE * 2.0 ** min(rounds, 10)
+        return steady if steady <= STEADY_UP_TO else full_jitter(self.rng, rounds, Timing())
 
     async def _round(self, gateway: Gateway) -> bool:
         """Ask once for fills and orders; say whether all was answered.
@@ -187,8 +202,13 @@ class Reconciler:
 def note_missing(gateway: Gateway, shown: set[str], *, asked_at: int) -> None:
     """An authoritative list of all orders, asked for at `asked_at`, shows the client ids and numbers `shown`.
 
-    An order that may have been lost on its way, long enough ago, isn't there: it never came to be.
+    An order that may have been lost on its way, long enough ago, isn't there: it never came to be. One that was thought
+    to work and isn't there is in doubt from now on: should it be missing again, that is told.
     """
+    for order in gateway.open_orders():
+        long_ago = asked_at - order.placed >= ON_ITS_WAY and order.amending is None
+        if long_ago and not order.uncertain and not shown & {order.client_order_id, order.venue_order_id}:
+            order.lost_at = asked_at
     for order in gateway.doubtful():
         if order.client_order_id in shown or order.venue_order_id in shown:
             _settle_amend(gateway, order, asked_at)

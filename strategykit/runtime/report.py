@@ -252,7 +252,7 @@ def report(
         subscriptions=subscriptions,
         orders=[_order(order) for order in run.gateway.orders.values()],
         notes=[*notes.lines, *((run.clock.reading, "fills", line) for line in _warnings(run))],
-        unaccounted=[*unaccounted, *run.gateway.contradictions, *differences],
+        unaccounted=[*dict.fromkeys([*unaccounted, *run.gateway.contradictions, *differences])],
         unreadable=run.engine.unreadable,
         late=run.engine.table.late,
         events=digest.events,

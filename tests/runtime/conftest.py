@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -213,6 +214,7 @@ class Stage:
             note=lambda source, text: self.notes.append(f"{source}: {text}"),
             unanswered=lambda *_: None,
             certain=Signal(wakes),
+            rng=random.Random(1),
         )
         self.gateway.listen("s", self.ear)
         self.gateway.lane_changed(up=True, reason="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import trio
@@ -44,3 +45,25 @@ async def test_one_that_isnt_answered_in_whole_doesnt_count(stage: Stage, autoju
     await stage.reconciler.once_more(stage.gateway)
 
     assert stage.reconciler.rounds
+
+
+async def test_pauses_of_a_doubt_that_stays_are_drawn_and_the_same_in_a_rerun(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    async def times(seed: int) -> list[float]:
+        stage.reconciler.rng, stage.silent, asked = random.Random(seed), False, list[float]()
+        answer = stage.reconciler.ask
+        stage.reconciler.ask = lambda *_: asked.append(trio.current_time() - begun)
+        begun = trio.current_time()
+        with trio.move_on_after(600):
+            await stage.reconciler.once_more(stage.gateway)
+        stage.reconciler.ask = answer
+        await stage.reconciler.once_more(stage.gateway)
+        return [round(when, 3) for when in asked]
+
+    first, same, other = [await times(seed) for seed in (1, 1, 2)]
+
+    assert first == same
+    assert first != other
+    unanswered = ANSWER_WITHIN * 3
+    assert first[:9:3] == other[:9:3] == [0.0, unanswered + 0.25, 2 * unanswered + 0.75], "the first ones are steady"
