@@ -72,6 +72,10 @@ class BookCursor(CoinCursor[Any]):
     def torn(self) -> None:
         self._held = []
 
+    def torn_beside(self) -> None:
+        """It has to begin with a snapshot again; without one, the old connection goes on until it ends."""
+        self._beside = None
+
     def wants(self, row: BookRow | OrdersRow) -> bool:
         return self._book is not None or self._held is not None or row.is_snapshot is True
 

@@ -34,17 +34,41 @@ class CoinCursor(Generic[R]):
         """The last one that came; numbers count within a connection."""
         self._by = ""
         """The connection that it came by."""
+        self._next_number: int | None = None
+        """The last one by the connection that is taking over."""
+        self._next_by = ""
 
     def missing(self, connection: str, number: int | None) -> int:
-        """Note the number of what came by `connection`; give how many are missing before it."""
+        """Note the number of what came by `connection`, which carries the row; give how many are missing before it."""
         if number is None:
             return 0
-        last, same = self._number, connection == self._by
+        last = self._number
+        if connection != self._by:
+            last = self._next_number if connection == self._next_by else None
         self._number, self._by = number, connection
-        return number - last - 1 if self._numbered and same and last is not None and number > last else 0
+        return number - last - 1 if self._numbered and last is not None and number > last else 0
+
+    def beside(self, connection: str, number: int | None) -> None:
+        """Note the number of what came by `connection`, which is taking over; comes before `follows`.
+
+        What it brought before a loss, or in an earlier session, doesn't lead to what it brings now.
+        """
+        last, same = self._next_number, connection == self._next_by
+        self._next_number, self._next_by = number, connection
+        anew = number is not None and last is not None and number <= last
+        holes = self._numbered and number is not None and last is not None and number > last + 1
+        if not same or anew or holes:
+            self.torn_beside()
 
     def torn(self) -> None:
         """Something is missing before the next message, by a connection that lives. Comes after `reconnected`."""
+
+    def torn_beside(self) -> None:
+        """Something is missing before the next message by the connection that is taking over."""
+
+    def overlaps(self, row: R) -> bool:  # noqa: ARG002 - some know
+        """Say whether an earlier connection has brought this, and so what is missing before it, too."""
+        return False
 
     def wants(self, row: R) -> bool:  # noqa: ARG002 - some choose
         """Say whether anything can be made of what came by the connection that carries it."""
@@ -57,6 +81,7 @@ class CoinCursor(Generic[R]):
     def reconnected(self) -> None:
         """Numbers begin anew."""
         self._number = None
+        self._next_by = ""
 
 
 class TimedCursor(CoinCursor[R]):
@@ -99,6 +124,9 @@ class TimedCursor(CoinCursor[R]):
             return True
         return False
 
+    def overlaps(self, row: R) -> bool:
+        return self._overlaps and self._is_told(row)
+
     def repeats(self, row: R) -> bool:
         """Note what is about to be told; True: it was told before."""
         time = self._time_of(row)
@@ -114,9 +142,12 @@ class TimedCursor(CoinCursor[R]):
             self._told.append(row)
         return False
 
+    def torn_beside(self) -> None:
+        self._ahead = None
+
     def reconnected(self) -> None:
         super().reconnected()
-        self._overlaps = False
+        self._ahead, self._overlaps = None, False
 
     def _is_told(self, row: R) -> bool:
         time = self._time_of(row)

@@ -308,12 +308,14 @@ def _hand_out(
         cursor: CoinCursor[Any] = row.cursor  # type: ignore[assignment]  # ours
         if connection == row.connection and row.state in LIVE:
             missing = cursor.missing(connection, number)
-            if missing and row.state is not SubscriptionState.ASKED:
+            if missing and row.state is not SubscriptionState.ASKED and not cursor.overlaps(datum):
                 reason = f"{missing} messages of {row.stream.label} are missing before number {number}"
                 table.missed(row, now, reason)
                 cursor.missing(connection, number)
                 cursor.torn()
             if not cursor.wants(datum):
                 continue
+        elif connection == row.successor and row.state in LIVE:
+            cursor.beside(connection, number)
         found += hand_to(table, row, datum, connection=connection, now=now)
     return found

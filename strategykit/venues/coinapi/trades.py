@@ -74,6 +74,9 @@ class TradeCursor(CoinCursor[TradeRow]):
         self._number_asked += 1
         self._missed = self._newest is not None or bool(self._held)
 
+    def torn_beside(self) -> None:
+        self._ahead = None
+
     def follows(self, row: TradeRow) -> bool:
         """From the first on that has come already, or after which all before has, another connection may go on."""
         ahead, self._ahead = self._ahead, row

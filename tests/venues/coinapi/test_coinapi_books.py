@@ -293,6 +293,21 @@ def test_a_book_by_order_is_taken_over_with_its_orders(lab: Any) -> None:
     assert fold(told).levels(Side.BUY) == ((97, 4),)
 
 
+def test_a_book_beside_that_has_a_hole_isnt_gone_on_with(lab: Any) -> None:
+    row = lab.want(StreamKind.BOOK)
+    told = whole(lab, at=3, sequence=1)
+    lab.table.replace("market-0", "market-0~2")
+    whole(lab, at=1, by="market-0~2", sequence=1)
+
+    assert change(lab, at=4, by="market-0~2", bids=levels((97, 1)), sequence=3) == []
+    assert row.connection == "market-0"
+    told += change(lab, at=2, bids=levels((96, 1)), sequence=2) + change(lab, at=4, bids=levels((97, 1)), sequence=3)
+    assert fold(told).levels(Side.BUY) == ((99, 1), (98, 2), (97, 1), (96, 1))
+    (snapshot,) = whole(lab, at=5, by="market-0~2", sequence=4)
+    assert row.connection == "market-0~2"
+    assert snapshot.event_time > told[-1].event_time
+
+
 def test_a_book_that_wasnt_whole_yet_is_taken_over_at_once(lab: Any) -> None:
     row = lab.want(StreamKind.BOOK)
     lab.table.replace("market-0", "market-0~2")

@@ -72,6 +72,53 @@ def test_quotes_of_two_connections_come_once_each_in_order(make_lab: Any, data: 
     assert [thing.bid for thing in told] == [1000 + number for number in range(len(times) + 1)]
 
 
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_quotes_that_two_connections_lose_lie_in_gaps(make_lab: Any, data: st.DataObject) -> None:
+    lab = make_lab()
+    lab.want(StreamKind.QUOTES)
+    steps = data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=10))
+    times = [sum(steps[: number + 1]) for number in range(len(steps))]
+    begins = data.draw(st.integers(0, len(times)))
+    told = quote(lab, 1000, at=-1, sequence=0)
+    lost = {name: data.draw(st.sets(st.integers(1, 10), max_size=3)) for name in ("market-0", "market-0~2")}
+    if data.draw(st.booleans()):
+        lost["market-0~2"] |= lost["market-0"]
+    lab.table.replace("market-0", "market-0~2")
+    ways = {"market-0": list(enumerate(times, 1)), "market-0~2": list(enumerate(times, 1))[begins:]}
+    while any(ways.values()):
+        by = data.draw(st.sampled_from([name for name, left in ways.items() if left]))
+        number, at = ways[by].pop(0)
+        if number not in lost[by]:
+            told += quote(lab, 1000 + number, at=at, by=by, sequence=number)
+
+    last, gap = 999, False
+    for thing in told:
+        if isinstance(thing, Gap):
+            gap = True
+        elif thing.bid > last:
+            assert thing.bid == last + 1 or gap
+            last, gap = thing.bid, False
+    quotes = [thing for thing in told if isinstance(thing, Quote)]
+    seen = [thing.event_time or 0 for thing in quotes]
+    assert seen == sorted(seen), "of one moment, what was lost on one connection may come late by the other"
+    assert len({thing.bid for thing in quotes}) == len(quotes)
+
+
+def test_an_earlier_takeover_that_failed_leads_nowhere(lab: Any) -> None:
+    row = lab.want(StreamKind.QUOTES)
+    quote(lab, 1, sequence=1)
+    lab.table.replace("market-0", "market-0~2")
+    assert quote(lab, 3, at=2, by="market-0~2", sequence=1) == []
+    lab.lose()
+    lab.table.moved(row)
+    quote(lab, 4, at=3, by="market-0~2", sequence=2)
+    lab.table.replace("market-0~2", "market-0~3")
+
+    assert quote(lab, 6, at=5, by="market-0~3", sequence=1) == [], "the old one still has what lies between"
+    assert row.connection == "market-0~2"
+
+
 def test_quotes_whose_times_go_back_are_told_all_the_same(lab: Any) -> None:
     lab.want(StreamKind.QUOTES)
 

@@ -230,6 +230,77 @@ def test_two_connections_lose_nothing_and_repeat_nothing(make_lab: Any, brief: A
     assert lab.needs == []
 
 
+def test_a_number_that_is_missing_right_after_a_takeover_is_a_gap(lab: Any, brief: Any) -> None:
+    row = lab.want(StreamKind.TRADES)
+    lab.feed(lab.trade(1, sequence=29))
+    lab.table.replace("market-0", "market-0~2")
+    assert lab.feed(lab.trade(1, sequence=1), "market-0~2") == []
+    assert row.connection == "market-0~2"
+
+    assert brief(lab.feed(lab.trade(3, sequence=3), "market-0~2")) == ["gap"]
+    assert brief(lab.answer(past(1, 2, 3))) == [-2, 3]
+
+
+def test_what_came_before_a_loss_of_the_new_connection_leads_nowhere(lab: Any, brief: Any) -> None:
+    row = lab.want(StreamKind.TRADES)
+    lab.feed(lab.trade(1, sequence=29))
+    lab.table.replace("market-0", "market-0~2")
+    assert lab.feed(lab.trade(2, sequence=1), "market-0~2") == []
+    lab.feed(lab.trade(2, sequence=30))
+
+    assert lab.feed(lab.trade(4, sequence=3), "market-0~2") == [], "the old one still has what lies between"
+    assert row.connection == "market-0"
+    assert brief(lab.feed(lab.trade(3, sequence=31))) == [3]
+    assert brief(lab.feed(lab.trade(4, sequence=32))) == [4]
+    assert brief(lab.feed(lab.trade(5, sequence=4), "market-0~2")) == [5]
+    assert row.connection == "market-0~2"
+
+
+@pytest.mark.parametrize("by", ["market-0~2", "market-0~3"])
+def test_what_came_by_an_earlier_session_of_the_new_connection_leads_nowhere(lab: Any, by: str) -> None:
+    row = lab.want(StreamKind.TRADES)
+    lab.feed(lab.trade(1, sequence=29))
+    lab.table.replace("market-0", "market-0~2")
+    lab.feed(lab.trade(2, sequence=1), "market-0~2")
+    lab.feed(lab.trade(2, sequence=30))
+    lab.table.replace("market-0", by)
+
+    assert lab.feed(lab.trade(4, sequence=1), by) == []
+    assert row.connection == "market-0"
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_two_connections_lose_is_told_before_what_came_since(make_lab: Any, brief: Any, data: Any) -> None:
+    """Each loses what it loses, some of it both of them; the new one may carry on only where it leaves no hole."""
+    lab = make_lab()
+    lab.want(StreamKind.TRADES)
+    count = data.draw(st.integers(1, 12))
+    told = brief(lab.feed(lab.trade(1, sequence=1)))
+    begins = data.draw(st.integers(1, count))
+    lost = {name: data.draw(st.sets(st.integers(2, 12), max_size=3)) for name in ("market-0", "market-0~2")}
+    if data.draw(st.booleans()):
+        lost["market-0~2"] |= lost["market-0"]
+    lab.table.replace("market-0", "market-0~2")
+    ways = {"market-0": list(range(2, count + 1)), "market-0~2": list(range(begins, count + 1))}
+    newest = 1
+    while any(ways.values()):
+        by = data.draw(st.sampled_from([name for name, left in ways.items() if left]))
+        number = ways[by].pop(0)
+        if number in lost[by]:
+            continue
+        newest = max(newest, number)
+        sequence = number if by == "market-0" else number - begins + 1
+        told += brief(lab.feed(lab.trade(number, sequence=sequence), by))
+        if lab.needs:
+            assert told[-1] == "gap"
+            told += brief(lab.answer(past(*range(1, newest + 1))))
+
+    numbers = [abs(thing) for thing in told if thing != "gap"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert told.count("gap") <= len(lost["market-0"]) + len(lost["market-0~2"])
+
+
 def test_a_connection_that_is_always_ahead_takes_over_all_the_same(lab: Any, brief: Any) -> None:
     row = lab.want(StreamKind.TRADES)
     lab.feed(lab.trade(1))
