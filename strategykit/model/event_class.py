@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Callable
 from typing import Final, TypeVar, dataclass_transform
 
 import attrs
 
-__all__ = ["Side", "event"]
+__all__ = ["Side", "event", "value"]
 
 T = TypeVar("T")
 
@@ -20,6 +21,12 @@ _FROZEN: Final = sys.flags.dev_mode
 def event(cls: type[T]) -> type[T]:
     """Make an event class: slots, no weak references, positional, compared by identity, frozen to type checkers."""
     return attrs.define(cls, slots=True, eq=False, weakref_slot=False, frozen=_FROZEN)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
+def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
+    """Make a class that is frozen as an `event` is, and compared by its fields."""
+    return attrs.define(slots=True, unsafe_hash=True, kw_only=kw_only, frozen=_FROZEN)
 
 
 class Side(enum.Enum):

@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 
 from strategykit.errors import LocalProtocolError
+from strategykit.model.event_class import value
 from strategykit.model.events import Side
 
 __all__ = [
@@ -88,7 +89,7 @@ class OrderRequest:
     check_duplicates: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@value(kw_only=True)
 class CreateOrder:
     """Place `request`. The `guid` names this command and is the same on every retry of it."""
 

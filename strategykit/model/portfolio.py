@@ -33,11 +33,6 @@ _GRAIN: Final = Decimal("1e-12")
 """Of a currency unit. The one division, cost a lot, is rounded to it; what it cuts off stays in the position."""
 
 
-def _is_sound(fill: Fill) -> bool:
-    fee_is_sound = fill.fee is None or fill.fee.is_finite()
-    return fee_is_sound and fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > _ZERO
-
-
 @attrs.define(eq=False)
 class Position:
     """One instrument's part of a portfolio. Money is in the instrument's currency, but for fees."""
@@ -95,12 +90,12 @@ class Position:
 
     def fold(self, fill: Fill) -> Decimal:
         """As `apply`, for whoever counts exactly already."""
-        signed = fill.quantity if fill.side is _BUY else -fill.quantity
-        after = self.quantity + signed
+        signed, held = fill.quantity if fill.side is _BUY else -fill.quantity, self.quantity
+        after = held + signed
         paid = self.instrument.value(fill.price, signed)
-        if self.quantity * signed >= _ZERO:
+        if held * signed >= _ZERO:
             self._enter(after, self._cost + paid)
-        elif self.quantity * after >= _ZERO:
+        elif held * after >= _ZERO:
             left = (self._entry_cost * after / self._entry_quantity).quantize(_GRAIN)
             self.realised += left - self._cost - paid
             self._cost = left
@@ -168,19 +163,21 @@ class Portfolio:
             LocalProtocolError: Nobody added its instrument, or its numbers can't be. Nothing has changed then.
         """
         # The side belongs to it: when two orders of one account meet, both fills carry the same trade id.
-        key = (fill.instrument, fill.trade_id, fill.side)
+        symbol, fee = fill.instrument, fill.fee
+        key = (symbol, fill.trade_id, fill.side)
         if key in self._seen:
             self.duplicates += 1
             return False
-        position = self.positions.get(fill.instrument)
+        position = self.positions.get(symbol)
         if position is None:
-            raise LocalProtocolError(f"fill {fill.trade_id} of {fill.instrument!r}, whose lot and currency nobody gave")
-        if not _is_sound(fill):
+            raise LocalProtocolError(f"fill {fill.trade_id} of {symbol!r}, whose lot and currency nobody gave")
+        fee_is_sound = fee is None or fee.is_finite()
+        if not (fee_is_sound and fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > _ZERO):
             raise LocalProtocolError(
                 f"fill {fill.trade_id} of {fill.instrument!r} can't be: "
                 f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"
             )
-        currency, fee = position.instrument.currency, fill.fee
+        currency = position.instrument.currency
         cash, before = self.cash, getcontext()
         setcontext(_EXACT)  # As by `Exactly`: this is done at every fill.
         try:

@@ -158,7 +158,7 @@ class ReplayClock(RunClock):
     The driver's hot loop sets `reading` itself, compares with `due` and looks at `woken`: no call per event.
     """
 
-    __slots__ = ("_firing", "_runnable", "due", "moved")
+    __slots__ = ("_firing", "due", "moved", "runnable")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
@@ -167,7 +167,7 @@ class ReplayClock(RunClock):
         self.moved = True
         """Whether a deadline may have been moved since then."""
         self._firing = False
-        self._runnable = True
+        self.runnable = True
         """Whether a task has become runnable since the last `settle`; a poke makes none so."""
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
@@ -186,7 +186,7 @@ class ReplayClock(RunClock):
             return 0.0
         self.due = due
         self._parked = None
-        self.woken = self._runnable = self.moved = False
+        self.woken = self.runnable = self.moved = False
         reschedule(task)
         return 0.0
 
@@ -201,14 +201,14 @@ class ReplayClock(RunClock):
 
     def task_scheduled(self, task: Task) -> None:
         if task is not self._driver:
-            self.woken = self._runnable = True
+            self.woken = self.runnable = True
 
     @property
     def calm(self) -> bool:
-        return not self._runnable
+        return not self.runnable
 
     async def settle(self) -> None:
-        if not self._runnable:
+        if not self.runnable:
             # Nobody but the driver has anything to do, and it goes on. Only a deadline may have been moved meanwhile.
             if self.moved:
                 self.due, self.moved = self._due(self._next_deadline()), False

@@ -94,6 +94,9 @@ class Desk:
     _deaf: bool = attrs.field(default=False, init=False)
     _deaf_to_orders: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
+    _alone: str = attrs.field(default="", init=False)
+    """The one instrument of all feeds, when there were `_looked` of them."""
+    _looked: int = attrs.field(default=-1, init=False)
 
     # Time and tasks
 
@@ -188,6 +191,8 @@ class Desk:
     def _one(self, instrument: str | None) -> str:
         if instrument is not None:
             return instrument
+        if self._looked == len(self.feeds):  # They come one by one, and none is taken away.
+            return self._alone
         found: list[str] = []
         for feed in self.feeds.values():
             stream = feed.stream
@@ -196,6 +201,7 @@ class Desk:
                 found.append(named)
         if len(found) != 1:
             raise ConfigError(f"{self.name} has the instruments {found or 'none'}; say which with instrument=…")
+        self._looked, self._alone = len(self.feeds), found[0]
         return found[0]
 
     def instrument(self, instrument: str | None = None) -> Instrument:

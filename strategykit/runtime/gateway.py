@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Final, Unpack
+from typing import Any, Final, Unpack, cast
 
 import attrs
 
@@ -95,6 +95,7 @@ class Gateway:
     """Folds in what the venue says of one order; False if it isn't ours."""
     filled: Callable[[Fill], bool] = attrs.field(init=False)
     """Folds in a fill, once; False if it isn't ours, or its order isn't known yet."""
+    _tell: Callable[[Order], None] = attrs.field(init=False)
     killed: str = attrs.field(default="", init=False)
     """Why nothing may be opened any more; empty while the kill switch hasn't been pulled."""
     lane_up: bool = attrs.field(default=False, init=False)
@@ -102,7 +103,7 @@ class Gateway:
     """Notified when the command lane opens or ends."""
 
     def __attrs_post_init__(self) -> None:
-        self.updated, self.filled = self._news.updated, self._news.filled
+        self.updated, self.filled, self._tell = self._news.updated, self._news.filled, self._news.tell
 
     @property
     def orders(self) -> Mapping[str, Order]:
@@ -146,8 +147,8 @@ class Gateway:
         self, strategy: str, request: OrderRequest, *, placed: int, group: str = "", entry: Order | None = None
     ) -> Order:
         """Know an order of an earlier run of `strategy`; what has happened to it is told next."""
-        told, tell = Signal(self.wakes), self._news.tell
-        order = Order(request, strategy, self, told, tell, placed, earlier=True, group=group, entry=entry)
+        told = Signal(self.wakes)
+        order = Order(request, strategy, self, told, self._tell, placed, earlier=True, group=group, entry=entry)
         self._table.add(order)
         return order
 
@@ -178,10 +179,10 @@ class Gateway:
             self._check_closes(strategy, request, undoes)
         self._risk.check_order(strategy, request, known, now)
         self._counts[strategy] = number
-        order = Order(request, strategy, self, Signal(self.wakes), self._news.tell, now)
+        order = Order(request, strategy, self, Signal(self.wakes), self._tell, now)
         self._table.add(order)
         create = CreateOrder(guid=name, request=request)
-        tell_sent((order,), lambda: self.commands.send(order, create))
+        tell_sent((order,), self.commands.send, order, create)
         return order
 
     def submit_group(
@@ -201,8 +202,8 @@ class Gateway:
                     self._check_closes(strategy, checked)
                 self._risk.check_order(strategy, checked, known, now)
                 entry = orders[0] if orders and kind.has_entry else None
-                signal, tell = Signal(self.wakes), self._news.tell
-                order = Order(request, strategy, self, signal, tell, now, group=group.guid, entry=entry)
+                signal = Signal(self.wakes)
+                order = Order(request, strategy, self, signal, self._tell, now, group=group.guid, entry=entry)
                 self._table.add(order)  # So that the next is held against what this one may become.
                 orders.append(order)
         except RiskLimit:
@@ -210,7 +211,7 @@ class Gateway:
                 self._table.forget(order)
             raise
         self._counts[strategy] = count + len(orders)
-        tell_sent(orders, lambda: self.commands.send_group(orders, group))
+        tell_sent(orders, self.commands.send_group, orders, group)
         return tuple(orders)
 
     def cancel_nowait(self, order: Order) -> None:
@@ -288,11 +289,10 @@ class Gateway:
         if pending is None:
             waiting = self.commands.of_group(guid) if isinstance(reply, Reply) else []
             for each in waiting if not reply.ok else ():  # After a yes each is answered by itself.
-                self.replied(attrs.evolve(reply, guid=each))
+                self.replied(attrs.evolve(cast("Any", reply), guid=each))
             return bool(waiting)
-        order = pending.order
-        named = pending.command.guid
-        self.journal.heard(order, reply if reply.guid == named else attrs.evolve(reply, guid=named))
+        order, named = pending.order, pending.command.guid
+        self.journal.heard(order, reply if reply.guid == named else attrs.evolve(cast("Any", reply), guid=named))
         words = "" if reply.ok else f"{reply.message} ({reply.code})"
         if not reply.ok and may_have_happened(reply.code):
             self.commands.lose(pending, words)

@@ -39,15 +39,15 @@ def may_have_happened(code: int) -> bool:
     return code == 408 or 500 <= code < 600
 
 
-def tell_sent(orders: Sequence[Order], send: Callable[[], bool]) -> None:
-    """Send new orders, and let each know whether it has left.
+def tell_sent(orders: Sequence[Order], send: Callable[..., bool], *what: object) -> None:
+    """Send new orders, by `send` of `what`, and let each know whether it has left.
 
     Raises:
         LocalProtocolError: The venue has no such order; nothing has left.
     """
     evidence, reason = _NEVER_LEFT, "the command lane is down; nothing was sent"
     try:
-        if send():
+        if send(*what):
             evidence, reason = _LEFT, ""
     except LocalProtocolError as exc:
         for order in orders:

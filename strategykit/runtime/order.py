@@ -105,13 +105,13 @@ class Order:
     """Lots that the strategy asked for when it last named a quantity."""
     _before: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots that don't count towards these: filled under numbers from before."""
-    _towards: set[str] = attrs.field(factory=set, init=False)
+    _towards: frozenset[str] = attrs.field(default=frozenset(), init=False)
     """Numbers, from before amends of the limit alone, whose fills count towards them."""
     _known: Decimal = attrs.field(default=_ZERO, init=False)
     """Lots filled under `_towards`: told as fills or counted by the venue, whichever is more."""
     fills_missing: bool = attrs.field(default=False, init=False)
     """Whether the venue counts more fills than it has told."""
-    _untold: set[str] = attrs.field(factory=set, init=False)
+    _untold: frozenset[str] = attrs.field(default=frozenset(), init=False)
     """Numbers under which the venue counts more fills than it has told."""
 
     def __attrs_post_init__(self) -> None:
@@ -189,12 +189,12 @@ class Order:
         Raises:
             LocalProtocolError: It can't happen to an order in this state.
         """
-        self.state = next_state(self.state, evidence)
-        self.evidence = evidence
+        self.state, self.evidence = next_state(self.state, evidence), evidence
         if reason:
             self.reason = reason
         self.told(self)
-        self.changed.notify()
+        if self.changed.waiters:
+            self.changed.notify()
 
     def wire_ended(self, now: int) -> None:
         """The wire that carries its news has ended: what was lost, was lost now at the latest. For the gateway."""
@@ -225,7 +225,7 @@ class Order:
         elif number in self.past:
             self._before += fill.quantity
         if number in self._untold and self.filled_by_number[number] >= self.counted[number]:
-            self._untold.discard(number)
+            self._untold -= {number}
             self.fills_missing = bool(self._untold)
 
     def _filled_under(self, number: str) -> Decimal:
@@ -254,9 +254,9 @@ class Order:
         if amendment.sets_quantity:
             self._asked, self._known = self.request.quantity, _ZERO
             self._before = self.filled_quantity - self.filled_by_number[number]
-            self._towards.clear()
+            self._towards = frozenset()
         elif old is not None and number != old:
-            self._towards.add(old)
+            self._towards |= {old}
             self._known += self._filled_under(old)
 
     def stop_amending(self, refusal: OrderRefused) -> None:
@@ -292,7 +292,7 @@ class Order:
         if known is not None:
             self._known += self._filled_under(number) - known
         if self.filled_by_number.get(number, _ZERO) < filled:
-            self._untold.add(number)
+            self._untold |= {number}
             self.fills_missing = True
         return True
 

@@ -140,7 +140,8 @@ class Risk:
             self._followed[order.client_order_id] = (lots, is_open)
         else:
             del self._followed[order.client_order_id]
-        (mine, account), (book, whole) = self._place(order.strategy, order.instrument)
+        place = self._places.get((order.strategy, order.instrument)) or self._place(order.strategy, order.instrument)
+        (mine, account), (book, whole) = place
         if is_open is not was_open:
             change = is_open - was_open
             mine.open_orders += change
@@ -164,7 +165,8 @@ class Risk:
             symbol, lots = fill.instrument, fill.quantity if fill.side is _BUY else -fill.quantity
             if now >= self._day[1]:
                 self._turn(now)
-            (mine, account), (book, whole) = self._place(order.strategy, symbol)
+            place = self._places.get((order.strategy, symbol)) or self._place(order.strategy, symbol)
+            (mine, account), (book, whole) = place
             today = fill.receive_time >= self._day[0]
             for scope, its in ((account, whole), (mine, book)):
                 scope.fill(symbol, its, lots, fill.price, today=today)
@@ -177,7 +179,7 @@ class Risk:
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
-        self._judge(self._scopes(strategy), now, {})
+        self._judge(self._strategies.get(strategy) or self._scopes(strategy), now, {})
 
     def _judge(self, scopes: tuple[Scope, Scope], now: int, prices: dict[str, Decimal | None]) -> None:
         """As `judge`, with last prices that are known already; others are added."""

@@ -50,7 +50,8 @@ def may_fill(order: Order) -> Decimal:
     if works:
         filled = told.get(now)
         left = EXACT.subtract(order.request.quantity, filled) if filled else order.request.quantity
-        lots = max(ZERO, left)
+        if left > ZERO:
+            lots = left
     if is_open and order.amending is not None:
         lots = max(lots, order.amending.request.quantity)
     if order.fills_missing:
@@ -100,8 +101,9 @@ class Book:
 
     def growth(self, side: Side, more: Decimal) -> Decimal:
         """Give the lots by which `more` lots make that worse. For a strategy's book."""
-        net, working = (self.quantity, self.buying) if side is _BUY else (-self.quantity, self.selling)
-        return max(ZERO, net + working + more) - self.worst(side)
+        if side is _BUY:
+            return max(ZERO, self.quantity + self.buying + more) - self.long
+        return max(ZERO, -self.quantity + self.selling + more) - self.short
 
 
 @attrs.define(eq=False)
@@ -176,7 +178,11 @@ class Scope:
         money, currency, self.settled = self._money, book.currency, False
         money[currency] = money.get(currency, ZERO) - paid * book.unit
         book.mark = price
-        self.hold(symbol, book, lots)
+        book.quantity += lots  # As by `hold`.
+        if book.quantity:
+            self._held[symbol] = book
+        else:
+            self._held.pop(symbol, None)
 
     def hold(self, symbol: str, book: Book, lots: Decimal) -> None:
         """Hold so many lots more, or less."""

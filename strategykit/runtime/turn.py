@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from strategykit.columns.columns import Columns
 from strategykit.columns.merging import Stretch
-from strategykit.model.events import Event
+from strategykit.model.events import Event, Fill, OrderUpdate
 from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.feeds import MARKET
@@ -71,9 +71,13 @@ class Turn:
         """
         clock, engine, wakes = self.clock, self.engine, self.driver.wakes
         local = engine.local
-        while not (wakes.queue or wakes.batches or clock.moved) and clock.calm:
+        while not (wakes.queue or wakes.batches or clock.moved or clock.runnable):
             if local:
-                engine.take(local.popleft(), clock.reading, "")
+                thing = local.popleft()
+                if type(thing) is OrderUpdate or type(thing) is Fill:  # As `take` does: nearly all are.
+                    engine.route(thing)
+                else:
+                    engine.take(thing, clock.reading, "")
                 continue
             if clock.due <= clock.reading or self._due() < self._until:
                 return False

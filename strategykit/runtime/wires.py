@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from strategykit.errors import JournalError
-from strategykit.model.orders import CancelOrder, VenueCommand, single_order
+from strategykit.model.orders import CancelOrder, CreateOrder, VenueCommand, single_order
 from strategykit.net.venue import LiveVenue
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.engine import Engine
@@ -174,7 +174,8 @@ class PaperPort:
             self.ledger.command(command_facts(strategy, command, self.converter), sent=paper is not None)
         if paper is None:
             return False
-        told = paper.command(single_order(command, "the paper exchange"), self.clock.reading)
+        one = command if type(command) is CreateOrder else single_order(command, "the paper exchange")
+        told = paper.command(one, self.clock.reading)
         for thing in told:
             if type(thing) is Reply and thing.guid == command.guid:
                 self._told = command.guid

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from strategykit.model.event_class import value
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, OrderType, VenueCommand
@@ -147,7 +148,7 @@ class Refusal:
     message: str
 
 
-@attrs.frozen(slots=True)
+@value()
 class Reply:
     """The venue's answer to any other request: an order command, a login, a ping, an unsubscribe."""
 
