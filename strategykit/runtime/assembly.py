@@ -31,7 +31,7 @@ from strategykit.runtime.kill import KillSwitch
 from strategykit.runtime.order import Order
 from strategykit.runtime.outside import Watcher, Wires
 from strategykit.runtime.playing import ACCOUNT, READY_WITHIN, Identity, Run
-from strategykit.runtime.ports import NullJournal, OrderJournal, OrderPort
+from strategykit.runtime.ports import OrderJournal, OrderPort
 from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
@@ -131,7 +131,7 @@ def assemble(
         now=now,
         start=start,
         doubt=lambda after: reconciler.doubt(gateway, after) if trades_at_venue else None,
-        journal=journal or NullJournal(),
+        journal=journal,
         answered=answered,
         alarm=lambda line: alarms.sound("orders", line),
         risk=risk,

@@ -24,7 +24,7 @@ from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened, 
 from strategykit.runtime.order import Amendment, Order
 from strategykit.runtime.order_news import FILLS_WITHIN, OrderNews
 from strategykit.runtime.order_table import OrderTable
-from strategykit.runtime.ports import NullJournal, OrderEar, OrderJournal, OrderPort
+from strategykit.runtime.ports import OrderEar, OrderJournal, OrderPort
 from strategykit.runtime.requests import OrderTerms, make_amend, make_request
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Signal, Wakes
@@ -54,7 +54,7 @@ class Gateway:
     """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
     _risk: Risk
     """Not to be had by the public ways that strategies have."""
-    journal: OrderJournal = attrs.field(factory=NullJournal)
+    journal: OrderJournal | None = None
     answered: Callable[[str], bool] = lambda _: False
     """Whether the answer to the command of a guid, sent just now, is here already."""
     alarm: Callable[[str], None] = lambda _: None  # Takes a line for each thing that the venue said and that can't be.
@@ -135,7 +135,7 @@ class Gateway:
         journal, doubt, self._news.ears = self.journal, self.doubt, {}
         parts: tuple[Gateway | OrderNews, ...] = (self, self._news)
         for part in parts:
-            part.journal, part.doubt = NullJournal(), lambda _: None
+            part.journal, part.doubt = None, lambda _: None
         try:
             yield
         finally:
@@ -292,7 +292,8 @@ class Gateway:
                 self.replied(attrs.evolve(cast("Any", reply), guid=each))
             return bool(waiting)
         order, named = pending.order, pending.command.guid
-        self.journal.heard(order, reply if reply.guid == named else attrs.evolve(cast("Any", reply), guid=named))
+        if self.journal is not None:
+            self.journal.heard(order, reply if reply.guid == named else attrs.evolve(cast("Any", reply), guid=named))
         words = "" if reply.ok else f"{reply.message} ({reply.code})"
         if not reply.ok and may_have_happened(reply.code):
             self.commands.lose(pending, words)

@@ -93,7 +93,8 @@ class InFlight:
     """A nursery's ``start_soon``, for the task that watches over answers; it ends by cancellation alone."""
     lost: Callable[[Pending, str], None]
     """Called with a command whose answer won't come, and the reason."""
-    journal: OrderJournal
+    journal: OrderJournal | None
+    """None: nothing is written down."""
     answered: Callable[[str], bool] = lambda _: False
     """Whether the answer to a command that was sent just now is here already, to be told next: nobody watches then."""
     reply_within: float = REPLY_WITHIN
@@ -112,14 +113,15 @@ class InFlight:
         Raises:
             JournalError: It can't be written down, and isn't a cancel.
         """
-        self.journal.intend(order, command)
+        if self.journal is not None:
+            self.journal.intend(order, command)
         try:
             left = self.port.command(order.strategy, command)
         except LocalProtocolError as exc:
-            self.journal.unsent(command, str(exc))
+            self._not_sent(command, str(exc))
             raise
         if not left:
-            self.journal.unsent(command, "the command lane is down")
+            self._not_sent(command, "the command lane is down")
             return False
         self._await_answer(order, command)
         return True
@@ -129,19 +131,24 @@ class InFlight:
         written: list[CreateOrder] = []
         try:
             for order, create in zip(orders, group.creates, strict=True):
-                self.journal.intend(order, create)
+                if self.journal is not None:
+                    self.journal.intend(order, create)
                 written.append(create)
             left = self.port.command(orders[0].strategy, group)
         except (JournalError, LocalProtocolError) as exc:
             for create in written:
-                self.journal.unsent(create, str(exc))
+                self._not_sent(create, str(exc))
             raise
         for order, create in zip(orders, written, strict=True):
             if left:
                 self._await_answer(order, create)
             else:
-                self.journal.unsent(create, "the command lane is down")
+                self._not_sent(create, "the command lane is down")
         return left
+
+    def _not_sent(self, command: Command, reason: str) -> None:
+        if self.journal is not None:
+            self.journal.unsent(command, reason)
 
     def _await_answer(self, order: Order, command: Command) -> None:
         pending = self._pending[command.guid] = Pending(order, command, self.reply_within)
@@ -162,7 +169,7 @@ class InFlight:
         """Nothing of the command `guid` has left after all: give it, once."""
         pending = self.take(guid)
         if pending is not None:
-            self.journal.unsent(pending.command, "it couldn't be written down for good")
+            self._not_sent(pending.command, "it couldn't be written down for good")
         return pending
 
     def take(self, guid: str) -> Pending | None:

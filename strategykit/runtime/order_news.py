@@ -43,7 +43,8 @@ class OrderNews:
 
     table: OrderTable
     risk: Risk
-    journal: OrderJournal
+    journal: OrderJournal | None
+    """None: nothing is written down."""
     cancels: Cancels
     ears: dict[str, OrderEar]
     """Who is told, by strategy."""
@@ -59,7 +60,8 @@ class OrderNews:
             # It may yet turn out to be ours, once a reply names its number.
             self.table.keep_foreign(update)
             return False
-        self.journal.heard(order, update)
+        if self.journal is not None:
+            self.journal.heard(order, update)
         if self._is_anothers(order, update):
             return True
         number = update.venue_order_id
@@ -109,7 +111,8 @@ class OrderNews:
             self._follow(order, number, plain=True)
             if self.fills.counted(fill):  # It had been kept until somebody knew the number.
                 return True
-        self.journal.heard(order, fill)
+        if self.journal is not None:
+            self.journal.heard(order, fill)
         order.add(fill)
         self.table.follow(order)
         self.risk.filled(order, fill, now)
@@ -196,7 +199,8 @@ class OrderNews:
     def tell(self, order: Order) -> None:
         """Something about it has changed: write that down, then say so."""
         self.table.follow(order)
-        self.journal.learnt(order)
+        if self.journal is not None:
+            self.journal.learnt(order)
         ear = self.ears.get(order.strategy)
         if ear is not None:
             ear.order_changed(order)

@@ -9,7 +9,7 @@ from strategykit.model.orders import Command, VenueCommand
 from strategykit.runtime.order import Order
 from strategykit.venues.dialect import OrderReply, Reply
 
-__all__ = ["News", "NullJournal", "OrderEar", "OrderJournal", "OrderPort"]
+__all__ = ["News", "OrderEar", "OrderJournal", "OrderPort"]
 
 News = OrderUpdate | Fill | Reply | OrderReply
 """What a venue says about an order."""
@@ -56,19 +56,3 @@ class OrderJournal(Protocol):
     def learnt(self, order: Order) -> None:
         """Something about the order has changed; nobody has been told yet."""
         ...
-
-
-class NullJournal:
-    """Write nothing down: nothing outlives a replay."""
-
-    def intend(self, order: Order, command: Command) -> None:
-        """Forget it."""
-
-    def unsent(self, command: Command, reason: str) -> None:
-        """Forget it."""
-
-    def heard(self, order: Order, news: News) -> None:
-        """Forget it."""
-
-    def learnt(self, order: Order) -> None:
-        """Forget it."""

@@ -17,7 +17,7 @@ from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateGro
 from strategykit.model.risk_limits import DEFAULT_PLAN, NO_PLAN, RiskPlan
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
-from strategykit.runtime.ports import NullJournal, OrderJournal
+from strategykit.runtime.ports import OrderJournal
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Wakes
 from strategykit.venues.dialect import Reply
@@ -78,7 +78,7 @@ class Rig:
             start=lambda *_: None,
             doubt=lambda _: None,
             risk=self.risk,
-            journal=journal or NullJournal(),
+            journal=journal,
         )
         for strategy in ("a", "b"):
             self.gateway.listen(strategy, self)

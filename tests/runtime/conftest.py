@@ -31,7 +31,7 @@ from strategykit.model.orders import (
 from strategykit.model.risk_limits import NO_PLAN
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
-from strategykit.runtime.ports import NullJournal, OrderJournal
+from strategykit.runtime.ports import OrderJournal
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.waking import Doorbell, Signal, Wakes
@@ -203,7 +203,7 @@ class Stage:
             now=self.now,
             start=nursery.start_soon,
             doubt=lambda after: self.reconciler.doubt(self.gateway, after),
-            journal=journal or NullJournal(),
+            journal=journal,
         )
         self.reconciler = Reconciler(
             ask=self.ask,

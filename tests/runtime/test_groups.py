@@ -37,7 +37,7 @@ from strategykit.runtime.groups import exits_of, make_group, to_check
 from strategykit.runtime.in_flight import REPLY_WITHIN
 from strategykit.runtime.order import Order
 from strategykit.runtime.order_journal import RunJournal
-from strategykit.runtime.ports import NullJournal
+from strategykit.runtime.ports import News
 from strategykit.runtime.risk_books import may_fill
 from strategykit.testing import make_trades, run_strategy
 from strategykit.venues.alor.dialect import Alor
@@ -240,11 +240,14 @@ async def test_nothing_of_a_group_that_cant_be_written_down_leaves(
         assert own.groups == []
 
 
-class FullJournal(NullJournal):
+class FullJournal:
     """One that has room for one intent."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+
+    def heard(self, order: Order, news: News) -> None: ...
+    def learnt(self, order: Order) -> None: ...
 
     def intend(self, order: Order, command: Command) -> None:
         if self.lines:

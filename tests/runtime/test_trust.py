@@ -17,7 +17,7 @@ from strategykit.model.events import Fill, Side, Trade
 from strategykit.model.orders import Command, OrderState
 from strategykit.runtime.order import Order
 from strategykit.runtime.playing import Identity
-from strategykit.runtime.ports import News, NullJournal
+from strategykit.runtime.ports import News
 from strategykit.runtime.report import Digest, report
 from strategykit.runtime.simulate import simulate
 from strategykit.venues.dialect import Reply
@@ -27,10 +27,14 @@ class Idle(Strategy):
     """Does nothing."""
 
 
-class Stumbles(NullJournal):
+class Stumbles:
     """Fails over the first fill that it is told."""
 
     stumbled = False
+
+    def intend(self, order: Order, command: Command) -> None: ...
+    def unsent(self, command: Command, reason: str) -> None: ...
+    def learnt(self, order: Order) -> None: ...
 
     def heard(self, order: Order, news: News) -> None:
         if isinstance(news, Fill) and not self.stumbled:
@@ -38,11 +42,13 @@ class Stumbles(NullJournal):
             raise MemoryError
 
 
-class Lists(NullJournal):
+class Lists:
     """Lists what it is told."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+
+    def unsent(self, command: Command, reason: str) -> None: ...
 
     def intend(self, order: Order, command: Command) -> None:
         self.lines.append(f"intends {type(command).__name__}")
