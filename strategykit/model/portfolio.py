@@ -171,8 +171,9 @@ class Portfolio:
         position = self.positions.get(symbol)
         if position is None:
             raise LocalProtocolError(f"fill {fill.trade_id} of {symbol!r}, whose lot and currency nobody gave")
-        fee_is_sound = fee is None or fee.is_finite()
-        if not (fee_is_sound and fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > _ZERO):
+        is_sound = fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > _ZERO
+        is_sound = is_sound and (fee is None or fee.is_finite())
+        if not is_sound:
             raise LocalProtocolError(
                 f"fill {fill.trade_id} of {fill.instrument!r} can't be: "
                 f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"

@@ -37,11 +37,11 @@ class FillMemory:
 
     def counted(self, fill: Fill) -> bool:
         """Whether it has been counted."""
-        return (fill.instrument, fill.trade_id, fill.side) in self._counted  # As by `_key`: this is done at every fill.
+        return _key(fill) in self._counted
 
     def count(self, fill: Fill) -> None:
         """Note that it was counted. After it was applied: a fill that failed halfway would be lost otherwise."""
-        key = (fill.instrument, fill.trade_id, fill.side)  # As by `_key`.
+        key = _key(fill)
         self._counted.add(key)
         if self._others and key in self._others:  # It came before anybody knew whose it is.
             self._others.discard(key)
