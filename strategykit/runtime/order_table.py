@@ -52,8 +52,11 @@ class OrderTable:
             order.followed = ()
         else:  # Most of what happens changes nothing of this.
             fills = len(order.fills_seen)
-            number = order.venue_order_id if fills else None
-            like = (fills, order.back, is_open and (order.ending, number, order.request, order.amending))
+            if is_open:
+                number = order.venue_order_id if fills else None
+                like: tuple[object, ...] = (fills, order.back, order.ending, number, order.request, order.amending)
+            else:
+                like = (fills, order.back)
             if like == order.followed:
                 return
             order.followed = like

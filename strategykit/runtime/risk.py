@@ -147,7 +147,7 @@ class Risk:
             mine.open_orders += change
             account.open_orders += change
         if lots != had:
-            more = EXACT.subtract(lots, had)
+            more = EXACT.subtract(lots, had) if had else lots
             if order.side is _BUY:
                 book.buying = EXACT.add(book.buying, more)
             else:

@@ -290,11 +290,12 @@ def count_order(scopes: tuple[Scope, Scope], what: str, now: int) -> None:
         if count > limits.max_repeats:
             words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
             scope.refuse("max_repeats", count, words)
+    passed = (now, what)
     for scope in scopes:
         pace = scope.pace
         pace.times.append(now)
         if what:
-            pace.recent.append((now, what))
+            pace.recent.append(passed)
             pace.counts[what] = pace.counts.get(what, 0) + 1
 
 

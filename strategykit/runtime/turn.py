@@ -91,7 +91,8 @@ class Turn:
         for lane in self.lanes:
             ways, meet, left = lane.ways, lane.meet, lane.left
             lane.look()
-            changed = changed or lane.ways is not ways or lane.meet != meet or lane.left is not left
+            if lane.ways is not ways or lane.left is not left or (lane.meet is not meet and lane.meet != meet):
+                changed = True
         return changed
 
     async def end(self) -> None:

@@ -90,25 +90,27 @@ class Signal:
     """Something that changes, and tasks that wait for a change. Nothing is lost between a look and a wait."""
 
     wakes: Wakes
-    waiters: list[_Waiter] = attrs.field(factory=list, init=False)
+    waiters: list[_Waiter] | None = attrs.field(default=None, init=False)
     """Who waits now: where nobody does, `notify` does nothing."""
 
     def notify(self) -> None:
         """Have everyone who waits now woken, in the order in which they began to wait."""
         if self.waiters:
-            waiters, self.waiters = self.waiters, []
+            waiters, self.waiters = self.waiters, None
             for waiter in waiters:
                 self.wakes.add(waiter)
 
     async def wait(self) -> None:
         """Return after the next `notify`."""
         waiter = _Waiter(current_task())
+        if self.waiters is None:
+            self.waiters = []
         self.waiters.append(waiter)
 
         def abort(_: RaiseCancelT) -> Abort:
             # It stands in our list, or already in the queue of the woken: there it is passed over.
             waiter.task = None
-            if waiter in self.waiters:
+            if self.waiters and waiter in self.waiters:
                 self.waiters.remove(waiter)
             return Abort.SUCCEEDED
 

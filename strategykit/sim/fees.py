@@ -163,10 +163,10 @@ class FeeBook:
     """By symbol, or else by exchange."""
     _traded: dict[str, deque[tuple[int, Decimal]]] = attrs.field(factory=dict, init=False)
     _volume: dict[str, Decimal] = attrs.field(factory=dict, init=False)
-    _always: Decimal | None = attrs.field(init=False)
+    always: Decimal | None = attrs.field(init=False)
     """What every fill costs, where that is nothing; None: it has to be counted."""
 
-    @_always.default
+    @always.default
     def _find_always(self) -> Decimal | None:
         return self.default.rounded(_NOTHING) if self.default.is_free and not self.models else None
 
@@ -180,8 +180,8 @@ class FeeBook:
         self, instrument: Instrument, price: Decimal, quantity: Decimal, now: int, *, maker: bool, paid: Paid
     ) -> Decimal:
         """Give the fee of a fill, and note it in its order's `paid`."""
-        if self._always is not None:
-            return self._always
+        if self.always is not None:
+            return self.always
         model = self.of(instrument)
         volume = self._lately(instrument.currency, now) if model.tiers else _NOTHING
         exact = model.exact(instrument, price, quantity, maker=maker, volume=volume)

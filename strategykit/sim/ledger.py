@@ -152,7 +152,10 @@ class Ledger:
         account = self.accounts[name]
         holding = account.holdings[symbol]  # Since `accept`.
         instrument = holding.instrument
-        fee = self._fees[name].charge(instrument, price, quantity, now, maker=maker, paid=record.paid)
+        fees = self._fees[name]
+        fee = fees.always  # As by `charge`, where nothing has to be counted.
+        if fee is None:
+            fee = fees.charge(instrument, price, quantity, now, maker=maker, paid=record.paid)
         holding.working[side] -= quantity
         account.apply(holding, side, quantity, price, fee)
         self._moved[name, symbol] = None
