@@ -28,6 +28,7 @@ __all__ = ["OrderNews"]
 # A look-up of a member costs more than a call on Python 3.11.
 _ACCEPTED: Final = Evidence.ACCEPTED
 _ALL_FILLED: Final = Evidence.ALL_FILLED
+_LEFT: Final = Evidence.LEFT
 _PART_FILLED: Final = Evidence.PART_FILLED
 _REJECTED: Final = OrderState.REJECTED
 _WORKING: Final = OrderState.WORKING
@@ -198,7 +199,8 @@ class OrderNews:
 
     def tell(self, order: Order) -> None:
         """Something about it has changed: write that down, then say so."""
-        self.table.follow(order)
+        if order.evidence is not _LEFT:  # That a command has left changes nothing of what it may become.
+            self.table.follow(order)
         if self.journal is not None:
             self.journal.learnt(order)
         ear = self.ears.get(order.strategy)

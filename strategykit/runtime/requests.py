@@ -69,7 +69,7 @@ def make_request(
         RiskLimit: It makes no sense.
     """
     amount = Decimal(quantity)
-    if amount <= 0 if isinstance(quantity, int) else not _is_count(amount):
+    if quantity <= 0 if isinstance(quantity, int) else not _is_count(amount):
         raise RiskLimit(f"{client_order_id}: quantity must be a whole number of lots above 0, not {quantity}")
     price = None if limit is None else tick_price(known, limit, side, "limit")
     trigger = None if stop is None else tick_price(known, stop, side.opposite, "stop")

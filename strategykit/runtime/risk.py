@@ -345,10 +345,12 @@ def _worth(request: OrderRequest, last: Decimal | None, book: Book) -> Decimal |
     """Give what the order is worth at the worst; None for a market order whose price nobody knows."""
     price = request.stop_price if request.price is None else request.price
     unit = request.quantity * (book.unit or ZERO)
-    worth = None if price is None else abs(price * unit)
-    if last is None or not (price is None or (request.side is _SELL and request.stop_price is None)):
-        return worth
-    return max(worth or ZERO, abs(last * unit))
+    if price is None:
+        return None if last is None else abs(last * unit)
+    worth = abs(price * unit)
+    if last is not None and request.side is _SELL and request.stop_price is None:
+        return max(worth, abs(last * unit))
+    return worth
 
 
 def _beyond(request: OrderRequest, last: Decimal | None) -> tuple[Decimal, Decimal] | None:
