@@ -82,7 +82,7 @@ class _Deaf:
 
 
 async def test_a_login_without_an_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strategykit.doctor.network.WITHIN", 0.3)
+    monkeypatch.setattr("strategykit.doctor.network.WITHIN", 2.0)
     async with ALOR.simulation.open(SimPlan(rate=1.0)) as venue:
         doors = venue_doors(session("alor", venue.url).venue)
         deaf = attrs.evolve(doors, tokens=Secret("key"), time=None, dialect=_Deaf(doors.dialect))  # type: ignore[arg-type]
