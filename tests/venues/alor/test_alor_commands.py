@@ -86,7 +86,8 @@ def test_whatever_order_is_sent_arrives_as_it_is(request: OrderRequest) -> None:
     call = order_request(command, exchange="MOEX", board=None)
     by_http = served(call)
     # HTTP has no such switch: a repeated X-REQID is never executed.
-    assert by_http == HttpCommand(command=attrs.evolve(command, request=attrs.evolve(request, check_duplicates=True)))
+    repeated = CreateOrder(guid="g", request=attrs.evolve(request, check_duplicates=True))
+    assert by_http == HttpCommand(command=repeated)
 
 
 def served(call: HttpRequest) -> object:
