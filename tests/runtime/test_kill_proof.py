@@ -19,7 +19,7 @@ from strategykit.runtime.reconcile import ON_ITS_WAY
 from strategykit.runtime.supervise import Supervisor
 
 if TYPE_CHECKING:
-    from tests.runtime.conftest import Stage
+    from tests.runtime.conftest import Stage, Truth
 
 ARRIVES_WITHIN = ON_ITS_WAY * 1e-9
 
@@ -70,6 +70,16 @@ def pulled(stage: Stage, nursery: trio.Nursery) -> Pulled:
     return Pulled(stage, nursery)
 
 
+async def back_again(stage: Stage) -> Truth:
+    """Give an order that the venue has at work, though it had told us of its end."""
+    order, truth = await stage.working()
+    stage.venue.end(truth, OrderStatus.CANCELLED)
+    await stage.tell()
+    truth.status = OrderStatus.WORKING
+    assert order.state is OrderState.CANCELLED
+    return truth
+
+
 async def test_where_all_was_answered_the_proof_is_there_at_once(
     stage: Stage, pulled: Pulled, autojump_clock: MockClock
 ) -> None:
@@ -84,11 +94,7 @@ async def test_where_all_was_answered_the_proof_is_there_at_once(
 async def test_one_that_ended_for_us_and_works_at_the_venue_is_withdrawn_before_that(
     stage: Stage, pulled: Pulled, autojump_clock: MockClock
 ) -> None:
-    order, truth = await stage.working()
-    stage.venue.end(truth, OrderStatus.CANCELLED)
-    await stage.tell()
-    truth.status = OrderStatus.WORKING
-    assert order.state is OrderState.CANCELLED
+    truth = await back_again(stage)
 
     await pulled.settle()
 
@@ -99,10 +105,7 @@ async def test_one_that_ended_for_us_and_works_at_the_venue_is_withdrawn_before_
 async def test_one_that_the_venue_goes_on_listing_is_an_alarm_that_names_it(
     stage: Stage, pulled: Pulled, autojump_clock: MockClock
 ) -> None:
-    order, truth = await stage.working()
-    stage.venue.end(truth, OrderStatus.CANCELLED)
-    await stage.tell()
-    truth.status = OrderStatus.WORKING
+    truth = await back_again(stage)
     pulled.kill.pull("why", "the test")
 
     await pulled.kill.settled.wait()
@@ -110,7 +113,7 @@ async def test_one_that_the_venue_goes_on_listing_is_an_alarm_that_names_it(
     assert pulled.proofs == []
     assert [type(command) for command in stage.sent][:1] == [CancelOrder], "which nobody answers"
     assert "not finished within 15 s; nothing is left by our books; it isn't proven that the venue" in pulled.alarm
-    assert f"the newest list that it gave has {order.client_order_id} (1001) at work" in pulled.alarm
+    assert f"the newest list that it gave has {truth.request.client_order_id} (1001) at work" in pulled.alarm
 
 
 async def lose_amend(stage: Stage) -> AmendOrder:
