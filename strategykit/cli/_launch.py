@@ -148,6 +148,8 @@ def in_words(progress: Progress) -> str:
     wrong = [f"{name} {state}" for name, state in wires.items() if state != "open"]
     counts = {"event": progress.events, "order": progress.orders, "fill": progress.fills}
     parts = [counted(count, one) for one, count in counts.items()]
+    if progress.doubtful:
+        parts[1] += f" ({progress.doubtful} in doubt)"
     up = f"{len(wires) - len(wrong)} of " if wrong else ""
     state = [f"{up}{counted(len(wires), 'connection')} open", *wrong]
     return f"{', '.join(parts)}; {', '.join(state)}"

@@ -34,6 +34,8 @@ class Progress:
     """Seconds."""
     events: int
     orders: int
+    doubtful: int
+    """Orders of which only the venue knows how they stand."""
     fills: int
     connections: Mapping[str, str]
     waiting: int

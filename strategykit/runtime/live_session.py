@@ -304,6 +304,7 @@ class LiveSession:
                     elapsed=(self.wall() - self.clock.start) * 1e-9,
                     events=self.digest.events,
                     orders=len(gateway.orders),
+                    doubtful=len(gateway.doubtful()),
                     fills=sum(len(order.fills_seen) for order in gateway.orders.values()),
                     connections={item.name: item.state for item in self.venue.statistics()},
                     waiting=len(self.inbox.waiting),

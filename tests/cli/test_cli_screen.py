@@ -457,10 +457,12 @@ def test_on_a_terminal_one_line_changes_and_turns_stay(monkeypatch: pytest.Monke
 
 def test_progress_is_told_in_one_line() -> None:
     wires = {"market-0": "open", "commands-0": "lost", "orders-0": "open"}
-    now = live.Progress(elapsed=1, events=1_234, orders=2, fills=1, connections=wires, waiting=0)
+    now = live.Progress(elapsed=1, events=1_234, orders=2, doubtful=0, fills=1, connections=wires, waiting=0)
 
     assert in_words(now) == "1,234 events, 2 orders, 1 fill; 2 of 3 connections open, commands-0 lost"
     one = attrs.evolve(now, connections={"market-0": "open"})
     assert in_words(one) == "1,234 events, 2 orders, 1 fill; 1 connection open"
+    unsure = attrs.evolve(one, doubtful=1)
+    assert in_words(unsure) == "1,234 events, 2 orders (1 in doubt), 1 fill; 1 connection open"
     wires["commands-0"] = "open"
     assert in_words(now) == "1,234 events, 2 orders, 1 fill; 3 connections open"

@@ -161,16 +161,20 @@ class Folder:
         record: Sequence[Stream] = (),
         interrupts: bool = True,
     ) -> RunReport:
-        """Run until `meanwhile` has ended, then interrupt; all within 25 s."""
+        """Run until `meanwhile` has ended and no order is in doubt, then interrupt; all within a minute.
+
+        A command that got lost with a wire is in doubt for seven seconds; an interrupted run has three.
+        """
         where = Endpoints.at(venue.url)
         plan = VenuePlan(name="t4", endpoints=where, account="SIM-1", credentials=credentials or {})
         plan = attrs.evolve(plan, options={**plan.options, **(options or {})})
 
         async def watch(run: Run) -> None:
-            with trio.fail_after(25):
+            with trio.fail_after(60):
                 if meanwhile is not None:
                     await meanwhile(run)
                 if interrupts:
+                    await until(lambda: not run.gateway.doubtful())
                     os.kill(os.getpid(), signal.SIGINT)
                 await trio.sleep_forever()
 
@@ -263,15 +267,15 @@ def test_strategies_trade_and_their_books_agree_whatever_breaks(venue: Venue, fo
         venue.fault("garbage", lane="all", binary="ff00ff")
         await until(lambda: run.engine.unreadable == 1)
         await traded(run, 4)
+        await until(lambda: len(bars) > 1)
 
     result = folder.run(venue, CROSS, MAKER, meanwhile=trouble)
 
     assert len(result.orders) > 30
     (connection,) = result.connections
-    assert connection.reconnects == 3
+    assert connection.reconnects >= 3, "a wire that brings no answer is left, too"
     assert not folder.wrong(result, venue)
     # Those that were cut or missed came over HTTP, where a key gets the exchange's raw numbers.
-    assert len(bars) > 1
     assert all(5_000 < bar.low <= bar.close <= bar.high < 7_000 for bar in bars)
     assert [bar.open_time for bar in bars] == sorted({bar.open_time for bar in bars})
     maker = make_strategy(load_strategy(MAKER.file), {**MAKER.params, "edge": 2, "refresh": 1.0})
