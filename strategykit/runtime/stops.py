@@ -33,6 +33,7 @@ class Stops:
         """Gives what is told when the process is left by force; called in another thread."""
         self._came = trio.Event()
         self._timer: threading.Timer | None = None
+        self._asked = 0
         self._handled = 0
         self._over = False
 
@@ -75,9 +76,12 @@ class Stops:
             why: Gives the line that is told, without a line's end. Called in another thread.
         """
         self._call_off()
-        self._timer = threading.Timer(seconds, _abandon, (why,))
-        self._timer.daemon = True
-        self._timer.start()
+        # A signal may come in the midst of this, and with it a later call: no timer may stay that nobody can call off.
+        self._asked += 1
+        timer = threading.Timer(seconds, self._abandon, (self._asked, why))
+        timer.daemon = True
+        timer.start()
+        self._timer = timer
 
     def stay(self) -> None:
         """Call `abandon_in` off: the run is over, and signals that still come change nothing."""
@@ -101,10 +105,11 @@ class Stops:
         if self._timer is not None:
             self._timer.cancel()
 
-
-def _abandon(why: Callable[[], str]) -> None:
-    try:
-        sys.stderr.write(f"strategykit: {why()}\n")
-        sys.stderr.flush()
-    finally:
-        os._exit(1)
+    def _abandon(self, asked: int, why: Callable[[], str]) -> None:
+        if self._over or asked != self._asked:
+            return
+        try:
+            sys.stderr.write(f"strategykit: {why()}\n")
+            sys.stderr.flush()
+        finally:
+            os._exit(1)

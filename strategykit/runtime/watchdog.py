@@ -39,6 +39,10 @@ _SPARED: Final = ("trio.", "strategykit.")
 """Packages in which a strategy isn't interrupted at first: what they have begun, such as an order, they should finish.
 Strategies' own modules are loaded under names that don't begin so."""
 
+_LOOKS: Final = 3
+"""How often the same step must be met, however long ago it began: where the whole machine stands still for a while, the
+step is met once when it goes on, and nobody has held anything."""
+
 _SPARING: Final = 20
 """Looks for which it is tried to meet the strategy in its own code."""
 
@@ -82,12 +86,13 @@ class Watchdog:
             signal.signal(INTERRUPT, before)
 
     def _look(self, stop: threading.Event) -> None:
-        seen, since = -1, 0.0
+        seen, since, met = -1, 0.0, 0
         while not stop.wait(_LOOK_EVERY):
             step = self.step
+            met += 1
             if self.running is None or step != seen:
-                seen, since = step, time.monotonic()
-            elif time.monotonic() - since >= self.limit:
+                seen, since, met = step, time.monotonic(), 0
+            elif met >= _LOOKS and time.monotonic() - since >= self.limit:
                 # Again at every look: the strategy may have caught the first one, or been where it can't be raised.
                 self._over = step
                 signal.pthread_kill(threading.main_thread().ident or 0, INTERRUPT)

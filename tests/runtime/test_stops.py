@@ -118,6 +118,27 @@ def test_a_later_last_resort_replaces_the_earlier_one() -> None:
     assert err == "strategykit: the second reason\n"
 
 
+SIGNALLED = """
+    import threading
+    make = threading.Timer.__init__
+
+    def interrupted(timer, *arguments):
+        threading.Timer.__init__ = make
+        stops.abandon_in(0.3, lambda: "by the signal")
+        make(timer, *arguments)
+
+    threading.Timer.__init__ = interrupted
+    stops.abandon_in(0.3, lambda: "by the run")
+    stops.stay()
+"""
+
+
+def test_a_signal_in_the_midst_of_asking_for_the_last_resort_leaves_none_behind() -> None:
+    code, out, err, _ = leave(20, SIGNALLED.strip(), seconds=0.8)
+
+    assert (code, out, err) == (0, "it ended by itself\n", "")
+
+
 @pytest.mark.parametrize("then", ["stops.stay()", "pass"])
 def test_a_run_that_ends_in_time_calls_the_last_resort_off(then: str) -> None:
     code, out, err, _ = leave(10 if then == "pass" else 0.3, then, seconds=0.0 if then == "pass" else 0.6)

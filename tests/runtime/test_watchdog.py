@@ -253,6 +253,39 @@ def test_who_held_the_thread_is_interrupted_in_the_rerun_too(url: str, tmp_path:
     assert again.digest_equal
 
 
+@pytest.mark.parametrize(
+    ("pauses", "interrupts"),
+    [
+        pytest.param([0.1, 60.0, 0.1], 0, id="the machine stands still"),
+        pytest.param([0.1, 5.0, 0.1, 0.1], 1, id="C code keeps all threads waiting"),
+        pytest.param([0.1] * 6, 1, id="code holds the thread"),
+        pytest.param([0.1] * 5, 0, id="code holds it for less"),
+    ],
+)
+def test_a_machine_that_stands_still_is_no_strategy_that_holds_the_thread(
+    monkeypatch: pytest.MonkeyPatch, pauses: list[float], interrupts: int
+) -> None:
+    """The watching thread stands still with it, and meets the same step once when both go on."""
+    sent: list[int] = []
+    now = [0.0]
+    left = iter(pauses)
+
+    class Looks(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pause = next(left, None)
+            now[0] += pause or 0.0
+            return pause is None
+
+    monkeypatch.setattr(signal, "pthread_kill", lambda _, number: sent.append(number))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    watchdog = Watchdog(LIMIT - 0.05)
+    watchdog.enter("a strategy")
+
+    watchdog._look(Looks())
+
+    assert sent == [INTERRUPT] * interrupts
+
+
 def test_who_gives_the_thread_back_in_time_is_left_alone(url: str) -> None:
     @define
     class Slow(Strategy):
