@@ -86,8 +86,13 @@ def _client(distributed: Any, address: str | None, processes: int) -> Generator[
                 yield client
             return
         with (
+            # Its scheduler serves HTTP in any case: at whichever port is free, not at one that another sweep may have.
             distributed.LocalCluster(
-                n_workers=processes, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+                n_workers=processes,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=50,
             ) as cluster,
             distributed.Client(cluster) as client,
         ):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +48,18 @@ class Killing(Strategy):
     return path
 
 
+@pytest.fixture
+def taken() -> Iterator[None]:
+    """Have another cluster run already, as far as its port says."""
+    with socket.socket() as other:
+        with suppress(OSError):  # One does run.
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        yield
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("taken")
 def test_sets_are_neither_lost_nor_doubled_when_a_worker_is_killed(archive: Path, tmp_path: Path) -> None:
     """Those that wait at a worker which is killed are suspected, too, and come out all the same."""
     task = Task(file=str(killing(tmp_path, 2)), data=str(archive))
