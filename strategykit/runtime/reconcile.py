@@ -71,6 +71,8 @@ class Reconciler:
     """Orders of ours, those that have ended for us included, that the venue had at work in the newest of them."""
     _begun: int = attrs.field(default=0, init=False)
     """All rounds, the one that is under way included."""
+    _ended: int = attrs.field(default=0, init=False)
+    """Those that are over."""
     _whole: int = attrs.field(default=0, init=False)
     """Which of them was the last in which all was answered."""
     _running: bool = attrs.field(default=False, init=False)
@@ -78,6 +80,11 @@ class Reconciler:
     _waiting: bool = attrs.field(default=False, init=False)
     _news: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when doubt is raised while a pause may be on."""
+
+    @property
+    def asking(self) -> bool:
+        """Whether it waits for answers now."""
+        return self._running and self._begun > self._ended
 
     def doubt(self, gateway: Gateway, after: float) -> None:
         """Something has to be asked; a round that is under way is followed by another one.
@@ -122,6 +129,7 @@ class Reconciler:
                     rounds = 0
                 self._again, self._news = False, trio.Event()
                 whole = await self._round(gateway)
+                self._ended = self._begun
                 self.certain.notify()
                 if not whole or gateway.doubtful():
                     # Whatever the venue answers, it is asked ever less often: what it doesn't know, it may never know.

@@ -24,7 +24,6 @@ from strategykit.net.endpoints import Endpoints
 from strategykit.registry.simulation import SimPlan
 from strategykit.registry.table import find_venue
 from strategykit.runtime.assembly import Run
-from strategykit.runtime.feeds import BookFeed
 from strategykit.runtime.home import run_with_home
 from strategykit.runtime.live import LivePlan, live_main
 from strategykit.runtime.order_journal import JournalDisk
@@ -42,6 +41,7 @@ from strategykit.testing.disk import WORLD_RESERVE, WorldDisk
 from strategykit.testing.faults import Fault, strike
 from strategykit.testing.markets import START
 from strategykit.testing.network import MemoryNetwork
+from strategykit.testing.unsettled import unsettled
 
 __all__ = ["Meanwhile", "Outing", "World", "run_world"]
 
@@ -369,7 +369,7 @@ class _Play:
         since, latest = trio.current_time(), trio.current_time() + SETTLE_WITHIN + quiet
         while trio.current_time() - since < quiet:
             await trio.sleep(0.25)
-            lines = _unsettled(run)
+            lines = unsettled(run)
             if lines:
                 since = trio.current_time()
             if trio.current_time() > latest:
@@ -382,18 +382,3 @@ def _hides(fault: Fault) -> bool:
     if fault.network is not None:
         return fault.network.what == "stall" and not fault.network.seconds
     return fault.venue is not None and fault.venue["fault"] in ("half_open", "silence")
-
-
-def _unsettled(run: Run) -> list[str]:
-    rows = [f"{row.stream.label} is {row.state.value}" for row in run.engine.table]
-    lines = [line for line in rows if not line.endswith((" active", " stale"))]
-    needed = dict.fromkeys(row.connection for row in run.engine.table)
-    if run.trades_at_venue:
-        needed[run.engine.command_connection] = None
-    lines += [f"{name} isn't open" for name in needed if name not in run.engine.sessions]
-    lines += [f"{seat.name} hasn't begun" for seat in run.supervisor.seats if seat.state == "waiting"]
-    for seat in run.supervisor.seats:
-        books = [feed for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed) and seat.failure is None]
-        # Its snapshots may have been of no use: then some time goes by before the next is asked for.
-        lines += [f"{seat.name}: {feed.stream.label} is unknown" for feed in books if feed.book.invalid]
-    return lines + [f"{order!r} is in doubt" for order in run.gateway.doubtful() if order.state.doubtful]
