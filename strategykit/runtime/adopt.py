@@ -64,7 +64,7 @@ def _adopt(gateway: Gateway, item: CarriedOrder, known: Mapping[str, Order], con
         elif kind is RecordKind.UNSENT:
             _unsent(gateway, facts)
         else:
-            _heard(gateway, facts, from_dict(converter, facts["news"], HeardNews))
+            _heard(gateway, order, facts, from_dict(converter, facts["news"], HeardNews))
     return order
 
 
@@ -73,6 +73,7 @@ def _intended(gateway: Gateway, order: Order, facts: Mapping[str, Any], command:
         case CreateOrder():
             order.learn(Evidence.LEFT)
         case AmendOrder(request=request, filled=filled):
+            _give_up(gateway, order)
             order.amending = Amendment(request, sets_quantity=bool(facts.get("sets_quantity")), filled=filled)
         case CancelOrder():
             order.cancel_wanted = True
@@ -92,10 +93,25 @@ def _unsent(gateway: Gateway, facts: Mapping[str, Any]) -> None:
         gateway.amend_failed(pending.order, OrderRefused(str(facts["reason"])))
 
 
-def _heard(gateway: Gateway, facts: Mapping[str, Any], news: OrderUpdate | Fill | Reply) -> None:
+def _give_up(gateway: Gateway, order: Order) -> None:
+    """The run sent another amend: the one before had been given up, if nothing that it heard has settled it."""
+    if order.amending is not None:
+        order.amend_lost_at = order.placed
+        gateway.commands.forget(order.amending.request)
+        gateway.amend_failed(order, OrderRefused(f"{order.client_order_id}: the amend didn't reach the venue"))
+
+
+def _heard(gateway: Gateway, order: Order, facts: Mapping[str, Any], news: OrderUpdate | Fill | Reply) -> None:
     match news:
         case OrderUpdate():
+            amendment = order.amending
+            # That its answer got lost isn't written down. Then what shows the amend is all that tells of it.
+            order.amend_lost_at = None if amendment is None else order.placed
             gateway.updated(news)
+            if order.amending is amendment:
+                order.amend_lost_at = None
+            elif amendment is not None:
+                gateway.commands.forget(amendment.request)
         case Fill():
             gateway.filled(news)
         case Reply(guid, code, message, ok, number) if "total" in facts and number is not None:

@@ -10,7 +10,15 @@ import attrs
 import trio
 
 from strategykit.errors import JournalError, LocalProtocolError
-from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateGroup, CreateOrder, Evidence
+from strategykit.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    CreateGroup,
+    CreateOrder,
+    Evidence,
+    OrderRequest,
+)
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import OrderJournal, OrderPort
 
@@ -182,6 +190,12 @@ class InFlight:
             # While others wait, the watcher may wake too early and look again: cheaper than a search at each answer.
             self._sleep.deadline = math.inf
         return pending
+
+    def forget(self, amended: OrderRequest) -> None:
+        """What came of the amend to `amended` is known: nobody waits for its answer."""
+        for guid, pending in list(self._pending.items()):
+            if isinstance(pending.command, AmendOrder) and pending.command.request is amended:
+                self.take(guid)
 
     def find(self, number: str, kind: type[AmendOrder | CancelOrder]) -> str | None:
         """Give the guid of the oldest command of its kind that waits and is about the venue's order `number`."""

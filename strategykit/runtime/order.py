@@ -261,8 +261,9 @@ class Order:
 
     def stop_amending(self, refusal: OrderRefused) -> None:
         """The amend didn't take effect. For the gateway."""
-        self.absent_amend, self.amending = (None if self.amend_lost_at is None else self.amending), None
-        self.amend_refusal, self.amend_lost_at = refusal, None
+        if self.amend_lost_at is not None:
+            self.absent_amend = self.amending
+        self.amending, self.amend_refusal, self.amend_lost_at = None, refusal, None
         self.changed.notify()
 
     def trigger(self, number: str) -> None:

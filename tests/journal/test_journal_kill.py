@@ -20,6 +20,7 @@ from strategykit.journal.salvage import check_journal
 NURSERY = """
 import os, sys, time, trio
 from pathlib import Path
+from strategykit.errors import JournalLocked
 from strategykit.journal.format import RecordKind
 from strategykit.journal.writer import open_journal
 
@@ -43,7 +44,11 @@ async def run(folder, turn):
 for line in sys.stdin:  # A process each: importing everything anew would take most of the time.
     if (pid := os.fork()) == 0:
         say(f"c{os.getpid()}")
-        trio.run(run, Path(sys.argv[1]), line.strip())
+        for _ in range(500):
+            try:
+                trio.run(run, Path(sys.argv[1]), line.strip())
+            except JournalLocked:  # Who was killed while it started its helper has a copy of itself for a moment.
+                time.sleep(0.01)
     os.waitpid(pid, 0)
     say("x")
 """
@@ -65,6 +70,7 @@ def lines_until(process: subprocess.Popen[bytes], letter: bytes) -> list[bytes]:
     while not found or not found[-1].startswith(letter):
         line = process.stdout.readline()
         assert line, "it ended"
+        assert letter == b"x" or not line.startswith(b"x"), "the writer ended by itself"
         found.append(line)
     return found
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -20,12 +21,13 @@ from strategykit.journal.writer import JournalWriter, open_journal
 from strategykit.model.codec import make_converter
 from strategykit.model.events import Fill, OrderStatus
 from strategykit.model.instruments import Instrument
-from strategykit.model.orders import OrderState
+from strategykit.model.orders import AmendOrder, OrderState
 from strategykit.model.portfolio import Portfolio
 from strategykit.runtime.adopt import adopt_orders, take_positions
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.carried import Carried, carried_facts, carry, read_carried
 from strategykit.runtime.order_journal import RunJournal
+from strategykit.venues.dialect import OrderReply
 
 THINGS = "place place execute reply tell tell fill fill cancel amend drop lane".split()  # noqa: SIM905 - easier to read
 
@@ -240,3 +242,43 @@ async def test_what_a_dead_run_had_sent_is_given_up_seven_seconds_after_the_next
 
     assert 7 <= trio.current_time() - began < 12
     assert adopted.state is (OrderState.WORKING if what == "amend" else OrderState.REJECTED)
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+async def test_an_amend_whose_answer_was_lost_is_what_the_run_before_saw_of_it(
+    tmp_path: Path,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    stage: Any,
+    next_stage: MakeStage,
+    took_effect: bool,
+) -> None:
+    """A venue that amends in place answers one amend never, and says no to the next, by a guid of its own."""
+    with writing(tmp_path / "first") as (writer, journal), trio.CancelScope() as scope:
+        async with trio.open_nursery() as tasks:
+            first = next_stage(tasks, stage.venue, journal=journal, tag="a")
+            order, truth = await first.working()
+            first.gateway.amend_nowait(order, limit=Decimal(101), quantity=None)
+            command = first.sent.pop()
+            if took_effect:
+                truth.request = attrs.evolve(truth.request, price=command.request.price)
+            first.lane(up=False)
+            first.lane(up=True)
+            await order.changed.until(lambda: order.amending is None)
+            first.gateway.amend_nowait(order, limit=Decimal(102), quantity=None)
+            first.sent.pop()
+            no = OrderReply(truth.number, AmendOrder, "another", 2013, "not trading", ok=False)
+            assert first.gateway.replied(no)
+            scope.cancel()
+    second = next_stage(nursery, stage.venue, tag="b")
+    second.lane(up=False)
+    (adopted,) = adopt_orders(second.gateway, left_by(writer), make_converter(), now=second.now())
+
+    assert adopted.request.price == order.request.price == (101 if took_effect else 100)
+    assert adopted.amending is None
+    assert (order.absent_amend is None) is took_effect, "it may still arrive"
+    assert (adopted.absent_amend is None) is took_effect
+    assert not second.gateway.contradictions
+    second.lane(up=True)
+    assert await adopted.known() is OrderState.WORKING
+    assert not second.gateway.contradictions
