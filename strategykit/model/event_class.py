@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Callable
-from typing import Final, TypeVar, dataclass_transform
+from typing import Any, Final, TypeVar, cast, dataclass_transform
 
 import attrs
 
-__all__ = ["Side", "event", "value"]
+__all__ = ["Side", "altered", "event", "value"]
 
 T = TypeVar("T")
 
@@ -27,6 +27,12 @@ def event(cls: type[T]) -> type[T]:
 def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
     """Make a class that is frozen as an `event` is, and compared by its fields."""
     return attrs.define(slots=True, unsafe_hash=True, kw_only=kw_only, frozen=_FROZEN)
+
+
+def altered(thing: T, **changes: object) -> T:
+    """Give a copy of an event or a value with other fields."""
+    # To type checkers such classes are dataclass-like, which `attrs.evolve` doesn't take.
+    return cast("T", attrs.evolve(cast("Any", thing), **changes))
 
 
 class Side(enum.Enum):

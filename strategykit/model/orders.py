@@ -55,7 +55,7 @@ class TimeInForce(enum.Enum):
     __hash__ = object.__hash__  # See `Side`.
 
 
-@attrs.frozen(kw_only=True)
+@value(kw_only=True)
 class OrderRequest:
     """One intent to trade, whole before it is sent. Its `client_order_id` is made once and never reused."""
 

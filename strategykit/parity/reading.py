@@ -11,6 +11,7 @@ import cattrs
 
 from strategykit.errors import TapeError
 from strategykit.model.codec import make_converter
+from strategykit.model.event_class import altered
 from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import CancelOrder, CreateGroup, CreateOrder, VenueCommand
@@ -19,7 +20,6 @@ from strategykit.runtime.recorded import Contents, scan
 from strategykit.runtime.recorded_events import OrderNews, account_events
 from strategykit.runtime.recorded_venue import recorded_venue
 from strategykit.runtime.recordings import MANIFEST
-from strategykit.sim.altered import altered
 from strategykit.tape.format import Kind
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.dialect import OrderReply, Reply

@@ -57,8 +57,10 @@ def report_account(
         else:  # What one strategy was long another one was short: for the account that is done, and has earned this.
             currency = known[symbol].currency
             netted[currency] = netted.get(currency, ZERO) - cost
-    for fill in _fills(run):
-        book.add(known[fill.instrument])
+    fills = _fills(run)
+    for symbol in dict.fromkeys(fill.instrument for fill in fills):
+        book.add(known[symbol])
+    for fill in fills:
         book.apply(fill)
     prices = {symbol: Decimal(str(price)) for symbol, price in marks.items()}
     realised, fees = book.realised(), book.fees()

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final, Unpack, cast
+from typing import Final, Unpack
 
 import attrs
 
 from strategykit.errors import JournalError, OrderRefused, RiskLimit
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CreateOrder, Evidence, GroupKind, OrderRequest, OrderState
@@ -289,11 +290,11 @@ class Gateway:
         if pending is None:
             waiting = self.commands.of_group(guid) if isinstance(reply, Reply) else []
             for each in waiting if not reply.ok else ():  # After a yes each is answered by itself.
-                self.replied(attrs.evolve(cast("Any", reply), guid=each))
+                self.replied(altered(reply, guid=each))
             return bool(waiting)
         order, named = pending.order, pending.command.guid
         if self.journal is not None:
-            self.journal.heard(order, reply if reply.guid == named else attrs.evolve(cast("Any", reply), guid=named))
+            self.journal.heard(order, reply if reply.guid == named else altered(reply, guid=named))
         words = "" if reply.ok else f"{reply.message} ({reply.code})"
         if not reply.ok and may_have_happened(reply.code):
             self.commands.lose(pending, words)

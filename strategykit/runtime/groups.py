@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from strategykit.errors import RiskLimit
+from strategykit.model.event_class import altered
 from strategykit.model.events import Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import CreateGroup, GroupKind, OrderRequest, OrderType, TimeInForce
@@ -108,19 +109,19 @@ def to_check(group: CreateGroup, last: Decimal | None) -> list[OrderRequest]:
     checked = [entry]
     for request in exits:
         if base is None:
-            checked.append(attrs.evolve(request, type=OrderType.MARKET, price=None, stop_price=None))
+            checked.append(altered(request, type=OrderType.MARKET, price=None, stop_price=None))
         elif request.price is not None:
-            checked.append(attrs.evolve(request, price=base + request.price))
+            checked.append(altered(request, price=base + request.price))
         else:
-            checked.append(attrs.evolve(request, stop_price=base + (request.stop_price or 0)))
+            checked.append(altered(request, stop_price=base + (request.stop_price or 0)))
     return checked
 
 
 def _with_offset(request: OrderRequest, known: Instrument, spec: OrderSpec) -> OrderRequest:
     if spec.limit is not None:
-        return attrs.evolve(request, type=OrderType.LIMIT, price=_offset(known, spec.limit))
+        return altered(request, type=OrderType.LIMIT, price=_offset(known, spec.limit))
     assert spec.stop is not None  # `exits_of` makes one or the other.
-    return attrs.evolve(request, type=OrderType.STOP, stop_price=_offset(known, spec.stop))
+    return altered(request, type=OrderType.STOP, stop_price=_offset(known, spec.stop))
 
 
 def _offset(known: Instrument, distance: Decimal | float) -> Decimal:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import attrs
 
 from strategykit.errors import LocalProtocolError, OrderEnded, OrderRefused
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import Evidence, OrderRequest, OrderState, OrderType, next_state
 from strategykit.runtime.amendment import Amendment
@@ -64,10 +65,8 @@ class Order:
     instrument: str = attrs.field(init=False)
     side: Side = attrs.field(init=False)
     state: OrderState = attrs.field(default=OrderState.INTENT, init=False)
-    evidence: Evidence | None = attrs.field(default=None, init=False)
-    """What its state was learnt by."""
-    venue_order_id: str | None = attrs.field(default=None, init=False)
-    """The number it has now; an amend may change it."""
+    evidence: Evidence | None = attrs.field(default=None, init=False)  # What its state was learnt by.
+    venue_order_id: str | None = attrs.field(default=None, init=False)  # The number it has now; an amend may change it.
     fills_seen: list[Fill] = attrs.field(factory=list, init=False)
     fills_before: int = attrs.field(default=0, init=False)  # Those of them that an earlier run has counted.
     filled_quantity: Decimal = attrs.field(default=_ZERO, init=False)
@@ -79,17 +78,14 @@ class Order:
     lost_at: int | None = attrs.field(default=None, init=False)
     """When an answer about it was last lost."""
     cancel_wanted: bool = attrs.field(default=False, init=False)
-    cancels: int = attrs.field(default=0, init=False)
-    """Cancels that were sent."""
-    amending: Amendment | None = attrs.field(default=None, init=False)
-    """What it is being amended to."""
+    cancels: int = attrs.field(default=0, init=False)  # Cancels that were sent.
+    amending: Amendment | None = attrs.field(default=None, init=False)  # What it is being amended to.
     amend_lost_at: int | None = attrs.field(default=None, init=False)
     """When the answer to the amend was lost: it took effect or it didn't, and the venue's list tells."""
     withdrawn: str | None = attrs.field(default=None, init=False)  # The number that the venue withdrew, as asked.
     amend_refusal: OrderRefused | None = attrs.field(default=None, init=False)
     followed: tuple[object, ...] = attrs.field(default=(), init=False)  # What it was like when the table last looked.
-    _commands: int = attrs.field(default=0, init=False)
-    """Commands that were named after it."""
+    _commands: int = attrs.field(default=0, init=False)  # Commands that were named after it.
     ending: Evidence | None = attrs.field(default=None, init=False)
     """The venue says that it ended so; fills are still to come."""
     counted: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -159,8 +155,11 @@ class Order:
     @property
     def average_price(self) -> Decimal | None:
         """Mean price of the fills so far, weighted by quantity."""
-        total = sum((fill.quantity for fill in self.fills_seen), _ZERO)
-        return sum((fill.price * fill.quantity for fill in self.fills_seen), _ZERO) / total if total else None
+        fills = self.fills_seen
+        if len(fills) == 1:
+            return fills[0].price
+        total = sum((fill.quantity for fill in fills), _ZERO)
+        return sum((fill.price * fill.quantity for fill in fills), _ZERO) / total if total else None
 
     @property
     def is_open(self) -> bool:
@@ -249,7 +248,7 @@ class Order:
         if number == old:  # A venue that amends in place counts what was filled before as part of the whole.
             lots = lots + self._filled_under(number) if amendment.sets_quantity else self.request.quantity
             lots = lots if total is None else total
-        self.request = attrs.evolve(amendment.request, quantity=lots)
+        self.request = altered(amendment.request, quantity=lots)
         self._leave_number(number)
         if amendment.sets_quantity:
             self._asked, self._known = self.request.quantity, _ZERO
@@ -269,7 +268,7 @@ class Order:
     def trigger(self, number: str) -> None:
         """The stop has fired: it goes on as a plain order under `number`. For the gateway."""
         kind = OrderType.MARKET if self.request.price is None else OrderType.LIMIT
-        self.request = attrs.evolve(self.request, type=kind, stop_price=None)
+        self.request = altered(self.request, type=kind, stop_price=None)
         self.ending = None
         self._leave_number(number)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Final
 
 import attrs
 
 from strategykit.errors import LocalProtocolError, OrderRefused
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate
 from strategykit.model.orders import Evidence, OrderState
 from strategykit.runtime.amendment import Amendment
@@ -144,8 +145,7 @@ class OrderNews:
         """
         if not order.instrument.endswith(f"/{fill.instrument}"):
             self.table.contradict(f"{order!r}: fill {fill.trade_id} is told to be one of {fill.instrument}")
-        named: Fill = attrs.evolve(cast("Any", fill), instrument=order.instrument)
-        return named
+        return altered(fill, instrument=order.instrument)
 
     def _follow(self, order: Order, number: str, *, plain: bool) -> bool:
         """Make `number` the order's if it can be: its first one, or the one under which it goes on; say whether."""
@@ -319,4 +319,4 @@ class OrderNews:
 def _trail(order: Order, update: OrderUpdate) -> None:
     """Take the trigger that a trailing stop has by now; that its request is another one is told with the rest."""
     if update.status is _AT_WORK and order.amending is None:
-        order.request = attrs.evolve(order.request, stop_price=update.stop_price)
+        order.request = altered(order.request, stop_price=update.stop_price)

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from strategykit.model.event_class import value
 from strategykit.model.events import Event, OrderUpdate
 from strategykit.runtime.account_report import AccountReport, report_account
 from strategykit.runtime.assembly import ACCOUNT, Run
@@ -86,7 +87,7 @@ class StrategyReport:
     """Labels of its streams that told nothing: no event came, or no bar closed."""
 
 
-@attrs.frozen(kw_only=True)
+@value(kw_only=True)
 class OrderReport:
     client_order_id: str
     strategy: str
@@ -228,9 +229,10 @@ def report(
     for item in strategies:
         digest.fold((item.name, item.orders, item.fills, sorted((k, str(v)) for k, v in item.pnl.items())))
     for order in run.gateway.orders.values():
-        digest.fold((order.client_order_id, order.state.value, str(order.filled_quantity), str(order.request.price)))
+        price = order.request.price  # A decimal is written as its text; what is missing was always told in words.
+        digest.fold((order.client_order_id, order.state._value_, order.filled_quantity, _or_none(price)))
         for fill in order.fills_seen:
-            digest.fold((str(fill.price), str(fill.quantity), str(fill.fee), fill.event_time, fill.receive_time))
+            digest.fold((fill.price, fill.quantity, _or_none(fill.fee), fill.event_time, fill.receive_time))
     subscriptions = [
         SubscriptionReport(
             guid=row.guid,
@@ -269,6 +271,10 @@ def report(
     )
 
 
+def _or_none(value: Decimal | None) -> Decimal | str:
+    return "None" if value is None else value
+
+
 def _foreign(update: OrderUpdate) -> ForeignOrderReport:
     return ForeignOrderReport(
         venue_order_id=update.venue_order_id,
@@ -289,11 +295,11 @@ def _order(order: Order) -> OrderReport:
         client_order_id=order.client_order_id,
         strategy=order.strategy,
         instrument=request.instrument,
-        side=request.side.value,
-        type=request.type.value,
+        side=request.side._value_,  # `value` takes longer, and there may be a million orders.
+        type=request.type._value_,
         quantity=order.quantity,
         price=request.price,
-        state=order.state.value,
+        state=order.state._value_,
         filled=order.filled_quantity,
         average_price=order.average_price,
         venue_order_ids=tuple(order.filled_by_number),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, TypedDict
 
-import attrs
-
 from strategykit.errors import OrderRefused, RiskLimit
+from strategykit.model.event_class import altered
 from strategykit.model.events import Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, OrderRequest, OrderType, TimeInForce
@@ -140,7 +139,7 @@ def make_amend(
         raise OrderRefused(f"{order.client_order_id} can't be amended: the venue counts all of it as filled")
     if lots <= 0:
         raise RiskLimit(f"{order.client_order_id}: an amend to {lots} lots; cancel it instead")
-    wanted = attrs.evolve(request, price=price, quantity=lots, stop_price=trigger)
+    wanted = altered(request, price=price, quantity=lots, stop_price=trigger)
     filled = request.quantity - order.working_quantity
     return AmendOrder(guid=guid, venue_order_id=order.venue_order_id, request=wanted, filled=filled)
 

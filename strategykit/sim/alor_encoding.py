@@ -8,11 +8,11 @@ from typing import Final
 import attrs
 import msgspec
 
+from strategykit.model.event_class import altered
 from strategykit.model.events import AccountUpdate, BookSnapshot, Event, OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import TimeInForce
 from strategykit.sim.alor_market import VenueMarket
-from strategykit.sim.altered import altered
 from strategykit.sim.ledger import OrderRecord
 from strategykit.venues.alor.server_data import OrderDetails, encode_list, encode_row, encode_security, is_derivative
 from strategykit.venues.streams import StreamKind

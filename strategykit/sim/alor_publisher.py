@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
+from strategykit.model.event_class import altered
 from strategykit.model.events import (
     AccountUpdate,
     BookSnapshot,
@@ -22,7 +23,6 @@ from strategykit.sim.alor_encoding import Encoder, Shape
 from strategykit.sim.alor_market import VenueMarket
 from strategykit.sim.alor_session import Session
 from strategykit.sim.alor_streams import Agenda, BarTopic, ConflatedTopic, Subscriber, Topic
-from strategykit.sim.altered import altered
 from strategykit.venues.alor.names import STATUS_WORDS
 from strategykit.venues.alor.server_requests import Subscribe
 from strategykit.venues.streams import PRIVATE, StreamKind

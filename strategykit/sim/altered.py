@@ -1,24 +1,13 @@
-"""Events are told as they are, or as copies with something changed."""
+"""Market data as copies that count otherwise."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
-
-import attrs
-
+from strategykit.model.event_class import altered
 from strategykit.model.events import BookDelta, BookSnapshot, ByOrderDelta, ByOrderSnapshot, Quote, Trade
 
-__all__ = ["altered", "in_lots"]
-
-T = TypeVar("T")
+__all__ = ["in_lots"]
 
 Sized = Trade | Quote | BookSnapshot | BookDelta | ByOrderSnapshot | ByOrderDelta
-
-
-def altered(event: T, **changes: object) -> T:
-    """Give a copy of an event with other values."""
-    # To type checkers the event classes are dataclass-like, which `attrs.evolve` doesn't take.
-    return cast("T", attrs.evolve(cast("Any", event), **changes))
 
 
 def in_lots(event: Sized, lot: float) -> Sized:

@@ -10,11 +10,11 @@ from typing import Final
 import attrs
 
 from strategykit.errors import ConfigError
+from strategykit.model.event_class import altered
 from strategykit.model.events import AccountUpdate, Event, Fill, OrderStatus, OrderUpdate, PositionUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest, OrderType
 from strategykit.sim.account import Account
-from strategykit.sim.altered import altered
 from strategykit.sim.fees import FeeBook, FeeModel, Paid
 
 __all__ = ["Ledger", "OrderRecord"]
@@ -197,7 +197,7 @@ class Ledger:
         record.linked_order_id = child
         told = self.end(number, OrderStatus.FILLED, now)
         kind = OrderType.LIMIT if record.request.type is OrderType.STOP_LIMIT else OrderType.MARKET
-        request = attrs.evolve(record.request, type=kind, stop_price=None, trail=None, expire_time=None)
+        request = altered(record.request, type=kind, stop_price=None, trail=None, expire_time=None)
         return [told, self.accept(child, record.account, request, now).update(now)]
 
     def tie(self, record: OrderRecord, lots: Decimal) -> None:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Final
 
 from strategykit.errors import ConfigError
+from strategykit.model.event_class import altered
 from strategykit.model.events import (
     AccountUpdate,
     Bar,
@@ -29,7 +30,6 @@ from strategykit.model.exactly import Exactly
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest
 from strategykit.sim.agenda import NEVER, Agenda, Arrival, Delivered, Lapse, News
-from strategykit.sim.altered import altered
 from strategykit.sim.checks import (
     NOT_FOUND_TO_AMEND,
     NOT_FOUND_TO_CANCEL,

@@ -9,6 +9,7 @@ from decimal import Decimal
 import attrs
 
 from strategykit.errors import ConfigError
+from strategykit.model.event_class import altered
 from strategykit.model.events import (
     AccountUpdate,
     Bar,
@@ -26,7 +27,7 @@ from strategykit.model.events import (
 )
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, Command, CreateOrder, OrderRequest
-from strategykit.sim.altered import altered, in_lots
+from strategykit.sim.altered import in_lots
 from strategykit.sim.checks import refused
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.history import BarHistory
@@ -234,7 +235,7 @@ class RecordedVenueMarket:
                 record.updated = answer.event_time or record.updated
                 if answer.linked_order_id is not None:
                     record.linked_order_id = answer.linked_order_id
-                    child = attrs.evolve(record.request, stop_price=None)
+                    child = altered(record.request, stop_price=None)
                     self._remember(answer.linked_order_id, record.account, child, record.updated)
 
     def _remember(self, number: str, account: str, request: OrderRequest, now: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, cast
 
 import attrs
 
+from strategykit.model.event_class import altered
 from strategykit.model.events import Bar, Event, Fill
 from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
@@ -123,5 +123,4 @@ def _addressed(event: Event) -> Event:
     guid = stream_guid(kind, event.instrument, event.interval if isinstance(event, Bar) else None)
     if event.guid == guid:
         return event
-    copy: Event = attrs.evolve(cast("Any", event), guid=guid)
-    return copy
+    return altered(event, guid=guid)

@@ -20,6 +20,7 @@ from strategykit.cli._screen import print_json, tell
 from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import amounts, counted, duration, seconds_only, short_id, when, when_within
 from strategykit.cli.replay import print_rerun
+from strategykit.model.event_class import altered
 from strategykit.runtime import live
 from strategykit.runtime.report import (
     ConnectionReport,
@@ -161,7 +162,7 @@ def order(**changes: Any) -> OrderReport:
         reason="",
         placed=NOON + 1_500_000_000,
     )
-    return attrs.evolve(facts, **changes)
+    return altered(facts, **changes)
 
 
 def test_orders_are_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import LocalProtocolError
+from strategykit.model.event_class import altered
 from strategykit.model.events import Side
 from strategykit.model.orders import (
     TRANSITIONS,
@@ -145,8 +145,8 @@ def test_doubtful_states_are_the_two_that_ask() -> None:
 def test_requests_and_commands_are_values() -> None:
     request = OrderRequest(client_order_id="a", account="b", instrument="c", side=Side.BUY, quantity=Decimal(1))
 
-    assert CreateOrder(guid="g", request=request) == CreateOrder(guid="g", request=attrs.evolve(request))
+    assert CreateOrder(guid="g", request=request) == CreateOrder(guid="g", request=altered(request))
     assert CancelOrder(guid="g", venue_order_id="1", request=request) != CancelOrder(
         guid="g", venue_order_id="2", request=request
     )
-    assert len({request, attrs.evolve(request), attrs.evolve(request, quantity=Decimal(2))}) == 2
+    assert len({request, altered(request), altered(request, quantity=Decimal(2))}) == 2

@@ -9,11 +9,11 @@ from typing import Final
 
 import attrs
 
+from strategykit.model.event_class import altered
 from strategykit.model.events import BookSnapshot, Event, Fill, OrderStatus, OrderUpdate, Side, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import CancelOrder, Command, CreateOrder, OrderRequest, OrderType, TimeInForce
 from strategykit.parity.session import Sent, Session
-from strategykit.sim.altered import altered
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import Reply

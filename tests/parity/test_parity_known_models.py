@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from strategykit.config_models import load_models
 from strategykit.errors import ConfigError
+from strategykit.model.event_class import altered
 from strategykit.model.events import BookSnapshot, Event, Trade
 from strategykit.parity.comparing import compare
 from strategykit.parity.fitting import fit_models
@@ -20,7 +21,6 @@ from strategykit.parity.latencies import arrivals, fit_latencies
 from strategykit.parity.queues import fit_queue
 from strategykit.parity.reading import read_session
 from strategykit.parity.session import Session
-from strategykit.sim.altered import altered
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.models.latency import Constant, Drawn, Latency

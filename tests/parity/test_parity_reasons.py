@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from strategykit.errors import ConfigError
+from strategykit.model.event_class import altered
 from strategykit.model.events import BookSnapshot, Event, Fill, Side, Trade
 from strategykit.model.orders import CancelOrder, CreateOrder
 from strategykit.parity.comparing import ParityReport, compare
@@ -220,9 +221,7 @@ def test_orders_that_one_side_refused_are_told_with_its_words() -> None:
     no = create(1.5, "a", Side.BUY, 1, None, no="Not enough money")
     odd = attrs.evolve(
         create(1.6, "b", Side.BUY, 1, 100.0),
-        command=CreateOrder(
-            guid="b", request=attrs.evolve(request("b", Side.BUY, 1, 10_000), price=Decimal("100.001"))
-        ),
+        command=CreateOrder(guid="b", request=altered(request("b", Side.BUY, 1, 10_000), price=Decimal("100.001"))),
     )
     recorded = session(QUIET, [no, odd], [fill(1.7, "b", Side.BUY, "100.00", 1)])
 

@@ -15,6 +15,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from strategykit.errors import OrderEnded, OrderRefused
+from strategykit.model.event_class import altered
 from strategykit.model.events import Event, Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import (
@@ -140,7 +141,7 @@ class Venue:
     def trigger(self, stop: Truth) -> Truth:
         self.end(stop, FILLED)
         kind = OrderType.MARKET if stop.request.price is None else OrderType.LIMIT
-        return self.open(attrs.evolve(stop.request, type=kind, stop_price=None))
+        return self.open(altered(stop.request, type=kind, stop_price=None))
 
     def of(self, client_order_id: str) -> list[Truth]:
         return [order for order in self.orders.values() if order.request.client_order_id == client_order_id]

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -19,6 +18,7 @@ from strategykit.journal.format import RecordKind
 from strategykit.journal.reader import read_journal
 from strategykit.journal.writer import JournalWriter, open_journal
 from strategykit.model.codec import make_converter
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, OrderStatus
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, OrderState
@@ -261,7 +261,7 @@ async def test_an_amend_whose_answer_was_lost_is_what_the_run_before_saw_of_it(
             first.gateway.amend_nowait(order, limit=Decimal(101), quantity=None)
             command = first.sent.pop()
             if took_effect:
-                truth.request = attrs.evolve(truth.request, price=command.request.price)
+                truth.request = altered(truth.request, price=command.request.price)
             first.lane(up=False)
             first.lane(up=True)
             await order.changed.until(lambda: order.amending is None)

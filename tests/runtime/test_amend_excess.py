@@ -8,7 +8,6 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from strategykit.errors import OrderRefused
+from strategykit.model.event_class import altered
 from strategykit.model.events import OrderStatus
 from strategykit.model.orders import AmendOrder, CancelOrder, OrderState
 from strategykit.runtime.order import Order
@@ -239,7 +239,7 @@ async def test_an_order_that_keeps_its_number_is_filled_when_all_of_it_is(
     stage.gateway.amend_nowait(order, limit=Decimal(101), quantity=quantity)
     stage.gateway.replied(Reply(stage.sent.pop().guid, 200, "done", True, truth.number))
     assert stage.standing(order) == ("partial", 2, in_all - 2)
-    truth.request = attrs.evolve(truth.request, quantity=Decimal(in_all))
+    truth.request = altered(truth.request, quantity=Decimal(in_all))
     stage.hear(stage.venue.fill(truth, in_all - 3))
     assert stage.standing(order) == ("partial", in_all - 1, 1)
     stage.hear(stage.venue.fill(truth))

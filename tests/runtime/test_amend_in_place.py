@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from strategykit.errors import OrderRefused
+from strategykit.model.event_class import altered
 from strategykit.model.events import OrderStatus
 from strategykit.model.orders import AmendOrder, CancelOrder, OrderState
 from strategykit.runtime.order import Order
@@ -50,7 +50,7 @@ async def test_the_answer_says_how_many_lots_there_are_now(stage: Stage, autojum
 
     assert [order.quantity, order.remaining, order.request.quantity] == [6, 3, 6]
     assert order.amending is None
-    truth.request = attrs.evolve(truth.request, quantity=Decimal(6))
+    truth.request = altered(truth.request, quantity=Decimal(6))
     await filled(stage, truth, 3)
     assert order.state is OrderState.FILLED
     assert not stage.gateway.contradictions
@@ -115,7 +115,7 @@ async def test_whether_a_lost_change_took_effect_shows_in_the_order_itself(
     order, truth = await stage.working()
     await filled(stage, truth, 1)
     command = amend(stage, order, limit=limit, quantity=quantity)
-    wanted = attrs.evolve(command.request, quantity=command.request.quantity + command.filled)
+    wanted = altered(command.request, quantity=command.request.quantity + command.filled)
     stage.lane(up=False)
     if took_effect:
         truth.request = wanted

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
 from strategykit.errors import OrderRefused, RiskLimit
+from strategykit.model.event_class import altered
 from strategykit.model.orders import AmendOrder, OrderState, OrderType
 from strategykit.venues.dialect import OrderReply
 
@@ -75,7 +75,7 @@ async def test_a_move_in_place_whose_answer_is_lost_shows_by_the_trigger(
     stage.sent.clear()
     stage.lane(up=False)
     if took_effect:
-        truth.request = attrs.evolve(truth.request, stop_price=D(104))
+        truth.request = altered(truth.request, stop_price=D(104))
     stage.lane(up=True)
     await trio.sleep(10)  # The venue is asked until it is certain.
 

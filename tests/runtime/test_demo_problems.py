@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from strategykit.model.event_class import altered
 from strategykit.runtime.demo import _Breaking, _check, _compare
 from strategykit.runtime.report import ConnectionReport, OrderReport, RunReport, StrategyReport, SubscriptionReport
 from strategykit.runtime.rerun import CommandDifference, RerunReport
@@ -78,7 +79,7 @@ def test_every_way_in_which_books_can_differ_is_told() -> None:
 
 
 def test_an_amended_order_is_compared_by_its_numbers_alone() -> None:
-    amended = attrs.evolve(RUN, orders=[attrs.evolve(ORDER, venue_order_ids=("6", "7"))])
+    amended = altered(RUN, orders=[altered(ORDER, venue_order_ids=("6", "7"))])
     first = {**THEIRS, "venue_order_id": "6", "status": "cancelled", "filled": "1"}
 
     assert _compare(amended, [first, {**THEIRS, "filled": "1"}], "D1") == []

@@ -8,13 +8,13 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from strategykit.errors import OrderRefused, RiskLimit
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import AmendOrder, CancelOrder, OrderState, OrderType
 from strategykit.venues.dialect import Reply
@@ -393,7 +393,7 @@ async def test_an_order_that_the_venue_has_twice_is_told_once_and_its_fills_coun
 
 async def test_more_filled_than_ordered_is_told(stage: Stage, autojump_clock: MockClock) -> None:
     order, truth = await stage.working()
-    truth.request = attrs.evolve(truth.request, quantity=Decimal(8))
+    truth.request = altered(truth.request, quantity=Decimal(8))
     stage.hear(stage.venue.fill(truth, 7))
 
     assert "that is too much" in stage.gateway.contradictions[0]

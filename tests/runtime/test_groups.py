@@ -18,6 +18,7 @@ from strategykit.errors import ConfigError, JournalError, LocalProtocolError, Or
 from strategykit.journal.reader import read_journal
 from strategykit.journal.writer import open_journal
 from strategykit.model.codec import from_dict, make_converter, to_dict
+from strategykit.model.event_class import altered
 from strategykit.model.events import OrderStatus, Side
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import (
@@ -195,7 +196,7 @@ async def test_client_order_ids_go_on_after_a_group(stage: Stage) -> None:
 async def test_an_exit_that_is_filled_with_the_lots_that_were_left_it_is_filled(stage: Stage) -> None:
     """Of the 5 lots asked for, the venue has left it 2: the entry got no more."""
     entry, (exit_, truth) = await working(stage, LOW, OrderSpec(Side.SELL, 5, limit=D(101)), kind=BRACKET)
-    truth.request = attrs.evolve(truth.request, quantity=D(2))
+    truth.request = altered(truth.request, quantity=D(2))
     stage.venue.fill(truth)
     await stage.tell()
 

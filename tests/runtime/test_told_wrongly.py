@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from strategykit.errors import OrderRefused
+from strategykit.model.event_class import altered
 from strategykit.model.events import OrderStatus, Side
 from strategykit.model.orders import AmendOrder, CancelOrder, OrderState
 
@@ -82,7 +83,7 @@ async def test_an_amend_in_place_that_came_long_after_it_was_given_up_is_how_the
     async with stage.watched(lambda: order.amend(limit=Decimal(99), quantity=9)) as got:
         await trio.sleep(20)
     assert isinstance(got[0], OrderRefused)
-    truth.request = attrs.evolve(truth.request, price=Decimal(99), quantity=Decimal(9))
+    truth.request = altered(truth.request, price=Decimal(99), quantity=Decimal(9))
     stage.hear(truth.update())
 
     assert (order.request.price, order.quantity) == (Decimal(99), Decimal(9))

@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from strategykit import Strategy
 from strategykit.errors import RiskLimit
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, Side, Trade
 from strategykit.model.orders import Command, OrderState
 from strategykit.runtime.order import Order
@@ -107,7 +108,7 @@ async def test_an_order_without_an_answer_is_never_placed_again(
 
 async def test_orders_of_others_arent_withdrawn_with_ours(stage: Any, autojump_clock: MockClock) -> None:
     order, truth = await stage.working()
-    theirs = stage.venue.open(attrs.evolve(order.request, client_order_id="theirs"))
+    theirs = stage.venue.open(altered(order.request, client_order_id="theirs"))
     await stage.tell()
     stage.gateway.withdraw_opening(None)
     stage.lane(up=False)

@@ -6,12 +6,12 @@ import json
 from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import LocalProtocolError
+from strategykit.model.event_class import altered
 from strategykit.model.events import Side
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder, OrderRequest, OrderType, TimeInForce
 from strategykit.venues.alor.dialect import Alor
@@ -30,7 +30,7 @@ LIMIT = OrderRequest(
     type=OrderType.LIMIT,
     price=Decimal("128.340"),
 )
-STOP = attrs.evolve(LIMIT, type=OrderType.STOP_LIMIT, stop_price=Decimal(130))
+STOP = altered(LIMIT, type=OrderType.STOP_LIMIT, stop_price=Decimal(130))
 CANCEL_TYPES = list(OrderType)
 
 
@@ -40,7 +40,7 @@ def sent(command: Command) -> dict[str, Any]:
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    return sent(CreateOrder(guid="g", request=attrs.evolve(LIMIT, **changes)))
+    return sent(CreateOrder(guid="g", request=altered(LIMIT, **changes)))
 
 
 exact = st.integers(1, 10**24).map(lambda number: Decimal(number).scaleb(-12))
@@ -86,7 +86,7 @@ def test_whatever_order_is_sent_arrives_as_it_is(request: OrderRequest) -> None:
     call = order_request(command, exchange="MOEX", board=None)
     by_http = served(call)
     # HTTP has no such switch: a repeated X-REQID is never executed.
-    repeated = CreateOrder(guid="g", request=attrs.evolve(request, check_duplicates=True))
+    repeated = CreateOrder(guid="g", request=altered(request, check_duplicates=True))
     assert by_http == HttpCommand(command=repeated)
 
 
@@ -104,7 +104,7 @@ def test_whatever_amendment_is_sent_arrives_as_it_is(request: OrderRequest) -> N
 
     assert isinstance(arrived, OrderCommand)
     keeps_tif = request.type in (OrderType.MARKET, OrderType.STOP_LIMIT)
-    expected = attrs.evolve(
+    expected = altered(
         request,
         display_variance=None,
         time_in_force=request.time_in_force if keeps_tif else TimeInForce.DAY,
@@ -118,7 +118,7 @@ def test_whatever_amendment_is_sent_arrives_as_it_is(request: OrderRequest) -> N
 
 @pytest.mark.parametrize("kind", CANCEL_TYPES)
 def test_a_cancel_names_the_order_its_account_and_its_type(kind: OrderType) -> None:
-    cancel = CancelOrder(guid="g", venue_order_id="58", request=attrs.evolve(LIMIT, type=kind))
+    cancel = CancelOrder(guid="g", venue_order_id="58", request=altered(LIMIT, type=kind))
     opcode = {"stop_limit": "stopLimit"}.get(kind.value, kind.value)
     assert sent(cancel) == {
         "opcode": f"delete:{opcode}",
@@ -143,15 +143,15 @@ def test_a_cancel_names_the_order_its_account_and_its_type(kind: OrderType) -> N
 def test_prices_are_sent_with_just_their_digits() -> None:
     frame = Alor().command(CreateOrder(guid="g", request=LIMIT))
     assert '"price":128.340,' in frame
-    tiny = attrs.evolve(LIMIT, price=Decimal("1E-8"), quantity=Decimal("1E+3"))
+    tiny = altered(LIMIT, price=Decimal("1E-8"), quantity=Decimal("1E+3"))
     assert '"quantity":1000,"price":0.00000001,' in Alor().command(CreateOrder(guid="g", request=tiny))
 
 
 def test_a_trigger_fires_on_touching() -> None:
-    buy, sell = (sent(CreateOrder(guid="g", request=attrs.evolve(STOP, side=side))) for side in Side)
+    buy, sell = (sent(CreateOrder(guid="g", request=altered(STOP, side=side))) for side in Side)
     assert (buy["condition"], sell["condition"]) == ("moreorequal", "lessorequal")
     assert (buy["triggerPrice"], buy["stopEndUnixTime"], buy["activate"]) == (130, 0, True)
-    ending = attrs.evolve(STOP, expire_time=1_773_306_907_999_999_999)
+    ending = altered(STOP, expire_time=1_773_306_907_999_999_999)
     assert sent(CreateOrder(guid="g", request=ending))["stopEndUnixTime"] == 1_773_306_907
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import LocalProtocolError
+from strategykit.model.event_class import altered
 from strategykit.model.events import Side
 from strategykit.model.orders import AmendOrder, CancelOrder, CreateOrder, OrderRequest, OrderType, TimeInForce
 from strategykit.venues.t4.client import encode
@@ -45,7 +45,7 @@ def told(command: Any) -> Any:
 
 
 def created(**changes: Any) -> Any:
-    (ticket,) = told(CreateOrder(guid="run-s-1", request=attrs.evolve(REQUEST, **changes))).tickets
+    (ticket,) = told(CreateOrder(guid="run-s-1", request=altered(REQUEST, **changes))).tickets
     return ticket
 
 
@@ -94,7 +94,7 @@ def test_an_amend_asks_for_the_whole_volume_and_not_for_what_remains() -> None:
     amend = AmendOrder(
         guid="run-s-1-a1",
         venue_order_id="U1",
-        request=attrs.evolve(REQUEST, quantity=Decimal(2), display_quantity=Decimal(1)),
+        request=altered(REQUEST, quantity=Decimal(2), display_quantity=Decimal(1)),
         filled=Decimal(4),
     )
 
@@ -144,7 +144,7 @@ IDS = st.text(st.characters(blacklist_characters="~", blacklist_categories=["Cs"
 @given(IDS, st.text(max_size=12), st.booleans())
 def test_whatever_a_change_is_called_its_tag_gives_it_back(client: str, guid: str, is_usual: bool) -> None:
     guid = client + guid if is_usual else guid
-    request = attrs.evolve(REQUEST, client_order_id=client)
+    request = altered(REQUEST, client_order_id=client)
     amend = AmendOrder(guid=guid, venue_order_id="U", request=request)
     cancel = CancelOrder(guid=guid, venue_order_id="U", request=request)
 

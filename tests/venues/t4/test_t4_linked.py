@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from strategykit.errors import LocalProtocolError
+from strategykit.model.event_class import altered
 from strategykit.model.events import Fill, OrderStatus, OrderUpdate, Side
 from strategykit.model.orders import (
     AmendOrder,
@@ -51,7 +52,7 @@ PROFIT = OrderRequest(
     price=Decimal("5.00"),
     time_in_force=TimeInForce.GOOD_TILL_CANCELLED,
 )
-LOSS = attrs.evolve(PROFIT, client_order_id="loss", type=OrderType.STOP, price=None, stop_price=Decimal("-2.50"))
+LOSS = altered(PROFIT, client_order_id="loss", type=OrderType.STOP, price=None, stop_price=Decimal("-2.50"))
 
 
 @pytest.mark.parametrize("kind", list(GroupKind))
@@ -103,7 +104,7 @@ def test_a_group_is_a_batch_under_its_name() -> None:
 @pytest.mark.parametrize(
     ("made", "link"),
     [
-        (bracket(ENTRY, [attrs.evolve(PROFIT, price=Decimal(6000))], offsets=False), enums.ORDER_LINK_AUTO_OCO_P),
+        (bracket(ENTRY, [altered(PROFIT, price=Decimal(6000))], offsets=False), enums.ORDER_LINK_AUTO_OCO_P),
         (one_cancels_other([limit("a", Side.BUY, "5900"), limit("b", Side.SELL, "6000")]), enums.ORDER_LINK_OCO),
         (single(ENTRY), enums.ORDER_LINK_NONE),
     ],
@@ -134,17 +135,17 @@ def test_an_order_can_wait_for_a_condition_and_be_released() -> None:
         (lambda: encode_group("", single(ENTRY)), "a group has a name"),
         (lambda: encode_group("g"), "at least one order"),
         (lambda: one_cancels_other([PROFIT]), "two or more"),
-        (lambda: one_cancels_other([PROFIT, attrs.evolve(LOSS, account="SIM-2")]), "one account and one market"),
+        (lambda: one_cancels_other([PROFIT, altered(LOSS, account="SIM-2")]), "one account and one market"),
         (lambda: bracket(ENTRY, [], offsets=True), "a limit, a stop, or one of each"),
         (lambda: bracket(ENTRY, [PROFIT, PROFIT], offsets=True), "a limit, a stop, or one of each"),
-        (lambda: bracket(ENTRY, [attrs.evolve(ENTRY, side=Side.SELL)], offsets=True), "no price to get out at"),
-        (lambda: bracket(ENTRY, [attrs.evolve(PROFIT, side=Side.BUY)], offsets=True), "on the other side"),
-        (lambda: bracket(ENTRY, [attrs.evolve(PROFIT, quantity=Decimal(1))], offsets=True), "the entry's 2 lots"),
-        (lambda: bracket(ENTRY, [attrs.evolve(PROFIT, price=Decimal(-5))], offsets=True), "has to be above 0"),
-        (lambda: bracket(ENTRY, [attrs.evolve(LOSS, stop_price=Decimal(0))], offsets=True), "has to be below 0"),
-        (lambda: bracket(ENTRY, [attrs.evolve(PROFIT, price=Decimal("NaN"))], offsets=True), "is no number"),
-        (lambda: bracket(ENTRY, [attrs.evolve(PROFIT, expire_time=1)], offsets=False), "activation conditions"),
-        (lambda: single(attrs.evolve(ENTRY, client_order_id="a~b")), "with '~' in it"),
+        (lambda: bracket(ENTRY, [altered(ENTRY, side=Side.SELL)], offsets=True), "no price to get out at"),
+        (lambda: bracket(ENTRY, [altered(PROFIT, side=Side.BUY)], offsets=True), "on the other side"),
+        (lambda: bracket(ENTRY, [altered(PROFIT, quantity=Decimal(1))], offsets=True), "the entry's 2 lots"),
+        (lambda: bracket(ENTRY, [altered(PROFIT, price=Decimal(-5))], offsets=True), "has to be above 0"),
+        (lambda: bracket(ENTRY, [altered(LOSS, stop_price=Decimal(0))], offsets=True), "has to be below 0"),
+        (lambda: bracket(ENTRY, [altered(PROFIT, price=Decimal("NaN"))], offsets=True), "is no number"),
+        (lambda: bracket(ENTRY, [altered(PROFIT, expire_time=1)], offsets=False), "activation conditions"),
+        (lambda: single(altered(ENTRY, client_order_id="a~b")), "with '~' in it"),
     ],
 )
 def test_what_is_no_group_is_refused_before_anything_leaves(make: Callable[[], object], words: str) -> None:
@@ -153,13 +154,13 @@ def test_what_is_no_group_is_refused_before_anything_leaves(make: Callable[[], o
 
 
 def test_exits_of_a_sale_lie_on_its_other_sides() -> None:
-    entry = attrs.evolve(ENTRY, side=Side.SELL)
-    profit = attrs.evolve(PROFIT, side=Side.BUY, price=Decimal(-5))
-    loss = attrs.evolve(LOSS, side=Side.BUY, stop_price=Decimal("2.50"))
+    entry = altered(ENTRY, side=Side.SELL)
+    profit = altered(PROFIT, side=Side.BUY, price=Decimal(-5))
+    loss = altered(LOSS, side=Side.BUY, stop_price=Decimal("2.50"))
 
     assert len(bracket(entry, [profit, loss], offsets=True).tickets) == 3
     with pytest.raises(LocalProtocolError, match="has to be below 0"):
-        bracket(entry, [attrs.evolve(profit, price=Decimal(5))], offsets=True)
+        bracket(entry, [altered(profit, price=Decimal(5))], offsets=True)
 
 
 # With the simulated venue
@@ -223,14 +224,14 @@ class Table:
 
     def trade(self, side: Side, lots: int) -> list[Decoded]:
         """Let somebody else take so many lots of the book."""
-        request = attrs.evolve(ENTRY, client_order_id="x", account="SIM-2", side=side, quantity=Decimal(lots))
+        request = altered(ENTRY, client_order_id="x", account="SIM-2", side=side, quantity=Decimal(lots))
         self.venue.receive(self.theirs[0], encode_group("theirs", single(request)), self.bench.now)
         return self.hear()
 
     def scaled(self, request: OrderRequest) -> OrderRequest:
         """Give an order whose prices are as people write them in the session's format."""
         price, stop = request.price, request.stop_price
-        return attrs.evolve(
+        return altered(
             request,
             price=None if price is None else price * self.scale,
             stop_price=None if stop is None else stop * self.scale,
@@ -302,8 +303,8 @@ def test_a_bracket_lives_and_ends_in_events(table: Table, offsets: bool) -> None
     inside = bid + TICK if offer > bid + TICK else bid
     base = Decimal(0) if offsets else inside
     entry = table.scaled(limit("entry", Side.BUY, inside, 2))
-    profit = table.scaled(attrs.evolve(PROFIT, price=base + 1))
-    loss = table.scaled(attrs.evolve(LOSS, stop_price=base - 20))
+    profit = table.scaled(altered(PROFIT, price=base + 1))
+    loss = table.scaled(altered(LOSS, stop_price=base - 20))
 
     found = table.say(encode_group("g-1", bracket(entry, [profit, loss], offsets=offsets)))
 
@@ -417,7 +418,7 @@ def test_an_order_of_a_group_is_amended_and_stays_in_it(table: Table) -> None:
     entry = table.scaled(limit("entry", Side.BUY, "5900", 2))
     table.say(encode_group("g-1", bracket(entry, [table.scaled(PROFIT), table.scaled(LOSS)], offsets=True)))
 
-    moved = attrs.evolve(entry, price=entry.price and entry.price - table.scale)
+    moved = altered(entry, price=entry.price and entry.price - table.scale)
     amend = AmendOrder(guid="entry-a1", venue_order_id=table.last("entry").venue_order_id, request=moved)
     table.say(table.bench.dialect.command(amend))
 
