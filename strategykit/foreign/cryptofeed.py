@@ -85,8 +85,13 @@ def read_entries(lines: Lines, refuse: Callable[[Place, object], None]) -> Itera
             refuse(lines.place, exc)
             continue
         kind = _KINDS[found["way"]]
-        text = found["text"] or ""
-        yield Entry(kind, time, found["url"] or "", _HEADER.sub("", text) if found["url"] else text, lines.place)
+        text, url = found["text"] or "", found["url"] or ""
+        try:
+            urlsplit(url)
+        except ValueError as exc:  # A bracket that isn't closed.
+            refuse(lines.place, f"no address, as {url!r} can't be read: {exc}")
+            continue
+        yield Entry(kind, time, url, _HEADER.sub("", text) if url else text, lines.place)
 
 
 def read_session(paths: Sequence[Path], refuse: Callable[[Place, object], None]) -> Iterator[Entry]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategykit.archive.importers.ohlcv import BarTable, read_ohlcv
@@ -141,6 +141,7 @@ SAMPLES = {
     put=st.sampled_from(["", "\0", "-", "nan", "1e400", "9" * 25, '"', "{", "[", ",", "\n", "null", "é", "\\"])
     | st.text(max_size=4),
 )
+@example(name="cryptofeed", place=0.125, cut=0, put="[")
 def test_whatever_is_in_a_file_it_makes_something_whole_or_nothing(
     name: str, place: float, cut: int, put: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
