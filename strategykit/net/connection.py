@@ -240,9 +240,13 @@ class Connection:
                 return
             self.token = token
             self._awaited, self._reply, self._replied = guid, None, trio.Event()
+            link = self._link
+            if link.login_sent is not None:
+                link.stray_login = link.login_sent
+            link.login_sent = trio.current_time()
             await self._send(frame)
             reply = await wait_reply(guid)
-            self._awaited = ""
+            self._awaited, link.login_sent = "", None
             if reply.ok:
                 return
             asks = dialect.classify(reply.code)

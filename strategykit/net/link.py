@@ -109,6 +109,10 @@ class Link:
     statistics: ConnectionStatistics = attrs.field(init=False)
     session: Session | None = attrs.field(default=None, init=False)
     """None while it isn't open."""
+    login_sent: float | None = attrs.field(default=None, init=False)
+    """On Trio's clock: when the last login was sent, while it isn't answered."""
+    stray_login: float | None = attrs.field(default=None, init=False)
+    """The same of the newest one that was never answered."""
     sent_at: deque[float] = attrs.field(factory=deque, init=False)
     """When the last messages left, on Trio's clock, where the lane has a rate: a venue goes on counting over a
     reconnect."""

@@ -32,6 +32,9 @@ __all__ = ["HTTP", "LiveVenue", "connect_venue"]
 HTTP: Final = "http"
 """The connection's name on answers to asks."""
 
+STRAY_WITHIN: Final = 60.0
+"""Seconds for which a login that was never answered may still be taken."""
+
 _MAX_ASKS: Final = 1_000
 """Asks that wait for a place. More are answered at once, with status 0."""
 
@@ -157,6 +160,17 @@ class LiveVenue:
         link = self._links.get(connection)
         if link is not None:
             link.kept.cancel()
+
+    def take_stray_login(self, connection: str) -> bool:
+        """Whether a login of ours was never answered that the venue may take late: it ends the session after it. Once.
+
+        A venue that was slow reads what has come by a wire that is long gone.
+        """
+        link = self._links.get(connection)
+        if link is None or link.stray_login is None:
+            return False
+        sent, link.stray_login = link.stray_login, None
+        return trio.current_time() - sent < STRAY_WITHIN
 
     def refuse(self, reason: str) -> None:
         """Note that the venue won't have us any more: `wait_refused` tells whoever runs this."""

@@ -329,8 +329,7 @@ class Engine:
         words = f"the venue ended the session: {over.message} ({over.code})"
         self._error(over.code, f"{connection}: {words}", now, "")
         if self.dialect.classify(over.code) is ErrorClass.STOP:
-            self.wires.close(connection)
-            self.wires.refuse(words)
+            self.wires.refuse(connection, words)
         else:
             self.wires.drop(connection, words)
 

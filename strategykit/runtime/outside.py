@@ -39,8 +39,8 @@ class Wires(Protocol):
         """Take a connection for dead: close it and open a new one."""
         ...
 
-    def refuse(self, reason: str) -> None:
-        """The venue won't have us any more: nothing is opened again."""
+    def refuse(self, connection: str, reason: str) -> None:
+        """The venue has ended a connection and won't have us any more: nothing is opened again."""
         ...
 
     def refresh_token(self) -> None:
@@ -100,7 +100,7 @@ class NoWires:
     def drop(self, connection: str, reason: str) -> None:
         """Nothing to drop."""
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, connection: str, reason: str) -> None:
         """Nothing to end."""
 
     def refresh_token(self) -> None:

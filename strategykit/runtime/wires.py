@@ -75,7 +75,11 @@ class LiveWires:
     def drop(self, connection: str, reason: str) -> None:
         self._venue.drop(connection, reason)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, connection: str, reason: str) -> None:
+        if self._venue.take_stray_login(connection):
+            self._venue.drop(connection, f"{reason}; an earlier login of our own may have come late")
+            return
+        self._venue.close(connection)
         self._venue.refuse(reason)
 
     def refresh_token(self) -> None:

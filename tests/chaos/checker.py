@@ -279,7 +279,8 @@ def _check_alarms(record: Row) -> Iterator[str]:
 def _check_subscriptions(record: Row) -> Iterator[str]:
     wanted, held = record["rest"]["wanted"], record["rest"]["held"]
     for row in wanted:
-        if row["state"] not in ("active", "stale"):
+        # Some venues are asked for a list of orders by subscribing again.
+        if row["state"] not in ("active", "stale") and not (row["state"] == "asked" and row["questioned"]):
             yield f"I4: {row['stream']} is {row['state']}"
     if record["unsettled"]:
         return

@@ -19,6 +19,7 @@ from strategykit.runtime.order import Order
 from strategykit.sim.server import SimulatedServer
 from strategykit.testing.faults import Fault
 from strategykit.testing.world import Meanwhile, Outing, World, run_world
+from strategykit.venues.streams import PRIVATE
 
 __all__ = ["in_memory", "play"]
 
@@ -139,7 +140,13 @@ def _at_rest(run: Run, server: SimulatedServer[Any], symbols: Mapping[str, str])
     return {
         "time": run.clock.reading,
         "wanted": [
-            {"guid": row.guid, "stream": row.stream.label, "connection": row.connection, "state": row.state.value}
+            {
+                "guid": row.guid,
+                "stream": row.stream.label,
+                "connection": row.connection,
+                "state": row.state.value,
+                "questioned": row.stream.kind in PRIVATE and run.reconciler.asking,
+            }
             for row in run.engine.table
         ],
         "held": [

@@ -12,7 +12,7 @@ import trio
 from strategykit import Quotes, Stale, Strategy, define
 from strategykit.model.events import AccountUpdate, Event, Fill, Gap
 from strategykit.runtime.assembly import Run
-from strategykit.testing.faults import Fault
+from strategykit.testing.faults import Fault, NetworkFault
 from strategykit.testing.world import Outing, World, run_world
 
 ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
@@ -149,3 +149,32 @@ def test_a_session_that_is_closed_for_its_backlog_is_opened_again(result: int) -
     assert len(gaps) == 1
     assert "reads too slowly" in gaps[0].reason
     assert watched.told == ["sent", "working"], "the order was placed after it"
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_login_of_our_own_that_comes_late_is_no_other_program(others: bool) -> None:
+    """The venue reads what a wire has brought that is long gone, and with it a login that ends the session after it."""
+    lane = {"lane": "ws"}
+    faults = [
+        Fault(at=0.162, venue={"fault": "stall", "seconds": 5.0, **lane}),
+        Fault(at=1.056, network=NetworkFault(what="reset", where="ws", pick=0)),
+        *([Fault(at=20.0, venue={"fault": "displace"})] if others else []),
+    ]
+    world = World(
+        venue="t4",
+        strategies=[("listens", Listens())],
+        faults=faults,
+        seconds=30.0,
+        instruments=[ES],
+        rate=20.0,
+        latency=(0.03, 0.03),  # So that the first login is on its way when the venue stalls.
+    )
+    outing = run_world(world)
+
+    report = outing.report
+    assert report is not None, outing.error
+    (connection,) = report.connections
+    assert connection.reconnects == 1, "after the late login"
+    notes = [text for _, source, text in report.notes if source == "venue"]
+    assert len([text for text in notes if "(6)" in text]) == (3 if others else 1)
+    assert any("the run was ended" in text for text in notes) is others

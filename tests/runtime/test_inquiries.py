@@ -55,7 +55,7 @@ class Outside:
     def command(self, strategy: str, command: object) -> bool:
         return False
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, connection: str, reason: str) -> None:
         self.refusals.append(reason)
 
     def subscribe(self, row: Subscription, connection: str, session: int) -> None:
