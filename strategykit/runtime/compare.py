@@ -156,6 +156,13 @@ def compare_orders(
             lines.append(f"{order!r}: the venue says {row.status.value}")
     ours = {number for order in gateway.orders.values() for number in order.filled_by_number}
     for number, row in shown.items():
-        if row.client_order_id is not None and row.client_order_id.startswith(gateway.tag) and number not in ours:
-            lines.append(f"the venue shows {row.client_order_id} as order {number}, which we don't know")
+        name = row.client_order_id or ""
+        if not name.startswith(gateway.tag) or number in ours:
+            continue
+        stop = gateway.orders.get(name)
+        waits = stop is not None and stop.request.stop_price is not None and stop.is_open and not stop.uncertain
+        if went_on is not None and waits:
+            went_on(f"{stop!r} has fired, and is order {number} by now, {row.filled} filled: for the next run to tell")
+        else:
+            lines.append(f"the venue shows {name} as order {number}, which we don't know")
     return lines

@@ -111,6 +111,18 @@ async def test_a_stop_that_waits_isnt_among_the_orders(stage: Stage, autojump_cl
     assert compare_orders(stage.gateway, []) == []
 
 
+async def test_a_stop_that_lives_on_may_have_fired_since(stage: Stage, autojump_clock: MockClock) -> None:
+    order, truth = await stage.working(limit=None, stop=Decimal(100))
+    stage.venue.trigger(truth)
+    fired, told = rows(stage)[1:], list[str]()  # Stops have a list of their own.
+
+    assert compare_orders(stage.gateway, fired, went_on=told.append) == []
+    assert told[0].startswith(f"{order!r} has fired")
+    assert len(compare_orders(stage.gateway, fired)) == 1, "where orders don't live on"
+    order.lost_at = 1
+    assert len(compare_orders(stage.gateway, fired, went_on=told.append)) == 1
+
+
 class Wires:
     """Answers the question for the orders as a test says, through an inbox that nobody else reads."""
 
