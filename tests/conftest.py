@@ -151,7 +151,10 @@ class DeadVenue:
                 stream, _ = self._listener.accept()
                 self._streams.append(stream)
                 if self._token is not None:
-                    threading.Thread(target=self._welcome, args=(stream, self._token), daemon=True).start()
+                    # Who looks for threads that another test has left knows it by its name.
+                    threading.Thread(
+                        target=self._welcome, args=(stream, self._token), name="beside", daemon=True
+                    ).start()
 
     def _welcome(self, stream: socket.socket, token: str) -> None:
         with suppress(OSError):  # They hang up, as they should.
