@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -88,13 +88,21 @@ class Desk:
     def cancel_all(self, account: str, now: int, *, stops: bool) -> int:
         """Withdraw every working order, or every stop; give how many there were."""
         rows = self._market.stop_orders(account) if stops else self._market.orders(account)
-        count = 0
+        return sum(self.execute(command, now)[0].ok for command in self._cancels(rows))
+
+    def withdraw(self, account: str, now: int) -> None:
+        """Withdraw whatever works, which nobody has asked for: the log has what became of it, and no command."""
+        for command in self._cancels([*self._market.orders(account), *self._market.stop_orders(account)]):
+            _, events = self._market.command(account, command, now)
+            self.note(events, now)
+            self._publish(events, now)
+
+    def _cancels(self, rows: Sequence[OrderUpdate]) -> Iterator[CancelOrder]:
+        """Yield the commands that withdraw what works of these, each as things stand when it is asked for."""
         for row in rows:
             record = self._market.record(row.venue_order_id)
             if record is not None and record.left and record.status is row.status and row.status.value == "working":
-                command = CancelOrder(guid="", venue_order_id=row.venue_order_id, request=record.request)
-                count += self.execute(command, now)[0].ok
-        return count
+                yield CancelOrder(guid="", venue_order_id=row.venue_order_id, request=record.request)
 
     def note(self, events: Sequence[Event], now: int) -> None:
         """Log what became of orders."""

@@ -54,6 +54,7 @@ _NEWS: Final = {"late_fill": Fill, "late_order_update": OrderUpdate}
 
 _OWN_FAULTS: Final = frozenset(
     {*_MISHAPS, *_NEWS, "duplicate_fill", "ignored_request", "ignored_command", "revoke_tokens", "halt", "resume"}
+    | {"withdraw_orders"}
 )
 
 
@@ -203,6 +204,9 @@ class AlorVenue:
                 self.ignored["/ws" if command.fault == "ignored_request" else "/cws"] += count
             case "revoke_tokens":
                 self.access.revoke()
+            case "withdraw_orders":
+                for account in self.config.portfolios:
+                    self._desk.withdraw(account, now)
             case "halt" | "resume":
                 self.set_trading(command.instrument, now, trading=command.fault == "resume")
             case _:

@@ -24,7 +24,7 @@ _MISHAPS: Final = {"lost_update": Mishap.MISSING, "late_update": Mishap.LATE, "d
 OWN_FAULTS: Final = frozenset(
     {"displace", "backlog", "silence", "reject_login", "revoke_tokens", "mbo_gap", "mbo_clear", "halt", "resume"}
     | {"mode", "resnapshot", "new_session", "single_update", "fail_request", "ignore_request", *_MISHAPS}
-    | {"refuse_token", "short_token", "lost_token"}
+    | {"refuse_token", "short_token", "lost_token", "withdraw_orders"}
 )
 """``displace`` and ``backlog`` end sessions of a lane; ``silence`` keeps heartbeats from it for `seconds`;
 ``reject_login`` refuses the next `count` logins with ``arguments["result"]``; of the next `count` requests for tokens
@@ -34,7 +34,8 @@ anew after a clear; ``mode`` gives an instrument the market mode ``arguments["mo
 snapshots as when a feed is back; ``new_session`` counts volume and trades from nothing again; ``lost_update``,
 ``late_update`` (by `seconds`) and ``duplicate_update`` befall the next `count` order updates, which ``single_update``
 sends outside a group; ``fail_request`` fails the next `count` submissions, revisions or pulls inside T4;
-``ignore_request`` has the next `count` requests of whatever kind neither carried out nor answered."""
+``ignore_request`` has the next `count` requests of whatever kind neither carried out nor answered;
+``withdraw_orders`` withdraws all that can still be filled, as for accounts whose connection has ended."""
 
 _MODES: Final = {
     name.removeprefix("MARKET_MODE_"): cast("enums.MarketMode", number) for name, number in enums.MarketMode.items()
@@ -103,6 +104,10 @@ class VenueFaults:
                 return 0
             case "ignore_request":
                 self.ignored += command.count
+                return 0
+            case "withdraw_orders":
+                for live in [live for live in self._desk.orders.values() if not live.finished]:
+                    self._desk.pull(live, now, reason="its connection has ended")
                 return 0
             case _:
                 return self._befall_markets(command, now)

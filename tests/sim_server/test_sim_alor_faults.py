@@ -353,3 +353,20 @@ async def test_calls_fail_for_a_while(lab: Lab) -> None:
         got = [(await http.get("/md/v2/time")).status_code for _ in range(3)]
 
     assert got == [429, 429, 200]
+
+
+async def test_the_venue_withdraws_orders_and_stops_as_nobody_has_asked_for(lab: Lab) -> None:
+    async with lab.connect("/cws") as client, lab.connect() as data:
+        await client.authorize()
+        await client.order("rests", opcode="create:limit", side="buy", price=250)
+        stop = {"side": "sell", "price": 250, "triggerPrice": 251, "condition": "LessOrEqual", "stopEndUnixTime": 0}
+        await client.order("sleeps", opcode="create:stopLimit", **stop)
+        asked = len((await lab.http.get("/sim/orders")).json()["commands"])
+        await orders(data)
+        await lab.fault("withdraw_orders")
+        told = await data.data("o", lambda row: row["status"] == "canceled")
+        report = (await lab.http.get("/sim/orders")).json()
+
+    assert told["price"] == 250
+    assert [row["status"] for row in report["orders"]] == ["cancelled", "cancelled"]
+    assert len(report["commands"]) == asked == 2

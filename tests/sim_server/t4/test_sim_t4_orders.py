@@ -464,6 +464,22 @@ def test_requests_can_be_ignored(floor: Floor, ticket: MakeTicket) -> None:
     assert told(trader.order(ticket("BUY", 1, limit_price="5900")))[-1] == ("SUBMISSION_SUCCESS", "WORKING")
 
 
+def test_the_venue_withdraws_what_works_and_what_it_holds(floor: Floor, ticket: MakeTicket) -> None:
+    trader = floor.trader()
+    trader.order(ticket("BUY", 1))  # Filled: nothing of it is left to withdraw.
+    works = trader.order(ticket("BUY", 1, limit_price="5900"))[0].unique_id
+    held = trader.order(ticket("BUY", 1, limit_price="5900", activation_type=enums.ACTIVATION_TYPE_HOLD))[0].unique_id
+
+    before = len(floor.venue.log)
+    floor.fault("withdraw_orders")
+
+    gone = ["PULL_SENT", "PULL_SUCCESS"]
+    assert [(entry.unique_id, entry.change) for entry in list(floor.venue.log)[before:]] == [
+        (order, change) for order in (works, held) for change in gone
+    ]
+    assert len(trader.heard_of("order_update_multi")) == 4
+
+
 def test_updates_can_travel_alone(floor: Floor, ticket: MakeTicket) -> None:
     trader = floor.trader()
     floor.fault("single_update", count=2)
