@@ -12,8 +12,8 @@ from strategykit.net.link import Job
 __all__ = ["MAX_UNSENT", "Outbox"]
 
 MAX_UNSENT: Final = 10_000
-"""Frames that wait to be sent. A full set of 5,000 subscriptions is asked for at once after a reconnect; a wire that
-has twice as many before it doesn't carry anything any more."""
+"""Jobs that wait to be sent: order commands, and one for all changes of what the session carries, however many. A wire
+that has so many before it doesn't carry anything any more."""
 
 
 class Outbox:

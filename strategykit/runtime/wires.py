@@ -28,6 +28,9 @@ class _Carried:
     held: dict[str, Subscription] = attrs.field(factory=dict)
     new: dict[str, Subscription] = attrs.field(factory=dict)
     old: dict[str, Subscription] = attrs.field(factory=dict)
+    due: bool = False
+    """Whether its turn is waited for. One turn takes all that has gathered: as many as there are rows would fill the
+    line of what waits to be sent, and a full line ends the session."""
 
 
 class DurableJournal(Protocol):
@@ -60,14 +63,14 @@ class LiveWires:
     def subscribe(self, row: Subscription, connection: str, session: int) -> None:
         carried = self._carrying(connection, session)
         carried.new[row.guid] = row
-        self._venue.send(connection, session, lambda token: self._change(carried, token))
+        self._send(carried, connection)
 
     def unsubscribe(self, row: Subscription, connection: str, session: int) -> None:
         carried = self._carrying(connection, session)
         carried.new.pop(row.guid, None)
         if carried.held.pop(row.guid, None) is not None:
             carried.old[row.guid] = row
-            self._venue.send(connection, session, lambda token: self._change(carried, token))
+            self._send(carried, connection)
 
     def ask(self, ask: Ask) -> None:
         self._venue.ask(ask)
@@ -94,8 +97,13 @@ class LiveWires:
             carried = self._carried[connection] = _Carried(session)
         return carried
 
+    def _send(self, carried: _Carried, connection: str) -> None:
+        if not carried.due:
+            carried.due = self._venue.send(connection, carried.session, lambda token: self._change(carried, token))
+
     def _change(self, carried: _Carried, token: str) -> list[Frame]:
-        """Give the frames for all that has gathered; an earlier job may have taken it along already."""
+        """Give the frames for all that has gathered."""
+        carried.due = False
         self._token = token
         frames: list[Frame] = []
         if carried.old:
