@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
@@ -18,6 +20,7 @@ from strategykit.journal.format import Record, RecordKind
 from strategykit.journal.latch import KILL_FILE, check_released, read_latch
 from strategykit.journal.reader import Records, journal_files, read_journal
 from strategykit.runtime.assembly import Run
+from strategykit.runtime.demo import open_venue_process
 from strategykit.runtime.run import rerun_tape
 
 ENDING = (RecordKind.KILLED, RecordKind.CLOSED)
@@ -30,6 +33,35 @@ RESTS = """
         await self.buy(1, limit=round(self.quotes.last.bid * 0.9, 2))
         print("resting", flush=True)
         await trio.sleep_forever()
+"""
+
+HOLDS = """
+    quotes = Quotes("{instrument}")
+
+    async def run(self) -> None:
+        await self.when(self.quotes.bid < self.quotes.ask)
+        bought = await self.buy(2)
+        await bought.filled()
+        for lots in (1, 3):
+            await self.buy(lots, limit=round(self.quotes.last.bid * 0.95))
+        print("holding", flush=True)
+        await trio.sleep_forever()
+"""
+
+T4_SESSION = """
+[venue]
+name = "t4"
+url = "{url}"
+account = "SIM-1"
+
+[run]
+journal = "journal"
+on_kill = "flatten"
+
+[[strategy]]
+name = "own"
+file = "{file}"
+params.instrument = "CME_Eq/ES/XCME_Eq ES (Z26)"
 """
 
 
@@ -115,6 +147,34 @@ def test_the_command_pulls_it_and_tells_what_was_confirmed(
     assert program.wait(30) == 1
     assert main(["kill", str(account), "--release"]) == 0
     check_released(account)
+
+
+def test_the_command_gets_a_run_at_t4_flat_and_tells_so(
+    bench: Any, start: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One session carries data, account and orders there: all of it is withdrawn, and proven, by that."""
+    own = bench.strategy(HOLDS)
+    session = tmp_path / "session.toml"
+    account = tmp_path / "journal" / "t4-SIM-1"
+    with open_venue_process("t4") as url:
+        session.write_text(T4_SESSION.format(url=url, file=own.file))
+        program = start("run", str(session), "--no-tape")
+        assert program.process.stdout.readline() == "holding\n", program.process.stderr.read()
+
+        code = main(["kill", str(account), "--reason", "enough", "--wait", "60s"])
+
+        told = capsys.readouterr()
+        assert code == 0, told
+        assert "Confirmed: the venue has no order of ours; positions: flat." in told.out
+        assert program.wait(30) == 1
+        assert "enough; confirmed: the venue has no order of ours; positions: flat" in program.err
+        theirs = httpx.get(f"{url}/sim/orders", timeout=5).json()
+    ends = [(row["status"], int(Decimal(row["filled"]))) for row in theirs["orders"]]
+    assert ends[:3] == [("filled", 2), ("cancelled", 0), ("cancelled", 0)]
+    assert "working" not in dict(ends)
+    held = [Decimal(row["quantity"]) for row in theirs["positions"] if not row["is_currency"]]
+    assert not any(held)
+    assert start("run", str(session), "--no-tape").wait(30) == 2, "nothing begins before it is released"
 
 
 def test_where_no_file_can_be_written_the_command_signals_the_run(
