@@ -163,20 +163,20 @@ class Portfolio:
             LocalProtocolError: Nobody added its instrument, or its numbers can't be. Nothing has changed then.
         """
         # The side belongs to it: when two orders of one account meet, both fills carry the same trade id.
-        symbol, fee = fill.instrument, fill.fee
-        key = (symbol, fill.trade_id, fill.side)
-        if key in self._seen:
+        symbol, quantity, fee = fill.instrument, fill.quantity, fill.fee
+        key, seen = (symbol, fill.trade_id, fill.side), self._seen
+        if key in seen:
             self.duplicates += 1
             return False
         position = self.positions.get(symbol)
         if position is None:
             raise LocalProtocolError(f"fill {fill.trade_id} of {symbol!r}, whose lot and currency nobody gave")
-        is_sound = fill.price.is_finite() and fill.quantity.is_finite() and fill.quantity > _ZERO
-        is_sound = is_sound and (fee is None or fee.is_finite())
-        if not is_sound:
+        # What is no number is above nothing; it is asked first, as comparing it may raise.
+        if not (
+            fill.price.is_finite() and quantity.is_finite() and quantity > _ZERO and (fee is None or fee.is_finite())
+        ):
             raise LocalProtocolError(
-                f"fill {fill.trade_id} of {fill.instrument!r} can't be: "
-                f"{fill.quantity} lots at {fill.price}, fee {fill.fee}"
+                f"fill {fill.trade_id} of {symbol!r} can't be: {quantity} lots at {fill.price}, fee {fee}"
             )
         currency = position.instrument.currency
         cash, before = self.cash, getcontext()
@@ -186,12 +186,12 @@ class Portfolio:
             if fee is None:
                 position.fills_without_fee += 1
             else:
-                paid_in = fill.fee_currency or currency
-                position.fees[paid_in] = position.fees.get(paid_in, _ZERO) + fee
+                paid_in, fees = fill.fee_currency or currency, position.fees
+                fees[paid_in] = fees.get(paid_in, _ZERO) + fee
                 cash[paid_in] = cash.get(paid_in, _ZERO) - fee
         finally:
             setcontext(before)
-        self._seen.add(key)  # Last: a fill that couldn't be applied may come again.
+        seen.add(key)  # Last: a fill that couldn't be applied may come again.
         return True
 
     def quantity(self, instrument: str) -> Decimal:

@@ -197,6 +197,11 @@ class InFlight:
             if isinstance(pending.command, AmendOrder) and pending.command.request is amended:
                 self.take(guid)
 
+    def longest(self, now: float) -> float:
+        """Give how many seconds the oldest command that waits has waited by `now`, of Trio's clock; 0 if none does."""
+        waits = [now - (one.deadline - one.within) for one in self._pending.values() if one.deadline is not None]
+        return max((seconds for seconds in waits if seconds > 0), default=0.0)
+
     def find(self, number: str, kind: type[AmendOrder | CancelOrder]) -> str | None:
         """Give the guid of the oldest command of its kind that waits and is about the venue's order `number`."""
         for guid, pending in self._pending.items():

@@ -28,7 +28,7 @@ ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 
-_NEW: Final = (ZERO, False)
+_NEW: Final = (ZERO, False, None)
 """Of an order that isn't followed yet."""
 
 
@@ -56,8 +56,8 @@ class Risk:
     _account: Scope = attrs.field(init=False)
     _strategies: dict[str, tuple[Scope, Scope]] = attrs.field(factory=dict, init=False)
     """Each with the account."""
-    _followed: dict[str, tuple[Decimal, bool]] = attrs.field(factory=dict, init=False)
-    """Lots that orders may still be filled by, and whether they are open, by client order id."""
+    _followed: dict[str, tuple[Decimal, bool, _Place]] = attrs.field(factory=dict, init=False)
+    """Lots that orders may still be filled by, whether they are open, and where they count, by client order id."""
     _places: dict[tuple[str, str], _Place] = attrs.field(factory=dict, init=False)
     """By strategy and instrument."""
     _fills: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -132,15 +132,17 @@ class Risk:
 
     def follow(self, order: Order) -> None:
         """Something happened to `order`: count what it may still become."""
-        lots, is_open = may_fill(order), not order.state.terminal
-        had, was_open = self._followed.get(order.client_order_id, _NEW)
-        if is_open is was_open and lots == had:
+        lots, is_open, name = may_fill(order), not order.state.terminal, order.client_order_id
+        had, was_open, place = self._followed.get(name, _NEW)
+        if is_open is was_open and (lots is had or lots == had):
             return
+        if place is None:
+            key = (order.strategy, order.instrument)
+            place = self._places.get(key) or self._place(*key)
         if lots or is_open:
-            self._followed[order.client_order_id] = (lots, is_open)
+            self._followed[name] = (lots, is_open, place)
         else:
-            del self._followed[order.client_order_id]
-        place = self._places.get((order.strategy, order.instrument)) or self._place(order.strategy, order.instrument)
+            del self._followed[name]
         (mine, account), (book, whole) = place
         if is_open is not was_open:
             change = is_open - was_open

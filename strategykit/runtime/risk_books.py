@@ -273,19 +273,23 @@ def count_order(scopes: tuple[Scope, Scope], what: str, now: int) -> None:
     Raises:
         RiskLimit: It would break a limit of one; it is counted in none.
     """
+    late = now - SECOND
     for scope in scopes:
-        times = scope.pace.times
-        if len(times) == times.maxlen and times[0] > now - SECOND:
-            count = scope.limits.max_order_rate + 1
-            scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
-    for scope in scopes if what else ():
         pace, limits = scope.pace, scope.limits
+        times = pace.times
+        if len(times) == times.maxlen and times[0] > late:
+            count = limits.max_order_rate + 1
+            scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
+        if not what:
+            continue
         recent, counts, since = pace.recent, pace.counts, now - limits.repeat_window
         while recent and recent[0][0] <= since:
             old = recent.popleft()[1]
-            left = counts.pop(old) - 1
+            left = counts[old] - 1
             if left:
                 counts[old] = left
+            else:
+                del counts[old]
         count = counts.get(what, 0) + 1
         if count > limits.max_repeats:
             words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 import trio
+import trio._core._run as trio_loop
 
 from strategykit.runtime.clock import NEVER, WallClock
 
@@ -14,7 +16,10 @@ _STEP: Final = 1_000
 """Nanoseconds that a look at the clock takes, so that two things that happen one after the other have two times."""
 
 _PATIENCE: Final = 0.02
-"""Real seconds to wait for a thread at a time, or for what else comes from outside the loop."""
+"""Real seconds to wait for what comes from outside the loop at a time."""
+
+_THREAD_WITHIN: Final = 1.0
+"""Real seconds within which a thread has usually done its work."""
 
 
 class VirtualWall:
@@ -36,7 +41,8 @@ class VirtualWall:
 class VirtualClock(WallClock):
     """The clock of live runs, whose wall clock jumps to the next deadline as soon as no task can go on.
 
-    While one of Trio's threads is at work the clock stands still: its work takes no time.
+    While one of Trio's threads is at work clock and tasks stand still: its work takes no time, and what it comes to is
+    there at the same step each time.
 
     Args:
         wall: What jumps.
@@ -53,11 +59,26 @@ class VirtualClock(WallClock):
         """For Trio, which calls it once the loop is there."""
         self._limiter = trio.to_thread.current_default_thread_limiter()
 
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio calls it so
+        """For Trio, which calls it at every pass: let threads come to their ends before."""
+        limiter = self._limiter
+        if limiter is None or not limiter.borrowed_tokens:
+            return
+        # Where threads leave what they came to, or ask the loop for something; there is no public way to see it.
+        left = trio_loop.GLOBAL_RUN_CONTEXT.runner.entry_queue
+        until = time.monotonic() + _THREAD_WITHIN
+        while len(left.queue) < limiter.borrowed_tokens and time.monotonic() < until:
+            time.sleep(0.0001)
+        with left.lock:
+            """By now whoever left something has rung the bell, too."""
+
     def deadline_to_sleep_time(self, deadline: float) -> float:
+        before = self._virtual.now
         seconds = super().deadline_to_sleep_time(deadline)
         if not seconds:
             return 0.0
         if self._limiter is not None and self._limiter.borrowed_tokens:
+            self._virtual.now, self._idle = before, None  # However often the loop looks whether it is done.
             return _PATIENCE
         due = self._due(deadline)
         if due == NEVER:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import trio
+
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.feeds import BookFeed
 from strategykit.venues.streams import PRIVATE
 from strategykit.venues.subscriptions import SubscriptionState
 
 __all__ = ["unsettled"]
+
+ANSWERED: Final = 2.0
+"""Seconds after which an answer has usually come. One that doesn't come at all costs the wire, some seconds later."""
 
 
 def unsettled(run: Run) -> list[str]:
@@ -25,6 +32,8 @@ def unsettled(run: Run) -> list[str]:
     if run.trades_at_venue:
         needed[run.engine.command_connection] = None
     lines += [f"{name} isn't open" for name in needed if name not in run.engine.sessions]
+    if (waited := run.gateway.commands.longest(trio.current_time())) > ANSWERED:
+        lines.append(f"a command is unanswered after {waited:.2f} s")
     lines += [f"{seat.name} hasn't begun" for seat in run.supervisor.seats if seat.state == "waiting"]
     for seat in run.supervisor.seats:
         books = [feed for feed in seat.desk.feeds.values() if isinstance(feed, BookFeed) and seat.failure is None]

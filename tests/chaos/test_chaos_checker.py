@@ -15,6 +15,7 @@ import pytest
 from strategykit.testing.faults import Fault
 from tests.chaos.checker import check
 from tests.chaos.record import play
+from tests.chaos.told import check_unnumbered
 from tests.chaos.worlds import SYMBOLS, draw_world
 
 Record = dict[str, Any]
@@ -244,6 +245,17 @@ def test_a_gap_that_was_told_accounts_for_what_is_missing(good: Record) -> None:
     told[at] = ["gap", 0, 0, "cut off"]
 
     assert check(record) == []
+
+
+def test_of_equal_prints_the_first_one_told_may_be_any() -> None:
+    prints = [(number, time, 270.0, 1.0) for number, time in enumerate((100, 100, 100, 200))]
+    told = [("trade", "a", 100, 270.0, 1.0, False), ("trade", "b", 200, 270.0, 1.0, False)]
+
+    assert list(check_unnumbered("SBER", told, prints, 10**10, 0)) == []
+    first = ("trade", "0", 50, 270.0, 1.0, False)
+    assert list(check_unnumbered("SBER", [first, *told], [(9, 50, 270.0, 1.0), *prints], 10**10, 0)) == [
+        "I5: SBER: 2 trades are missing before (200, 270.0, 1.0), and no gap was told"
+    ]
 
 
 def test_an_order_that_is_left_is_accounted_for_if_that_is_said(good: Record) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import attrs
 import pytest
 
 from tests.chaos.record import play
@@ -45,6 +46,17 @@ def test_a_seed_gives_the_same_again() -> None:
 
     assert first["ours"]["orders"]
     assert first["ours"]["digest"] == again["ours"]["digest"]
+    assert first == again
+
+
+def test_a_seed_gives_the_same_again_with_files_threads_and_a_second_run(tmp_path: Path) -> None:
+    world = attrs.evolve(draw_world("alor", 103, faults=20, seconds=12.0), cut_off_at=5.0)
+
+    folders = [tmp_path / "first", tmp_path / "again"]
+    records = [play(world, symbols=SYMBOLS["alor"], folder=folder) for folder in folders]
+
+    assert len(records[0]["tapes"]) == 2
+    first, again = (json.dumps(one).replace(str(folder), "") for one, folder in zip(records, folders, strict=True))
     assert first == again
 
 

@@ -44,6 +44,7 @@ def check_unnumbered(
 ) -> Iterator[str]:
     """The same by time, price and size: venues number trades in ways of their own, or not at all."""
     place, gap, seen = -1, True, set[int]()
+    first = False  # Whether the last one was the first behind a gap: of equal prints it may have been any.
     for row in told:
         if row[0] == "gap":
             gap = True
@@ -59,8 +60,11 @@ def check_unnumbered(
                     seen.add(found)
                 continue
             seen.add(found)
-            if not gap and not _in_gaps(prints[place + 1 : found], told, ahead):
+            between = prints[place + 1 : found]
+            equal = first and all(one[1:] == prints[place][1:] for one in between)
+            if not gap and not equal and not _in_gaps(between, told, ahead):
                 yield f"I5: {name}: {found - place - 1} trades are missing before {row[2:5]}, and no gap was told"
+            first = gap or (first and prints[found][1:] == prints[place][1:])
             place, gap = found, False
     missing = [row for row in prints[place + 1 :] if row[1] < time - _TAIL]
     if missing and place >= 0 and not gap:
