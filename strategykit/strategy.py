@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 import attrs
 import trio
@@ -48,6 +48,10 @@ if TYPE_CHECKING:  # They need numpy, which only strategies with batch handlers 
     from strategykit.columns.batch import QuoteBatch, TradeBatch
 
 __all__ = ["Strategy", "define", "param"]
+
+# A look-up of a member costs more than a call on Python 3.11.
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 
 @define
@@ -189,11 +193,11 @@ class Strategy:
 
     def buy_nowait(self, quantity: Decimal | int, **how: Any) -> Order:
         """Place a buy and give its handle at once; see `buy`."""
-        return self.desk.submit(Side.BUY, quantity, **how)
+        return self.desk.submit(_BUY, quantity, **how)
 
     def sell_nowait(self, quantity: Decimal | int, **how: Any) -> Order:
         """Place a sell and give its handle at once; see `buy`."""
-        return self.desk.submit(Side.SELL, quantity, **how)
+        return self.desk.submit(_SELL, quantity, **how)
 
     async def buy(
         self, quantity: Decimal | int, *, instrument: str | None = None, **terms: Unpack[OrderTerms]

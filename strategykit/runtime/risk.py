@@ -18,7 +18,7 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
 from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
 from strategykit.runtime.order import Order
-from strategykit.runtime.risk_books import EXACT, Book, Scope, count_order, day_end, day_of, may_fill
+from strategykit.runtime.risk_books import EXACT, Book, Place, Scope, count_order, day_end, day_of, may_fill
 
 __all__ = ["Risk"]
 
@@ -30,10 +30,6 @@ _SELL: Final = Side.SELL
 
 _NEW: Final = (ZERO, False, None)
 """Of an order that isn't followed yet."""
-
-
-_Place = tuple[tuple[Scope, Scope], tuple[Book, Book]]
-"""Where an order counts: in its strategy's scope and in the account's, with the book of its instrument in each."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -56,9 +52,9 @@ class Risk:
     _account: Scope = attrs.field(init=False)
     _strategies: dict[str, tuple[Scope, Scope]] = attrs.field(factory=dict, init=False)
     """Each with the account."""
-    _followed: dict[str, tuple[Decimal, bool, _Place]] = attrs.field(factory=dict, init=False)
+    _followed: dict[str, tuple[Decimal, bool, Place]] = attrs.field(factory=dict, init=False)
     """Lots that orders may still be filled by, whether they are open, and where they count, by client order id."""
-    _places: dict[tuple[str, str], _Place] = attrs.field(factory=dict, init=False)
+    _places: dict[tuple[str, str], Place] = attrs.field(factory=dict, init=False)
     """By strategy and instrument."""
     _fills: dict[str, int] = attrs.field(factory=dict, init=False)
     """Fills of each instrument: an order after one isn't the same order again."""
@@ -97,10 +93,10 @@ class Risk:
                 self._check_opening(place, request, lots, last, instrument, orders=1)
             # In words: the hash of a Decimal costs as much as the rest of the look-up.
             price, stop = request.price, request.stop_price
-            terms = f"{self._fills.get(symbol, 0)} {request.side.sign} {lots.normalize()!s}"
+            terms = f"{request.side.sign} {lots.normalize()!s}"
             if price is not None or stop is not None:
                 terms += f" {price and price.normalize()} {stop and stop.normalize()}"
-            count_order(scopes, f"{terms}  {symbol}", now)
+            count_order(place, terms, self._fills.get(symbol, 0), now)
         finally:
             setcontext(before)
 
@@ -126,7 +122,10 @@ class Risk:
             if not books[0].closes(wanted.side, more):
                 last = self.price(wanted.instrument)
                 self._check_opening(place, wanted, more, last, instrument, orders=0)
-            count_order(scopes, "", now)
+            for scope in scopes:
+                scope.check_pace(now)
+            for scope in scopes:
+                scope.count(now)
 
     # What the gateway tells
 
@@ -149,11 +148,13 @@ class Risk:
             mine.open_orders += change
             account.open_orders += change
         if lots != had:
-            more = EXACT.subtract(lots, had) if had else lots
+            works = book.buying if order.side is _BUY else book.selling
+            # Mostly it is the only one, as it comes and as it goes.
+            works = EXACT.add(works, EXACT.subtract(lots, had)) if works != had else lots
             if order.side is _BUY:
-                book.buying = EXACT.add(book.buying, more)
+                book.buying = works
             else:
-                book.selling = EXACT.add(book.selling, more)
+                book.selling = works
             whole.changed[book] = None
 
     def filled(self, order: Order, fill: Fill, now: int) -> None:
@@ -280,7 +281,7 @@ class Risk:
             scopes = self._strategies[strategy] = (mine, self._account)
         return scopes
 
-    def _place(self, strategy: str, symbol: str) -> _Place:
+    def _place(self, strategy: str, symbol: str) -> Place:
         """Give where orders of a strategy on an instrument count."""
         place = self._places.get((strategy, symbol))
         if place is None:
@@ -299,7 +300,7 @@ class Risk:
 
     def _check_opening(
         self,
-        place: _Place,
+        place: Place,
         request: OrderRequest,
         more: Decimal,
         last: Decimal | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -17,12 +18,16 @@ from strategykit.model.instruments import Instrument
 from strategykit.model.risk_limits import Limits
 from strategykit.runtime.order import Order
 
-__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Pace", "Scope", "count_order", "day_end", "day_of", "may_fill"]
+__all__ = ["ACCOUNT_SCOPE", "EXACT", "Book", "Place", "Scope", "count_order", "day_end", "day_of", "may_fill"]
 
 ACCOUNT_SCOPE: Final = "account"
 """What the account is called among the scopes; strategies are called ``"strategy NAME"``."""
 
 SECOND: Final = 1_000_000_000
+
+_TIDY_EVERY: Final = 256
+"""Orders that differ, placed without a fill between them."""
+
 ZERO: Final = Decimal(0)
 
 _NOTHING: Final[Mapping[str, Decimal]] = {}
@@ -81,6 +86,10 @@ class Book:
     """Of the account: strategies' books of which something has changed since they were measured."""
     mark: Decimal | None = None
     """Price of the last fill, or the first price that anybody knew: what the lots are worth where no data tell."""
+    _placed: dict[str, list[int]] = attrs.field(factory=dict, init=False, repr=False)
+    """When the same orders were placed since the last fill, by their terms."""
+    _fills: int = attrs.field(default=0, init=False)
+    """What `repeats` was last told."""
 
     def measure(self) -> None:
         """Count anew what may be held at the worst, where anything has changed. Of the account, in `EXACT`."""
@@ -90,6 +99,28 @@ class Book:
             self.short += short - book.short
             book.long, book.short = long, short
         self.changed.clear()
+
+    def repeats(self, terms: str, fills: int, since: int) -> list[int]:
+        """Give when orders with these terms were placed after `since`, nanoseconds UTC, for the next one to be added.
+
+        Args:
+            terms: The same for orders that are the same.
+            fills: How many the instrument has had: an order after one isn't the same order again.
+            since: What was placed by then doesn't count.
+        """
+        placed = self._placed
+        if fills != self._fills:
+            self._fills = fills
+            placed.clear()
+        times = placed.get(terms)
+        if times is None:
+            if not len(placed) % _TIDY_EVERY:
+                for other in [other for other, times in placed.items() if times[-1:] <= [since]]:
+                    del placed[other]
+            times = placed[terms] = []
+        elif times and times[0] <= since:
+            del times[: bisect_right(times, since)]
+        return times
 
     def closes(self, side: Side, more: Decimal) -> bool:
         """Whether it is nearer to flat, or flat, when `more` lots and all that works on their side are filled."""
@@ -106,21 +137,6 @@ class Book:
         return max(ZERO, -self.quantity + self.selling + more) - self.short
 
 
-@attrs.define(eq=False)
-class Pace:
-    """How fast orders come, and how often the same."""
-
-    limits: Limits
-    times: deque[int] = attrs.field(
-        init=False, default=attrs.Factory(lambda self: deque(maxlen=self.limits.max_order_rate), takes_self=True)
-    )
-    """Of the last orders and amends: as many as are allowed within a second."""
-    recent: deque[tuple[int, str]] = attrs.field(factory=deque, init=False)
-    """Orders of the last `repeat_window`."""
-    counts: dict[str, int] = attrs.field(factory=dict, init=False)
-    """How often each of these was placed."""
-
-
 @attrs.define(eq=False, kw_only=True)
 class Scope:
     """One strategy, or the account."""
@@ -135,7 +151,10 @@ class Scope:
     """The table of a session file in which its limits stand."""
     hits: Counter[str] = attrs.field(factory=Counter, init=False)
     """How often its limits were met, by their names."""
-    pace: Pace = attrs.field(init=False, default=attrs.Factory(lambda self: Pace(self.limits), takes_self=True))
+    _times: deque[int] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: deque(maxlen=self.limits.max_order_rate), takes_self=True)
+    )
+    """Of the last orders and amends: as many as are allowed within a second."""
     books: dict[str, Book] = attrs.field(factory=dict, init=False)
     open_orders: int = attrs.field(default=0, init=False)
     loss: Decimal | None = attrs.field(default=None, init=False)
@@ -220,6 +239,21 @@ class Scope:
                 return True
         return False
 
+    def check_pace(self, now: int) -> None:
+        """Let another order, or amend, pass, or refuse it as it comes too fast.
+
+        Raises:
+            RiskLimit: There were as many as may be within a second.
+        """
+        times = self._times
+        if len(times) == times.maxlen and times[0] > now - SECOND:
+            count = self.limits.max_order_rate + 1
+            self.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
+
+    def count(self, now: int) -> None:
+        """Count an order, or an amend."""
+        self._times.append(now)
+
     def refuse(self, limit: str, value: Decimal | int, words: str, allowed: Decimal | int | None = None) -> NoReturn:
         """Say no.
 
@@ -262,45 +296,39 @@ class Scope:
         return found
 
 
-def count_order(scopes: tuple[Scope, Scope], what: str, now: int) -> None:
-    """Count an order, or an amend, in both scopes, or refuse it: it comes too fast, or was placed too often.
+def count_order(place: Place, terms: str, fills: int, now: int) -> None:
+    """Count an order in both scopes, or refuse it: it comes too fast, or was placed too often.
 
     Args:
-        scopes: A strategy's, and the account's.
-        what: The same for orders that are the same; empty for an amend.
+        place: Where it counts.
+        terms: The same for orders that are the same.
+        fills: How many its instrument has had.
         now: Nanoseconds UTC.
 
     Raises:
         RiskLimit: It would break a limit of one; it is counted in none.
     """
-    late = now - SECOND
-    for scope in scopes:
-        pace, limits = scope.pace, scope.limits
-        times = pace.times
-        if len(times) == times.maxlen and times[0] > late:
-            count = limits.max_order_rate + 1
-            scope.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
-        if not what:
-            continue
-        recent, counts, since = pace.recent, pace.counts, now - limits.repeat_window
-        while recent and recent[0][0] <= since:
-            old = recent.popleft()[1]
-            left = counts[old] - 1
-            if left:
-                counts[old] = left
-            else:
-                del counts[old]
-        count = counts.get(what, 0) + 1
-        if count > limits.max_repeats:
-            words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
-            scope.refuse("max_repeats", count, words)
-    passed = (now, what)
-    for scope in scopes:
-        pace = scope.pace
-        pace.times.append(now)
-        if what:
-            pace.recent.append(passed)
-            pace.counts[what] = pace.counts.get(what, 0) + 1
+    (mine, account), (book, whole) = place
+    mine.check_pace(now)
+    account.check_pace(now)
+    again = _check_repeats(mine, book.repeats(terms, fills, now - mine.limits.repeat_window))
+    all_again = _check_repeats(account, whole.repeats(terms, fills, now - account.limits.repeat_window))
+    again.append(now)
+    all_again.append(now)
+    mine.count(now)
+    account.count(now)
+
+
+def _check_repeats(scope: Scope, times: list[int]) -> list[int]:
+    limits, count = scope.limits, len(times) + 1
+    if count > limits.max_repeats:
+        words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
+        scope.refuse("max_repeats", count, words)
+    return times
+
+
+Place = tuple[tuple[Scope, Scope], tuple[Book, Book]]
+"""Where orders of a strategy on an instrument count: in its scope and in the account's, each with its book of that."""
 
 
 def day_of(now: int, zone: ZoneInfo) -> int:

@@ -15,7 +15,7 @@ from strategykit import Instrument, Order, OrderState, RiskLimit, Strategy, Trad
 from strategykit.model.events import Bar, Fill
 from strategykit.model.risk_limits import DEFAULT_PLAN, NO_PLAN, Limits, RiskPlan
 from strategykit.runtime.risk import Risk
-from strategykit.runtime.risk_books import Book, Pace, Scope
+from strategykit.runtime.risk_books import Book, Scope
 from strategykit.runtime.risk_report import report_limits
 from strategykit.runtime.simulate import Simulation, simulate
 from strategykit.testing import make_bars, make_books, make_quotes, make_trades, run_strategy
@@ -267,7 +267,7 @@ def test_no_public_way_leads_from_a_strategy_to_what_counts_its_limits() -> None
             order: Order = await self.buy(1)
             for path, value in reachable(self):
                 ways.append(path)
-                if isinstance(value, Risk | Scope | Book | Pace):
+                if isinstance(value, Risk | Scope | Book):
                     found.append(path)
                 if isinstance(value, Limits | RiskPlan):
                     with pytest.raises(attrs.exceptions.FrozenInstanceError):
