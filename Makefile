@@ -45,13 +45,13 @@ test: setup
 	@echo "mypy --strict"
 	@$(BIN)/mypy
 	@echo "pytest"
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # By itself, as tracing more than doubles what a computation takes.
 MEASURED := $(addprefix tests/,runtime risk scopes journal net model)
 
 coverage: setup
-	@$(BIN)/pytest -n 3 --dist loadfile --ignore tests/scopes/test_worlds.py $(MEASURED) \
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/scopes/test_worlds.py $(MEASURED) \
 		$(addprefix --cov=strategykit.,runtime journal net model) --cov-report=term
 
 bench: setup

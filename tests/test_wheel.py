@@ -50,6 +50,7 @@ def test_samples_are_found_outside_the_repository(installed: Any) -> None:
     assert done.stdout.split() == [str(installed.site / "strategykit" / "samples" / "cross.py"), "Cross"], done.stderr
 
 
+@pytest.mark.slow
 def test_the_demonstration_keeps_its_promises_wherever_it_is_installed(demonstration: Any, installed: Any) -> None:
     done = demonstration.ended()
 

@@ -23,6 +23,7 @@ from strategykit.model.instruments import Instrument
 __all__ = ["Portfolio", "Position"]
 
 _ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 
 _BUY: Final = Side.BUY  # A look-up of a member costs more than a call on Python 3.11.
 
@@ -55,6 +56,10 @@ class Position:
     """`_cost` when the position last grew, at `_entry_quantity` lots. What is left of it is always counted from
     these two, so that closing in parts rounds as closing at once does."""
     _entry_quantity: Decimal = attrs.field(default=_ZERO, init=False)
+    _unit: Decimal = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.instrument.value(_ONE, _ONE), takes_self=True)
+    )
+    """Money that a lot is worth at a price of 1."""
 
     @property
     def cost(self) -> Decimal:
@@ -92,7 +97,7 @@ class Position:
         """As `apply`, for whoever counts exactly already."""
         signed, held = fill.quantity if fill.side is _BUY else -fill.quantity, self.quantity
         after = held + signed
-        paid = self.instrument.value(fill.price, signed)
+        paid = fill.price * signed * self._unit
         if held * signed >= _ZERO:
             self._enter(after, self._cost + paid)
         elif held * after >= _ZERO:
@@ -100,7 +105,7 @@ class Position:
             self.realised += left - self._cost - paid
             self._cost = left
         else:
-            opened = self.instrument.value(fill.price, after)
+            opened = fill.price * after * self._unit
             self.realised += opened - self._cost - paid
             self._enter(after, opened)
         self.quantity = after

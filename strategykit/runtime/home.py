@@ -26,7 +26,7 @@ EMPTY_WITHIN: Final = 0.1
 """Seconds for the tasks that are left at the end of a run to end by themselves."""
 
 
-COLLECT_AFTER: Final = 50_000
+COLLECT_AFTER: Final = 100_000
 """Objects more than before, until a replay looks for those that hold each other. What it makes either dies at once or
 stays to the end, as orders do: Python's own count has each of them looked at again and again."""
 

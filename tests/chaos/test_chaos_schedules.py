@@ -32,6 +32,7 @@ def test_whatever_goes_wrong_the_books_end_as_the_venue_has_them(venue: str, see
     assert struck >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
 def test_what_once_went_wrong_goes_well(path: Path) -> None:
     lines, _ = judge(read_world(json.loads(path.read_text(encoding="utf-8"))["world"]))

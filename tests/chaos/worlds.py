@@ -76,6 +76,7 @@ def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0
     troubles = [
         *_draw_disk(random.Random(f"disk {venue} {seed}"), 0.8 * seconds),
         *_draw_login(random.Random(f"login {venue} {seed}"), venue, 0.8 * seconds),
+        *_draw_withdrawals(random.Random(f"withdraw {venue} {seed}"), venue, 0.8 * seconds),
     ]
     return attrs.evolve(world, faults=sorted([*world.faults, *troubles], key=lambda fault: fault.at))
 
@@ -84,6 +85,12 @@ def _draw_login(rng: random.Random, venue: str, seconds: float) -> Iterator[Faul
     """Somebody else logs in with our name, which ends T4's session for good: seldom, as little happens afterwards."""
     if venue == "t4" and rng.random() < 0.08:
         yield Fault(at=round(rng.uniform(0.2, 1.0) * seconds, 3), venue={"fault": "displace"})
+
+
+def _draw_withdrawals(rng: random.Random, venue: str, seconds: float) -> Iterator[Fault]:
+    """The venue takes out all orders of the account, as some do when a wire breaks: at any time, and so late, too."""
+    for _ in range(rng.choice((0, 0, 0, 1, 2)) if venue in _WITH_ORDERS else 0):
+        yield Fault(at=round(rng.uniform(0.1, 1.0) * seconds, 3), venue={"fault": "withdraw_orders"})
 
 
 def _draw_disk(rng: random.Random, seconds: float) -> Iterator[Fault]:

@@ -121,6 +121,7 @@ def started(start: Any, path: Path) -> Any:
     return program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["hangs", "is killed"])
 def test_a_run_that_can_not_withdraw_its_orders_has_it_done(
     venue: Any, session: Any, start: Any, tmp_path: Path, way: str

@@ -233,6 +233,7 @@ def test_a_second_ctrl_c_leaves_a_strategy_that_shields_itself(venue: Any, start
     assert venue.working() == []
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_tape_tells_what_it_has_and_runs_again(venue: Any, start: Any, tmp_path: Path) -> None:
     program = start_session(start, tmp_path, venue.url)
     wait_for_orders(venue)

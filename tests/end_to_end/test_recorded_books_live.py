@@ -75,6 +75,7 @@ def run_with(session: Session, tape: Path | None, meanwhile: Any) -> Any:
     return run_session(session, tape=tape, meanwhile=under_deadline)
 
 
+@pytest.mark.slow
 def test_a_tapes_book_is_served_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name, symbol = "binance", "BTCUSDT"
     own = tmp_path / "own.py"

@@ -245,6 +245,7 @@ def own_notes(result: RunReport) -> list[str]:
     return [text for _, source, text in result.notes if source == "own"]
 
 
+@pytest.mark.slow
 def test_strategies_trade_and_their_books_agree_whatever_breaks(venue: Venue, folder: Folder) -> None:
     bars: list[Bar] = []
 

@@ -91,6 +91,7 @@ def script_in(output: str) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.slow
 def test_a_race_is_found_shrunk_and_played_again(folder: pytest.Pytester) -> None:
     outcomes, output = run(folder)
 
