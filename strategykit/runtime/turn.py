@@ -74,8 +74,7 @@ class Turn:
         while not (wakes.queue or wakes.batches or clock.moved or clock.runnable):
             if local:
                 thing = local.popleft()
-                kind = type(thing)
-                if kind is OrderUpdate or kind is Fill:  # As `take` does: nearly all are.
+                if type(thing) is OrderUpdate or type(thing) is Fill:  # As `take` does: nearly all are.
                     engine.route(thing)
                 else:
                     engine.take(thing, clock.reading, "")
