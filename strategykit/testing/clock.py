@@ -48,12 +48,13 @@ class VirtualClock(WallClock):
         wall: What jumps.
     """
 
-    __slots__ = ("_limiter", "_virtual")
+    __slots__ = ("_busy", "_limiter", "_virtual")
 
     def __init__(self, wall: VirtualWall) -> None:
         super().__init__(wall)
         self._virtual = wall
         self._limiter: trio.CapacityLimiter | None = None
+        self._busy = 0
 
     def before_run(self) -> None:
         """For Trio, which calls it once the loop is there."""
@@ -61,13 +62,15 @@ class VirtualClock(WallClock):
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio calls it so
         """For Trio, which calls it at every pass: let threads come to their ends before."""
-        limiter = self._limiter
-        if limiter is None or not limiter.borrowed_tokens:
+        busy = 0 if self._limiter is None else self._limiter.borrowed_tokens
+        # A thread begins at the step after its token was taken.
+        begun, self._busy = min(busy, self._busy), busy
+        if not begun:
             return
         # Where threads leave what they came to, or ask the loop for something; there is no public way to see it.
         left = trio_loop.GLOBAL_RUN_CONTEXT.runner.entry_queue
         until = time.monotonic() + _THREAD_WITHIN
-        while len(left.queue) < limiter.borrowed_tokens and time.monotonic() < until:
+        while len(left.queue) < begun and time.monotonic() < until:
             time.sleep(0.0001)
         with left.lock:
             """By now whoever left something has rung the bell, too."""
