@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -12,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 import trio
 
-from strategykit.disk import new_folder, shown
-from strategykit.errors import ConfigError
+from strategykit.disk import in_words, new_folder, shown
+from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.cryptofeed import host_of
 from strategykit.foreign.refusals import MOST_REFUSED, Refusals
 from strategykit.foreign.text import open_lines
@@ -30,6 +32,9 @@ __all__ = ["FORMATS", "ImportPlan", "ImportReport", "import_files"]
 
 _PEEKED: Final = 1_000
 """Lines among which one has to tell whose they are."""
+
+_NAMED: Final = ("coinapi", "lean")
+"""Formats whose files say by their names whose they are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -102,7 +107,38 @@ def import_files(plan: ImportPlan) -> ImportReport:
             raise ConfigError(f"{shown(path)}: there is no such file, but a folder; name the files in it")
         if not path.is_file():
             raise ConfigError(f"{shown(path)}: there is no such file")
+    _check_distinct(plan)
     return take(plan)
+
+
+def _check_distinct(plan: ImportPlan) -> None:
+    """See that no file is there twice, by whatever names: what it holds would be told twice.
+
+    LEAN's and CoinAPI's files say by their names whose they are: other ones may well hold the same.
+    """
+    named: dict[Path, Path] = {}
+    for path in plan.paths:
+        if (other := named.setdefault(path.resolve(), path)) is not path:
+            raise ConfigError(f"{shown(path)} is named twice" + ("" if other == path else f", as {shown(other)}, too"))
+    if plan.format in _NAMED:
+        return
+    sizes = Counter(path.stat().st_size for path in plan.paths)
+    held: dict[bytes, Path] = {}
+    for path in plan.paths:
+        if (
+            (size := path.stat().st_size)
+            and sizes[size] > 1
+            and (other := held.setdefault(_digest(path), path)) is not path
+        ):
+            raise ConfigError(f"{shown(other)} and {shown(path)} hold the same; name one of them")
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as exc:
+        raise TapeError(f"{shown(path)} can't be read: {in_words(exc, path)}") from exc
 
 
 def _coinapi(plan: ImportPlan) -> ImportReport:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strategykit.archive.reader import Archive
-from strategykit.errors import TapeError
+from strategykit.errors import ConfigError, TapeError
 from strategykit.model.events import BookDelta, BookSnapshot, Quote, Side, Trade
 from strategykit.runtime.importing import ImportPlan, ImportReport, import_files
 
@@ -148,6 +148,68 @@ def test_a_row_that_cant_be_taken_is_told_with_its_place(header: str, line: str,
 
     assert (len(found), report.refused) == (1, 1)
     assert re.fullmatch(rf".*a\.csv\.gz:3: .*{re.escape(words)}.*", told[0]), told
+
+
+@pytest.mark.parametrize("local", [7, 9], ids=["at the same time", "later"])
+def test_a_trade_is_taken_once_whatever_stands_between(local: int, tmp_path: Path) -> None:
+    """Rows are in the order in which they came, so that the venue's times go to and fro."""
+    told: list[str] = []
+    between = row(1, "b", "sell", "2", "2").replace(str(T + 8), str(T + 7))
+    again = f"bitmex,XBTUSD,{T},{T + local},a,buy,1,1"
+
+    report, found = bring_in(tmp_path, TRADES, row(0, "a", "buy", "1", "1"), between, again, tell=told.append)
+
+    assert ([event.trade_id for event in found], report.refused) == (["a", "b"], 1)
+    assert told[0].endswith("a.csv.gz:4: a row above it has its time and id: 'a'; each once would be right")
+
+
+def test_a_trade_is_taken_once_from_file_to_file(tmp_path: Path) -> None:
+    told: list[str] = []
+    files = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    files[0].write_text("\n".join((TRADES, row(0, "a", "buy", "1", "1"), row(1, "b", "buy", "2", "1"), "")))
+    files[1].write_text("\n".join((TRADES, row(1, "b", "buy", "2", "1"), row(2, "c", "buy", "3", "1"), "")))
+
+    report = import_files(ImportPlan(format="tardis", paths=files, to=tmp_path / "archive", tell=told.append))
+
+    assert (report.messages, report.refused) == (3, 1)
+    assert "2.csv:2: a row above it has its time and id: 'b'" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("1.csv", "1.csv"), r"1\.csv is named twice$"),
+        (("1.csv", "link.csv"), r"link\.csv is named twice, as .*1\.csv, too$"),
+        (("1.csv", "other.csv", "copy.csv"), r"1\.csv and .*copy\.csv hold the same; name one of them$"),
+    ],
+)
+def test_a_file_that_is_there_twice_is_refused(names: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    """Of books, whose changes have no ids, what it holds would be told twice."""
+    text = "\n".join((CHANGES, row(0, "true", "bid", "1", "1"), row(0, "true", "ask", "2", "1"), ""))
+    for name in ("1.csv", "copy.csv"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "other.csv").write_text(text.replace("ask,2", "ask,3"))
+    (tmp_path / "link.csv").symlink_to(tmp_path / "1.csv")
+
+    with pytest.raises(ConfigError, match=words):
+        import_files(ImportPlan(format="tardis", paths=[tmp_path / name for name in names], to=tmp_path / "archive"))
+    assert not (tmp_path / "archive").exists()
+
+
+def test_rows_of_another_exchange_dont_get_into_a_stream(tmp_path: Path) -> None:
+    told: list[str] = []
+    rows = [row(number, str(number), "buy", "1", "1") for number in range(3)]
+
+    report, found = bring_in(
+        tmp_path, TRADES, rows[0], rows[1].replace("bitmex", "okex"), rows[2].replace("bitmex", ""), tell=told.append
+    )
+
+    assert (len(found), report.refused) == (1, 2)
+    assert told[0].endswith(
+        "a.csv.gz:3: it is of another exchange: 'okex'; bitmex, as the rows above it (others make archives of their "
+        "own), would be right"
+    )
+    assert "a.csv.gz:4: it is of another exchange: ''" in told[1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ What a file holds is in its header. Source: docs.tardis.dev, "Downloadable CSV f
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,9 @@ __all__ = ["read_tardis"]
 
 _LONGEST: Final = 262_144
 _MICROSECOND: Final = 1_000
+_REMEMBERED: Final = 200_000
+"""Trades of all symbols and files that a repeated one is known by."""
+
 _COMMON: Final = ("exchange", "symbol", "timestamp", "local_timestamp")
 _LEVEL: Final = re.compile(r"(asks|bids)\[([0-9]+)\]\.(price|amount)")
 _SIDES: Final[Mapping[str, Side | None]] = {"buy": Side.BUY, "sell": Side.SELL, "unknown": None, "": None}
@@ -43,6 +47,8 @@ _TYPES: Final[Mapping[str, tuple[StreamKind, tuple[str, ...]]]] = {
 def read_tardis(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None) -> Iterator[Row]:
     """Give what is in files, of one after the other.
 
+    Streams are named by their symbols alone: rows of another exchange than the first row's are refused.
+
     Args:
         paths: Packed by gzip or not; files of one type and symbol have to be in the order of time.
         refusals: Told of rows that can't be taken.
@@ -51,6 +57,7 @@ def read_tardis(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None
     Raises:
         TapeError: A file can't be read, its header is of no type that is known, or too many rows can't be taken.
     """
+    whose, trades = _Whose(symbol), _Trades()
     for path in paths:
         with open_lines(path, longest=_LONGEST) as lines:
             header = next(lines, None)
@@ -58,8 +65,10 @@ def read_tardis(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None
                 raise TapeError(f"{shown(path)} is empty")
             names = header.split(",")
             kind = _type_of(names, path)
-            reader = _Books(refusals) if kind == "incremental_book_L2" else _Plain(_MAKERS[kind](names), refusals)
-            yield from reader.rows(_cells(lines, names, refusals, symbol), _TYPES[kind][0])
+            reader = (
+                _Books(refusals) if kind == "incremental_book_L2" else _Plain(_MAKERS[kind](names), refusals, trades)
+            )
+            yield from reader.rows(_cells(lines, names, refusals, whose), _TYPES[kind][0])
 
 
 def _type_of(names: Sequence[str], path: Path) -> str:
@@ -81,21 +90,41 @@ class _Line:
     time: int
 
 
-def _cells(lines: Lines, names: Sequence[str], refusals: Refusals, symbol: str | None) -> Iterator[_Line]:
+@attrs.define
+class _Whose:
+    """What rows have to be of."""
+
+    symbol: str | None
+    exchange: str = ""
+    """The first row's."""
+
+    def check(self, cells: Cells) -> None:
+        if not cells["symbol"] or self.symbol not in (None, cells["symbol"]):
+            raise RowRefused("it is of another symbol:", cells["symbol"], right=self.symbol or "a symbol")
+        if not cells["exchange"] or self.exchange not in ("", cells["exchange"]):
+            right = (
+                f"{self.exchange}, as the rows above it (others make archives of their own),"
+                if self.exchange
+                else "one"
+            )
+            raise RowRefused("it is of another exchange:", cells["exchange"], right=right)
+
+
+def _cells(lines: Lines, names: Sequence[str], refusals: Refusals, whose: _Whose) -> Iterator[_Line]:
     for line in lines:
         parts = line.split(",")
         try:
             if len(parts) != len(names):
                 raise RowRefused(f"has {len(parts)} columns", right=f"{len(names)}, as the header has,")
             cells = dict(zip(names, parts, strict=True))
-            if not cells["symbol"] or symbol not in (None, cells["symbol"]):
-                raise RowRefused("it is of another symbol:", cells["symbol"], right=symbol or "a symbol")
+            whose.check(cells)
             found = _Line(
                 lines.place, cells, cells["symbol"], _time(cells["timestamp"]), _time(cells["local_timestamp"])
             )
         except RowRefused as exc:
             refusals.add(lines.place, exc)
         else:
+            whose.exchange = cells["exchange"]
             yield found
 
 
@@ -104,6 +133,25 @@ def _time(text: str) -> int:
     if not EARLIEST <= time < LATEST:
         raise RowRefused("the time can't be", text, right="microseconds since 1970 UTC")
     return time
+
+
+@attrs.define
+class _Trades:
+    """The latest trades of all files; rows without an id may well be alike."""
+
+    _seen: OrderedDict[tuple[str, int, str], None] = attrs.field(factory=OrderedDict)
+
+    def see_new(self, line: _Line) -> None:
+        """See that none of them has this row's symbol, time and id."""
+        name = line.cells.get("id")
+        if not name:
+            return
+        key = line.symbol, line.event_time, name
+        if key in self._seen:
+            raise RowRefused("a row above it has its time and id:", name, right="each once")
+        self._seen[key] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
 
 
 Maker = Callable[[_Line], tuple[Event, tuple[str, str]]]
@@ -115,14 +163,14 @@ class _Plain:
 
     make: Maker
     refusals: Refusals
+    trades: _Trades
 
     def rows(self, lines: Iterator[_Line], kind: StreamKind) -> Iterator[Row]:
         streams: dict[str, Stream] = {}
-        latest: dict[str, tuple[int, set[str]]] = {}
         for line in lines:
             try:
                 event, fine = self.make(line)
-                _see_new(line, latest)
+                self.trades.see_new(line)
             except RowRefused as exc:
                 self.refusals.add(line.place, exc)
                 continue
@@ -130,20 +178,6 @@ class _Plain:
             if stream is None:
                 stream = streams[line.symbol] = Stream(kind=kind, instrument=line.symbol)
             yield Row(stream, event, line.place, fine)
-
-
-def _see_new(line: _Line, latest: dict[str, tuple[int, set[str]]]) -> None:
-    """See that no row of this time had this id; rows without an id may well be alike."""
-    name = line.cells.get("id")
-    if not name:
-        return
-    time, names = latest.get(line.symbol, (0, set[str]()))
-    if time != line.event_time:
-        names = set()
-    elif name in names:
-        raise RowRefused("a row above it has its time and id:", name, right="each once")
-    names.add(name)
-    latest[line.symbol] = line.event_time, names
 
 
 def _trade(line: _Line) -> tuple[Event, tuple[str, str]]:
