@@ -113,6 +113,13 @@ def _show(report: LookAheadReport) -> None:
     )
     for path in report.reads:
         print_line(f"a strategy opened {path}, a file of the recording, by itself")
+    for path in report.opened:
+        print_line(
+            f"{path}, a file of the recording, was opened while they ran, by a library or a process of theirs; "
+            "or by another program: then try again without it"
+        )
+    if report.unwatched:
+        print_line(f"files that libraries open without Python weren't seen: {report.unwatched}")
     for line in report.errors:
         print_line(f"failed on all data: {line}")
     if any(cut.repeats is False for cut in differing):
@@ -130,7 +137,7 @@ def _show(report: LookAheadReport) -> None:
 def _verdict(report: LookAheadReport, *, found: bool) -> str:
     if report.ok:
         return "no look-ahead found"
-    if found or report.reads:
+    if found or report.reads or report.opened:
         return "look-ahead, or something else that isn't in the data"
     return "no look-ahead found before it failed"
 

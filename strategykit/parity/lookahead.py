@@ -6,22 +6,27 @@ the data at all: memory of a former run, a clock, chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from strategykit.errors import ConfigError
+from strategykit.disk import in_words
+from strategykit.errors import ConfigError, TapeError
 from strategykit.model.codec import make_converter
 from strategykit.parity.cut import cut_off
+from strategykit.parity.openings import link_aside, recorded_files, watch_openings
 from strategykit.parity.watching import watch_files
 from strategykit.runtime.backtest import backtest
 from strategykit.runtime.bench import BacktestPlan
 from strategykit.runtime.decisions import Decision, DecisionLog
 from strategykit.runtime.recorded import scan
 from strategykit.runtime.recording import command_facts
+from strategykit.runtime.recordings import open_recording
 from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape
 
@@ -73,12 +78,17 @@ class LookAheadReport:
     cuts: Sequence[CutResult]
     reads: Sequence[str]
     """Files of the recording that the strategies opened by themselves."""
+    opened: Sequence[str]
+    """Those that were opened while they ran, and not by Python: by a library of theirs, or a process that they began;
+    it may have been a program that has nothing to do with it."""
+    unwatched: str
+    """Why openings that aren't by Python weren't seen; empty: they were."""
     errors: Sequence[str]
     """Strategies that failed on all data, a sentence each: what they would have done later isn't known."""
 
     @property
     def ok(self) -> bool:
-        return not self.reads and not self.errors and all(cut.difference is None for cut in self.cuts)
+        return not (self.reads or self.opened or self.errors) and all(cut.difference is None for cut in self.cuts)
 
 
 def look_ahead(
@@ -91,6 +101,8 @@ def look_ahead(
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> LookAheadReport:
     """Run strategies on all of a recording, then up to several of the moments at which they decided something.
+
+    They run on the recording under another name, which they can't know: whoever opens it under its own isn't the run.
 
     Args:
         plan: The backtest; its strategies are left aside.
@@ -107,26 +119,28 @@ def look_ahead(
     """
     if not 1 <= cuts <= MOST_CUTS:
         raise ConfigError(f"the number of cuts must be 1 to {MOST_CUTS}, not {cuts}")
-    first, last = _bounds(plan)
-    cost, done = 1 + cuts / 2, 0.0
+    with _apart(plan, path) as (apart, opened, unwatched), watch_files(path, code) as reads:
+        first, last = _bounds(apart)
+        cost, done = 1 + cuts / 2, 0.0
+        others: dict[str, None] = {}
 
-    def run(until: int | None) -> tuple[DecisionLog, Sequence[str]]:
-        nonlocal done
-        part = 1.0 if until is None else (until - first) / max(last - first, 1)
-        begun, log = done, DecisionLog(through=until)
-        report = backtest(
-            attrs.evolve(
-                plan,
-                strategies=make(),
-                source=plan.source if until is None else cut_off(plan.source, until),
-                decisions=log,
-                on_progress=lambda its: on_progress(min((begun + its * part) / cost, 1.0)),
+        def run(until: int | None) -> tuple[DecisionLog, Sequence[str]]:
+            nonlocal done
+            part = 1.0 if until is None else (until - first) / max(last - first, 1)
+            begun, log = done, DecisionLog(through=until)
+            report = backtest(
+                attrs.evolve(
+                    apart,
+                    strategies=make(),
+                    source=apart.source if until is None else cut_off(apart.source, until),
+                    decisions=log,
+                    on_progress=lambda its: on_progress(min((begun + its * part) / cost, 1.0)),
+                )
             )
-        )
-        done += part
-        return log, [f"{one.name}: {one.error}" for one in report.strategies if one.error]
+            done += part
+            others.update(dict.fromkeys(opened()))
+            return log, [f"{one.name}: {one.error}" for one in report.strategies if one.error]
 
-    with watch_files(path, code) as reads:
         whole, errors = run(None)
         results: list[CutResult] = []
         for until in _places(whole, first, last, cuts):
@@ -140,8 +154,34 @@ def look_ahead(
             ]
     on_progress(1.0)
     return LookAheadReport(
-        decisions=len(whole.decisions), cuts=tuple(results), reads=tuple(reads.found), errors=tuple(errors)
+        decisions=len(whole.decisions),
+        cuts=tuple(results),
+        reads=tuple(reads.found),
+        opened=tuple(file for file in others if file not in reads.found),
+        unwatched=unwatched,
+        errors=tuple(errors),
     )
+
+
+@contextmanager
+def _apart(plan: BacktestPlan, path: Path) -> Iterator[tuple[BacktestPlan, Callable[[], Sequence[str]], str]]:
+    """Give the plan with the recording under another name, who tells which files were opened, or why nobody does."""
+    # Strategies may lie beside what they are run on; to load them is no look-ahead.
+    files = [file for file in recorded_files(path) if file.suffix not in {".py", ".pyc"}]
+    own = getattr(plan.source, "path", None)
+    aside = path
+    with ExitStack() as stack:
+        try:
+            if own is not None and os.path.realpath(own) == os.path.realpath(path):
+                aside = stack.enter_context(link_aside(path))
+            opened = stack.enter_context(watch_openings(files))
+        except OSError as exc:
+            yield plan, list, in_words(exc, path)
+            return
+        try:
+            yield plan if aside is path else attrs.evolve(plan, source=open_recording(aside)[0]), opened, ""
+        except TapeError as exc:
+            raise TapeError(str(exc).replace(str(aside), str(path))) from exc
 
 
 def _bounds(plan: BacktestPlan) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,27 @@ def test_one_that_peeks_is_told_with_what_it_read_and_did(
     assert f"a strategy opened {tape / '000001.tape.zst'}, a file of the recording, by itself" in text
     assert "a second run on all data decided otherwise, too" in text
     assert "look-ahead, or something else that isn't in the data: 0 of 1 cut equal" in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells which files are opened")
+def test_one_that_has_another_process_read_for_it_is_told(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, target = tmp_path / "peeker.py", tape / "000001.tape.zst"
+    reads = PEEKER.replace("from pathlib import Path", "import subprocess").replace(
+        "not SEEN", "not self.open_orders()"
+    )
+    call = f"subprocess.run(['cat', {str(target)!r}], stdout=subprocess.DEVNULL)"
+    file.write_text(re.sub(r"SEEN.append.*", call, reads))
+    flags = [str(file), "--instrument", "SBER", "--path", "x", "--tape", str(tape), "--cuts", "1"]
+
+    text = shown(capsys, 1, "lookahead", *flags)
+
+    assert f"{target}, a file of the recording, was opened while they ran" in text
+    assert "look-ahead, or something else that isn't in the data: 1 of 1 cut equal" in text
+    monkeypatch.setattr("strategykit.parity.openings.sys.platform", "other")
+    unseen = shown(capsys, 0, "lookahead", *flags)
+    assert "libraries open without Python weren't seen: only Linux tells which files are opened" in unseen
 
 
 def test_one_that_sends_nothing_or_fails_is_said_to(

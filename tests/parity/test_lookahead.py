@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import functools
+import os
 import random
+import re
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +18,16 @@ import pytest
 
 from strategykit import Strategy
 from strategykit.columns.gathering import columns_of_all
-from strategykit.errors import ConfigError, StrategyError
+from strategykit.errors import ConfigError, StrategyError, TapeError
 from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.parity.cut import CutColumns, cut_off
 from strategykit.parity.lookahead import LookAheadReport, look_ahead
+from strategykit.parity.openings import link_aside, recorded_files, watch_openings
 from strategykit.parity.watching import Reads
 from strategykit.runtime.bench import BacktestPlan
 from strategykit.runtime.column_source import MemoryColumns
+from strategykit.runtime.export import export_tapes
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy, sample_names
 from strategykit.runtime.recordings import open_recording
 from strategykit.testing import START, make_bars, make_books
@@ -283,3 +291,149 @@ def test_the_report_can_be_written_as_json() -> None:
     found = check("sample:cross", SAMPLES["cross"], count=60, cuts=1)
 
     assert attrs.asdict(found)["cuts"][0]["difference"] is None
+
+
+LIBRARIES = {
+    "pyarrow": "import pyarrow.parquet as pq\ndef read(file): return pq.read_table(file)",
+    "memory maps": "import pyarrow.parquet as pq\ndef read(file): return pq.read_table(file, memory_map=True)",
+    "polars": "import polars\ndef read(file): return polars.read_parquet(file)",
+    "duckdb": "import duckdb\ndef read(file): return duckdb.read_parquet(file).fetchall()",
+    "another process": "import subprocess\ndef read(file): return subprocess.run(['cat', file], capture_output=True)",
+}
+READER = """
+@define
+class Reader(Strategy):
+    instrument: str
+    trades = Trades("{instrument}")
+
+    def on_trade(self, trade):
+        read(FILE)
+        self.buy_nowait(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    export_tapes([trading_run(folder / "tape", seconds=3.0)], folder / "archive")
+    return folder / "archive"
+
+
+def look_at(file: Path, recording: Path) -> LookAheadReport:
+    source, dialect = open_recording(recording)
+    plan = BacktestPlan(source=source, dialect=dialect, strategies=())
+    load = functools.cache(load_strategy)
+    make = functools.partial(make_strategy, params={"instrument": "SBER"})
+    return look_ahead(plan, lambda: [("it", make(load(str(file))))], path=recording, code=[file], cuts=1)
+
+
+def state(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    found = {}
+    for file in recorded_files(folder):
+        its = file.stat()
+        found[str(file)] = (its.st_ino, its.st_nlink, its.st_mtime_ns, file.read_bytes())
+    return found
+
+
+def reader_of(archive: Path, folder: Path, read: str) -> tuple[Path, str]:
+    target = next(str(file) for file in recorded_files(archive) if file.suffix == ".parquet" and "trades" in str(file))
+    file = folder / "reader.py"
+    file.write_text(f"{HEAD.replace('Bars', 'Trades')}FILE = {target!r}\n{read}\n{READER}")
+    return file, target
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells which files are opened")
+@pytest.mark.parametrize("kind", LIBRARIES)
+def test_a_library_that_opens_the_recording_without_python_is_told(kind: str, archive: Path, tmp_path: Path) -> None:
+    file, target = reader_of(archive, tmp_path, LIBRARIES[kind])
+    before = state(archive)
+
+    found = look_at(file, archive)
+
+    assert found.decisions > 0
+    assert target in (*found.opened, *found.reads)
+    assert not found.ok
+    assert not found.unwatched
+    assert state(archive) == before
+
+
+def test_an_honest_one_passes_on_an_archive_which_stays_as_it_was(archive: Path, tmp_path: Path) -> None:
+    file, _ = reader_of(archive, tmp_path, "def read(file): return None")
+    before, beside = state(archive), sorted(archive.parent.iterdir())
+
+    found = look_at(file, archive)
+
+    assert found.ok, found
+    assert (found.reads, found.opened) == ((), ())
+    assert found.decisions > 0
+    assert state(archive) == before
+    assert sorted(archive.parent.iterdir()) == beside
+
+
+def test_where_the_system_does_not_tell_who_opens_files_the_report_says_so(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    file, _ = reader_of(archive, tmp_path, "def read(file): return None")
+    monkeypatch.setattr("strategykit.parity.openings.os.link", forbidden)
+
+    found = look_at(file, archive)
+
+    assert found.unwatched == "Operation not permitted"
+    assert found.ok
+    assert not list(archive.parent.glob(".lookahead-*"))
+
+
+def test_a_recording_that_is_damaged_is_named_as_its_owner_knows_it(archive: Path, tmp_path: Path) -> None:
+    file, target = reader_of(archive, tmp_path, "def read(file): return None")
+    damaged = tmp_path / "damaged"
+    shutil.copytree(archive, damaged)
+    (damaged / Path(target).relative_to(archive)).write_bytes(b"PAR1")
+
+    with pytest.raises(TapeError, match=re.escape(str(damaged))):
+        look_at(file, damaged)
+
+
+def test_names_of_another_file_system_are_made_beside_the_recording(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def near(source: str, target: Path) -> None:
+        if archive.parent not in target.parents:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        link(source, target)
+
+    monkeypatch.setattr("strategykit.parity.openings.os.link", near)
+    with link_aside(archive) as aside:
+        assert archive.parent in aside.parents
+        files, others = recorded_files(archive), recorded_files(aside)
+        assert [file.relative_to(archive) for file in files] == [file.relative_to(aside) for file in others]
+        assert all(file.samefile(other) for file, other in zip(files, others, strict=True))
+    assert not list(archive.parent.glob(".lookahead-*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells which files are opened")
+def test_more_openings_than_can_be_noted_count_as_all(tmp_path: Path) -> None:
+    names = [tmp_path / name for name in "ab"]
+    for name in names:
+        name.touch()
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    other = tmp_path / "c"
+    other.touch()
+
+    with watch_openings(names) as opened:
+        assert opened() == []
+        names[0].read_bytes()
+        other.read_bytes()
+        assert opened() == [str(names[0])]
+        for at in range(most + 2):  # Two of a kind in a row would count as one.
+            os.close(os.open(other if at % 2 else tmp_path, os.O_RDONLY))
+        assert opened() == [str(name) for name in names]
+
+
+def test_a_watch_that_is_refused_is_an_error_in_the_systems_words(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"), watch_openings([tmp_path / "none" / "a"]):
+        pass
