@@ -4,7 +4,7 @@
 # make bench   install, then the speed measurements, beside other engines; ONLY=… for some
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make chaos   install, then 200 whole programs under random faults in virtual time; SCHEDULES=… SEED=…
-# make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1
+# make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1 VENUE=t4
 # make defects install, then plant one defect after the other and see which test notices; ONLY=… for some
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make interop install, then let clients that others wrote, fetched from their registries, talk to the simulated venues
@@ -75,8 +75,9 @@ chaos: setup
 	@$(BIN)/python -m benchmarks.chaos --schedules $(SCHEDULES) --seed $(SEED)
 
 kills: N = 200
+kills: VENUE = both
 kills: setup
-	@$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED)
+	@$(BIN)/python -m benchmarks.kills -n $(N) --seed $(SEED) --venue $(VENUE)
 
 defects: setup
 	@$(BIN)/python -m benchmarks.defects --only "$(ONLY)"

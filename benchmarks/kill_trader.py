@@ -1,4 +1,4 @@
-"""Orders at a high pace, for programs that are killed; every fill that it is told is noted outside of the program."""
+"""Orders at a high pace, for programs that are killed; what it is told of them is noted outside of the program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class KillTrader(Strategy):
     quotes = Quotes("{instrument}")
 
     def on_fill(self, fill: Fill) -> None:
-        os.write(TOLD, f"{fill.trade_id}\n".encode())
+        os.write(TOLD, f"fill {fill.venue_order_id} {fill.trade_id}\n".encode())
+
+    def on_order(self, order: Order) -> None:
+        if order.venue_order_id is not None:
+            os.write(TOLD, f"order {order.client_order_id} {order.venue_order_id}\n".encode())
 
     async def run(self) -> None:
         draw = self.random

@@ -1,15 +1,17 @@
-"""Killing a trading program, over and over: `make kills [N=1000] [SEED=1]`.
+"""Killing a trading program, over and over: `make kills [N=1000] [SEED=1] [VENUE=alor|t4|both]`.
 
 A simulated venue runs in a process of its own. Beside it a program trades, with journal and tape, and is killed with
 SIGKILL at a moment that nobody chose: while it starts and takes over what the one before left, or in the midst of
-orders. The next one takes over. Meanwhile every fill that a strategy was told is noted outside of it, and after each
-kill these things are looked at, by what the venue itself knows:
+orders. The next one takes over. Meanwhile every number of an order, and every fill, that a strategy was told is noted
+outside of it, and these things are looked at, by what the venue itself knows:
 
-* lost: orders that the venue has, or fills that a strategy was told, and that the journal doesn't;
+* lost: orders that the venue has, or orders and fills that a strategy was told of, and that the journal doesn't;
 * duplicates: orders that the venue got twice;
 * unreadable: files of journal or tape that can't be read.
 
-At the end one run is let live: no order may be left, and the positions of the journal have to be the venue's.
+At the end one run is let live: no order may be left, and the positions of the journal have to be the venue's. Where
+both venues are asked for, one has the first half of the kills and the other the second: their protocols of orders
+differ in numbers, revisions, and what they tell who comes back. A venue where nothing was traded proves nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -30,21 +33,35 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from strategykit.config import SIMULATED_ACCOUNT, RunPlan, Session, StrategySpec, VenuePlan
+from strategykit.config import RunPlan, Session, StrategySpec, VenuePlan
 from strategykit.errors import JournalError, TapeError
 from strategykit.journal.format import RecordKind
 from strategykit.journal.reader import journal_files, read_journal
 from strategykit.model.codec import make_converter
+from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, RiskPlan
 from strategykit.net.endpoints import Endpoints
+from strategykit.registry.table import find_venue
 from strategykit.runtime.carried import carry
 from strategykit.runtime.demo import open_venue_process
 from strategykit.runtime.run import journal_name, run_session
 from strategykit.tape.verify import verify_tape
 
-__all__ = ["Tally", "main"]
+__all__ = ["INSTRUMENTS", "Campaign", "Tally", "added", "main"]
 
 _TRADER: Final = str(Path(__file__).with_name("kill_trader.py"))
 _TOLD: Final = "STRATEGYKIT_TOLD"
+
+INSTRUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "alor": {"one": "SBER", "two": "GAZP"},
+    "t4": {"one": "CME_Eq/ES/XCME_Eq ES (Z26)", "two": "CME_Ny/CL/XCME_Ny CL (Z26)"},
+}
+"""What the strategies trade, by their names, at each venue."""
+
+_LIMITS: Final = RiskPlan(
+    account=attrs.evolve(ACCOUNT_LIMITS, max_daily_loss=Decimal(10**12)),
+    strategy=attrs.evolve(STRATEGY_LIMITS, max_daily_loss=Decimal(10**12)),
+)
+"""A day's loss would stop all orders for the rest of the campaign, and with them what it proves."""
 
 TRADING: Final = 0.7
 """The part of all kills that wait until a strategy trades; the others come while the program starts."""
@@ -60,6 +77,7 @@ LOOK_EVERY: Final = 25
 class Tally:
     """What was found so far."""
 
+    venue: str
     kills: int = 0
     lost: set[str] = attrs.field(factory=set)
     duplicates: set[str] = attrs.field(factory=set)
@@ -67,9 +85,11 @@ class Tally:
     others: list[str] = attrs.field(factory=list)
     """What is wrong besides, a line each."""
     orders: int = 0
+    """Orders that the venue got."""
     fills: int = 0
-    in_flight: int = 0
-    """Orders that were taken over, summed over all runs."""
+    """Fills in the journal."""
+    told: int = 0
+    """Orders and fills that a strategy was told of."""
 
     def line(self) -> str:
         return (
@@ -78,8 +98,38 @@ class Tally:
         )
 
     @property
-    def ok(self) -> bool:
+    def clean(self) -> bool:
+        """Whether nothing was found."""
         return not (self.lost or self.duplicates or self.unreadable or self.others)
+
+    @property
+    def idle(self) -> str:
+        """What didn't happen, so that nothing is proven by nothing being found; empty if all did."""
+        if self.orders >= self.kills > 0 and self.fills and self.told:
+            return ""
+        return (
+            f"{self.venue}: nothing is proven by {self.kills} kills with {self.orders} orders, {self.fills} fills and "
+            f"{self.told} told to strategies"
+        )
+
+    @property
+    def ok(self) -> bool:
+        return self.clean and not self.idle
+
+
+def added(tallies: Sequence[Tally]) -> Tally:
+    """Add up what was found at several venues."""
+    return Tally(
+        venue=", ".join(each.venue for each in tallies),
+        kills=sum(each.kills for each in tallies),
+        lost={f"{each.venue}: {line}" for each in tallies for line in each.lost},
+        duplicates={f"{each.venue}: {line}" for each in tallies for line in each.duplicates},
+        unreadable={f"{each.venue}: {line}" for each in tallies for line in each.unreadable},
+        others=[f"{each.venue}: {line}" for each in tallies for line in each.others],
+        orders=sum(each.orders for each in tallies),
+        fills=sum(each.fills for each in tallies),
+        told=sum(each.told for each in tallies),
+    )
 
 
 @attrs.define(kw_only=True)
@@ -89,19 +139,23 @@ class Campaign:
     url: str
     folder: Path
     rng: random.Random
-    tally: Tally = attrs.field(factory=Tally)
+    tally: Tally
     known: set[str] = attrs.field(factory=set)
     """Client order ids with an intent in the journal."""
     written: set[str] = attrs.field(factory=set)
-    """Trade ids in the journal."""
+    """What the journal says that the venue has said: lines as in `told`."""
     told: set[str] = attrs.field(factory=set)
-    """Trade ids that a strategy was told."""
+    """What a strategy was told, a line each: an order's id and number, or a fill's."""
     read: set[int] = attrs.field(factory=set)
     """Numbers of the journal's files that were read."""
 
     @property
     def venue(self) -> VenuePlan:
-        return VenuePlan(name="alor", endpoints=Endpoints.at(self.url), account=SIMULATED_ACCOUNT)
+        return VenuePlan(name=self.tally.venue, endpoints=Endpoints.at(self.url), account=self.account)
+
+    @property
+    def account(self) -> str:
+        return find_venue(self.tally.venue).simulation.account
 
     @property
     def journal(self) -> Path:
@@ -112,6 +166,7 @@ class Campaign:
         more = {} if dies else {"most": 0}
         return Session(
             venue=self.venue,
+            risk=_LIMITS,
             run=RunPlan(
                 duration=None if lasting is None else int(lasting * 1e9),
                 tape=tape,
@@ -120,7 +175,7 @@ class Campaign:
             ),
             strategies=tuple(
                 StrategySpec(name=name, file=_TRADER, params={"instrument": symbol, **more})
-                for name, symbol in (("one", "SBER"), ("two", "GAZP"))
+                for name, symbol in INSTRUMENTS[self.tally.venue].items()
             ),
         )
 
@@ -133,15 +188,17 @@ class Campaign:
             os.close(reading)
             _trade(self, tape, writing)
         os.close(writing)
+        heard = b""
         if self.rng.random() < TRADING:
-            select.select([reading], [], [], BEGIN_WITHIN)
+            heard = _wait_begun(reading)
             time.sleep(self.rng.uniform(0.0, 0.3))
         else:
             time.sleep(self.rng.uniform(0.01, 0.5))
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        with os.fdopen(reading) as lines:
-            self.told.update(line.strip() for line in lines if line.endswith("\n") and line != "begun\n")
+        with os.fdopen(reading, "rb") as rest:
+            lines = (heard + rest.read()).decode().splitlines(keepends=True)
+        self.told.update(line.strip() for line in lines if line.endswith("\n") and line != "begun\n")
         self.tally.kills += 1
         self.look_at_files(tape)
 
@@ -154,7 +211,7 @@ class Campaign:
                     continue
                 found = read_journal(path)
                 for record in found.records:
-                    self._note(record.kind, record.facts)
+                    self.note(record.kind, record.facts)
                 if number != max(journal_files(self.journal)):
                     self.read.add(number)
         except JournalError as exc:
@@ -165,22 +222,33 @@ class Campaign:
             except TapeError as exc:
                 self.tally.unreadable.add(str(exc))
 
-    def _note(self, kind: RecordKind, facts: Any) -> None:
+    def note(self, kind: RecordKind, facts: Any) -> None:
+        """Take in a record of the journal."""
         if kind is RecordKind.INTENT and "placed" in facts:
             self.known.add(facts["client_order_id"])
-        elif kind is RecordKind.HEARD and facts["news"]["type"] == "Fill":
-            self.written.add(facts["news"]["trade_id"])
+        elif kind is RecordKind.HEARD:
+            news = facts["news"]
+            if news["type"] == "Fill":
+                self.written.add(f"fill {news['venue_order_id']} {news['trade_id']}")
+            elif news["venue_order_id"] is not None:
+                self.written.add(f"order {facts['client_order_id']} {news['venue_order_id']}")
 
     def look_at_venue(self) -> None:
+        """Ask the venue what it knows, and compare."""
+        self.compare(httpx.get(f"{self.url}/sim/orders", timeout=10).json())
+
+    def compare(self, theirs: Mapping[str, Any]) -> None:
         """Compare with what the venue itself knows."""
-        told = httpx.get(f"{self.url}/sim/orders", timeout=10).json()
-        ours = [row for row in told["orders"] if row["account"] == SIMULATED_ACCOUNT]
-        counts = Counter(row["client_order_id"] for row in ours)
-        self.tally.orders = len(ours)
+        counts = Counter(map(_name_of, self._ours(theirs["orders"])))
+        self.tally.orders = counts.total()
         self.tally.duplicates |= {name for name, count in counts.items() if count > 1}
         self.tally.lost |= {name for name in counts if name not in self.known}
         self.tally.lost |= self.told - self.written
-        self.tally.fills = len(self.written)
+        self.tally.fills = sum(line.startswith("fill ") for line in self.written)
+        self.tally.told = len(self.told)
+
+    def _ours(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [row for row in rows if row["account"] == self.account]
 
     def end_well(self) -> None:
         """Let one program end by itself, and see that nothing is left."""
@@ -188,19 +256,36 @@ class Campaign:
         result = run_session(self.session(lasting=12.0, tape=None), handle_signals=False)
         self.tally.others += [*result.unaccounted, *result.alarms]
         told = httpx.get(f"{self.url}/sim/orders", timeout=10).json()
-        left = [row for row in told["orders"] if row["account"] == SIMULATED_ACCOUNT and row["status"] == "working"]
-        self.tally.others += [f"{row['client_order_id']} still works at the venue" for row in left]
+        left = [row for row in self._ours(told["orders"]) if row["status"] == "working"]
+        self.tally.others += [f"{_name_of(row)} still works at the venue" for row in left]
         carried = carry(read_journal(max(journal_files(self.journal).items())[1]).records, make_converter())
         held: Counter[str] = Counter()
         for position in carried.positions:
-            held[position.instrument.symbol] += int(position.quantity)
-        for row in told["positions"]:
-            if row["account"] == SIMULATED_ACCOUNT and not row["is_currency"]:
+            # T4's positions name the market alone, and strategies the exchange and the contract before it.
+            held[position.instrument.symbol.rpartition("/")[2]] += int(position.quantity)
+        for row in self._ours(told["positions"]):
+            if not row["is_currency"]:
                 theirs = Decimal(row["quantity"])
                 if theirs != held[row["instrument"]]:
                     self.tally.others.append(
                         f"{row['instrument']}: the venue says {theirs}, we {held[row['instrument']]}"
                     )
+
+
+def _wait_begun(reading: int) -> bytes:
+    """Wait until a strategy trades, but not for ever; give what was told until then, such as of orders taken over."""
+    heard, giving_up = b"", time.monotonic() + BEGIN_WITHIN
+    while b"begun\n" not in heard and select.select([reading], [], [], max(0.0, giving_up - time.monotonic()))[0]:
+        more = os.read(reading, 65_536)
+        if not more:  # It has ended by itself.
+            break
+        heard += more
+    return heard
+
+
+def _name_of(row: Mapping[str, Any]) -> str:
+    """Give our name of an order. T4 shows the tag of its last command, which is that name with a suffix."""
+    return str(row["tag"].partition("~")[0] if "tag" in row else row["client_order_id"])
 
 
 def _trade(campaign: Campaign, tape: Path, told: int) -> None:
@@ -220,33 +305,45 @@ def _trade(campaign: Campaign, tape: Path, told: int) -> None:
         os._exit(code)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("-n", type=int, default=200, help="kills; default: 200")
-    parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, open_venue_process("alor") as url:
-        campaign = Campaign(url=url, folder=Path(folder), rng=random.Random(chosen.seed))
-        tally = campaign.tally
-        for number in range(1, chosen.n + 1):
+def _run(venue: str, kills: int, seed: int) -> Tally:
+    """Run the campaign at one venue, and end it."""
+    began, tally = time.monotonic(), Tally(venue)
+    with tempfile.TemporaryDirectory() as folder, open_venue_process(venue) as url:
+        campaign = Campaign(url=url, folder=Path(folder), rng=random.Random(seed), tally=tally)
+        for number in range(1, kills + 1):
             campaign.live_and_die()
-            if number % LOOK_EVERY == 0 or number == chosen.n:
+            if number % LOOK_EVERY == 0 or number == kills:
                 campaign.look_at_venue()
                 took = time.monotonic() - began
-                print(f"{took:6.0f} s  {tally.line()}; {tally.orders} orders, {tally.fills} fills", flush=True)
-            if not tally.ok:
+                print(f"{took:6.0f} s  {venue}: {tally.line()}; {tally.orders} orders, {tally.fills} fills", flush=True)
+            if not tally.clean:
                 break
         campaign.end_well()
         campaign.look_at_venue()
-        errors = Path(folder, "errors")
-        said = errors.read_text() if errors.exists() else ""
-    for line in [*tally.lost, *tally.duplicates, *tally.unreadable, *tally.others]:
+        said = Path(folder, "errors").read_text()
+        if said:
+            tally.others.append(f"errors of programs that ended by themselves:\n{said[-3000:]}")
+    if tally.idle:
+        tally.others.append(tally.idle)
+    return tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("-n", type=int, default=200, help="kills, of all venues together; default: 200")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--venue", choices=[*INSTRUMENTS, "both"], default="both", help="default: both")
+    chosen = parser.parse_args()
+    venues = list(INSTRUMENTS) if chosen.venue == "both" else [chosen.venue]
+    if chosen.n < len(venues):
+        parser.error(f"-n {chosen.n} is too few: at least one kill at each venue, {len(venues)}")
+    shares = [chosen.n // len(venues) + (place < chosen.n % len(venues)) for place in range(len(venues))]
+    tallies = [_run(venue, kills, chosen.seed) for venue, kills in zip(venues, shares, strict=True)]
+    total = added(tallies)
+    for line in [*sorted(total.lost), *sorted(total.duplicates), *sorted(total.unreadable), *total.others]:
         print(f"  {line}")
-    if said:
-        print(f"errors of programs that ended by themselves:\n{said[-3000:]}")
-    print(tally.line())
-    return 0 if tally.ok and not said else 1
+    print(total.line())
+    return 0 if all(each.ok for each in tallies) else 1
 
 
 if __name__ == "__main__":
