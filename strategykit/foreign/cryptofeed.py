@@ -111,14 +111,14 @@ def _time(entry: Entry) -> int:
     return entry.time
 
 
-def host_of(paths: Sequence[Path]) -> str:
+def host_of(paths: Sequence[Path], refuse: Callable[[Place, object], None]) -> str:
     """Give the host that a session's first connection went to.
 
     Raises:
         ConfigError: The files hold no connection.
         TapeError: One isn't of such a session.
     """
-    for entry in read_session(paths, lambda *_: None):
+    for entry in read_session(paths, refuse):
         if entry.kind is EntryKind.OPENED:
             return urlsplit(entry.url).hostname or ""
     raise ConfigError("the files tell of no connection; name those of frames (such as BINANCE.ws.1.0), too")

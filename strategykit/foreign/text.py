@@ -26,6 +26,9 @@ _FREE: Final = 64 << 20
 _RATIO: Final = 250
 """Times its own size that a file may unpack to beyond that. Market data shrink to a tenth; a bomb is a thousandth."""
 
+_BLANK: Final = 1_000
+"""Empty lines one after the other: they shrink to nothing, so that a small file may have hours of them."""
+
 _MEMBERS: Final = 10_000
 _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, UnicodeDecodeError)
 """What reading a damaged file raises, besides `OSError`."""
@@ -46,6 +49,7 @@ class Lines:
         self._left = most
         self._most = most
         self._longest = longest
+        self._blank = 0
         self.place = Place(path, 0, member)
 
     @property
@@ -67,7 +71,11 @@ class Lines:
             if len(line) > self._longest:
                 raise TapeError(f"{self.place}: a line of more than {self._longest} bytes")
             if not line:
+                self.place = last
                 raise StopIteration
+            self._blank = self._blank + 1 if line.isspace() else 0
+            if self._blank > _BLANK:
+                raise TapeError(f"{self.place}: more than {_BLANK} empty lines; no file of market data has as many")
             return line.decode("utf-8-sig" if last.line == 0 else "utf-8").rstrip("\r\n")
         except _DAMAGED as exc:
             raise TapeError(f"{self.place}: {_words(exc)}") from exc

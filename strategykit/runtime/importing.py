@@ -69,6 +69,10 @@ class ImportPlan:
     def refusals(self) -> Refusals:
         return Refusals(self.tell, self.most_refused)
 
+    def unheard(self) -> Refusals:
+        """Give those of a reading before the one that tells them: too many end that one, too."""
+        return Refusals(most=self.most_refused)
+
 
 @attrs.frozen(kw_only=True)
 class ImportReport:
@@ -172,9 +176,9 @@ def _whose(path: Path) -> str | None:
 
 
 def _cryptofeed(plan: ImportPlan) -> ImportReport:
-    host = host_of(plan.paths)
+    host = host_of(plan.paths, plan.unheard().add)
     if is_binance(host):
-        return _frames(plan, read_cryptofeed, read_listed(plan.paths))
+        return _frames(plan, read_cryptofeed, read_listed(plan.paths, plan.unheard().add))
     from strategykit.archive.importers.rows import Facts
     from strategykit.archive.importers.sessions import HOSTS, read_sessions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 import subprocess
 import sys
@@ -158,6 +159,37 @@ def test_whatever_is_in_a_file_it_makes_something_whole_or_nothing(
     else:
         assert report.messages >= 1
         assert sorted(path.name for path in folder.iterdir()) == ["file", "made"]
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+@pytest.mark.parametrize("blank", ["\n", " \t\r\n"])
+def test_a_small_file_of_empty_lines_ends_soon(name: str, blank: str, tmp_path: Path) -> None:
+    """They are packed to a thousandth; and whoever passes over them one by one is busy for minutes."""
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress((SAMPLES[name] + blank * 100_000).encode()))
+
+    with pytest.raises(TapeError, match=r"file:10[0-9]{2}: (more than 1000 empty lines; no file of market|no )"):
+        import_files(
+            ImportPlan(
+                format=name,
+                paths=[path],
+                to=tmp_path / "made",
+                symbol="X" if name == "ohlcv" else None,
+                most_refused=1_001,
+            )
+        )
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("name", ["hftbacktest", "cryptofeed"])
+def test_a_file_without_a_row_that_can_be_read_isnt_read_to_its_end(name: str, tmp_path: Path) -> None:
+    """What is found out beforehand is sought among as many rows as may be refused."""
+    path = tmp_path / "file"
+    begin = "1618678134.2: {}\n" if name == "cryptofeed" else ""
+    path.write_text(begin + "x\n" * 1_000)
+
+    with pytest.raises(TapeError, match=r"file:1[0-9]{2}: .*more than 100 rows can't be taken"):
+        import_files(ImportPlan(format=name, paths=[path], to=tmp_path / "made"))
 
 
 def test_refusals_are_one_line_each_whatever_a_value_holds() -> None:

@@ -212,11 +212,12 @@ def test_times_that_go_back_are_taken_for_those_before(tmp_path: Path) -> None:
         (f"T-TRADES/{DAY}", TRADES + "1;2\n", "line 5: 2 cells under 10 columns"),
         (f"T-TRADES/{DAY}", TRADES.replace("2896;", "nan;"), "line 4: 'nan' is no number of a market"),
         (f"T-TRADES/{DAY}", TRADES.replace("2895.41;", "x;"), "line 2: could not convert string to float"),
-        (f"T-TRADES/{DAY}", TRADES + "x" * 70_000, "a line of more than 65536 characters"),
+        (f"T-TRADES/{DAY}", TRADES + "x" * 70_000, ":5: a line of more than 65536 bytes"),
         (f"T-LIMITBOOK_FULL/{DAY}", BOOKS.replace(";ADD;", ";GROW;"), "an entry of the kind 'GROW' isn't known"),
         ("x+SC-KRAKEN_SPOT_ETH_EUR+S.csv.gz", BOOKS, "'07:08:00.0500000' has no date, and the file's name has none"),
         (f"T-TRADES/{DAY}", TRADES.replace("07:08:02.2", "later"), "isn't a time"),
         (f"T-TRADES/{DAY}", TRADES + '"', "line 5: "),
+        (f"T-TRADES/{DAY}", TRADES + "\n" * 100_000, ":1005: more than 1000 empty lines"),
         (f"T-TRADES/{DAY}", TRADES + '"' + f"{'x' * 60_000}\n" * 3, "field larger than field limit"),
     ],
 )
@@ -237,7 +238,7 @@ def test_files_that_are_missing_torn_or_named_twice_are_refused(tmp_path: Path) 
         bring_in([path, twin], tmp_path / "tape")
     with pytest.raises(TapeError, match="ended before the end-of-stream marker"):
         bring_in([torn], tmp_path / "tape")
-    with pytest.raises(TapeError, match="No such file"):
+    with pytest.raises(TapeError, match="there is no such file"):
         bring_in([tmp_path / f"T-QUOTES/{DAY}"], tmp_path / "tape")
 
 

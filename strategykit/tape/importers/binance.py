@@ -104,7 +104,7 @@ async def import_frames(
         ConfigError: They are of a market that no tape can be made for.
         TapeError: A file can't be read or holds no frames, too many rows can't be taken, or the tape not be written.
     """
-    family = _family(paths, read)
+    family = _family(paths, read, refusals.most)
     survey = _Survey(family=family, refusals=refusals, symbol=symbol)
     for item in read(paths, survey.refuse):
         survey.take(item)
@@ -120,10 +120,10 @@ async def import_frames(
     )
 
 
-def _family(paths: Sequence[Path], read: Read) -> StreamFamily:
+def _family(paths: Sequence[Path], read: Read, most: int) -> StreamFamily:
     name, trades, count = None, None, 0
     wrong: list[str] = []
-    for item in read(paths, lambda place, why: None if wrong else wrong.append(f" ({place}: {why})")):
+    for item in read(paths, Refusals(wrong.append, most).add):
         if item.answer:
             continue
         name = name or variant_of(item.text)
@@ -133,8 +133,9 @@ def _family(paths: Sequence[Path], read: Read) -> StreamFamily:
         if name is not None and (trades is not None or count >= _PEEKED):
             break
     if name is None:
+        example = f" ({wrong[0]})" if wrong else ""
         raise TapeError(
-            f"no frame tells of which of Binance's markets it is; these files are of another format{''.join(wrong)}"
+            f"no frame tells of which of Binance's markets it is; these files are of another format{example}"
         )
     if name not in _REGISTERED:
         raise ConfigError(f"frames of {name} make no tape, but an archive: its venue isn't among those that run")

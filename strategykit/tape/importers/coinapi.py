@@ -5,16 +5,13 @@ Bought or downloaded files of days that nobody recorded here can be replayed lik
 
 from __future__ import annotations
 
-import gzip
 import heapq
-import io
 import platform
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -22,6 +19,7 @@ import trio
 from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import RowRefused
+from strategykit.foreign.text import open_lines
 from strategykit.model.codec import make_converter
 from strategykit.tape.format import TapeHeader, encode_json, shown
 from strategykit.tape.writer import TapeWriter, open_tape_writer
@@ -33,8 +31,8 @@ from strategykit.venues.streams import Stream, StreamKind
 
 __all__ = ["Imported", "import_flat_files"]
 
-_MAX_LINE: Final = 65_536
-"""Characters: a longer line is no line of such a file."""
+_LONGEST: Final = 65_536
+"""Bytes: a longer line is no line of such a file."""
 
 _BEHIND: Final = 8 << 20
 """Bytes that may wait for the disk before it is waited for."""
@@ -48,8 +46,6 @@ _KINDS: Final = {
     DataType.QUOTE: StreamKind.QUOTES,
     DataType.BOOK: StreamKind.BOOK,
 }
-_ENDING: Final = (OSError, EOFError, zlib.error, UnicodeDecodeError, ValueError)
-"""What reading a damaged file can raise."""
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +81,7 @@ class _Source:
             for _, told in without_leaps(self._lines(), lambda line: line[1].time, self._leap):
                 latest = max(latest, told.time)
                 yield latest, self.number, told
-        except _ENDING as exc:
+        except ValueError as exc:
             raise TapeError(f"{shown(self.path)}, line {self.line()}: {exc}") from exc
 
     def _lines(self) -> Iterator[tuple[int, Told]]:
@@ -139,36 +135,14 @@ def _open(path: Path, number: int, symbol: str | None, stack: ExitStack) -> _Sou
     name = read_name(str(path))
     if (name.symbol or symbol) is None:
         raise ConfigError(f"{shown(path)}: its name tells no symbol (as +SC-KRAKEN_SPOT_ETH_EUR+ would); say which")
+    lines = stack.enter_context(open_lines(path, longest=_LONGEST))
     try:
-        raw = stack.enter_context(path.open("rb"))
-        packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        plain: Any = stack.enter_context(gzip.GzipFile(fileobj=raw)) if packed else raw
-        text = stack.enter_context(io.TextIOWrapper(plain, encoding="utf-8", newline=""))
-        lines = _Lines(text)
         file = FlatFile(lines, symbol=str(name.symbol or symbol), date=name.date)
-    except _ENDING as exc:
+    except ValueError as exc:
         raise TapeError(f"{shown(path)}: {exc}") from exc
-    return _Source(path=path, symbol=str(name.symbol or symbol), file=file, number=number, line=lambda: lines.number)
-
-
-class _Lines:
-    """Lines of a file that isn't trusted: none of them fills the memory."""
-
-    def __init__(self, text: IO[str]) -> None:
-        self._text = text
-        self.number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(_MAX_LINE)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if len(line) >= _MAX_LINE:
-            raise ValueError(f"a line of more than {_MAX_LINE} characters")
-        return line
+    return _Source(
+        path=path, symbol=str(name.symbol or symbol), file=file, number=number, line=lambda: lines.place.line
+    )
 
 
 def _check_distinct(sources: Sequence[_Source]) -> None:

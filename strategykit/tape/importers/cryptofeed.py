@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from strategykit.foreign.cryptofeed import EntryKind, read_session
-from strategykit.foreign.refusals import Place
 from strategykit.tape.importers.binance import Refuse
 from strategykit.tape.importers.session import Item
 from strategykit.venues.stream.rows import UNREADABLE
@@ -37,19 +36,15 @@ _INFO: Final = msgspec.json.Decoder(_Info)
 _SYMBOL: Final = msgspec.json.Decoder(_Symbol)
 
 
-def _ignore(_: Place, __: object) -> None:
-    """It is told elsewhere."""
-
-
 def is_binance(host: str) -> bool:
     """Whether a host is one of Binance's."""
     return any(host == name or host.endswith(f".{name}") for name in _HOSTS)
 
 
-def read_listed(paths: Sequence[Path]) -> dict[str, bytes]:
+def read_listed(paths: Sequence[Path], refuse: Refuse) -> dict[str, bytes]:
     """Give what the venue's list, if it was recorded, says of each instrument, as the answer to a question about it."""
     found: dict[str, bytes] = {}
-    for entry in read_session(paths, _ignore):
+    for entry in read_session(paths, refuse):
         if entry.kind is EntryKind.ANSWER and urlsplit(entry.url).path.endswith("/exchangeInfo"):
             try:
                 rows = _INFO.decode(entry.text).symbols
