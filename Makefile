@@ -9,6 +9,8 @@
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make interop install, then let clients that others wrote, fetched from their registries, talk to the simulated venues
 # make agreement install, then compare fills with those of other engines, in whole
+# make digests install, then compare a run's digest with that of other Pythons, which need the libraries:
+#              make digests STRATEGYKIT_PYTHONS=/envs/311/bin:/envs/313/bin
 # make proto   install, then generate the code of T4's schema again
 # make clean   remove what these made
 #
@@ -31,7 +33,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test coverage bench soak faults chaos kills defects interop agreement proto setup clean
+.PHONY: demo test coverage bench soak faults chaos kills defects interop agreement digests proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -90,6 +92,10 @@ interop: setup
 
 agreement: setup
 	@$(BIN)/pytest -m "agreement or not agreement" tests/agreement
+
+digests: export STRATEGYKIT_PYTHONS ?=
+digests: setup
+	@$(BIN)/pytest -rs tests/runtime/test_replay_determinism.py
 
 PROTOS := strategykit/venues/t4/proto
 

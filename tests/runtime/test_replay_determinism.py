@@ -40,7 +40,18 @@ def report() -> RunReport:
     return replayed(MARKET)
 
 
-def test_repetitions_give_the_same_digest_whatever_trio_draws(
+def test_a_hundred_repetitions_give_the_same_digest_whatever_trio_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    market, found = MARKET[:40], set()
+    for seed in range(100):
+        monkeypatch.setattr("trio._core._run._r", random.Random(seed))
+        run = replayed(market)
+        found.add((run.digest, len(run.orders)))
+
+    ((_, orders),) = found
+    assert orders > 10
+
+
+def test_repetitions_of_a_longer_run_give_the_same_digest_whatever_trio_draws(
     report: RunReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = set()
