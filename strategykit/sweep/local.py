@@ -1,4 +1,4 @@
-"""Batches in processes of this machine. One that is killed takes nothing with it: its batch is done again."""
+"""Batches in processes of this machine. One that is killed takes nothing with it: its batch is done again, in parts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import attrs
 
 from strategykit.sweep.work import Outcome, Task, as_plain, run_batch, run_plain
 
-__all__ = ["TRIES", "Batch", "Workers", "run_here", "run_in_processes", "why_lost"]
+__all__ = ["TRIES", "Batch", "Workers", "run_here", "run_in_processes", "what_is_left"]
 
 TRIES: Final = 3
-"""Times that a batch is begun, where its worker dies each time."""
+"""Times that a set is begun, where its worker dies each time."""
 
 
 @attrs.define(eq=False)
@@ -28,6 +28,7 @@ class Batch:
     task: Task
     sets: Sequence[dict[str, str]]
     tries: int = 0
+    """Times that it was begun; for a part of a batch whose worker died, that counts as one."""
 
 
 class Workers(Protocol):
@@ -47,8 +48,8 @@ def run_in_processes(
 ) -> None:
     """Run them in processes of their own.
 
-    When one dies, nobody knows whose batch it was: those that were being run are run again, one at a time, so that
-    the one which kills its worker is found. After `tries` times it is told what became of its sets.
+    When one dies, nobody knows whose batch it was: those that were being run are run again, one at a time, and one
+    that kills its worker then in halves, down to the set which does it. After `tries` times that is told of the set.
     """
     waiting, suspects = deque(batches), deque[Batch]()
     while waiting or suspects:
@@ -87,18 +88,25 @@ def _run_pool(
                 told(batch, [Outcome(**row) for row in future.result()])
                 flying.remove(batch)
     except BrokenProcessPool:
-        for batch in flying:
-            if batch.tries >= tries:
-                told(batch, why_lost(batch, f"its worker died {batch.tries} times"))
-        return [batch for batch in flying if batch.tries < tries]
+        return what_is_left(flying[0], told, tries) if len(flying) == 1 else flying
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return []
 
 
-def why_lost(batch: Batch, reason: str) -> list[Outcome]:
-    """Give outcomes that say why there are none."""
-    return [Outcome(parameters=dict(values), error=f"not run: {reason}") for values in batch.sets]
+def what_is_left(batch: Batch, told: Callable[[Batch, list[Outcome]], None], tries: int) -> list[Batch]:
+    """Give what is to be run of a batch whose worker died while nothing else was being run.
+
+    That is both halves; of a single set, the set, unless it was begun `tries` times: then it is told of.
+    """
+    if len(batch.sets) > 1:
+        middle = len(batch.sets) // 2
+        return [Batch(batch.task, sets, tries=1) for sets in (batch.sets[:middle], batch.sets[middle:])]
+    if batch.tries < tries:
+        return [batch]
+    error = f"not run: its worker died {batch.tries} times"
+    told(batch, [Outcome(parameters=dict(values), error=error) for values in batch.sets])
+    return []
 
 
 def _end_with_parent() -> None:

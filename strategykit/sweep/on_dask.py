@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
 from strategykit.errors import ConfigError
-from strategykit.sweep.local import TRIES, Batch, why_lost
+from strategykit.sweep.local import TRIES, Batch, what_is_left
 from strategykit.sweep.work import Outcome, as_plain, run_plain
 
 __all__ = ["run_on_dask"]
@@ -28,14 +29,15 @@ def run_on_dask(
     """Run batches on workers of Dask, which see the data and the strategy's file under the same names as we do.
 
     A worker that dies loses its batch, and all that were waiting at it, of which Dask doesn't tell it apart. These are
-    run again when the others are done, one at a time. After `tries` deaths it is told what became of a batch's sets.
+    run again when the others are done, one at a time, and one that kills its worker then in halves, down to the set
+    which does it. After `tries` deaths that is told of the set.
 
     Args:
         batches: What is to be run.
         told: Takes each batch and what it came to.
         address: Of a scheduler, ``"host:port"``; None: a cluster of this machine.
         processes: Of that cluster.
-        tries: Times that a batch is begun, where its worker dies each time; at least 2, as the first tells little.
+        tries: Times that a set is begun, where its worker dies each time; at least 2, as the first tells little.
 
     Raises:
         ConfigError: Dask isn't installed, or no scheduler answers there.
@@ -49,17 +51,16 @@ def run_on_dask(
         def begin(batch: Batch) -> Any:
             return client.submit(run_plain, as_plain(batch.task), batch.sets, pure=False)
 
-        futures, suspects = {begin(batch): batch for batch in batches}, list[Batch]()
+        futures, suspects = {begin(batch): batch for batch in batches}, deque[Batch]()
         for future in distributed.as_completed(futures):
             batch = futures[future]
             if not _taken(future, batch, told, distributed.KilledWorker):
                 suspects.append(batch)
             future.release()
-        for batch in suspects:
-            while not _taken(begin(batch), batch, told, distributed.KilledWorker):
-                if batch.tries >= tries:
-                    told(batch, why_lost(batch, f"its worker died {batch.tries} times"))
-                    break
+        while suspects:
+            batch = suspects.popleft()
+            if not _taken(begin(batch), batch, told, distributed.KilledWorker):
+                suspects.extendleft(reversed(what_is_left(batch, told, tries)))
 
 
 def _taken(future: Any, batch: Batch, told: Callable[[Batch, list[Outcome]], None], killed: type[Exception]) -> bool:

@@ -61,12 +61,12 @@ def taken() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("taken")
 def test_sets_are_neither_lost_nor_doubled_when_a_worker_is_killed(archive: Path, tmp_path: Path) -> None:
-    """Those that wait at a worker which is killed are suspected, too, and come out all the same."""
-    task = Task(file=str(killing(tmp_path, 2)), data=str(archive))
+    """The other one of its batch, and one that waits at its worker, are suspected, too, and come out all the same."""
+    task = Task(file=str(killing(tmp_path, 3)), data=str(archive))
     sets = [{"fast": str(fast)} for fast in (5, 3, 7)]
     workers, progress = partial(run_on_dask, processes=1, tries=2), list[Progress]()
 
-    with open_sweep(task, out=tmp_path / "out", workers=workers, batch=1, on_progress=progress.append) as sweeping:
+    with open_sweep(task, out=tmp_path / "out", workers=workers, batch=2, on_progress=progress.append) as sweeping:
         found = sweeping.run(sets)
 
     assert [each.parameters for each in found] == sets

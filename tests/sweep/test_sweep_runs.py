@@ -157,6 +157,21 @@ def test_a_worker_that_is_killed_takes_nothing_with_it(archive: Path, tmp_path: 
     assert told["3"] == run_batch(task, [{"fast": "3"}])[0]
 
 
+@pytest.mark.slow
+def test_of_a_batch_whose_worker_is_killed_only_the_set_that_kills_it_is_lost(archive: Path, tmp_path: Path) -> None:
+    task = Task(file=str(deadly(tmp_path, once=False)), data=str(archive))
+    sets = [{"fast": str(fast)} for fast in (3, 5, 7)]
+    told: list[Outcome] = []
+
+    run_in_processes([Batch(task, sets)], lambda _, found: told.extend(found), processes=1, tries=2)
+
+    assert sorted(told, key=lambda outcome: outcome.parameters["fast"]) == [
+        run_batch(task, sets[:1])[0],
+        Outcome(parameters={"fast": "5"}, error="not run: its worker died 2 times"),
+        run_batch(task, sets[2:])[0],
+    ]
+
+
 def test_what_wasn_t_run_to_the_end_isn_t_kept(task: Task, tmp_path: Path) -> None:
     def lost(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None]) -> None:
         for batch in batches:
