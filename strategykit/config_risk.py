@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
 from strategykit.config_tables import LimitsTable, RiskTable
 from strategykit.config_values import EVERY, Mistakes
-from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, Limits, RiskPlan, wider_words
+from strategykit.model.risk_limits import ACCOUNT_LIMITS, STRATEGY_LIMITS, Limits, RiskPlan, too_big_orders, wider_words
 
 __all__ = ["make_plan"]
 
@@ -30,14 +30,15 @@ def make_plan(risk: RiskTable, own: Iterable[tuple[str, str, LimitsTable]]) -> R
     """
     account = _applied(ACCOUNT_LIMITS, risk)
     every = _applied(STRATEGY_LIMITS, risk.strategy)
-    lines = [*_too_big_orders("risk", risk, account), *_too_big_orders(_ALL, risk.strategy, every)]
+    around = [(_ALL, every), ("risk", account)]
+    lines = [*_too_big(risk, around[1:]), *_too_big(risk.strategy, around)]
     lines += _wider(_ALL, risk.strategy, every, "risk", account)
     every = every.narrowed(account)
     strategies: dict[str, Limits] = {}
     for name, key, table in own:
         if _said(table):
             limits = _applied(every, table)
-            lines += _too_big_orders(key, table, limits)
+            lines += _too_big(table, [(key, limits), *around])
             lines += _wider(key, table, limits, _ALL, every)
             if limits.repeat_window < every.repeat_window:
                 lines.append(wider_words(key, "repeat_window", limits, _ALL, every))
@@ -77,10 +78,6 @@ def _wider(key: str, table: LimitsTable, limits: Limits, outer_key: str, outer: 
             yield wider_words(key, name, limits, outer_key, outer)
 
 
-def _too_big_orders(key: str, table: LimitsTable, limits: Limits) -> Iterator[str]:
-    most = max(limits.max_position, *limits.max_position_of.values(), 0)
-    if table.max_order_quantity is not None and limits.max_order_quantity > most:
-        yield (
-            f"{key}.max_order_quantity = {limits.max_order_quantity:,} is more than {key}.max_position = {most:,}: "
-            "no such order could open a position; raise that one, or lower this"
-        )
+def _too_big(table: LimitsTable, scopes: Sequence[tuple[str, Limits]]) -> Iterator[str]:
+    if table.max_order_quantity is not None:
+        yield from too_big_orders(scopes)

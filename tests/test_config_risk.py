@@ -283,3 +283,42 @@ def test_a_scope_that_allows_more_than_the_one_around_it_is_refused_in_code_as_i
 
 def test_what_nobody_said_of_a_strategy_may_be_more_than_the_accounts() -> None:
     assert RiskPlan(account=Limits(max_position=1)).account.max_position == 1
+
+
+def test_orders_of_more_lots_than_may_be_held_are_refused_in_code_as_in_a_file() -> None:
+    assert RiskPlan(strategy=Limits(max_order_quantity=5, max_position=5)).strategy.max_order_quantity == 5
+    with pytest.raises(ConfigError) as caught:
+        RiskPlan(strategy=Limits(max_order_quantity=6, max_position=5))
+    assert (
+        str(caught.value) == f"strategy.max_order_quantity = 6 is more than strategy.max_position = 5: {NEVER}{RAISE}"
+    )
+    with pytest.raises(ConfigError) as caught:
+        RiskPlan(
+            account=Limits(max_order_quantity=5_001),
+            strategies={"a": Limits(max_order_quantity=3, max_position=0, max_position_of={"SBER": 2})},
+        )
+    assert str(caught.value).splitlines() == [
+        f"account.max_order_quantity = 5,001 is more than account.max_position = 5,000: {NEVER}{RAISE}",
+        f"strategies['a'].max_order_quantity = 3 is more than strategies['a'].max_position = 2: {NEVER}{RAISE}",
+    ]
+
+
+def test_orders_of_more_lots_than_the_scopes_around_let_be_held_are_refused() -> None:
+    assert (
+        RiskPlan(account=Limits(max_position=5), strategy=Limits(max_order_quantity=5)).strategy.max_position == 5_000
+    )
+    with pytest.raises(ConfigError) as caught:
+        RiskPlan(account=Limits(max_position=5), strategy=Limits(max_order_quantity=6))
+    assert str(caught.value) == f"strategy.max_order_quantity = 6 is more than account.max_position = 5: {NEVER}{RAISE}"
+    assert mistakes({"max_position": 5, "strategy": {"max_order_quantity": 6}}, {"max_order_quantity": 4}) == [
+        f"risk.strategy.max_order_quantity = 6 is more than risk.max_position = 5: {NEVER}{RAISE}"
+    ]
+
+
+def test_the_size_of_orders_that_a_scope_was_left_by_the_one_around_it_is_no_mistake_of_its_own() -> None:
+    every, own = plan({"max_order_quantity": 200, "strategy": {"max_position": 5}}, {"max_position": 4}), 4
+
+    assert (every.strategy.max_order_quantity, every.of("a").max_order_quantity) == (200, 200)
+    assert every.of("a").max_position == own
+    assert RiskPlan(strategy=Limits(max_position=2)).strategy.max_order_quantity == 1_000
+    assert attrs.evolve(NO_PLAN, strategy=attrs.evolve(NO_PLAN.strategy, max_position=2)).strategy.max_position == 2

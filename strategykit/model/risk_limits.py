@@ -6,7 +6,7 @@ it is made. Limits may be as wide as one likes, but none is ever missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,6 +26,7 @@ __all__ = [
     "Limits",
     "RiskPlan",
     "limits_in_words",
+    "too_big_orders",
     "wider_words",
     "zone_of",
 ]
@@ -138,6 +139,26 @@ def wider_words(key: str, name: str, limits: Limits, outer_key: str, outer: Limi
 _MEND: Final = "raise that one, or lower this"
 
 
+def too_big_orders(scopes: Sequence[tuple[str, Limits]]) -> Iterator[str]:
+    """Tell that a scope allows orders of more lots than may be held of any instrument, and what to do.
+
+    Args:
+        scopes: What it is called, and its limits; then the same of those around it, the widest last.
+    """
+    key, limits = scopes[0]
+    left = limits
+    for name, scope in scopes:
+        left = left.narrowed(scope)
+        most = max(left.max_position, *left.max_position_of.values(), 0)
+        if limits.max_order_quantity > most:
+            lots = f"{limits.max_order_quantity:,}"
+            yield (
+                f"{key}.max_order_quantity = {lots} is more than {name}.max_position = {most:,}: "
+                f"no such order could open a position; {_MEND}"
+            )
+            return
+
+
 LIMIT_WORDS: Final[Mapping[str, str]] = {
     "max_order_quantity": "Lots in one order.",
     "max_order_notional": "What one order is worth, in its instrument's currency: at its limit or trigger; a market "
@@ -187,6 +208,16 @@ def _known(_: RiskPlan, __: attrs.Attribute[str], value: str) -> None:
     zone_of(value)
 
 
+def _too_big(scopes: Sequence[tuple[str, Limits]]) -> Iterator[str]:
+    """Tell the same where somebody has asked for it: it isn't as by default, endless, or as in a scope around it."""
+    (_, limits), *around = scopes
+    if all(
+        limits.max_order_quantity != each.max_order_quantity
+        for each in (STRATEGY_LIMITS, _ENDLESS, *dict(around).values())
+    ):
+        yield from too_big_orders(scopes)
+
+
 def _wider(key: str, limits: Limits, outer_key: str, outer: Limits) -> Iterator[str]:
     """Tell what a scope allows beyond the one around it; what is as by default or endless, nobody has asked for."""
     said = set(limits.items()) - {*STRATEGY_LIMITS.items(), *_ENDLESS.items()}
@@ -199,7 +230,8 @@ class RiskPlan:
     """The limits of a run.
 
     Raises:
-        ConfigError: A scope allows more than the one around it, of what isn't as by default: that would never hold.
+        ConfigError: A scope allows more than the one around it, or orders of more lots than may be held, of what isn't
+            as by default: that would never hold.
     """
 
     account: Limits = ACCOUNT_LIMITS
@@ -211,8 +243,11 @@ class RiskPlan:
     """Whose midnight begins the day of `max_daily_loss`."""
 
     def __attrs_post_init__(self) -> None:
-        lines = list(_wider("strategy", self.strategy, "account", self.account))
+        around = [("strategy", self.strategy), ("account", self.account)]
+        lines = [*_too_big(around[1:]), *_too_big(around)]
+        lines += _wider("strategy", self.strategy, "account", self.account)
         for name, limits in self.strategies.items():
+            lines += _too_big([(f"strategies[{name!r}]", limits), *around])
             lines += _wider(f"strategies[{name!r}]", limits, "strategy", self.strategy)
             if STRATEGY_LIMITS.repeat_window != limits.repeat_window < self.strategy.repeat_window:
                 lines.append(wider_words(f"strategies[{name!r}]", "repeat_window", limits, "strategy", self.strategy))
