@@ -81,6 +81,11 @@ class Archive:
         return self.manifest.clock_origin
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What was found to be wrong in the cache, and was made anew."""
+        return () if self._cache is None else tuple(self._cache.notes)
+
+    @property
     def rows(self) -> int:
         return sum(entry.rows for entry in self.manifest.streams)
 
@@ -123,17 +128,21 @@ class Archive:
                 yield from (next(parts[place]) for place in stretch.order)
 
     def verify(self) -> None:
-        """Read all files, which compares their SHA-256 with the manifest's; also of those that are in the cache.
+        """Read all files, not by way of the cache, and compare their SHA-256 with the manifest's.
+
+        What is wrong in the cache goes out of it; `notes` tells.
 
         Raises:
             TapeError: One of them has changed, or can't be read.
         """
-        self._known.clear()
+        plain = Archive(self.path, self.manifest, None)
         for entry in self.manifest.streams:
-            for file in (file for files in entry.files.values() for file in files):
-                self._check(file)
-            for _ in self.chunks(entry.stream):
+            for _ in plain.chunks(entry.stream):
                 """Reading checks what is in them."""
+            if self._cache is not None:
+                for name, files in entry.files.items():
+                    for file in files:
+                        self._cache.drop_wrong(kind_named(name), file)
 
     def _check(self, file: FileEntry) -> None:
         """Compare a file's SHA-256, once: of what is packed so well that takes next to no time."""
