@@ -285,10 +285,12 @@ def _check_subscriptions(record: Row) -> Iterator[str]:
     if record["unsettled"]:
         return
     names = Counter(name for row in held for name in row["names"])
-    if record["venue"] == "alor":
-        expected = {row["guid"]: row["stream"] for row in wanted}
-        yield from (f"I4: the venue doesn't have {label}" for guid, label in expected.items() if guid not in names)
-        yield from (f"I4: {name} is an orphan at the venue" for name in names if name not in expected)
+    strength = {name for row in held for name in row["strength"]}
+    for row in wanted:
+        lacking = [*(set(row["names"]) - set(names)), *(set(row["strength"]) - strength)]
+        yield from (f"I4: the venue doesn't have {row['stream']}: {name}" for name in lacking)
+    expected = {name for row in wanted for name in row["names"]}
+    yield from (f"I4: {name} is an orphan at the venue" for name in names if name not in expected)
     yield from (f"I4: {name} is subscribed to {count} times" for name, count in names.items() if count > 1)
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+import attrs
 import msgspec
 
 from strategykit.registry.table import find_venue
@@ -20,6 +21,7 @@ from strategykit.sim.server import SimulatedServer
 from strategykit.testing.faults import Fault
 from strategykit.testing.world import Meanwhile, Outing, World, run_world
 from strategykit.venues.streams import PRIVATE
+from tests.chaos.held import name_held, name_wanted
 
 __all__ = ["in_memory", "play"]
 
@@ -147,10 +149,11 @@ def _at_rest(run: Run, server: SimulatedServer[Any], symbols: Mapping[str, str])
                 "state": row.state.value,
                 "questioned": row.stream.kind in PRIVATE and run.reconciler.asking,
             }
+            | attrs.asdict(name_wanted(server, row))
             for row in run.engine.table
         ],
         "held": [
-            {"lane": server.venue.lane(session), "names": list(server.venue.subscriptions(session))}
+            {"lane": server.venue.lane(session)} | attrs.asdict(name_held(server, session))
             for session, peer in server.peers.items()
             if not cast("Any", peer.wire)._stream.connection.client.closed  # Else nobody told the venue that it ended.
         ],
