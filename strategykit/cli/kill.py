@@ -103,7 +103,7 @@ def _pull(folder: Path, reason: str, seconds: float, *, json: bool) -> int:
     if latch is None and (latch := read_latch(folder)) is not None:  # The run has a reserve of the disk.
         unkept = ""
     ended = holder is None
-    proven = not after.alarms and (bool(after.proof) or (ended and not after.left))
+    proven = not after.alarms and not after.left and (bool(after.proof) or ended)
     ok = proven and not unkept
     if json:
         said = {"waited": waits, "unkept": unkept or None, "unsent": unsent or None, "ok": ok}

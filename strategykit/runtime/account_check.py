@@ -59,6 +59,10 @@ class AccountCheck:
                     )
         self._keep(found)
 
+    def amiss(self) -> dict[str, Decimal] | None:
+        """Give what `look` does; None where the account can't be compared with our fills."""
+        return self.look() if self._begun and self.foreign() is not None else None
+
     def look(self) -> dict[str, Decimal]:
         """Give the lots that the venue has more, or less, than it should, by instrument."""
         foreign = self.foreign()

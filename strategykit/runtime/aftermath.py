@@ -69,7 +69,8 @@ class Aftermath:
     @property
     def left(self) -> tuple[str, ...]:
         """What is there still that was to go."""
-        return (*self.orders, *(self.positions if self.flatten else ()))
+        orders = () if self.proof else self.orders  # The journal may not tell how they ended; the venue did.
+        return (*orders, *(self.positions if self.flatten else ()))
 
 
 def account_folder(path: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -183,6 +183,12 @@ def assemble(
         keep_orders=keep_orders,
         require_history=require_history,
     )
+
+    def know(symbol: str) -> None:
+        for known in carried.instruments:  # What was true when it was traded is enough for trading it away.
+            if known.symbol == symbol:
+                instruments.setdefault(symbol, known)
+
     kill = KillSwitch(
         gateway=gateway,
         supervisor=supervisor,
@@ -192,10 +198,13 @@ def assemble(
         latch=latch,
         proven=proven,
         flatten=flatten,
+        held=lambda: _lots(seats, risk),
+        amiss=lambda: account_check.amiss(),  # noqa: PLW0108 - there is none yet
+        know=know,
     )
     account_check = AccountCheck(
         positions=engine.positions,
-        held=lambda: _held(seats, carried),
+        held=lambda: _held(seats, risk),
         foreign=lambda: gateway.foreign_lots,
         tell=lambda line: alarms.sound("account", line),
         keep=others,
@@ -204,7 +213,7 @@ def assemble(
     )
     cash_check = CashCheck(
         positions=engine.positions,
-        paid=lambda: _paid(seats, adopted),
+        paid=lambda: _paid(seats, [*adopted, *kill.closing]),
         foreign=lambda: gateway.foreign_lots,
         tell=lambda line: alarms.sound("account", line),
         keep=cash,
@@ -242,20 +251,26 @@ def assemble(
     return run
 
 
-def _paid(seats: Sequence[Seat], adopted: Sequence[Order]) -> Paid:
+def _paid(seats: Sequence[Seat], others: Sequence[Order]) -> Paid:
     here = {seat.name for seat in seats}
-    elsewhere = sum(len(order.fills_seen) - order.fills_before for order in adopted if order.strategy not in here)
+    elsewhere = sum(len(order.fills_seen) - order.fills_before for order in others if order.strategy not in here)
     return paid_by((seat.desk.portfolio for seat in seats), elsewhere=elsewhere)
 
 
-def _held(seats: Sequence[Seat], carried: Carried) -> dict[str, Decimal]:
-    """Add up what strategies hold, those of the run before that don't run now, too."""
-    held: dict[str, Decimal] = {}
-    here = {seat.name for seat in seats}
-    rows = [(item.instrument.symbol, item.quantity) for item in carried.positions if item.strategy not in here]
+def _lots(seats: Sequence[Seat], risk: Risk) -> Iterator[tuple[str, str, Decimal]]:
+    """Give strategy, symbol and lots of all that is held, by strategies of the run before that don't run now, too."""
     for seat in seats:
-        rows += [(symbol, position.quantity) for symbol, position in seat.desk.portfolio.positions.items()]
-    for symbol, lots in rows:
+        for symbol, position in seat.desk.portfolio.positions.items():
+            if position.quantity:
+                yield seat.name, symbol, position.quantity
+    here = {seat.name for seat in seats}
+    yield from (row for row in risk.held() if row[0] not in here)
+
+
+def _held(seats: Sequence[Seat], risk: Risk) -> dict[str, Decimal]:
+    """Add all that up."""
+    held: dict[str, Decimal] = {}
+    for _, symbol, lots in _lots(seats, risk):
         held[symbol] = held.get(symbol, Decimal(0)) + lots
     return held
 

@@ -33,6 +33,7 @@ from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.runtime.aftermath import Aftermath, kept_facts, newest_records, sum_up
 from strategykit.runtime.guard_plan import GuardPlan, decode_plan
 from strategykit.runtime.guard_watch import Verdict, Watch
+from strategykit.runtime.kill import BESIDES
 from strategykit.runtime.live import wall_time
 from strategykit.runtime.order_journal import open_run_journal
 from strategykit.runtime.withdraw import Account, Known, Left, known_orders, withdraw_by_http
@@ -130,7 +131,7 @@ class Guard:
                     left = trio.run(self._call, dialect, known, fetch)
                 else:
                     left = withdraw_by_run(venue, folder)
-                    before = sum_up(newest_records(folder, damaged=True))
+                    before = attrs.evolve(sum_up(newest_records(folder, damaged=True)), alarms=before.alarms)
                     writer = self._take_over(stack, before, reason)
             except StrategykitError as exc:
                 self.say(f"ALARM: {exc}; look at the venue's own list of orders", loud=True)
@@ -185,6 +186,8 @@ class Guard:
                 "the venue has no order of ours, but positions are open, which a guard can't close; by the journal "
                 f"{held}"
             )
+        if not trouble and any(BESIDES in alarm for alarm in before.alarms):
+            trouble = f"the venue has no order of ours, but when the run was killed it counted other lots {BESIDES}"
         if trouble:
             rest = f"; left are {', '.join(left.orders)}" if left.orders else ""
             self.say(f"ALARM: {trouble}{rest}; look at the venue's own list", loud=True)

@@ -6,7 +6,7 @@ confirmed, or in a standing alarm that says what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -21,13 +21,16 @@ from strategykit.runtime.order import Order
 from strategykit.runtime.reconcile import ON_ITS_WAY, Reconciler
 from strategykit.runtime.supervise import Supervisor
 
-__all__ = ["KILL_WITHIN", "KillSwitch"]
+__all__ = ["BESIDES", "KILL_WITHIN", "KillSwitch"]
 
 KILL_WITHIN: Final = 15.0
 """Seconds for all of it."""
 
 GONE_WITHIN: Final = 5.0
 """Seconds of these for strategies to leave through their own scopes, before their positions are closed for them."""
+
+BESIDES: Final = "besides what our fills and other people's come to"
+"""Ends the words of an alarm about lots that the venue counts: no books of ours tell whether we are flat."""
 
 _TRIES: Final = 5
 """Market orders for one position; more means that nobody takes it."""
@@ -53,6 +56,16 @@ class KillSwitch:
     """Takes what was confirmed, for the journal; where something is left, the alarm says it."""
     flatten: bool
     """Whether positions are closed at the market, too."""
+    held: Callable[[], Iterable[tuple[str, str, Decimal]]]
+    """Gives strategy, symbol and lots of all that is held by the fills, by strategies that don't run now, too."""
+    amiss: Callable[[], Mapping[str, Decimal] | None] = dict
+    """Gives the lots by which the venue's newest word on positions differs from that; None: they can't be compared."""
+    know: Callable[[str], None] = lambda _: None
+    """Has an instrument known that is held and that no strategy of this run asked for."""
+    closing: list[Order] = attrs.field(factory=list, init=False)
+    """Orders of its own."""
+    _unlisted: bool = attrs.field(default=False, init=False)
+    """Whether the newest list of the venue has no order of ours, and proves that there is none."""
     reason: str = attrs.field(default="", init=False)
     """Empty until it is pulled."""
     pulled: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -89,19 +102,19 @@ class KillSwitch:
             self._tell(f"not finished within {KILL_WITHIN:g} s")
 
     async def _settle(self) -> None:
-        trouble = f"not finished within {KILL_WITHIN:g} s"
+        troubles = [f"not finished within {KILL_WITHIN:g} s"]
         with trio.move_on_after(KILL_WITHIN):
             try:
                 with trio.move_on_after(GONE_WITHIN):
                     await self.supervisor.wait_gone()
                 await self._withdraw()
-                if self.flatten:
-                    await self._close_positions()
+                unclosed = await self._close_positions() if self.flatten else []
+                troubles = [*unclosed, *troubles]
                 await self._confirm()
-                trouble = ""
+                troubles = unclosed
             except StrategykitError as exc:
-                trouble = str(exc)
-        self._tell(trouble)
+                troubles = [str(exc)]
+        self._tell("; ".join(troubles))
 
     async def _withdraw(self) -> None:
         standing = self.gateway.open_orders()
@@ -110,18 +123,28 @@ class KillSwitch:
         for order in standing:
             await order.ended()
 
-    async def _close_positions(self) -> None:
-        for strategy, symbol, _ in list(self._held()):
-            portfolio, tries = self.supervisor.seat(strategy).desk.portfolio, 0
-            while (held := portfolio.quantity(symbol)) and tries < _TRIES:
-                tries += 1
-                side = Side.SELL if held > 0 else Side.BUY
-                await self.gateway.submit(strategy, symbol, side, abs(held)).ended()
+    async def _close_positions(self) -> list[str]:
+        """Close all that is held; give why something wasn't, which keeps nothing else from being closed."""
+        troubles: list[str] = []
+        for strategy, symbol, _ in list(self.held()):
+            try:
+                self.know(symbol)
+                for _try in range(_TRIES):
+                    lots = next((lots for *where, lots in self.held() if where == [strategy, symbol]), None)
+                    if lots is None:
+                        break
+                    order = self.gateway.submit(strategy, symbol, Side.SELL if lots > 0 else Side.BUY, abs(lots))
+                    self.closing.append(order)
+                    await order.ended()
+            except StrategykitError as exc:
+                troubles.append(f"{symbol} of {strategy} can't be closed: {exc}")
+        return troubles
 
     async def _confirm(self) -> None:
         """Have the venue list no order of ours, asked when nothing of ours can be under way to it any more.
 
-        What we know of our orders is no proof: one that ended for us may stand in its list, and goes then.
+        What we know of our orders is no proof: one that ended for us may stand in its list, and goes then. No more are
+        our fills one of what we hold: what it told of its positions in the same round has to come to the same.
         """
         if self.reconciler is None:
             await trio.lowlevel.checkpoint()
@@ -129,7 +152,8 @@ class KillSwitch:
         while True:
             arrived = not self._arrives_within
             await self.reconciler.once_more(self.gateway)
-            if arrived and not self.reconciler.standing:
+            self._unlisted = arrived and not self.reconciler.standing
+            if self._unlisted and not self.amiss():
                 return
             await trio.sleep(_PAUSE)
 
@@ -141,22 +165,26 @@ class KillSwitch:
 
     def _tell(self, trouble: str) -> None:
         orders = [_words(order) for order in self.gateway.open_orders()]
-        held = [f"{lots:+} {symbol} of {strategy}" for strategy, symbol, lots in self._held()]
+        held = [f"{lots:+} {symbol} of {strategy}" for strategy, symbol, lots in self.held()]
+        amiss = self.amiss() if self.reconciler is not None else {}
         left = [*orders, *(held if self.flatten else [])]
-        if left or trouble:
+        if left or trouble or amiss:
             rest = f"left are {'; '.join([*orders, *held])}" if orders or held else "nothing is left by our books"
+            if amiss:
+                rest += f"; the venue counts {', '.join(f'{lots:+} {at}' for at, lots in amiss.items())} {BESIDES}"
             rest += self._unproven if trouble else ""
             self.alarms.sound("kill", f"{trouble or 'not everything could be ended'}; {rest}")
         else:
             asked = "the venue has no order of ours" if self.reconciler is not None else "no order is open"
-            self.proof = f"{asked}; positions: {'; '.join(held) or 'flat'}"
+            source = "positions by our fills" if amiss is None else "positions"
+            self.proof = f"{asked}; {source}: {'; '.join(held) or 'flat'}"
             self.alarms.note("kill", f"confirmed: {self.proof}")
             self.proven(self.proof)
         self.settled.set()
 
     @property
     def _unproven(self) -> str:
-        if self.reconciler is None:
+        if self.reconciler is None or self._unlisted:
             return ""
         if self.reconciler.standing:
             rows = (f"{row.client_order_id or 'order'} ({row.venue_order_id})" for row in self.reconciler.standing)
@@ -166,12 +194,6 @@ class KillSwitch:
         else:
             why = "it hasn't told how our orders stand"
         return f"; it isn't proven that the venue has no order of ours: {why}"
-
-    def _held(self) -> Iterator[tuple[str, str, Decimal]]:
-        for seat in self.supervisor.seats:
-            for symbol, position in seat.desk.portfolio.positions.items():
-                if position.quantity:
-                    yield seat.name, symbol, position.quantity
 
 
 def _words(order: Order) -> str:

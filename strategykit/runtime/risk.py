@@ -6,7 +6,7 @@ tape comes to the same; prices are looked up when an order asks, so that market 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, getcontext, setcontext
 from typing import Final
 
@@ -266,6 +266,11 @@ class Risk:
                     found.append(order)
                 left[key] = held
         return found
+
+    def held(self) -> Iterator[tuple[str, str, Decimal]]:
+        """Give strategy, symbol and lots of all that is held by the fills: by those that don't run now, too."""
+        for strategy, (mine, _) in list(self._strategies.items()):
+            yield from ((strategy, symbol, book.quantity) for symbol, book in mine.books.items() if book.quantity)
 
     # Inside
 

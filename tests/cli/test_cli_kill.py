@@ -24,6 +24,7 @@ from strategykit.model.codec import make_converter
 from strategykit.model.events import Side
 from strategykit.model.orders import Command, CreateOrder, OrderRequest
 from strategykit.runtime.aftermath import read_aftermath
+from strategykit.runtime.carried import Carried, CarriedPosition, carried_facts
 from strategykit.sim.instruments import default_instruments
 
 K = RecordKind
@@ -118,6 +119,23 @@ def test_what_a_run_has_confirmed_is_said(
     status = said(capsys, account, "--status", code=1)
     assert "pulled by who: why" in status
     assert (line in status) is (kind is K.NOTE or code == 1)
+
+
+def test_a_proof_beside_a_position_that_was_to_be_closed_is_none(
+    account: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sber = default_instruments()["SBER"]
+    position = CarriedPosition(strategy="gone", instrument=sber, quantity=Decimal(2), cost=Decimal(600))
+    carried = Carried(positions=(position,), instruments=(sber,))
+    with begin(account, on_kill="flatten") as writer:
+        writer.write(K.CARRIED, carried_facts(carried, make_converter()))
+        place(writer)
+        writer.write(*PROOF)
+
+    words = said(capsys, account, code=1)
+
+    assert "Confirmed" not in words
+    assert "Left, by the journal: +2 SBER of gone." in words, "and not the order, which the venue doesn't have"
 
 
 def test_a_run_that_does_not_answer_is_no_proof(account: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ from strategykit.runtime.demo import open_venue_process
 from strategykit.runtime.guard import GUARD_LOG, Guard, main
 from strategykit.runtime.guard_plan import GuardPlan, encode_plan
 from strategykit.runtime.guard_watch import Verdict
+from strategykit.runtime.kill import BESIDES
 from strategykit.runtime.live import wall_time
 from strategykit.sim.instruments import default_instruments
 from strategykit.venues.alor.http_orders import order_request
@@ -227,6 +228,18 @@ def test_what_it_can_not_close_is_an_alarm(venue: Any, account: Path, capsys: py
     assert (after.proof, after.alarms, after.closed) == ("", (f"guard: {words}",), True)
     assert after.left == ("+2 SBER of cross",), "what was known is carried on"
     assert f"ALARM: {words}; look at the venue's own list" in capsys.readouterr().err
+
+
+def test_lots_that_no_journal_explains_stay_an_alarm(venue: Any, account: Path) -> None:
+    with open_journal(account, now=lambda: 2, run={"tag": "a2", "on_kill": "cancel"}, reserve=0) as writer:
+        writer.write(RecordKind.KILLED, {"reason": "why", "by": "who"})
+        writer.write(RecordKind.ALARM, {"text": f"kill: not finished; the venue counts +2 SBER {BESIDES}"})
+
+    assert not guard(account, venue.url).act(Verdict.DIED)
+
+    words = "the venue has no order of ours, but when the run was killed it counted other lots"
+    after = read_aftermath(account)
+    assert (after.proof, after.alarms) == ("", (f"guard: {words} {BESIDES}",))
 
 
 def test_a_damaged_journal_is_no_hindrance(venue: Any, account: Path, capsys: pytest.CaptureFixture[str]) -> None:

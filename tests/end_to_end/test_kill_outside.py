@@ -19,6 +19,7 @@ from strategykit.errors import KillSwitchPulled
 from strategykit.journal.format import Record, RecordKind
 from strategykit.journal.latch import KILL_FILE, check_released, read_latch
 from strategykit.journal.reader import Records, journal_files, read_journal
+from strategykit.runtime.aftermath import read_aftermath
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.demo import open_venue_process
 from strategykit.runtime.run import rerun_tape
@@ -46,6 +47,31 @@ HOLDS = """
             await self.buy(lots, limit=round(self.quotes.last.bid * 0.95))
         print("holding", flush=True)
         await trio.sleep_forever()
+"""
+
+BUYS = """
+    quotes = Quotes("{instrument}")
+
+    async def run(self) -> None:
+        await self.when(self.quotes.bid < self.quotes.ask)
+        bought = await self.buy(2)
+        await bought.filled()
+"""
+
+ALOR_SESSION = """
+[venue]
+name = "alor"
+url = "{url}"
+account = "{account}"
+
+[run]
+journal = "journal"
+on_kill = "flatten"
+
+[[strategy]]
+name = "rests"
+file = "{file}"
+params.instrument = "{instrument}"
 """
 
 T4_SESSION = """
@@ -175,6 +201,38 @@ def test_the_command_gets_a_run_at_t4_flat_and_tells_so(
     held = [Decimal(row["quantity"]) for row in theirs["positions"] if not row["is_currency"]]
     assert not any(held)
     assert start("run", str(session), "--no-tape").wait(30) == 2, "nothing begins before it is released"
+
+
+@pytest.mark.parametrize("instrument", ["SBER", "GAZP"])
+def test_what_a_strategy_holds_that_does_not_run_any_more_is_closed_too(
+    venue: Any,
+    bench: Any,
+    start: Any,
+    account: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    instrument: str,
+) -> None:
+    """The run that is killed has asked for reference data of what it trades itself, which may be something else."""
+    bought = bench.run(venue.url, [bench.strategy(BUYS, name="buys")], duration=None, journal=account.parent)
+    assert bought.strategies[0].positions == {"SBER": 2}
+    session = tmp_path / "session.toml"
+    file = bench.strategy(RESTS, name="rests").file
+    session.write_text(ALOR_SESSION.format(url=venue.url, account=SIMULATED_ACCOUNT, file=file, instrument=instrument))
+    program = start("run", str(session), "--no-tape")
+    assert program.process.stdout.readline() == "resting\n", program.process.stderr.read()
+
+    code = main(["kill", str(account), "--wait", "60s"])
+
+    told = capsys.readouterr()
+    assert code == 0, told
+    assert "Confirmed: the venue has no order of ours; positions: flat." in told.out
+    assert venue.working() == []
+    assert not any(Decimal(str(row["quantity"])) for row in venue.told()["positions"] if row["instrument"] == "SBER")
+    assert program.wait(30) == 1
+    assert "ALARM" not in program.err
+    after = read_aftermath(account)
+    assert (after.positions, after.alarms) == ((), ())
 
 
 def test_where_no_file_can_be_written_the_command_signals_the_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +31,7 @@ class Pulled:
     def __init__(self, stage: Stage, nursery: trio.Nursery, **how: Any) -> None:
         self.stage = stage
         self.proofs: list[str] = []
+        self.held: list[tuple[str, str, Decimal]] = []
         # There is no more of an engine than a supervisor without strategies asks for.
         engine = cast("Engine", SimpleNamespace(gateway=stage.gateway))
         supervisor = Supervisor(engine=engine, seats=(), now=stage.now, note=lambda *_: None, home=nursery)
@@ -42,6 +44,7 @@ class Pulled:
             "latch": lambda *_: None,
             "proven": self.proofs.append,
             "flatten": False,
+            "held": lambda: self.held,
         }
         self.kill = KillSwitch(**{**facts, **how})
 
@@ -194,3 +197,54 @@ async def test_without_a_venue_behind_the_orders_there_is_nothing_to_ask(
     await pulled.kill.settled.wait()
 
     assert "isn't proven" not in pulled.alarm
+
+
+async def test_where_the_venue_counts_other_positions_being_flat_by_our_fills_proves_nothing(
+    stage: Stage, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    pulled = Pulled(stage, nursery, amiss=lambda: {"X": Decimal(2)})
+    await stage.working()
+
+    took = await pulled.settle()
+
+    assert took == pytest.approx(KILL_WITHIN)
+    assert pulled.proofs == []
+    words = "nothing is left by our books; the venue counts +2 X besides what our fills and other people's come to"
+    assert pulled.alarm.endswith(f"not finished within 15 s; {words}")
+
+
+async def test_its_word_on_positions_may_come_after_its_list_of_orders(
+    stage: Stage, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    late = [{"X": Decimal(2)}, {"X": Decimal(2)}]
+    pulled = Pulled(stage, nursery, amiss=lambda: late.pop() if late else {})
+
+    took = await pulled.settle()
+
+    assert 1 <= took < 2, "two more rounds"
+    assert pulled.proofs == ["the venue has no order of ours; positions: flat"]
+
+
+async def test_where_positions_can_not_be_compared_the_proof_says_whose_word_they_are(
+    stage: Stage, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    pulled = Pulled(stage, nursery, amiss=lambda: None)
+
+    await pulled.settle()
+
+    assert pulled.proofs == ["the venue has no order of ours; positions by our fills: flat"]
+
+
+async def test_what_can_not_be_closed_is_an_alarm_that_names_it_and_its_strategy_and_keeps_nothing_else_from_it(
+    stage: Stage, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    pulled = Pulled(stage, nursery, flatten=True)
+    pulled.held = [("gone", "Y", Decimal(2)), ("s", "X", Decimal(1))]
+    pulled.kill.pull("why", "the test")
+
+    await pulled.kill.settled.wait()
+
+    assert pulled.proofs == []
+    assert "Y of gone can't be closed: no instrument 'Y' in this run" in pulled.alarm
+    assert "X of s can't be closed: the kill switch was pulled" in pulled.alarm, "it holds nothing by the limits"
+    assert pulled.alarm.endswith("left are +2 Y of gone; +1 X of s")

@@ -80,3 +80,18 @@ async def test_at_the_end_what_differs_for_sure_is_kept_at_once() -> None:
     await check.settle(0.0)
 
     assert table.kept == [{}, {SYMBOL: Decimal(1)}]
+
+
+def test_what_is_amiss_is_known_only_where_everything_can_be_compared() -> None:
+    table = Table()
+    table.count(3)
+    foreign: list[dict[str, Decimal] | None] = [{}]
+    check = AccountCheck(positions=table.positions, held=dict, foreign=lambda: foreign[0], tell=table.told.append)
+    assert check.amiss() is None, "what is others' isn't known yet"
+
+    check.begin()
+    assert check.amiss() == {}
+    table.count(1)
+    assert check.amiss() == {SYMBOL: Decimal(-2)}
+    foreign[0] = None
+    assert check.amiss() is None
