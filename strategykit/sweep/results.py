@@ -21,6 +21,8 @@ __all__ = ["Sweep", "shown_figure"]
 
 _METRICS: Final = {metric.name: metric for metric in METRICS}
 
+_ANNUALISED: Final = ("cagr", "volatility", "sharpe", "sortino")
+
 _SHOWN: Final = 10
 """Errors that are told."""
 
@@ -85,11 +87,10 @@ class Sweep:
             for outcome in failed
         )
         lines = [*list(told)[:_SHOWN], *([f"… and {len(told) - _SHOWN:,} more"] if len(told) > _SHOWN else [])]
-        if self.outcomes and all(self.objective.value(outcome) is None for outcome in self.outcomes):
-            lines.append(
-                f"no set has a {self.objective.metric}: what is annualised needs runs of a day or more; "
-                "--objective pnl decides by profit"
-            )
+        metric, run = self.objective.metric, [outcome for outcome in self.outcomes if not outcome.error]
+        if run and all(self.objective.value(outcome) is None for outcome in self.outcomes):
+            why = ": what is annualised needs runs of a day or more; --objective pnl decides by profit"
+            lines.append(f"no set has a {metric}{why if metric in _ANNUALISED else ''}")
         return [*lines, f"{total:,} runs, {len(failed):,} of them failed" if failed else f"{total:,} runs"]
 
     def as_json(self) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def run_sweep(
 
     Raises:
         ConfigError: A range, a condition or a parameter is wrong.
-        StrategyError: The strategy's file can't be used.
+        StrategyError: The strategy's file can't be used, or all sets want a stream that isn't recorded.
         TapeError: The data can't be read.
         ResultError: What comes out can't be kept.
     """

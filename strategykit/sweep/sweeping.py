@@ -14,16 +14,18 @@ from typing import Final
 import attrs
 
 from strategykit.archive.reader import Archive
-from strategykit.errors import ConfigError
+from strategykit.errors import ConfigError, StrategykitError
 from strategykit.report.summary import METRICS
 from strategykit.runtime.identity import code_digest, data_digest, parameters_of, run_identity
 from strategykit.runtime.load import load_strategy, make_strategy
+from strategykit.runtime.served import refuse_missing
 from strategykit.sim.fees import check_fees_of
 from strategykit.strategy import Strategy
 from strategykit.sweep.data import prepare
 from strategykit.sweep.keeping import Kept
 from strategykit.sweep.local import Batch, Workers
 from strategykit.sweep.work import Outcome, Task
+from strategykit.venues.streams import PRIVATE
 
 __all__ = ["BATCH", "Objective", "Progress", "Sweeping", "open_sweep"]
 
@@ -124,9 +126,13 @@ class Sweeping:
 
         Raises:
             ConfigError: The strategy doesn't take some of them.
+            StrategyError: The first sets all want a stream that isn't recorded. Where sets want different ones, that
+                is what those come to which can't be run.
             ResultError: What came out can't be kept.
         """
         names = [self.identity(values, window) for values in sets]
+        if not self._done:
+            self._refuse_missing(sets)
         found: dict[str, Outcome] = {}
         todo: dict[str, dict[str, str]] = {}
         for name, values in zip(names, sets, strict=True):
@@ -150,6 +156,27 @@ class Sweeping:
         if todo:
             self.workers(self._batches(list(todo.values()), window), told)
         return [attrs.evolve(found[name], parameters=dict(values)) for name, values in zip(names, sets, strict=True)]
+
+    def _refuse_missing(self, sets: Sequence[Mapping[str, str]]) -> None:
+        """See that some set has its streams, unless they aren't the same ones in all sets."""
+        first: StrategykitError | None = None
+        for values in sets:
+            missing = self._missing(values)
+            if missing is None or (first is not None and str(missing) != str(first)):
+                return
+            first = first or missing
+        if first is not None:
+            raise first
+
+    def _missing(self, values: Mapping[str, str]) -> StrategykitError | None:
+        """Say what a set wants that isn't recorded; None if there is nothing."""
+        strategy = make_strategy(self._strategy, {**self.task.fixed, **values})
+        public = [stream for stream in self.archive.streams if stream.kind not in PRIVATE]
+        try:
+            refuse_missing(public, [(self._strategy.__name__, strategy)], self.archive.first, where="the recording")
+        except StrategykitError as exc:
+            return exc
+        return None
 
     def _batches(self, sets: Sequence[dict[str, str]], window: tuple[int, int] | None) -> list[Batch]:
         """Give batches of one size, as far as that goes, and at least one for each worker."""

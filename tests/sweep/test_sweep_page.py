@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import attrs
 import pytest
 
 from strategykit.cli import main
@@ -88,9 +89,76 @@ def test_errors_are_told_once_and_not_all_of_them() -> None:
     lines = sweep_of([outcome(None, "gone", n=n) for n in range(12)], "n").lines()
 
     assert lines[0] == "n=0: gone"
-    assert lines[-3] == "… and 2 more"
-    assert lines[-2].startswith("no set has a pnl: what is annualised needs runs of a day or more")
+    assert lines[-2] == "… and 2 more"
     assert lines[-1] == "12 runs, 12 of them failed"
+
+
+@pytest.mark.parametrize(
+    ("metric", "error", "said"),
+    [
+        (
+            "sharpe",
+            "",
+            ["no set has a sharpe: what is annualised needs runs of a day or more; --objective pnl"],
+        ),
+        ("profit_factor", "", ["no set has a profit_factor"]),
+        ("sharpe", "gone", ["n=1: gone"]),
+    ],
+)
+def test_why_no_set_has_what_decides_is_told_where_sets_were_run(metric: str, error: str, said: list[str]) -> None:
+    sweep = sweep_of([outcome(None, error, n=1)], "n")
+
+    *lines, _ = attrs.evolve(sweep, objective=Objective(metric)).lines()
+
+    assert [line[: len(words)] for line, words in zip(lines, said, strict=True)] == said
+
+
+STREAM_OF_SYMBOL = """\
+from strategykit import Bar, Bars, Strategy, define
+
+
+@define
+class Some(Strategy):
+    symbol: str = "GAZP"
+    most: int = 5
+    bars = Bars("{symbol}", "1m")
+
+    def on_bar(self, bar: Bar) -> None:
+        pass
+"""
+
+
+@pytest.mark.parametrize("how", [[], ["--random", "2"], ["--optuna", "2"], ["--walk-forward", "2"]])
+def test_a_stream_that_isn_t_recorded_is_told_before_any_set_is_run(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: list[str]
+) -> None:
+    path, out = tmp_path / "some.py", tmp_path / "out"
+    path.write_text(STREAM_OF_SYMBOL)
+    argv = ["sweep", str(path), "--tape", str(archive), "--param", "most=5,7", "--processes", "1", "--out", str(out)]
+
+    assert main([*argv, *how]) == 2
+    told = capsys.readouterr()
+
+    assert "strategy Some: the recording has no bars GAZP" in told.err
+    assert "it has bars SBER" in told.err
+    assert "most=5" not in told.out + told.err
+    assert "no set has" not in told.out + told.err
+
+
+@pytest.mark.parametrize(("symbols", "whole"), [("GAZP,SBER", 1), ("GAZP,LKOH", 0)])
+def test_where_parameters_choose_the_stream_each_set_is_told_by_itself(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], symbols: str, whole: int
+) -> None:
+    path = tmp_path / "some.py"
+    path.write_text(STREAM_OF_SYMBOL)
+
+    argv = ["sweep", str(path), "--tape", str(archive), "--param", f"symbol={symbols}", "--processes", "1"]
+    assert main([*argv, "--objective", "pnl"]) == 1
+    out = capsys.readouterr().out
+
+    assert "symbol=GAZP: StrategyError: the recording has no bars GAZP" in out
+    assert f"2 runs, {2 - whole} of them failed" in out
+    assert "what is annualised" not in out
 
 
 def test_a_set_that_was_tried_twice_is_shown_once() -> None:
