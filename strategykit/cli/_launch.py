@@ -81,7 +81,12 @@ def launch_record(session: Session) -> RunReport:
 
 
 def launch_replay(
-    tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings, *, collect: bool = False
+    tape: Path,
+    specs: Sequence[StrategySpec],
+    settings: BacktestSettings,
+    *,
+    cache: Path | None = None,
+    collect: bool = False,
 ) -> RunReport:
     from strategykit.runtime.run import backtest_tape
 
@@ -95,6 +100,7 @@ def launch_replay(
             cash=settings.cash,
             limits=settings.limits,
             seed=settings.seed,
+            cache=cache,
             collect=collect,
             on_progress=lambda part: progress.show(time.monotonic() - began, f"{part:.0%} of the tape"),
         )

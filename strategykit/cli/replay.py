@@ -28,6 +28,7 @@ Examples:
   strategykit replay session.toml --tape tapes/20260312-091507 --latency 50ms
   strategykit replay cross.py --tape tapes/20260312-091507 --instrument SBER \\
       --out results/cross --report cross.html
+  strategykit replay cross.py --tape archives/march --instrument SBER --cache cache
   strategykit replay --rerun tapes/20260312-091507"""
 
 _SAID: Final = ("type", "side", "quantity", "instrument", "price")
@@ -59,6 +60,9 @@ def _replay(
     rule: Rule = None,
     latency: Latency = None,
     seed: Annotated[int | None, Parameter(help="of random numbers; default: the tape's")] = None,
+    cache: Annotated[
+        Path | None, Parameter(help="folder for what is unpacked of an archive, for the next run on it", metavar="DIR")
+    ] = None,
     out: Annotated[
         Path | None, Parameter(help="new folder for the result, which `strategykit report` shows", metavar="DIR")
     ] = None,
@@ -73,6 +77,8 @@ def _replay(
     if rerun is not None:
         if what is not None or tape is not None:
             raise ConfigError("--rerun runs what the tape itself holds; leave the strategy and --tape out")
+        if cache is not None:
+            raise ConfigError("--rerun takes a tape; --cache is for archives")
         if out is not None or report is not None:
             raise ConfigError("--rerun compares, and leaves no result; --out and --report are for --tape")
         return print_rerun(launch_rerun(rerun), json=json, orders=orders)
@@ -91,7 +97,7 @@ def _replay(
     keeping = Keeping(out=out, page=report, quiet=json)
     keeping.check()
     identity = replay_identity(tape, wanted.strategies, settings) if keeping.wanted else ""
-    found = launch_replay(tape, wanted.strategies, settings, collect=keeping.wanted)
+    found = launch_replay(tape, wanted.strategies, settings, cache=cache, collect=keeping.wanted)
     try:
         return print_run(found, json=json, orders=orders)
     finally:

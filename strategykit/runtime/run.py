@@ -183,6 +183,7 @@ def backtest_tape(
     cash: Decimal = PAPER_CASH,
     limits: RiskPlan = DEFAULT_PLAN,
     seed: int | None = None,
+    cache: Path | None = None,
     collect: bool = False,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RunReport:
@@ -195,14 +196,16 @@ def backtest_tape(
         cash: At the start, in each instrument's currency.
         limits: Of risk.
         seed: Of ids and `Strategy.random`; None: the recording's.
+        cache: A folder for what has been unpacked of an archive, for the next run on it; None: all is unpacked anew.
         collect: Whether the report brings what a result is made of.
         on_progress: Told the part that is done.
 
     Raises:
+        ConfigError: There is a cache, and the recording is a tape.
         TapeError: The recording is damaged or can't be read.
         StrategyError: A strategy wants what the recording doesn't have.
     """
-    source, dialect = open_recording(path)
+    source, dialect = open_recording(path, cache=cache)
     plan = BacktestPlan(
         source=source,
         dialect=dialect,
@@ -215,7 +218,9 @@ def backtest_tape(
         on_progress=on_progress,
     )
     result = backtest(plan)
-    return _told_torn(source, result) if isinstance(source, Tape) else result
+    if isinstance(source, Tape):
+        return _told_torn(source, result)
+    return attrs.evolve(result, notes=[*((source.first, "cache", note) for note in source.notes), *result.notes])
 
 
 def rerun_tape(path: Path | str) -> RerunReport:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -177,3 +179,40 @@ def test_the_command_line_replays_both(tmp_path: Path, capsys: pytest.CaptureFix
         digests.append(out[out.index('"digest"') :].split(",")[0])
 
     assert digests[0] == digests[1]
+
+
+def test_the_command_line_replays_by_way_of_a_cache_with_the_same_digest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_tapes([make(tmp_path / "tape", whole)], tmp_path / "archive")
+    (tmp_path / "look.py").write_text(STRATEGY)
+    cache = tmp_path / "cache"
+    command = ["replay", str(tmp_path / "look.py"), "--tape", str(tmp_path / "archive"), "--json"]
+
+    def report(*more: str) -> Any:
+        assert main([*command, *more]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    plain, cold, warm = report(), report("--cache", str(cache)), report("--cache", str(cache))
+    for kept in cache.iterdir():
+        kept.write_bytes(kept.read_bytes()[:-1])
+    cut = report("--cache", str(cache))
+
+    assert list(cache.glob("*-Trade.arrow"))
+    assert len({each["digest"] for each in (plain, cold, warm, cut)}) == 1
+    assert [len(each["notes"]) - len(plain["notes"]) for each in (cold, warm)] == [0, 0]
+    assert any("its checksum is wrong, or missing" in str(note) for note in cut["notes"])
+
+
+def test_a_cache_is_refused_where_there_is_nothing_to_unpack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape = str(make(tmp_path / "tape", whole))
+    (tmp_path / "look.py").write_text(STRATEGY)
+    cache = ["--cache", str(tmp_path / "cache")]
+
+    assert main(["replay", str(tmp_path / "look.py"), "--tape", tape, *cache]) == 2
+    assert "a cache is for archives; make one of" in capsys.readouterr().err
+    assert main(["replay", "--rerun", tape, *cache]) == 2
+    assert "--cache is for archives" in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
