@@ -113,6 +113,12 @@ def _import(
     multiplier: Annotated[
         Decimal, Parameter(help="archives: money a contract moves by for one point of price")
     ] = Decimal(1),
+    whole: Annotated[
+        bool,
+        Parameter(
+            negative="", show_default=False, help="a last line of text without an end is whole: nothing is missing"
+        ),
+    ] = False,
     refuse: Annotated[int, Parameter(help="rows that may be refused; one more, and nothing is kept")] = 100,
     json: _Json = False,
 ) -> int:
@@ -136,6 +142,7 @@ def _import(
                 factors=factors,
                 currency=currency,
                 multiplier=multiplier,
+                whole=whole,
                 most_refused=refuse,
                 now=wall_time(),
                 tell=progress.tell,

@@ -11,11 +11,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+import attrs
+
 from strategykit.disk import in_words, shown
 from strategykit.errors import TapeError
-from strategykit.foreign.refusals import Place
+from strategykit.foreign.refusals import Place, RowRefused
 
-__all__ = ["LONGEST", "Lines", "Member", "open_lines", "open_members"]
+__all__ = ["AS_IT_IS", "LONGEST", "Lines", "Member", "Reading", "open_lines", "open_members"]
 
 LONGEST: Final = 32 << 20
 """Bytes of a line, at the most, where nobody says less: the largest frames of venues have half of it."""
@@ -37,6 +39,17 @@ _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 
 
+@attrs.frozen(kw_only=True)
+class Reading:
+    """How files are read."""
+
+    whole: bool = False
+    """Whether the last line of a plain file is all there though it has no end."""
+
+
+AS_IT_IS: Final = Reading()
+
+
 class Lines:
     """Lines of one file, in UTF-8, without their ends; a byte order mark is passed over.
 
@@ -44,18 +57,36 @@ class Lines:
         place: Of the line that was given last.
     """
 
-    def __init__(self, file: IO[bytes], path: Path, *, most: int, longest: int, member: str = "") -> None:
+    def __init__(
+        self, file: IO[bytes], path: Path, *, most: int, longest: int, member: str = "", ended: bool = True
+    ) -> None:
         self._file = file
         self._left = most
         self._most = most
         self._longest = longest
         self._blank = 0
+        self._proven = ended
+        self._ended = True
         self.place = Place(path, 0, member)
 
     @property
     def empty(self) -> bool:
         """Whether there was no byte."""
         return self._left == self._most
+
+    def check_ended(self) -> None:
+        """See that the line that was given last may be taken: that no writing was cut short within it.
+
+        Only formats need that of which a line that is cut reads as one: with a number that has lost its last digits.
+
+        Raises:
+            RowRefused: It is the last one, has no end, and nothing else proves that it is whole.
+        """
+        if not self._ended:
+            raise RowRefused(
+                "the file ends within this line, so that the rest of it may be missing",
+                right="a line end behind it, or --whole if nothing is missing,",
+            )
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -73,6 +104,7 @@ class Lines:
             if not line:
                 self.place = last
                 raise StopIteration
+            self._ended = self._proven or line.endswith(b"\n")
             self._blank = self._blank + 1 if line.isspace() else 0
             if self._blank > _BLANK:
                 raise TapeError(f"{self.place}: more than {_BLANK} empty lines; no file of market data has as many")
@@ -84,8 +116,8 @@ class Lines:
 
 
 @contextmanager
-def open_lines(path: Path, *, longest: int = LONGEST) -> Generator[Lines]:
-    """Open a text file, packed by gzip or not.
+def open_lines(path: Path, reading: Reading = AS_IT_IS, *, longest: int = LONGEST) -> Generator[Lines]:
+    """Open a text file, packed by gzip or not; what is packed ends with a sum of all of it, and is whole.
 
     Raises:
         TapeError: It can't be read. Reading raises it, too, where the file is damaged, or no text.
@@ -100,7 +132,8 @@ def open_lines(path: Path, *, longest: int = LONGEST) -> Generator[Lines]:
         plain: IO[bytes] = raw
         if packed:
             plain = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=raw)), 1 << 18)
-        yield Lines(plain, path, most=_FREE + _RATIO * size if packed else max(size, 1), longest=longest)
+        most = _FREE + _RATIO * size if packed else max(size, 1)
+        yield Lines(plain, path, most=most, longest=longest, ended=packed or reading.whole)
 
 
 class Member:

@@ -18,7 +18,7 @@ from strategykit.disk import in_words, new_folder, shown
 from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.cryptofeed import host_of
 from strategykit.foreign.refusals import MOST_REFUSED, Refusals
-from strategykit.foreign.text import open_lines
+from strategykit.foreign.text import Reading, open_lines
 from strategykit.tape.importers.binance import COINM, Read, import_frames, variant_of
 from strategykit.tape.importers.coinapi import import_flat_files
 from strategykit.tape.importers.cryptofeed import is_binance, read_cryptofeed, read_listed
@@ -59,6 +59,8 @@ class ImportPlan:
     """Of prices; None: what the format or the symbol says."""
     multiplier: Decimal = Decimal(1)
     """Of futures: money that one contract moves by for one whole point of price."""
+    whole: bool = False
+    """Whether the last line of a plain text is all there though it has no end; else it is refused."""
     most_refused: int = MOST_REFUSED
     now: Callable[[], int] = time.time_ns
     tell: Callable[[str], None] = lambda _: None
@@ -68,6 +70,9 @@ class ImportPlan:
 
     def refusals(self) -> Refusals:
         return Refusals(self.tell, self.most_refused)
+
+    def reading(self) -> Reading:
+        return Reading(whole=self.whole)
 
     def unheard(self) -> Refusals:
         """Give those of a reading before the one that tells them: too many end that one, too."""
@@ -146,7 +151,9 @@ def _digest(path: Path) -> bytes:
 
 
 def _coinapi(plan: ImportPlan) -> ImportReport:
-    return _tape(plan, lambda to: import_flat_files(plan.paths, to, now=plan.now, symbol=plan.symbol))
+    return _tape(
+        plan, lambda to: import_flat_files(plan.paths, to, now=plan.now, symbol=plan.symbol, reading=plan.reading())
+    )
 
 
 def _hftbacktest(plan: ImportPlan) -> ImportReport:
@@ -194,9 +201,8 @@ def _tardis(plan: ImportPlan) -> ImportReport:
     from strategykit.archive.importers.tardis import read_tardis
 
     refusals = plan.refusals()
-    return _archive(
-        plan, read_tardis(plan.paths, refusals, symbol=plan.symbol), "tardis", Facts(exchange="TARDIS"), refusals
-    )
+    rows = read_tardis(plan.paths, refusals, symbol=plan.symbol, reading=plan.reading())
+    return _archive(plan, rows, "tardis", Facts(exchange="TARDIS"), refusals)
 
 
 def _lean(plan: ImportPlan) -> ImportReport:
@@ -205,7 +211,7 @@ def _lean(plan: ImportPlan) -> ImportReport:
 
     refusals = plan.refusals()
     facts = lean_facts(plan.paths)
-    factors = None if plan.factors is None else read_factors(plan.factors)
+    factors = None if plan.factors is None else read_factors(plan.factors, plan.reading())
     rows = read_lean(plan.paths, refusals, symbol=plan.symbol, factors=factors, tell=plan.tell)
     return _archive(plan, rows, facts.exchange.lower(), facts, refusals)
 
@@ -217,7 +223,7 @@ def _ohlcv(plan: ImportPlan) -> ImportReport:
     refusals = plan.refusals()
     table = BarTable(symbol=plan.symbol, interval=plan.interval, time_zone=plan.time_zone, adjusted=plan.adjusted)
     facts = Facts(exchange="", time_zone=plan.time_zone)
-    return _archive(plan, read_ohlcv(plan.paths, table, refusals), "ohlcv", facts, refusals)
+    return _archive(plan, read_ohlcv(plan.paths, table, refusals, plan.reading()), "ohlcv", facts, refusals)
 
 
 def _frames(plan: ImportPlan, read: Read, listed: Mapping[str, bytes]) -> ImportReport:

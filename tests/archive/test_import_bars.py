@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ def bring_in(to: Path, *paths: Path, **more: Any) -> ImportReport:
 
 def bars(tmp_path: Path, text: str, **more: Any) -> list[Bar]:
     path = tmp_path / "a.csv"
-    path.write_text(text)
+    path.write_text(text if text.endswith("\n") else f"{text}\n")
     bring_in(tmp_path / "archive", path, **more)
     return [event for event in Archive.open(tmp_path / "archive").events() if isinstance(event, Bar)]
 
@@ -101,7 +102,7 @@ def test_times_without_a_zone_are_those_of_the_zone_that_is_said(tmp_path: Path)
 
     assert [bar.open_time for bar in found] == [nanoseconds(f"2019-11-03 0{hour}:00") for hour in (4, 5, 6, 7)]
     days = [f"2020-03-{day:02d},1,1,1,1,1" for day in range(6, 11)]
-    (tmp_path / "days.csv").write_text(HEADER + "\n".join(days))
+    (tmp_path / "days.csv").write_text(HEADER + "\n".join([*days, ""]))
     report = bring_in(tmp_path / "days", tmp_path / "days.csv", time_zone="America/New_York")
     assert (report.messages, report.refused, report.streams[0].interval) == (5, 0, DAY)
 
@@ -262,7 +263,7 @@ def test_whatever_the_order_what_is_taken_rises_and_all_else_is_told(
     rows = [
         separator.join((str(1_577_836_800 + 60 * n), "1", "nan" if n in wrong else "2", "1", "1", "3")) for n in order
     ]
-    (folder / "a.csv").write_text("\n".join([HEADER.strip().replace(",", separator), *rows]))
+    (folder / "a.csv").write_text("\n".join([HEADER.strip().replace(",", separator), *rows, ""]))
 
     report = bring_in(folder / "archive", folder / "a.csv", interval=MINUTE)
 
@@ -272,13 +273,41 @@ def test_whatever_the_order_what_is_taken_rises_and_all_else_is_told(
     assert report.refused >= len(wrong)
 
 
+@pytest.mark.parametrize("cut", [3, 2, 1, 0])
+def test_a_file_that_ends_within_its_last_number_isnt_taken_for_whole(cut: int, tmp_path: Path) -> None:
+    """A volume of 100 that lost two digits is a volume of 1; that it lost none can't be told, either."""
+    told: list[str] = []
+    rows = [*ROWS, "2020-01-01 00:03:00,1,1,1,1,100"]
+    text = HEADER + "\n".join(rows)
+    (tmp_path / "a.csv").write_text(text[: len(text) - cut])
+
+    report = bring_in(tmp_path / "archive", tmp_path / "a.csv", tell=told.append)
+
+    assert (report.messages, report.refused) == (3, 1)
+    assert told[0].endswith(
+        "a.csv:5: the file ends within this line, so that the rest of it may be missing; a line end behind it, or "
+        "--whole if nothing is missing, would be right"
+    )
+
+
+def test_a_last_line_without_an_end_is_taken_where_that_is_said_or_proven(tmp_path: Path) -> None:
+    text = HEADER + "\n".join(ROWS)
+    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "note.csv").write_text(text.replace("\n", ",a note\n").replace(",a note", ",note", 1) + ",a no")
+
+    assert bring_in(tmp_path / "said", tmp_path / "a.csv", whole=True).messages == 3
+    assert bring_in(tmp_path / "packed", tmp_path / "a.csv.gz").messages == 3
+    assert bring_in(tmp_path / "unread", tmp_path / "note.csv").messages == 3
+
+
 @recorded
 @pytest.mark.parametrize(
     ("name", "more", "count", "first", "interval"),
     [
         ("pyalgotrade/WIKI-ORCL-2000-quandl.csv", {"time_zone": "America/New_York"}, 252, "2000-01-03 05:00", DAY),
         ("basana/bitstamp_btcusd_min_2020_01_01.csv", {}, 1_440, "2020-01-01 00:00", MINUTE),
-        ("basana/bitstamp_btcusd_day_2015.csv", {}, 365, "2015-01-01 00:00", DAY),
+        ("basana/bitstamp_btcusd_day_2015.csv", {"whole": True}, 365, "2015-01-01 00:00", DAY),
         ("moex/SBER_1D.csv", {"time_zone": "Europe/Moscow"}, 254, "2022-12-11 21:00", DAY),
     ],
 )

@@ -212,6 +212,7 @@ def test_factors_take_splits_and_dividends_out_of_prices(tmp_path: Path) -> None
         ("20130102,1\n", r"f\.csv:1: has 2 columns; a day, two factors and a price would be right"),
         ("2013,1,1,1\n", r"f\.csv:1: the day isn't one: '2013'"),
         ("20130102,1,1,1\n20130102,1,1,1\n", r"f\.csv:2: its day isn't after that of the line above"),
+        ("20130102,0.9,1", r"f\.csv:1: the file ends within this line"),
         ("20130102,0,1,1\n", r"f\.csv:1: price factor can't be '0'"),
     ],
 )

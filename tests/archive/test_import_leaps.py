@@ -140,7 +140,9 @@ def tardis(folder: Path) -> Path:
     times = [START // 1_000 + number for number in range(8)]
     times[3] += 40 * 86_400 * 10**6
     rows = [f"bitmex,XBTUSD,{time},{time},{number},buy,1.5,2" for number, time in enumerate(times)]
-    (folder / "a.csv").write_text("\n".join(["exchange,symbol,timestamp,local_timestamp,id,side,price,amount", *rows]))
+    (folder / "a.csv").write_text(
+        "\n".join(["exchange,symbol,timestamp,local_timestamp,id,side,price,amount", *rows, ""])
+    )
     return folder / "a.csv"
 
 
@@ -158,7 +160,7 @@ def bars(folder: Path) -> Path:
     times = [BEGIN + timedelta(minutes=number) for number in range(8)]
     times[3] += timedelta(400)
     rows = [f"{time:%Y-%m-%d %H:%M},1,1,1,1,1" for time in times]
-    (folder / "a.csv").write_text("\n".join(["datetime,open,high,low,close,volume", *rows]))
+    (folder / "a.csv").write_text("\n".join(["datetime,open,high,low,close,volume", *rows, ""]))
     return folder / "a.csv"
 
 
@@ -193,7 +195,7 @@ def test_a_row_of_a_far_future_is_refused_with_its_line_and_value_and_the_others
 def test_bars_that_are_written_newest_first_are_taken_though_one_leaps(tmp_path: Path) -> None:
     path = bars(tmp_path)
     head, *rows = path.read_text().splitlines()
-    path.write_text("\n".join([head, *reversed([rows[3], *rows[:3], *rows[4:]])]))
+    path.write_text("\n".join([head, *reversed([rows[3], *rows[:3], *rows[4:]]), ""]))
 
     report, told = bring_in("ohlcv", [path], tmp_path / "to")
 

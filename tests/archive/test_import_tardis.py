@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from strategykit.archive.reader import Archive
@@ -194,6 +195,19 @@ def test_a_file_that_is_there_twice_is_refused(names: tuple[str, ...], words: st
     with pytest.raises(ConfigError, match=words):
         import_files(ImportPlan(format="tardis", paths=[tmp_path / name for name in names], to=tmp_path / "archive"))
     assert not (tmp_path / "archive").exists()
+
+
+def test_a_plain_file_that_ends_within_its_last_number_isnt_taken_for_whole(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join((TRADES, row(0, "a", "buy", "1", "100"), row(1, "b", "buy", "1", "100")))[:-2])
+    plan = ImportPlan(format="tardis", paths=[path], to=tmp_path / "archive", tell=told.append)
+
+    report = import_files(plan)
+
+    assert (report.messages, report.refused) == (1, 1)
+    assert "a.csv:3: the file ends within this line" in told[0]
+    assert import_files(attrs.evolve(plan, to=tmp_path / "said", whole=True)).messages == 2
 
 
 def test_rows_of_another_exchange_dont_get_into_a_stream(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import ConfigError, TapeError
+from strategykit.foreign.text import Reading
 from strategykit.model.book import Book
 from strategykit.model.events import BookDelta, BookSnapshot, Quote, Side, Trade
 from strategykit.runtime.recorded import scan
@@ -240,6 +241,16 @@ def test_files_that_are_missing_torn_or_named_twice_are_refused(tmp_path: Path) 
         bring_in([torn], tmp_path / "tape")
     with pytest.raises(TapeError, match="there is no such file"):
         bring_in([tmp_path / f"T-QUOTES/{DAY}"], tmp_path / "tape")
+
+
+def test_a_plain_file_that_ends_within_a_line_is_refused_unless_it_is_said_to_be_whole(tmp_path: Path) -> None:
+    path = write(tmp_path, f"T-TRADES/{DAY}", TRADES.rstrip("\n"), packed=False)
+
+    with pytest.raises(
+        TapeError, match=r"line 4: the file ends within this line, so that the rest of it may be missing"
+    ):
+        bring_in([path], tmp_path / "tape")
+    assert bring_in([path], tmp_path / "said", reading=Reading(whole=True)).messages == 2
 
 
 def test_a_long_file_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

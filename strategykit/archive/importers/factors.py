@@ -13,7 +13,7 @@ from strategykit.archive.importers.rows import price
 from strategykit.disk import shown
 from strategykit.errors import TapeError
 from strategykit.foreign.refusals import RowRefused
-from strategykit.foreign.text import open_lines
+from strategykit.foreign.text import AS_IT_IS, Reading, open_lines
 
 __all__ = ["Factors", "read_factors"]
 
@@ -35,7 +35,7 @@ class Factors:
         return price_factor * split, split
 
 
-def read_factors(path: Path) -> Factors:
+def read_factors(path: Path, reading: Reading = AS_IT_IS) -> Factors:
     """Read a file of lines of a day, a price's factor, a split's, and a price.
 
     Raises:
@@ -43,12 +43,14 @@ def read_factors(path: Path) -> Factors:
     """
     days: list[date] = []
     values: list[tuple[float, float]] = []
-    with open_lines(path, longest=4_096) as lines:
+    with open_lines(path, reading, longest=4_096) as lines:
         for line in lines:
             cells = line.split(",")
             try:
                 if len(cells) < 3:
                     raise RowRefused(f"has {len(cells)} columns", right="a day, two factors and a price")
+                if len(cells) == 3:  # Behind them is a price, which isn't read.
+                    lines.check_ended()
                 day = _day(cells[0])
                 if days and day <= days[-1]:
                     raise RowRefused("its day isn't after that of the line above:", cells[0])

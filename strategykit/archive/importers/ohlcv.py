@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from strategykit.disk import shown
 from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
-from strategykit.foreign.text import open_lines
+from strategykit.foreign.text import AS_IT_IS, Reading, open_lines
 from strategykit.model.events import Bar
 from strategykit.venues.streams import Stream, StreamKind
 
@@ -86,7 +86,9 @@ def zone_named(name: str) -> ZoneInfo:
         raise ConfigError(f"there is no time zone {name!r}; America/New_York or UTC would be one") from exc
 
 
-def read_ohlcv(paths: Sequence[Path], table: BarTable, refusals: Refusals) -> Iterator[Row]:
+def read_ohlcv(
+    paths: Sequence[Path], table: BarTable, refusals: Refusals, reading: Reading = AS_IT_IS
+) -> Iterator[Row]:
     """Give the bars of files, oldest first whichever way they are written.
 
     Raises:
@@ -95,10 +97,10 @@ def read_ohlcv(paths: Sequence[Path], table: BarTable, refusals: Refusals) -> It
     """
     zone = zone_named(table.time_zone)
     for path in paths:
-        source = _parquet_cells(path) if _is_parquet(path) else _csv_cells(path)
+        source = _parquet_cells(path) if _is_parquet(path) else _csv_cells(path, reading)
         reader = _Reader(path, table, refusals, Moments(zone))
-        for line, cells in source:
-            reader.take(line, cells)
+        for line, cells, check_ended in source:
+            reader.take(line, cells, check_ended)
         yield from reader.rows()
 
 
@@ -110,9 +112,13 @@ def _is_parquet(path: Path) -> bool:
         return False  # It is told where it is read.
 
 
-def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+_Cells = tuple[int, list[str], Callable[[], None]]
+"""A line's number, its cells, and what refuses it if it may have been cut."""
+
+
+def _csv_cells(path: Path, reading: Reading) -> Iterator[_Cells]:
     """Give lines, the header first, in cells."""
-    with open_lines(path, longest=_LONGEST) as lines:
+    with open_lines(path, reading, longest=_LONGEST) as lines:
         separator = None
         for line in lines:
             if not line.strip():
@@ -120,23 +126,27 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
             if separator is None:
                 separator = max(_SEPARATORS, key=line.count)
             try:
-                yield lines.place.line, next(csv.reader([line], delimiter=separator))
+                yield lines.place.line, next(csv.reader([line], delimiter=separator)), lines.check_ended
             except (csv.Error, StopIteration) as exc:
                 raise TapeError(f"{lines.place}: {exc}") from exc
 
 
-def _parquet_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _parquet_cells(path: Path) -> Iterator[_Cells]:
     with open_parquet(path) as file:
         names = list(file.schema_arrow.names)
         wanted = {name for names in _NAMES.values() for name in names}
         kept = [name for name in names if _plain_name(name) in wanted]
-        yield 0, kept
+        yield 0, kept, _whole
         row = 0
         for group in row_groups(path, file, kept):
             for batch in group.to_batches(max_chunksize=8_192):
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     row += 1
-                    yield row, [_text(value) for value in values]
+                    yield row, [_text(value) for value in values], _whole
+
+
+def _whole() -> None:
+    """A file without its footer isn't opened."""
 
 
 def _text(value: Any) -> str:
@@ -159,18 +169,21 @@ class _Reader:
         self._refusals = refusals
         self._moments = moments
         self._columns: dict[str, int] | None = None
-        self._width = 0
+        self._width = self._last = 0
         self._lines: dict[str, list[_Line]] = {}
         self._count = 0
 
-    def take(self, line: int, cells: list[str]) -> None:
+    def take(self, line: int, cells: list[str], check_ended: Callable[[], None]) -> None:
         if self._columns is None:
             self._columns, self._width = self._header(cells), len(cells)
+            self._last = max(self._columns.values())
             return
         self._count += 1
         if self._count > _MOST_ROWS:
             raise TapeError(f"{Place(self._path, line)}: more than {_MOST_ROWS} rows in a file; split it")
         try:
+            if len(cells) <= self._last + 1:  # A cut in a column that isn't read does no harm.
+                check_ended()
             symbol, found = self._read(line, cells, self._columns)
         except RowRefused as exc:
             self._refusals.add(Place(self._path, line), exc)

@@ -17,7 +17,7 @@ from strategykit.archive.importers.rows import Row, price, size
 from strategykit.disk import shown
 from strategykit.errors import TapeError
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
-from strategykit.foreign.text import Lines, open_lines
+from strategykit.foreign.text import AS_IT_IS, Lines, Reading, open_lines
 from strategykit.foreign.times import EARLIEST, LATEST
 from strategykit.model.events import BookDelta, BookSnapshot, Event, Quote, Side, Trade
 from strategykit.venues.streams import Stream, StreamKind
@@ -44,7 +44,9 @@ _TYPES: Final[Mapping[str, tuple[StreamKind, tuple[str, ...]]]] = {
 """Kind of stream, and the columns that tell it, besides those that all have."""
 
 
-def read_tardis(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None) -> Iterator[Row]:
+def read_tardis(
+    paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None, reading: Reading = AS_IT_IS
+) -> Iterator[Row]:
     """Give what is in files, of one after the other.
 
     Streams are named by their symbols alone: rows of another exchange than the first row's are refused.
@@ -53,13 +55,14 @@ def read_tardis(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None
         paths: Packed by gzip or not; files of one type and symbol have to be in the order of time.
         refusals: Told of rows that can't be taken.
         symbol: The only one that is meant; None: all.
+        reading: How files are read.
 
     Raises:
         TapeError: A file can't be read, its header is of no type that is known, or too many rows can't be taken.
     """
     whose, trades = _Whose(symbol), _Trades()
     for path in paths:
-        with open_lines(path, longest=_LONGEST) as lines:
+        with open_lines(path, reading, longest=_LONGEST) as lines:
             header = next(lines, None)
             if header is None:
                 raise TapeError(f"{shown(path)} is empty")
@@ -114,6 +117,7 @@ def _cells(lines: Lines, names: Sequence[str], refusals: Refusals, whose: _Whose
     for line in lines:
         parts = line.split(",")
         try:
+            lines.check_ended()
             if len(parts) != len(names):
                 raise RowRefused(f"has {len(parts)} columns", right=f"{len(names)}, as the header has,")
             cells = dict(zip(names, parts, strict=True))

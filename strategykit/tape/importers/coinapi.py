@@ -19,7 +19,7 @@ import trio
 from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import RowRefused
-from strategykit.foreign.text import open_lines
+from strategykit.foreign.text import AS_IT_IS, Lines, Reading, open_lines
 from strategykit.model.codec import make_converter
 from strategykit.tape.format import TapeHeader, encode_json, shown
 from strategykit.tape.writer import TapeWriter, open_tape_writer
@@ -67,7 +67,7 @@ class _Source:
     symbol: str
     file: FlatFile
     number: int
-    line: Callable[[], int]
+    lines: Lines
     sequence: int = 0
 
     @property
@@ -81,18 +81,24 @@ class _Source:
             for _, told in without_leaps(self._lines(), lambda line: line[1].time, self._leap):
                 latest = max(latest, told.time)
                 yield latest, self.number, told
+            self.lines.check_ended()
         except ValueError as exc:
-            raise TapeError(f"{shown(self.path)}, line {self.line()}: {exc}") from exc
+            raise TapeError(f"{shown(self.path)}, line {self.lines.place.line}: {exc}") from exc
 
     def _lines(self) -> Iterator[tuple[int, Told]]:
-        return ((self.line(), told) for told in self.file.read())
+        return ((self.lines.place.line, told) for told in self.file.read())
 
     def _leap(self, line: tuple[int, Told], why: RowRefused) -> None:
         raise TapeError(f"{shown(self.path)}, line {line[0]}: {why}")
 
 
 async def import_flat_files(
-    paths: Sequence[Path], tape: Path, *, now: Callable[[], int], symbol: str | None = None
+    paths: Sequence[Path],
+    tape: Path,
+    *,
+    now: Callable[[], int],
+    symbol: str | None = None,
+    reading: Reading = AS_IT_IS,
 ) -> Imported:
     """Read flat files side by side, and write one tape of all of them.
 
@@ -103,13 +109,14 @@ async def import_flat_files(
         tape: Folder to be made.
         now: Nanoseconds UTC.
         symbol: Whose the files are whose names don't tell.
+        reading: How files are read.
 
     Raises:
         ConfigError: A file doesn't tell its symbol; or several tell the same.
         TapeError: A file can't be read, or the tape not be written. What has been written by then stays.
     """
     with ExitStack() as stack:
-        sources = [_open(path, number, symbol, stack) for number, path in enumerate(paths)]
+        sources = [_open(path, number, symbol, reading, stack) for number, path in enumerate(paths)]
         if not sources:
             raise ConfigError("no flat file was named")
         _check_distinct(sources)
@@ -131,18 +138,16 @@ async def import_flat_files(
             return await _write(writer, sources, first, told)
 
 
-def _open(path: Path, number: int, symbol: str | None, stack: ExitStack) -> _Source:
+def _open(path: Path, number: int, symbol: str | None, reading: Reading, stack: ExitStack) -> _Source:
     name = read_name(str(path))
     if (name.symbol or symbol) is None:
         raise ConfigError(f"{shown(path)}: its name tells no symbol (as +SC-KRAKEN_SPOT_ETH_EUR+ would); say which")
-    lines = stack.enter_context(open_lines(path, longest=_LONGEST))
+    lines = stack.enter_context(open_lines(path, reading, longest=_LONGEST))
     try:
         file = FlatFile(lines, symbol=str(name.symbol or symbol), date=name.date)
     except ValueError as exc:
         raise TapeError(f"{shown(path)}: {exc}") from exc
-    return _Source(
-        path=path, symbol=str(name.symbol or symbol), file=file, number=number, line=lambda: lines.place.line
-    )
+    return _Source(path=path, symbol=str(name.symbol or symbol), file=file, number=number, lines=lines)
 
 
 def _check_distinct(sources: Sequence[_Source]) -> None:
