@@ -1,4 +1,4 @@
-"""Many clients of a venue that restarts: they come back spread over time, and none with more connections than it had."""
+"""Many clients of a venue that restarts come back spread over time, and none with more connections than before."""
 
 from __future__ import annotations
 
