@@ -1,4 +1,4 @@
-"""Models that explain a recorded run: its latencies, and the rule of queues that fits its fills best."""
+"""Models that explain a recorded run: latencies, the rule of queues that fits its fills best, constant fee rates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from strategykit.errors import ConfigError
+from strategykit.parity.fees import FeeFit, Rate, fit_fees
 from strategykit.parity.latencies import Latencies, Spans, fit_latencies
 from strategykit.parity.queues import QueueFit, fit_queue
 from strategykit.parity.session import Session
@@ -27,6 +28,8 @@ class Fit:
     latencies: Latencies
     queue: QueueFit | None
     """None where there was no limit order to fit it by."""
+    fees: FeeFit | None
+    """None where the fills show no constant rate, or fees were known."""
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -58,6 +61,12 @@ class Fit:
             )
             if near:
                 found.append(f"as good or nearly so: {'; '.join(dict.fromkeys(near))}")
+        if self.fees is not None:
+            found += [_charged("maker", self.fees.maker), _charged("taker", self.fees.taker)]
+        elif self.models.fees.is_free and not self.models.fees_of:
+            found.append(
+                "the fills show no fee that is the same share of each one's value: fees stay as they were, none"
+            )
         return found
 
     def as_toml(self) -> str:
@@ -72,7 +81,10 @@ def fit_models(
     *,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> Fit:
-    """Fit order latency, answer latency and the rule of queues to a recorded run; all else is as in `base`."""
+    """Fit order latency, answer latency, the rule of queues and rates of fees to a recorded run.
+
+    All else is as in `base`; fees, too, if it has any.
+    """
     latencies = fit_latencies(session)
     models, queue = base, None
     try:
@@ -85,7 +97,16 @@ def fit_models(
     if latencies.order is not None and latencies.answer is not None:
         there, back = latencies.order.latency, latencies.answer.latency
         models = attrs.evolve(models, order_latency=there, answer_latency=back)
-    return Fit(models=models, latencies=latencies, queue=queue)
+    fees = fit_fees(session) if base.fees.is_free and not base.fees_of else None
+    if fees is not None:
+        models = attrs.evolve(models, fees=fees.as_model())
+    return Fit(models=models, latencies=latencies, queue=queue, fees=fees)
+
+
+def _charged(side: str, rate: Rate | None) -> str:
+    if rate is None:
+        return f"{side}_rate: not known, and stays 0: too few fills show it, or no one rate explains them"
+    return f"{side}_rate: {rate.rate}, of {rate.fills} fills, which {rate.low:.3g} to {rate.high:.3g} would explain"
 
 
 def _said(spans: Spans) -> str:

@@ -30,6 +30,8 @@ from tests.parity.recorded_runs import trading_run
 
 EXPONENT_WITHIN = 1.1
 """Factor, from some forty fills of resting orders at a venue that fills in part."""
+WHOLE_WITHIN = 1.7
+"""Factor, from 75 of them where all are filled whole."""
 
 
 def middle(latency: Latency) -> int:
@@ -112,6 +114,25 @@ def test_the_rule_of_queues_comes_back(rule: FillRule, chance: Chance, *, partia
         if chance.family is Family.POWER:
             ratio = fit.models.chance.exponent / chance.exponent
             assert 1 / EXPONENT_WITHIN <= ratio <= EXPONENT_WITHIN
+
+
+@pytest.mark.parametrize(("exponent", "seed"), [(0.8, 3), (1.5, 3), (2.3, 7), (3.5, 7)])
+def test_an_exponent_comes_back_roughly_where_orders_are_filled_whole(exponent: float, seed: int) -> None:
+    models = FillModels(
+        rule=FillRule.PROBABILITY,
+        chance=Chance(exponent=exponent),
+        order_latency=Constant(span=7 * MS),
+        answer_latency=Constant(span=2 * MS),
+    )
+
+    fit = fit_models(known_session(models, seed=seed, steps=1_300, ahead=40 * MS))
+
+    assert fit.queue is not None
+    assert fit.queue.resting >= 75
+    assert fit.models.rule is FillRule.PROBABILITY
+    assert fit.models.chance.family is Family.POWER
+    assert not fit.models.partial
+    assert 1 / WHOLE_WITHIN <= fit.models.chance.exponent / exponent <= WHOLE_WITHIN
 
 
 def test_models_that_were_fitted_give_the_fills_again_from_the_file_that_was_written(tmp_path: Path) -> None:
