@@ -21,7 +21,7 @@ _HERE: Final = Path(__file__).parent
 _EXAMPLES: Final = """\
 examples:
   python -m benchmarks                       all of them, some minutes
-  python -m benchmarks frames replay         two of them
+  python -m benchmarks frames replay         two of them; what build/bench.json has of the others stays there
   python -m benchmarks --scale 0.1 decode    a tenth of the usual size: quick, and noisy
   python -m benchmarks --json figures.json   the figures go there, not to build/bench.json
 
@@ -78,6 +78,22 @@ def _print_table(figures: dict[str, Figure]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def _keep(figures: dict[str, Figure], path: Path, *, whole: bool) -> None:
+    """Write figures for programs; where not all benchmarks were run, those that are there already stay."""
+    before: dict[str, object] = {}
+    if not whole and path.exists():
+        try:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            print(f"{path} can't be read, and is made anew", file=sys.stderr)
+    kept = {
+        name: {"ratio": item["ratio"], "must": item["must"], "goal": item["goal"], "better": item["better"]}
+        for name, item in figures.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(before | kept, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Run what the command line asks for; 1 if something is far too slow, or couldn't be run."""
     known = find_benchmarks()
@@ -113,12 +129,7 @@ def main() -> int:
         failed += missing
         figures |= found
     _print_table(figures)
-    asked.json.parent.mkdir(parents=True, exist_ok=True)
-    kept = {
-        name: {"ratio": item["ratio"], "must": item["must"], "goal": item["goal"], "better": item["better"]}
-        for name, item in figures.items()
-    }
-    asked.json.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    _keep(figures, asked.json, whole=set(names) == set(known))
     print(f"\nThe figures are in {asked.json}.")
     failed += [
         f"{name} is {item['ratio']:.2f}, and must be {item['must']:g}" for name, item in figures.items() if misses(item)

@@ -136,7 +136,7 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
                 "one": lambda: _in_processes(task, many, 1),
                 "two": lambda: _in_processes(task, many, 2),
             }
-            took = _raced(workers, 1, time.perf_counter)
+            took = _raced(workers, rounds, time.perf_counter)
             words = f"{took['two']:.1f} s, {took['one']:.1f} s ({os.cpu_count()} processors)"
             print(f"  {len(many)} sets by two processes, and by one, with starting them: {words}")
             figures["sweep_two_processes"] = figure(

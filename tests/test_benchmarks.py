@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import benchmarks.__main__ as runner
+from benchmarks import bench_sweep
 from benchmarks.bench_frames import CASES, measure
 from benchmarks.bench_orders import measure_live, measure_simulated
 from benchmarks.bench_peers import Case, Medians, check, make_figures, race
@@ -21,6 +23,8 @@ from benchmarks.peers.environments import Absent, Peer, install
 from benchmarks.soak_live import soak
 from strategykit.model.events import Side, Trade
 from strategykit.model.instruments import Instrument
+from strategykit.sweep.local import Batch, run_here
+from strategykit.sweep.work import Outcome
 from strategykit.venues.alor.server_data import encode_data
 
 GUID = "00000000-0000-0000-0000-000000000000"
@@ -131,6 +135,45 @@ def test_what_is_missing_is_told_and_the_rest_is_there(tmp_path: Path, monkeypat
 
     assert runner.main() == 0
     assert json.loads(path.read_text(encoding="utf-8")) == [there, ["backtrader isn't there: no network"]]
+
+
+@pytest.mark.parametrize("before", ['{"other": {"ratio": 3.0}, "some": {"ratio": 0.5}}', '["no figures"]', '{"cut', ""])
+def test_a_run_of_some_benchmarks_keeps_the_figures_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    path = tmp_path / "build" / "bench.json"
+    path.parent.mkdir()
+    path.write_text(before)
+    figures = {"some": figure("", "", 2.0, must=1, goal=2)}
+    monkeypatch.setattr(runner, "_run_apart", lambda *_: (figures, []))
+    monkeypatch.setattr(runner, "find_benchmarks", lambda: ["replay", "tape"])
+
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "tape", "--json", str(path)])
+    assert runner.main() == 0
+    found = json.loads(path.read_text())
+    assert found.pop("other", None) == ({"ratio": 3.0} if "other" in before else None)
+    assert found == {"some": {"ratio": 2.0, "must": 1, "goal": 2, "better": "higher"}}
+
+    # One of all knows of no others.
+    path.write_text(before)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--json", str(path)])
+    assert runner.main() == 0
+    assert json.loads(path.read_text()) == found
+
+
+def test_two_processes_are_measured_in_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def noted(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None], *, processes: int) -> None:
+        seen.append(processes)
+        run_here(batches, told)
+
+    monkeypatch.setattr(bench_sweep, "run_in_processes", noted)
+    monkeypatch.setattr(bench_sweep, "TRADES", 2_000)
+    monkeypatch.setattr(bench_sweep, "SETS", 1)
+
+    assert set(bench_sweep.main(1.0)) == {"sweep_one_pass", "sweep_two_processes"}
+    assert seen == [1, 2] * 3
 
 
 def test_prepared_frames_are_worded_as_the_venue_words_them() -> None:
