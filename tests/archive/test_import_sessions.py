@@ -394,6 +394,19 @@ def test_a_frame_that_cant_be_read_is_told_with_its_place(host: str, frame: Any,
     assert f"VENUE.ws.1.0:{4 + len(before)}: " in told[0]
 
 
+def test_lines_that_are_twice_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    trades = [[3, [["10.5", f"{size}", "1618677817.125", "s", "l", ""]], "trade", "XBT/USD"] for size in (1, 2)]
+    path = session(tmp_path, "ws.kraken.com", *trades)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[-1]]))
+
+    report, found = bring_in([path], tmp_path / "archive", tell=told.append)
+
+    assert (len(found), report.refused) == (2, 1)
+    assert told[0].endswith(":5: a row above it has its time, and is the same; each once would be right")
+
+
 def test_only_the_symbol_that_is_meant_is_taken(tmp_path: Path) -> None:
     frames = [{"type": "snapshot", "product_id": name, "bids": [["1", "1"]], "asks": []} for name in ("X", "Y")]
     path = session(tmp_path, "ws-feed.pro.coinbase.com", *frames)

@@ -436,6 +436,36 @@ def test_frames_of_venues_that_dont_run_are_checked_as_others_are(tmp_path: Path
     assert [type(event) for event in Archive.open(tmp_path / "archive").events()] == [Trade, Trade, BookSnapshot]
 
 
+HYPER = '{"channel":"trades","data":[{"coin":"BTC","side":"B","px":"5.0","sz":"0.5","tid":%d,"time":1737918794873}]}'
+COIN = trade(0).replace("btcusdt@", "btcusd_perp@").replace('"BTCUSDT"', '"BTCUSD_PERP","ps":"BTCUSD"')
+
+
+@pytest.mark.parametrize(
+    ("lines", "taken"),
+    [
+        (SESSION, 6),
+        ([HYPER % number for number in range(3)], 3),
+        ([COIN.replace('"t":0', f'"t":{number}') for number in range(1, 4)], 3),
+    ],
+    ids=["tape", "hyperliquid", "coin-margined"],
+)
+def test_rows_that_are_twice_are_told_and_taken_once(lines: list[str], taken: int, tmp_path: Path) -> None:
+    """Decoders pass over most of them without a word, as a venue may well send something again."""
+    said: list[str] = []
+    text = "".join(f"{START + place * MS} {line}\n" for place, line in enumerate(lines))
+    doubled = text.splitlines(keepends=True)
+    doubled[1:1] = doubled[:1]
+    doubled[3:3] = doubled[2:3]
+    (tmp_path / "a").write_text("".join(doubled))
+
+    report = bring_in([tmp_path / "a"], tmp_path / "made", tell=said.append)
+
+    assert (report.messages, report.refused) == (taken, 2)
+    assert [line.partition("/a:")[2] for line in said] == [
+        f"{number}: a row above it has its time, and is the same; each once would be right" for number in (2, 4)
+    ]
+
+
 def test_rows_of_coin_margined_futures_are_checked_as_others_are(tmp_path: Path) -> None:
     def coin(name: str, **data: Any) -> str:
         body = {"ps": "BTCUSD", "s": "BTCUSD_PERP", "E": 1_723_161_256_000, "T": 1_723_161_256_000, **data}

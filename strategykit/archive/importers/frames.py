@@ -15,6 +15,7 @@ from strategykit.disk import shown
 from strategykit.errors import RemoteProtocolError, TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.foreign.repeats import Repeats
 from strategykit.foreign.text import open_lines
 from strategykit.foreign.times import split_time
 from strategykit.foreign.whose import whose
@@ -41,7 +42,7 @@ _Line = tuple[Place, int, str]
 
 def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
     """Give lines of the hftbacktest collector, with their times and frames."""
-    last = 0
+    last, repeats = 0, Repeats()
     for line in without_leaps(
         _split(paths, refusals), lambda line: line[1], lambda line, why: refusals.add(line[0], why)
     ):
@@ -49,7 +50,12 @@ def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
             refusals.add(line[0], f"came {last - line[1]} ns before the row above it")
             continue
         last = line[1]
-        yield line
+        try:
+            repeats.check(last, line[2])
+        except RowRefused as exc:
+            refusals.add(line[0], exc)
+        else:
+            yield line
 
 
 def _split(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:

@@ -20,6 +20,7 @@ from strategykit.archive.importers.session_decoders import Bitfinex, BitMex, dec
 from strategykit.archive.importers.session_events import Decode, Found, book_change, iso_time, whole_book
 from strategykit.foreign.cryptofeed import EntryKind, read_bytes_literal, read_session
 from strategykit.foreign.refusals import Refusals, RowRefused
+from strategykit.foreign.repeats import Repeats
 from strategykit.foreign.times import read_seconds
 from strategykit.model.events import BookDelta, BookSnapshot, Quote, Side, Trade
 from strategykit.venues.streams import Stream, StreamKind
@@ -51,10 +52,12 @@ def read_sessions(paths: Sequence[Path], host: str, refusals: Refusals, *, symbo
         TapeError: A file can't be read or isn't of such a session, or too many frames can't be taken.
     """
     decode, streams = HOSTS[host](), dict[tuple[str, StreamKind], Stream]()
+    repeats = Repeats()
     for entry in read_session(paths, refusals.add):
         if entry.kind is not EntryKind.RECEIVED:
             continue
         try:
+            repeats.check(entry.time, entry.text)
             text = _unpacked(entry.text) if entry.text.startswith("b") else entry.text
             found = list(decode(msgspec.json.decode(text), entry.time))
         except (msgspec.DecodeError, ValueError, KeyError, TypeError, IndexError, AttributeError) as exc:

@@ -16,6 +16,7 @@ import msgspec
 
 from strategykit.errors import ConfigError, RemoteProtocolError, TapeError
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
+from strategykit.foreign.repeats import Repeats
 from strategykit.foreign.whose import whose
 from strategykit.tape.importers.session import Imported, Item, Session, write_tape
 from strategykit.venues.asks import AskBook
@@ -161,6 +162,7 @@ class _Survey:
     first: int | None = None
     last: int = 0
     _cursors: dict[str, Any] = attrs.field(factory=dict)
+    _repeats: Repeats = attrs.field(factory=Repeats)
 
     def refuse(self, place: Place, why: object) -> None:
         self.refused.add(place)
@@ -169,7 +171,13 @@ class _Survey:
     def take(self, item: Item) -> None:
         if item.time < self.last:
             self.refuse(item.place, f"came {self.last - item.time} ns before the row above it")
-        elif item.answer:
+            return
+        try:
+            self._repeats.check(item.time, item.text)
+        except RowRefused as exc:
+            self.refuse(item.place, exc)
+            return
+        if item.answer:
             self._answer(item)
         else:
             self._frame(item)
