@@ -146,7 +146,7 @@ def _show_trips(result: Result) -> None:
 
 
 def _compare(results: Sequence[Result]) -> None:
-    from strategykit.report.comparison import distinct_names, parameters_of
+    from strategykit.report.comparison import distinct_names, told_of
     from strategykit.report.summary import METRICS
     from strategykit.report.words import in_words
 
@@ -162,11 +162,11 @@ def _compare(results: Sequence[Result]) -> None:
                 if any(found[metric.name] is not None for found in of.values())
             ],
         )
-    said = {name: parameters_of(result) for name, result in names.items()}
+    said = {name: told_of(result) for name, result in names.items()}
     keys = dict.fromkeys(key for one in said.values() for key in one)
     print_table(
-        "Parameters that differ",
-        ["parameter", *names],
+        "Parameters and models that differ",
+        ["", *names],
         [
             (key, *(one.get(key, "–") for one in said.values()))
             for key in keys

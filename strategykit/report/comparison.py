@@ -16,7 +16,7 @@ from strategykit.report.result import Result
 from strategykit.report.summary import METRICS
 from strategykit.report.words import time_in_words
 
-__all__ = ["comparison_page", "distinct_names", "parameters_of"]
+__all__ = ["comparison_page", "distinct_names", "told_of"]
 
 MOST_CURVES: Final = 40
 """Drawn over each other; more is a picture of nothing."""
@@ -63,14 +63,15 @@ def distinct_names(results: Sequence[Result]) -> dict[str, Result]:
     return names
 
 
-def parameters_of(result: Result) -> dict[str, str]:
-    """Give all parameters by one name each; with the strategy's, if there are several."""
+def told_of(result: Result) -> dict[str, str]:
+    """Give what a run was told: parameters, with the strategy's name if there are several, and models."""
     several = len(result.collected.strategies) > 1
-    return {
+    parameters = {
         f"{item.name}.{name}" if several else name: value
         for item in result.collected.strategies
         for name, value in item.parameters.items()
     }
+    return parameters | {f"model: {name}": value for name, value in result.facts.models.items()}
 
 
 def _curves(results: Mapping[str, Result], currency: str) -> Figure:
@@ -129,11 +130,7 @@ def _runs(results: Mapping[str, Result]) -> Table:
 
 
 def _parameters(results: Mapping[str, Result]) -> Table:
-    """Give what each run was told, models included."""
-    said = [
-        parameters_of(result) | {f"model: {name}": value for name, value in result.facts.models.items()}
-        for result in results.values()
-    ]
+    said = [told_of(result) for result in results.values()]
     rows = []
     for name in dict.fromkeys(name for one in said for name in one):
         values = [one.get(name, "–") for one in said]

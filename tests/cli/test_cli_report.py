@@ -110,6 +110,21 @@ def test_several_results_are_compared(kept: Path, tmp_path: Path, capsys: pytest
     assert [item["name"] for item in both] == ["quick", "slow"]
 
 
+def test_models_that_differ_are_among_what_is_compared(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = Result.load(kept / "quick")
+    dear = {**quick.facts.models, "fees.taker_rate": "0.01", "latency.order": "5ms"}
+    Result(attrs.evolve(quick.facts, models=dear), quick.collected).save(tmp_path / "dear")
+
+    text = shown(capsys, "report", str(kept / "quick"), str(tmp_path / "dear"))
+
+    lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
+    assert "model: fees.taker_rate 0.0001 0.01" in lines
+    assert "model: latency.order – 5ms" in lines
+    assert not [line for line in lines if line.startswith(("model: fees.maker_rate", "fast", "slow"))]
+
+
 def test_one_result_becomes_a_page_later(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown(capsys, "report", str(kept / "quick"), "--html", str(tmp_path / "one.html"))
 
