@@ -102,7 +102,7 @@ def _edges(venue: str | None) -> list[tuple[str, int]]:
 
 
 def _try_edges(batch: tuple[str, int]) -> tuple[int, list[str]]:
-    edges = list(edges_of(*batch))
+    edges = list(edges_of(*batch, journal=True))
     return len(edges), [line for edge in edges for line in try_edge(edge, journal=True)]
 
 
@@ -111,7 +111,7 @@ def _checkpoints(venue: str | None) -> list[tuple[str, str]]:
 
 
 def _try_checkpoints(batch: tuple[str, str]) -> tuple[int, list[str]]:
-    found = list(checkpoints_of(*batch))
+    found = list(checkpoints_of(*batch, journal=True))
     return len(found), [line for one in found for line in try_checkpoint(one, journal=True)]
 
 

@@ -112,21 +112,26 @@ def _play(checkpoint: Checkpoint, *, journal: bool = False) -> tuple[list[str], 
     lines += [f"{row['name']}: {row['error']}" for row in record["ours"]["strategies"] if row["error"]]
     if checkpoint.number and not canceller.strategy.done and not canceller.strategy.scope.cancelled_caught:
         lines.append("the cancellation got lost")
+    if canceller.passes < checkpoint.number:
+        lines.append(f"never reached: it ended after {canceller.passes} passes")
     if not checkpoint.number and not canceller.strategy.done:
         lines.append("it didn't come to its end, though nobody cancelled it")
     return lines, canceller.passes
 
 
-def checkpoints_of(venue: str, scenario: str) -> Iterator[Checkpoint]:
-    """Give all checkpoints of a scenario, the run that nobody cancels first."""
+def checkpoints_of(venue: str, scenario: str, *, journal: bool = False) -> Iterator[Checkpoint]:
+    """Give all checkpoints of a scenario, the run that nobody cancels first.
+
+    With a journal there are more of them; they have to be played as they were counted.
+    """
     whole = Checkpoint(venue=venue, scenario=scenario, number=0)
     yield whole
-    for number in range(1, _play(whole)[1] + 1):
+    for number in range(1, _play(whole, journal=journal)[1] + 1):
         yield attrs.evolve(whole, number=number)
 
 
 def try_checkpoint(checkpoint: Checkpoint, *, journal: bool = False) -> list[str]:
-    """Cancel there; give what is wrong then. With a journal and a tape the passes of the loop differ, as disks do."""
+    """Cancel there; give what is wrong then: it is wrong, too, if the coroutine ends before it gets there."""
     try:
         lines, _ = _play(checkpoint, journal=journal)
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for

@@ -72,7 +72,7 @@ def play_edge(edge: Edge, *, beside: Meanwhile | None = None, journal: bool = Fa
     Args:
         edge: Which.
         beside: The other way.
-        journal: Whether it writes a journal and a tape: then moments differ from run to run, as disks do.
+        journal: Whether it writes a journal and a tape, which takes more moments.
     """
     first = next(iter(SYMBOLS[edge.venue]))
     symbols = {first: SYMBOLS[edge.venue][first]}
@@ -89,27 +89,39 @@ def play_edge(edge: Edge, *, beside: Meanwhile | None = None, journal: bool = Fa
 
     with in_memory() as folder:
         record = play(world, symbols=symbols, folder=folder if journal else None, meanwhile=beside or watch)
-        return Played(record=record, wrong=check(record), moments=breakers[0].moments if breakers else 0)
+        moments = breakers[0].moments if breakers else 0
+        wrong = check(record)
+    if moments < edge.moment:
+        wrong.append(f"never reached: it ended after {moments} moments")
+    return Played(record=record, wrong=wrong, moments=moments)
 
 
-def count_moments(venue: str, orders: int) -> int:
+def count_moments(venue: str, orders: int, *, journal: bool = False) -> int:
     """Count the moments of a run that nothing breaks."""
-    played = play_edge(Edge(venue=venue, orders=orders, where="all", moment=0))
+    played = play_edge(Edge(venue=venue, orders=orders, where="all", moment=0), journal=journal)
     found = len(played.record["ours"]["orders"])
     if played.wrong or found != orders:
         raise AssertionError(f"without a fault: {played.wrong}, {found} orders")
     return played.moments
 
 
-def edges_of(venue: str, orders: int, *, every: int = 1) -> Iterator[Edge]:
-    """Give all edges of a venue with so many orders in flight, or each of which `every` is one."""
+def edges_of(venue: str, orders: int, *, every: int = 1, journal: bool = False) -> Iterator[Edge]:
+    """Give all edges of a venue with so many orders in flight, or each of which `every` is one.
+
+    Args:
+        venue: Whose.
+        orders: In flight.
+        every: Of so many edges the first is given.
+        journal: Whether they are going to be played with a journal: that decides how many there are.
+    """
+    moments = count_moments(venue, orders, journal=journal)
     for where in WHERE[venue]:
-        for moment in range(1, count_moments(venue, orders) + 1, every):
+        for moment in range(1, moments + 1, every):
             yield Edge(venue=venue, orders=orders, where=where, moment=moment)
 
 
 def try_edge(edge: Edge, *, journal: bool = False) -> list[str]:
-    """Break at an edge; give what is wrong then."""
+    """Break at an edge; give what is wrong then: it is wrong, too, if the run ends before it gets there."""
     try:
         wrong = play_edge(edge, journal=journal).wrong
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for

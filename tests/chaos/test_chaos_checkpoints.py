@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from tests.chaos.checkpoints import Checkpoint, checkpoints_of, public_coroutines, scenarios_of, try_checkpoint
@@ -25,5 +26,15 @@ def test_a_coroutine_that_is_cancelled_leaves_nothing_unknown(venue: str, scenar
     assert [line for one in (found[0], found[len(found) // 3], found[-1]) for line in try_checkpoint(one)] == []
 
 
-def test_a_coroutine_that_is_through_before_it_is_cancelled_comes_to_its_end() -> None:
-    assert try_checkpoint(Checkpoint(venue="alor", scenario="accepted", number=10_000)) == []
+def test_a_coroutine_that_is_through_before_it_is_cancelled_comes_to_its_end_and_that_is_told() -> None:
+    (line,) = try_checkpoint(Checkpoint(venue="alor", scenario="accepted", number=10_000))
+
+    assert "never reached" in line
+
+
+def test_with_a_journal_the_last_checkpoint_is_reached_and_none_is_left_behind_it() -> None:
+    *_, last = checkpoints_of("t4", "accepted", journal=True)
+
+    assert try_checkpoint(last, journal=True) == []
+    (line,) = try_checkpoint(attrs.evolve(last, number=last.number + 1), journal=True)
+    assert "never reached" in line

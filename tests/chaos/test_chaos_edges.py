@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 
@@ -16,6 +17,15 @@ def test_a_break_at_any_moment_leaves_no_order_unknown(venue: str, orders: int, 
 
     assert len(edges) > 5
     assert [line for edge in edges for line in try_edge(edge)] == []
+
+
+@pytest.mark.parametrize("venue", ["alor", "t4"])
+def test_with_a_journal_the_last_edge_is_reached_and_none_is_left_behind_it(venue: str) -> None:
+    *_, last = edges_of(venue, 1, journal=True)
+
+    assert try_edge(last, journal=True) == []
+    (line,) = try_edge(attrs.evolve(last, moment=last.moment + 1), journal=True)
+    assert "never reached" in line
 
 
 @pytest.mark.parametrize("venue", ["alor", "t4"])
