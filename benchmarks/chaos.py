@@ -65,11 +65,12 @@ def main() -> int:
 
 def _try_schedules(pool: ProcessPoolExecutor, options: argparse.Namespace) -> tuple[int, int, int]:
     """Try them; give how many there were, the faults that struck, and the violations."""
-    began, done, faults, wrong = time.monotonic(), 0, 0, 0
+    began, done, faults, wrong, alone = time.monotonic(), 0, 0, 0, 0
     for verdict in _finished(pool, options):
         done += 1
         faults += verdict.faults
         wrong += len(verdict.lines)
+        alone += verdict.left_alone
         if verdict.lines:
             path = save(verdict, options.keep)
             count = len(verdict.lines)
@@ -79,6 +80,7 @@ def _try_schedules(pool: ProcessPoolExecutor, options: argparse.Namespace) -> tu
         if done % 50 == 0:
             rate = done / (time.monotonic() - began) * 60
             print(f"{done} of {options.schedules} schedules, {rate:.0f} a minute", flush=True)
+    print(f"{alone} of {done} ended with what a first run had left, as no second one could begin", flush=True)
     return done, faults, wrong
 
 

@@ -22,7 +22,7 @@ from tests.chaos.journal_bytes import JournalBroken, JournalRow, read_journals
 from tests.chaos.tape_bytes import TapeBroken, read_tape, unpacked
 from tests.chaos.told import check_numbered, check_unnumbered
 
-__all__ = ["check", "check_secrets"]
+__all__ = ["check", "check_secrets", "is_left_alone"]
 
 Row = Mapping[str, Any]
 
@@ -39,13 +39,16 @@ _LOOKS: Final = 4
 
 def check(record: Row) -> list[str]:
     """Give a line for each thing that is wrong with a run."""
-    # A run that can't begin to trade says so and leaves; that is what it should do.
-    never = not record["began"] and record["error"].startswith(("ConnectionLost", "JournalFull"))
+    never = _never_began(record)
     lines = [f"I6: {record['error']}"] if record["error"] and not never else []
     lines += [f"I1: not settled: {line}" for line in record["unsettled"]]
     lines += _check_left(record["left"])
     if record["ours"]:
         lines += _check_repeats(record)
+    if record["ours"] and is_left_alone(record) and not record["forgets"]:
+        lines += _check_orders(record)
+        lines += _check_fills(record)
+        lines += _check_alarms(record)
     if record["ours"] and not never:
         lines += _check_end(record)
         if not record["forgets"]:
@@ -68,6 +71,19 @@ def check(record: Row) -> list[str]:
     words = "\n".join([*record["ours"].get("notes", ()), *record["ours"].get("unaccounted", ()), record["error"]])
     lines += [f"I8: {what} in what the run says" for what in _secrets_in(words.encode(), record["secrets"])]
     return lines
+
+
+def is_left_alone(record: Row) -> bool:
+    """Whether a first run was cut off amid orders, and no second one began to look after them.
+
+    What the first one's books say has to be true all the same, as far as they say that something has ended.
+    """
+    return _never_began(record) and bool(record["taken_over"])
+
+
+def _never_began(record: Row) -> bool:
+    """Whether a run couldn't begin to trade: it says so and leaves, which is what it should do."""
+    return not record["began"] and record["error"].startswith(("ConnectionLost", "JournalFull"))
 
 
 # I6, and what the run says of itself.
@@ -151,7 +167,8 @@ def _check_orders(record: Row) -> Iterator[str]:
     for order in record["ours"]["orders"]:
         name, rows = order["client_order_id"], theirs.pop(order["client_order_id"], [])
         if not rows:
-            if order["state"] != "rejected" and not (_is_left(order) and record["displaced"]):
+            unseen = record["displaced"] or is_left_alone(record)
+            if order["state"] != "rejected" and not (_is_left(order) and unseen):
                 yield f"I1: {name} is {order['state']} for us, and unknown to the venue"
             continue
         # A stop that has fired goes on as a plain order; an amended one under a later number.

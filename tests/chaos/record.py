@@ -100,6 +100,7 @@ def play(
         "ours": _ours(outing),
         "tapes": [] if folder is None else sorted(map(str, folder.glob("tape*"))),
         "journal": None if journal is None else str(journal),
+        "taken_over": 0 if outing.before is None else len(outing.before.gateway.orders),
         "began": outing.run is not None and outing.run.ready and any(row.data for row in outing.run.engine.table),
         "secrets": [secret.reveal() for secret in find_venue(world.venue).simulated().values()],
     }
@@ -187,7 +188,8 @@ def _levels(book: Any, unit: float) -> Any:
 
 
 def _ours(outing: Outing) -> dict[str, Any]:
-    run, report = outing.run, outing.report
+    # Where the second of two runs couldn't begin, what the first has left is all there is.
+    run, report = outing.run or outing.before, outing.report
     if run is None:
         return {}
     positions: dict[str, dict[str, Decimal]] = {

@@ -15,7 +15,7 @@ import attrs
 from strategykit.testing.faults import Fault
 from strategykit.testing.scripts import shrink_script
 from strategykit.testing.world import World
-from tests.chaos.checker import check
+from tests.chaos.checker import check, is_left_alone
 from tests.chaos.record import in_memory, play
 from tests.chaos.worlds import SYMBOLS, draw_world, write_world
 
@@ -40,21 +40,29 @@ class Verdict:
     """What is wrong."""
     seconds: float
     """Of this machine."""
+    left_alone: bool = False
+    """Whether it ended with what a first run had left, as no second one could begin."""
     world: dict[str, Any] | None = None
     """The shrunk one, where something is wrong."""
 
 
 def judge(world: World, *, tape: bool = True) -> tuple[list[str], int]:
     """Play a world; give what is wrong, and how many faults struck."""
+    lines, record = _judge(world, tape=tape)
+    return lines, int(record.get("struck", 0))
+
+
+def _judge(world: World, *, tape: bool = True) -> tuple[list[str], dict[str, Any]]:
+    """Play a world; give what is wrong, and its record: an empty one if it broke."""
     symbols = SYMBOLS[world.venue]
     before = signal.signal(signal.SIGALRM, _hangs)
     signal.alarm(HANGS_AFTER)
     try:
         with in_memory() as folder:
             record = play(world, symbols=symbols, folder=folder if tape else None)
-            return check(record), int(record["struck"])
+            return check(record), record
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
-        return [f"{type(exc).__name__}: {exc}"], 0
+        return [f"{type(exc).__name__}: {exc}"], {}
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
@@ -64,12 +72,16 @@ def try_schedule(venue: str, seed: int, *, faults: int = 50) -> Verdict:
     """Try the schedule of a venue and a seed."""
     began = time.monotonic()
     world = draw_world(venue, seed, faults=faults)
-    lines, struck = judge(world)
-    shrunk = None
-    if lines:
-        shrunk = write_world(shrink(world, lines))
-    took = time.monotonic() - began
-    return Verdict(venue=venue, seed=seed, faults=struck, lines=lines, seconds=took, world=shrunk)
+    lines, record = _judge(world)
+    return Verdict(
+        venue=venue,
+        seed=seed,
+        faults=int(record.get("struck", 0)),
+        lines=lines,
+        left_alone=bool(record) and is_left_alone(record),
+        world=write_world(shrink(world, lines)) if lines else None,
+        seconds=time.monotonic() - began,
+    )
 
 
 def shrink(world: World, lines: Sequence[str], *, tries: int = TRIES) -> World:
