@@ -165,7 +165,7 @@ def _compare(results: Sequence[Result]) -> None:
     said = {name: told_of(result) for name, result in names.items()}
     keys = dict.fromkeys(key for one in said.values() for key in one)
     print_table(
-        "Parameters and models that differ",
+        "What differs",
         ["", *names],
         [
             (key, *(one.get(key, "–") for one in said.values()))
