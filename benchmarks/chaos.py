@@ -47,6 +47,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=REGRESSIONS, help="where schedules that found something go")
     parser.add_argument("--only", choices=("schedules", "edges", "checkpoints"), default=None)
     options = parser.parse_args()
+    if options.only in (None, "schedules") and options.schedules < 1:
+        parser.error(f"--schedules {options.schedules}: nothing was done; give at least 1")
     done = faults = wrong = 0
     with ProcessPoolExecutor(options.jobs) as pool:
         if options.only in (None, "schedules"):
@@ -59,8 +61,10 @@ def main() -> int:
                 count, lines = _try_all(pool, try_batch, batches)
                 print(f"{what}: {count}, {lines} violations", flush=True)
                 faults, wrong = faults + count, wrong + lines
+    if not faults:
+        print("nothing was done: no fault has struck")
     print(f"chaos: {done} schedules, {faults} faults, {wrong} violations")
-    return 1 if wrong else 0
+    return 1 if wrong or not faults else 0
 
 
 def _try_schedules(pool: ProcessPoolExecutor, options: argparse.Namespace) -> tuple[int, int, int]:
