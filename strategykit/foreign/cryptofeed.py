@@ -20,7 +20,7 @@ import attrs
 from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, RowRefused
-from strategykit.foreign.text import Lines, open_lines
+from strategykit.foreign.text import AS_IT_IS, Lines, Reading, open_lines
 from strategykit.foreign.times import read_seconds
 
 __all__ = ["Entry", "EntryKind", "host_of", "read_bytes_literal", "read_entries", "read_session"]
@@ -94,14 +94,16 @@ def read_entries(lines: Lines, refuse: Callable[[Place, object], None]) -> Itera
         yield Entry(kind, time, url, _HEADER.sub("", text) if url else text, lines.place)
 
 
-def read_session(paths: Sequence[Path], refuse: Callable[[Place, object], None]) -> Iterator[Entry]:
+def read_session(
+    paths: Sequence[Path], refuse: Callable[[Place, object], None], reading: Reading = AS_IT_IS
+) -> Iterator[Entry]:
     """Give what is in the files of one session, side by side, oldest first.
 
     Raises:
         TapeError: One can't be read, or is of another format.
     """
     with ExitStack() as stack:
-        files = [read_entries(stack.enter_context(open_lines(path)), refuse) for path in paths]
+        files = [read_entries(stack.enter_context(open_lines(path, reading)), refuse) for path in paths]
         # Each by itself: a file is held back as long as its next entry is later than those of the others.
         orderly = [without_leaps(file, _time, lambda entry, why: refuse(entry.place, why)) for file in files]
         yield from heapq.merge(*orderly, key=_time)

@@ -6,7 +6,7 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -17,10 +17,13 @@ from strategykit.disk import in_words, shown
 from strategykit.errors import TapeError
 from strategykit.foreign.refusals import Place, RowRefused
 
-__all__ = ["AS_IT_IS", "LONGEST", "Lines", "Member", "Reading", "open_lines", "open_members"]
+__all__ = ["AS_IT_IS", "LONGEST", "TOLD_EVERY", "Lines", "Member", "Reading", "open_lines", "open_members"]
 
 LONGEST: Final = 32 << 20
 """Bytes of a line, at the most, where nobody says less: the largest frames of venues have half of it."""
+
+TOLD_EVERY: Final = 1_000
+"""Lines between two tellings of how far a file has been read."""
 
 _FREE: Final = 64 << 20
 """Bytes that any file may unpack to."""
@@ -45,6 +48,8 @@ class Reading:
 
     whole: bool = False
     """Whether the last line of a plain file is all there though it has no end."""
+    on_read: Callable[[Path, int, int], None] = lambda *_: None
+    """Told how many bytes of a file have been read, packed as they are, and how many lines since the last time."""
 
 
 AS_IT_IS: Final = Reading()
@@ -58,7 +63,15 @@ class Lines:
     """
 
     def __init__(
-        self, file: IO[bytes], path: Path, *, most: int, longest: int, member: str = "", ended: bool = True
+        self,
+        file: IO[bytes],
+        path: Path,
+        *,
+        most: int,
+        longest: int,
+        member: str = "",
+        ended: bool = True,
+        on_read: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._file = file
         self._left = most
@@ -66,6 +79,7 @@ class Lines:
         self._longest = longest
         self._blank = 0
         self._proven = ended
+        self._on_read = on_read
         self._ended = True
         self.place = Place(path, 0, member)
 
@@ -94,6 +108,8 @@ class Lines:
     def __next__(self) -> str:
         last = self.place
         self.place = Place(last.path, last.line + 1, last.member)
+        if not self.place.line % TOLD_EVERY:
+            self._on_read(TOLD_EVERY)
         try:
             line = self._file.readline(min(self._longest, self._left) + 1)
             self._left -= len(line)
@@ -133,14 +149,28 @@ def open_lines(path: Path, reading: Reading = AS_IT_IS, *, longest: int = LONGES
         if packed:
             plain = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=raw)), 1 << 18)
         most = _FREE + _RATIO * size if packed else max(size, 1)
-        yield Lines(plain, path, most=most, longest=longest, ended=packed or reading.whole)
+        yield Lines(
+            plain,
+            path,
+            most=most,
+            longest=longest,
+            ended=packed or reading.whole,
+            on_read=lambda count: reading.on_read(path, raw.tell(), count),
+        )
 
 
 class Member:
     """A file in a zip."""
 
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, longest: int) -> None:
-        self._archive, self._info, self._path, self._longest = archive, info, path, longest
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        info: zipfile.ZipInfo,
+        path: Path,
+        longest: int,
+        on_read: Callable[[int], None],
+    ) -> None:
+        self._archive, self._info, self._path, self._longest, self._on_read = archive, info, path, longest, on_read
         self.name = info.filename
 
     @contextmanager
@@ -159,11 +189,11 @@ class Member:
         except (*_DAMAGED, OSError) as exc:
             raise TapeError(f"{shown(path)}: {shown(info.filename)}: {_words(exc)}") from exc
         with file:
-            yield Lines(file, path, most=most, longest=self._longest, member=info.filename)
+            yield Lines(file, path, most=most, longest=self._longest, member=info.filename, on_read=self._on_read)
 
 
 @contextmanager
-def open_members(path: Path, *, longest: int = LONGEST) -> Generator[list[Member]]:
+def open_members(path: Path, reading: Reading = AS_IT_IS, *, longest: int = LONGEST) -> Generator[list[Member]]:
     """Open a zip; give the files in it, in their order there.
 
     Raises:
@@ -178,7 +208,11 @@ def open_members(path: Path, *, longest: int = LONGEST) -> Generator[list[Member
         infos = [info for info in archive.infolist() if not info.is_dir()]
         if not 0 < len(infos) <= _MEMBERS:
             raise TapeError(f"{shown(path)} holds {len(infos)} files; 1 to {_MEMBERS} would be right")
-        yield [Member(archive, info, path, longest) for info in infos]
+
+        def told(count: int) -> None:
+            reading.on_read(path, raw.tell(), count)
+
+        yield [Member(archive, info, path, longest, told) for info in infos]
 
 
 def _open(path: Path, stack: ExitStack) -> io.BufferedReader:

@@ -17,6 +17,7 @@ import trio
 from strategykit.disk import in_words, new_folder, shown
 from strategykit.errors import ConfigError, TapeError
 from strategykit.foreign.cryptofeed import host_of
+from strategykit.foreign.progress import ReadProgress
 from strategykit.foreign.refusals import MOST_REFUSED, Refusals
 from strategykit.foreign.text import Reading, open_lines
 from strategykit.tape.importers.binance import COINM, Read, import_frames, variant_of
@@ -66,13 +67,14 @@ class ImportPlan:
     tell: Callable[[str], None] = lambda _: None
     """Takes a line for each row that can't be taken."""
     on_progress: Callable[[float, int], None] = lambda _, __: None
-    """Told the part that is done, and how many rows that is."""
+    """Told the part of the files' bytes that has been read, and how many lines that is."""
 
     def refusals(self) -> Refusals:
         return Refusals(self.tell, self.most_refused)
 
-    def reading(self) -> Reading:
-        return Reading(whole=self.whole)
+    def reading(self, *, times: int = 1) -> Reading:
+        """Say how files are read, that many times."""
+        return Reading(whole=self.whole, on_read=ReadProgress(self.paths, self.on_progress, times=times).on_read)
 
     def unheard(self) -> Refusals:
         """Give those of a reading before the one that tells them: too many end that one, too."""
@@ -165,9 +167,9 @@ def _hftbacktest(plan: ImportPlan) -> ImportReport:
         refusals = plan.refusals()
         read = read_coinm if whose == COINM else read_hyperliquid
         currency = "USD" if whose == COINM else "USDC"
-        rows = read(plan.paths, refusals, symbol=plan.symbol)
+        rows = read(plan.paths, refusals, symbol=plan.symbol, reading=plan.reading())
         return _archive(plan, rows, whose, Facts(exchange=whose.upper(), currency=currency), refusals)
-    return _frames(plan, read_hftbacktest, {})
+    return _frames(plan, read_hftbacktest, {}, plan.reading(times=2))
 
 
 def _whose(path: Path) -> str | None:
@@ -185,14 +187,15 @@ def _whose(path: Path) -> str | None:
 def _cryptofeed(plan: ImportPlan) -> ImportReport:
     host = host_of(plan.paths, plan.unheard().add)
     if is_binance(host):
-        return _frames(plan, read_cryptofeed, read_listed(plan.paths, plan.unheard().add))
+        reading = plan.reading(times=3)
+        return _frames(plan, read_cryptofeed, read_listed(plan.paths, plan.unheard().add, reading), reading)
     from strategykit.archive.importers.rows import Facts
     from strategykit.archive.importers.sessions import HOSTS, read_sessions
 
     if host not in HOSTS:
         raise ConfigError(f"sessions of {host} aren't read; those of stream.binance.com, {', '.join(HOSTS)} are")
     refusals = plan.refusals()
-    rows = read_sessions(plan.paths, host, refusals, symbol=plan.symbol)
+    rows = read_sessions(plan.paths, host, refusals, symbol=plan.symbol, reading=plan.reading())
     return _archive(plan, rows, host, Facts(exchange=host), refusals)
 
 
@@ -212,7 +215,7 @@ def _lean(plan: ImportPlan) -> ImportReport:
     refusals = plan.refusals()
     facts = lean_facts(plan.paths)
     factors = None if plan.factors is None else read_factors(plan.factors, plan.reading())
-    rows = read_lean(plan.paths, refusals, symbol=plan.symbol, factors=factors, tell=plan.tell)
+    rows = read_lean(plan.paths, refusals, symbol=plan.symbol, factors=factors, tell=plan.tell, reading=plan.reading())
     return _archive(plan, rows, facts.exchange.lower(), facts, refusals)
 
 
@@ -226,7 +229,7 @@ def _ohlcv(plan: ImportPlan) -> ImportReport:
     return _archive(plan, read_ohlcv(plan.paths, table, refusals, plan.reading()), "ohlcv", facts, refusals)
 
 
-def _frames(plan: ImportPlan, read: Read, listed: Mapping[str, bytes]) -> ImportReport:
+def _frames(plan: ImportPlan, read: Read, listed: Mapping[str, bytes], reading: Reading) -> ImportReport:
     return _tape(
         plan,
         lambda to: import_frames(
@@ -237,7 +240,7 @@ def _frames(plan: ImportPlan, read: Read, listed: Mapping[str, bytes]) -> Import
             now=plan.now,
             symbol=plan.symbol,
             listed=listed,
-            on_progress=plan.on_progress,
+            reading=reading,
         ),
     )
 
@@ -268,7 +271,6 @@ def _archive(plan: ImportPlan, rows: Iterable[Row], venue: str, facts: Facts, re
         paths=plan.paths,
         facts=facts,
         refusals=refusals,
-        on_progress=plan.on_progress,
     )
     return ImportReport(
         made="archive",

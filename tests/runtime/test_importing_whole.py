@@ -6,9 +6,13 @@ import gzip
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,8 +20,9 @@ from hypothesis import strategies as st
 from strategykit.archive.importers.ohlcv import BarTable, read_ohlcv
 from strategykit.archive.importers.rows import Facts, import_rows
 from strategykit.errors import ConfigError, StrategykitError, TapeError
+from strategykit.foreign.progress import ReadProgress
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
-from strategykit.foreign.text import open_lines, open_members
+from strategykit.foreign.text import TOLD_EVERY, Reading, open_lines, open_members
 from strategykit.runtime.importing import ImportPlan, import_files
 
 START = 1_723_161_255_000_000_000
@@ -32,7 +37,7 @@ from pathlib import Path
 from strategykit.runtime.importing import ImportPlan, import_files
 
 def die(part, rows):
-    if rows:
+    if part > 0.5:  # The files are read twice; the second time the tape is written.
         os.kill(os.getpid(), signal.SIGKILL)
 
 import_files(ImportPlan(format="hftbacktest", paths=[Path(sys.argv[1])], to=Path(sys.argv[2]), on_progress=die))
@@ -190,6 +195,94 @@ def test_a_file_without_a_row_that_can_be_read_isnt_read_to_its_end(name: str, t
 
     with pytest.raises(TapeError, match=r"file:1[0-9]{2}: .*more than 100 rows can't be taken"):
         import_files(ImportPlan(format=name, paths=[path], to=tmp_path / "made"))
+
+
+def many(name: str, folder: Path, *, count: int) -> Path:
+    """A file of one format with that many rows."""
+    path = folder / "file"
+    if name == "hftbacktest":
+        return frames(path, count)
+    if name == "lean":
+        path = folder / "equity" / "usa" / "minute" / "spy" / "20131007_trade.zip"
+        path.parent.mkdir(parents=True)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.csv", "".join(f"{number * 1_000},1,1,1,1,{number}\n" for number in range(count)))
+        return path
+    if name == "parquet":
+        columns = {
+            column: [float(number + 1) for number in range(count)] for column in ("open", "high", "low", "close")
+        }
+        times = [1_577_836_800 + 60 * number for number in range(count)]
+        pq.write_table(pa.table({"time": times, **columns, "volume": times}), path, row_group_size=2_000)
+        return path
+    head, make = {
+        "ohlcv": ("time,open,high,low,close,volume", lambda n: f"{1_577_836_800 + 60 * n},1,2,1,2,{n}"),
+        "tardis": (
+            "exchange,symbol,timestamp,local_timestamp,id,side,price,amount",
+            lambda n: f"bitmex,X,{1_585_699_200_000_000 + n},{1_585_699_200_000_000 + n},{n},buy,1.5,2",
+        ),
+        "cryptofeed": (
+            "wss://ws.kraken.com <-> 1618678132.3",
+            lambda n: f'{1_618_678_133 + n}.5: [1,[["1","{n}","1618678133.7","b","l",""]],"trade","X"]',
+        ),
+        "coinapi": (
+            "time_exchange;time_coinapi;guid;price;base_amount;taker_side",
+            lambda n: f"2024-05-06T07:{n // 60 % 60:02d}:{n % 60:02d};2024-05-06T07:08:00;A{n};1.5;1;BUY",
+        ),
+    }[name]
+    path.write_text("".join(f"{line}\n" for line in (head, *map(make, range(count)))))
+    return path
+
+
+@pytest.mark.parametrize("name", [*sorted(SAMPLES), "lean", "parquet", "coinapi"])
+def test_progress_rises_while_a_single_file_is_read(name: str, tmp_path: Path) -> None:
+    told: list[tuple[float, int]] = []
+    path = many(name, tmp_path, count=10_000)
+    symbol = {"ohlcv": "X", "parquet": "X", "coinapi": "KRAKEN_SPOT_ETH_EUR"}.get(name)
+
+    import_files(
+        ImportPlan(
+            format="ohlcv" if name == "parquet" else name,
+            paths=[path],
+            to=tmp_path / "made",
+            symbol=symbol,
+            interval=60 * 10**9,
+            most_refused=0,
+            on_progress=lambda part, rows: told.append((part, rows)),
+        )
+    )
+
+    parts = [part for part, _ in told]
+    assert parts == sorted(parts)
+    assert parts[0] < 0.6
+    assert len(set(parts)) >= 4
+    assert parts[-1] > 0.9
+    assert told[-1][1] - told[0][1] >= 4_000
+
+
+def test_how_far_a_packed_file_is_read_is_told_by_its_own_bytes(tmp_path: Path) -> None:
+    rng, path = Random(1), tmp_path / "a.gz"
+    path.write_bytes(gzip.compress("".join(f"{rng.getrandbits(800):x}\n" for _ in range(20_000)).encode()))
+    told: list[tuple[float, int]] = []
+    reading = Reading(on_read=ReadProgress([path], lambda part, lines: told.append((part, lines))).on_read)
+
+    with open_lines(path, reading) as lines:
+        assert sum(1 for _ in lines) == 20_000
+
+    assert [count for _, count in told] == [TOLD_EVERY * place for place in range(1, 21)]
+    assert told[4][0] < 0.6 < told[15][0] <= told[-1][0] <= 1.0
+
+
+def test_files_that_are_read_twice_are_counted_twice(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("x" * 50)
+    told: list[tuple[float, int]] = []
+    progress = ReadProgress([tmp_path / "a", tmp_path / "b"], lambda *each: told.append(each), times=2)
+
+    for name, at in (("a", 40), ("b", 50), ("a", 10), ("b", 50), ("other", 7), ("a", 50)):
+        progress.on_read(tmp_path / name, at, 3)
+
+    assert told == [(0.2, 3), (0.45, 6), (0.5, 9), (0.5, 12), (0.7, 15)]
 
 
 def test_refusals_are_one_line_each_whatever_a_value_holds() -> None:

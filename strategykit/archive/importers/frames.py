@@ -16,7 +16,7 @@ from strategykit.errors import RemoteProtocolError, TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
 from strategykit.foreign.repeats import Repeats
-from strategykit.foreign.text import open_lines
+from strategykit.foreign.text import AS_IT_IS, Reading, open_lines
 from strategykit.foreign.times import split_time
 from strategykit.foreign.whose import whose
 from strategykit.model.events import BookSnapshot, Event, Side, Trade
@@ -40,11 +40,11 @@ _STORED: Final = (StreamKind.TRADES, StreamKind.QUOTES, StreamKind.BOOK, StreamK
 _Line = tuple[Place, int, str]
 
 
-def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
+def _lines(paths: Sequence[Path], refusals: Refusals, reading: Reading) -> Iterator[_Line]:
     """Give lines of the hftbacktest collector, with their times and frames."""
     last, repeats = 0, Repeats()
     for line in without_leaps(
-        _split(paths, refusals), lambda line: line[1], lambda line, why: refusals.add(line[0], why)
+        _split(paths, refusals, reading), lambda line: line[1], lambda line, why: refusals.add(line[0], why)
     ):
         if line[1] < last:
             refusals.add(line[0], f"came {last - line[1]} ns before the row above it")
@@ -58,9 +58,9 @@ def _lines(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
             yield line
 
 
-def _split(paths: Sequence[Path], refusals: Refusals) -> Iterator[_Line]:
+def _split(paths: Sequence[Path], refusals: Refusals, reading: Reading) -> Iterator[_Line]:
     for path in paths:
-        with open_lines(path) as lines:
+        with open_lines(path, reading) as lines:
             for line in lines:
                 try:
                     yield lines.place, *split_time(line)
@@ -78,14 +78,16 @@ class _Head(msgspec.Struct, gc=False):
 _HEAD: Final = msgspec.json.Decoder(_Head)
 
 
-def read_coinm(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None) -> Iterator[Row]:
+def read_coinm(
+    paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None, reading: Reading = AS_IT_IS
+) -> Iterator[Row]:
     """Give what frames of Binance's coin-margined futures tell; sizes are in contracts.
 
     Raises:
         TapeError: A file can't be read, or too many rows can't be taken.
     """
     session = _CoinM(symbol)
-    for place, time, text in _lines(paths, refusals):
+    for place, time, text in _lines(paths, refusals, reading):
         try:
             events = session.take(text, time)
         except (RemoteProtocolError, RowRefused, msgspec.MsgspecError, UnicodeError) as exc:
@@ -182,7 +184,9 @@ _PRINTS: Final = msgspec.json.Decoder(list[_Print])
 _SILENT: Final = frozenset({"subscriptionResponse", "pong"})
 
 
-def read_hyperliquid(paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None) -> Iterator[Row]:
+def read_hyperliquid(
+    paths: Sequence[Path], refusals: Refusals, *, symbol: str | None = None, reading: Reading = AS_IT_IS
+) -> Iterator[Row]:
     """Give trades and books of Hyperliquid's; each book is whole, and repeated trades are told once.
 
     Raises:
@@ -191,7 +195,7 @@ def read_hyperliquid(paths: Sequence[Path], refusals: Refusals, *, symbol: str |
     Source: Hyperliquid's API documentation, "WebSocket, subscriptions": l2Book, trades.
     """
     told: OrderedDict[tuple[str, int], None] = OrderedDict()
-    for place, time, text in _lines(paths, refusals):
+    for place, time, text in _lines(paths, refusals, reading):
         try:
             frame = _CHANNEL.decode(text)
             make = _CHANNELS.get(frame.channel)

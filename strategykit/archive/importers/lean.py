@@ -22,7 +22,7 @@ from strategykit.disk import shown
 from strategykit.errors import ConfigError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
-from strategykit.foreign.text import Lines, Member, open_members
+from strategykit.foreign.text import AS_IT_IS, Lines, Member, Reading, open_members
 from strategykit.model.events import Bar, Event, Quote, Trade
 from strategykit.venues.streams import Stream, StreamKind
 
@@ -144,6 +144,7 @@ def read_lean(
     symbol: str | None = None,
     factors: Factors | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    reading: Reading = AS_IT_IS,
 ) -> Iterator[Row]:
     """Give what is in zips.
 
@@ -153,6 +154,7 @@ def read_lean(
         symbol: The only one that is meant; None: all. A future's is ``ES-201312``.
         factors: For shares: by what their prices are to be multiplied.
         tell: Told how many suspicious ticks of a file were left out, as LEAN leaves them out.
+        reading: How files are read.
 
     Raises:
         ConfigError: A path isn't one of LEAN's.
@@ -160,7 +162,7 @@ def read_lean(
     """
     files = sorted(((read_lean_name(path), path) for path in paths), key=lambda each: (str(each[0].day), str(each[1])))
     for file, path in files:
-        with open_members(path, longest=_LONGEST) as members:
+        with open_members(path, reading, longest=_LONGEST) as members:
             for member in members:
                 expiry = _EXPIRY.search(member.name) if file.type == "future" else None
                 name = f"{file.symbol}-{expiry[1]}" if expiry else file.symbol

@@ -97,7 +97,7 @@ def read_ohlcv(
     """
     zone = zone_named(table.time_zone)
     for path in paths:
-        source = _parquet_cells(path) if _is_parquet(path) else _csv_cells(path, reading)
+        source = _parquet_cells(path, reading) if _is_parquet(path) else _csv_cells(path, reading)
         reader = _Reader(path, table, refusals, Moments(zone))
         for line, cells, check_ended in source:
             reader.take(line, cells, check_ended)
@@ -131,18 +131,19 @@ def _csv_cells(path: Path, reading: Reading) -> Iterator[_Cells]:
                 raise TapeError(f"{lines.place}: {exc}") from exc
 
 
-def _parquet_cells(path: Path) -> Iterator[_Cells]:
+def _parquet_cells(path: Path, reading: Reading) -> Iterator[_Cells]:
     with open_parquet(path) as file:
         names = list(file.schema_arrow.names)
         wanted = {name for names in _NAMES.values() for name in names}
         kept = [name for name in names if _plain_name(name) in wanted]
         yield 0, kept, _whole
-        row = 0
+        row, size = 0, path.stat().st_size
         for group in row_groups(path, file, kept):
             for batch in group.to_batches(max_chunksize=8_192):
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     row += 1
                     yield row, [_text(value) for value in values], _whole
+                reading.on_read(path, size * row // file.metadata.num_rows, batch.num_rows)
 
 
 def _whole() -> None:

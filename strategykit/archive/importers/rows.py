@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -22,9 +22,6 @@ from strategykit.model.instruments import Instrument
 from strategykit.venues.streams import Stream
 
 __all__ = ["Facts", "Row", "import_rows", "number", "price", "size"]
-
-_EVERY: Final = 10_000
-"""Rows between two tellings of how far it is."""
 
 _MOST_PLACES: Final = 8
 
@@ -119,7 +116,6 @@ def import_rows(
     paths: Sequence[Path],
     facts: Facts,
     refusals: Refusals,
-    on_progress: Callable[[float, int], None] = lambda _, __: None,
 ) -> Archive:
     """Make an archive of rows; those of one stream have to be in the order of time, and one that isn't is refused.
 
@@ -131,7 +127,6 @@ def import_rows(
         paths: The files.
         facts: Of the instruments; they get ticks and lots as fine as the finest price and size that was seen.
         refusals: Told of rows that can't be taken.
-        on_progress: Told the part of the files that has been begun, and how many rows that is.
 
     Raises:
         ConfigError: `to` is there.
@@ -142,10 +137,9 @@ def import_rows(
     latest: dict[Stream, int] = {}
     stream: Stream | None = None
     before = 0
-    numbers = {path: place for place, path in enumerate(paths)}
     with open_archive_writer(to, source=Source(format=format, names=[]), venue=venue) as writer:
         orderly = without_leaps(rows, _time, lambda row, why: refusals.add(row.place, why), kind=_stream)
-        for count, row in enumerate(orderly):
+        for row in orderly:
             event = row.event
             time = event.receive_time
             if row.stream is not stream:
@@ -158,8 +152,6 @@ def import_rows(
             before = time
             writer.add_all(row.stream, (event,))
             seen.setdefault(row.stream.instrument or "", _Fineness()).see(row.fine)
-            if not count % _EVERY:
-                on_progress(numbers[row.place.path] / len(paths), count)
         if not writer.rows:
             raise TapeError(f"{', '.join(map(shown, paths))}: no row could be taken")
         for symbol, fine in seen.items():

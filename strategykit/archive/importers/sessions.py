@@ -21,6 +21,7 @@ from strategykit.archive.importers.session_events import Decode, Found, book_cha
 from strategykit.foreign.cryptofeed import EntryKind, read_bytes_literal, read_session
 from strategykit.foreign.refusals import Refusals, RowRefused
 from strategykit.foreign.repeats import Repeats
+from strategykit.foreign.text import AS_IT_IS, Reading
 from strategykit.foreign.times import read_seconds
 from strategykit.model.events import BookDelta, BookSnapshot, Quote, Side, Trade
 from strategykit.venues.streams import Stream, StreamKind
@@ -39,7 +40,14 @@ _KINDS: Final[Mapping[type, StreamKind]] = {
 }
 
 
-def read_sessions(paths: Sequence[Path], host: str, refusals: Refusals, *, symbol: str | None = None) -> Iterator[Row]:
+def read_sessions(
+    paths: Sequence[Path],
+    host: str,
+    refusals: Refusals,
+    *,
+    symbol: str | None = None,
+    reading: Reading = AS_IT_IS,
+) -> Iterator[Row]:
     """Give what the frames of a session tell.
 
     Args:
@@ -47,13 +55,14 @@ def read_sessions(paths: Sequence[Path], host: str, refusals: Refusals, *, symbo
         host: One of `HOSTS`.
         refusals: Told of frames that can't be taken.
         symbol: The only one that is meant; None: all.
+        reading: How files are read.
 
     Raises:
         TapeError: A file can't be read or isn't of such a session, or too many frames can't be taken.
     """
     decode, streams = HOSTS[host](), dict[tuple[str, StreamKind], Stream]()
     repeats = Repeats()
-    for entry in read_session(paths, refusals.add):
+    for entry in read_session(paths, refusals.add, reading):
         if entry.kind is not EntryKind.RECEIVED:
             continue
         try:

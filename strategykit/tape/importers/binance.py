@@ -17,6 +17,7 @@ import msgspec
 from strategykit.errors import ConfigError, RemoteProtocolError, TapeError
 from strategykit.foreign.refusals import Place, Refusals, RowRefused
 from strategykit.foreign.repeats import Repeats
+from strategykit.foreign.text import AS_IT_IS, Reading
 from strategykit.foreign.whose import whose
 from strategykit.tape.importers.session import Imported, Item, Session, write_tape
 from strategykit.venues.asks import AskBook
@@ -40,7 +41,7 @@ _PEEKED: Final = 20_000
 Refuse = Callable[[Place, object], None]
 """Takes a row that can't be taken, and why."""
 
-Read = Callable[[Sequence[Path], Refuse], Iterator[Item]]
+Read = Callable[[Sequence[Path], Refuse, Reading], Iterator[Item]]
 """Gives what is in files, in the order of time; an answer may leave its symbol to be found out."""
 
 
@@ -86,7 +87,7 @@ async def import_frames(
     now: Callable[[], int],
     symbol: str | None = None,
     listed: Mapping[str, bytes] | None = None,
-    on_progress: Callable[[float, int], None] = lambda _, __: None,
+    reading: Reading = AS_IT_IS,
 ) -> Imported:
     """Put frames on a tape; replaying it gives the books that the venue had.
 
@@ -99,7 +100,7 @@ async def import_frames(
         symbol: The only one that is meant; None: all.
         listed: What the venue's list says of instruments, by symbol. Of others ticks and lots are taken to be as fine
             as the finest price and size in the files.
-        on_progress: Told the part that is done, and how many frames that is.
+        reading: How files are read; they are twice.
 
     Raises:
         ConfigError: They are of a market that no tape can be made for.
@@ -107,24 +108,17 @@ async def import_frames(
     """
     family = _family(paths, read, refusals.most)
     survey = _Survey(family=family, refusals=refusals, symbol=symbol)
-    for item in read(paths, survey.refuse):
+    for item in read(paths, survey.refuse, reading):
         survey.take(item)
     session = survey.session(listed or {})
-    taken = (item for item in read(paths, lambda *_: None) if item.place not in survey.refused)
-    return await write_tape(
-        tape,
-        session,
-        _placed(taken, survey),
-        names=[path.name for path in paths],
-        now=now,
-        on_progress=on_progress,
-    )
+    taken = (item for item in read(paths, lambda *_: None, reading) if item.place not in survey.refused)
+    return await write_tape(tape, session, _placed(taken, survey), names=[path.name for path in paths], now=now)
 
 
 def _family(paths: Sequence[Path], read: Read, most: int) -> StreamFamily:
     name, trades, count = None, None, 0
     wrong: list[str] = []
-    for item in read(paths, Refusals(wrong.append, most).add):
+    for item in read(paths, Refusals(wrong.append, most).add, AS_IT_IS):
         if item.answer:
             continue
         name = name or variant_of(item.text)

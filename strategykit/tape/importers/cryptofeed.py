@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from strategykit.foreign.cryptofeed import EntryKind, read_session
+from strategykit.foreign.text import AS_IT_IS, Reading
 from strategykit.tape.importers.binance import Refuse
 from strategykit.tape.importers.session import Item
 from strategykit.venues.stream.rows import UNREADABLE
@@ -41,10 +42,10 @@ def is_binance(host: str) -> bool:
     return any(host == name or host.endswith(f".{name}") for name in _HOSTS)
 
 
-def read_listed(paths: Sequence[Path], refuse: Refuse) -> dict[str, bytes]:
+def read_listed(paths: Sequence[Path], refuse: Refuse, reading: Reading = AS_IT_IS) -> dict[str, bytes]:
     """Give what the venue's list, if it was recorded, says of each instrument, as the answer to a question about it."""
     found: dict[str, bytes] = {}
-    for entry in read_session(paths, refuse):
+    for entry in read_session(paths, refuse, reading):
         if entry.kind is EntryKind.ANSWER and urlsplit(entry.url).path.endswith("/exchangeInfo"):
             try:
                 rows = _INFO.decode(entry.text).symbols
@@ -54,13 +55,13 @@ def read_listed(paths: Sequence[Path], refuse: Refuse) -> dict[str, bytes]:
     return found
 
 
-def read_cryptofeed(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
+def read_cryptofeed(paths: Sequence[Path], refuse: Refuse, reading: Reading = AS_IT_IS) -> Iterator[Item]:
     """Give the frames and books of a session.
 
     Raises:
         TapeError: A file can't be read, or isn't of such a session.
     """
-    for entry in read_session(paths, refuse):
+    for entry in read_session(paths, refuse, reading):
         if entry.kind is EntryKind.RECEIVED:
             try:
                 head = _HEAD.decode(entry.text)

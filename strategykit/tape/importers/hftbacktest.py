@@ -15,7 +15,7 @@ from strategykit.disk import shown
 from strategykit.errors import TapeError
 from strategykit.foreign.leaps import without_leaps
 from strategykit.foreign.refusals import Place
-from strategykit.foreign.text import open_lines
+from strategykit.foreign.text import AS_IT_IS, Reading, open_lines
 from strategykit.foreign.times import split_time
 from strategykit.tape.importers.binance import Refuse
 from strategykit.tape.importers.session import Item
@@ -33,19 +33,19 @@ class _Head(msgspec.Struct, gc=False):
 _HEAD: Final = msgspec.json.Decoder(_Head)
 
 
-def read_hftbacktest(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
+def read_hftbacktest(paths: Sequence[Path], refuse: Refuse, reading: Reading = AS_IT_IS) -> Iterator[Item]:
     """Give what is in files that follow each other.
 
     Raises:
         TapeError: One can't be read, or is empty.
     """
-    items = _items(paths, refuse)
+    items = _items(paths, refuse, reading)
     yield from without_leaps(items, lambda item: item.time, lambda item, why: refuse(item.place, why))
 
 
-def _items(paths: Sequence[Path], refuse: Refuse) -> Iterator[Item]:
+def _items(paths: Sequence[Path], refuse: Refuse, reading: Reading) -> Iterator[Item]:
     for path in paths:
-        with open_lines(path) as lines:
+        with open_lines(path, reading) as lines:
             for line in lines:
                 if (item := _read(line, lines.place, refuse)) is not None:
                     yield item

@@ -87,7 +87,6 @@ async def write_tape(
     *,
     names: Sequence[str],
     now: Callable[[], int],
-    on_progress: Callable[[float, int], None],
 ) -> Imported:
     """Write a tape; `items` are in the order of time.
 
@@ -106,7 +105,6 @@ async def write_tape(
     async with open_tape_writer(tape, header, now=now, required=True) as writer:
         _begin(writer, session)
         converter, count = make_converter(), 0
-        span = max(session.last - session.first, 1)
         for item in items:
             if item.ask is not None:
                 writer.answer(_plain(converter, item.ask), item.time, 200, item.text)
@@ -114,7 +112,6 @@ async def write_tape(
                 writer.frame_in(_CONNECTION, item.time, item.text)
                 count += 1
             if not count % _BREATH:
-                on_progress((item.time - session.first) / span, count)
                 await trio.lowlevel.checkpoint()
                 while writer.waiting > _BEHIND:  # noqa: ASYNC110 - a disk tells nobody how far it is
                     await trio.sleep(0.01)
