@@ -273,6 +273,17 @@ def test_whatever_the_order_what_is_taken_rises_and_all_else_is_told(
     assert report.refused >= len(wrong)
 
 
+def test_a_bar_that_ends_one_file_and_begins_the_next_is_taken_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    for name, rows in (("1.csv", ROWS), ("2.csv", [*ROWS[2:], "2020-01-01 00:03:00,1,1,1,1,1"])):
+        (tmp_path / name).write_text(HEADER + "\n".join([*rows, ""]))
+
+    report = bring_in(tmp_path / "archive", tmp_path / "1.csv", tmp_path / "2.csv", interval=MINUTE, tell=told.append)
+
+    assert (report.messages, report.refused) == (4, 1)
+    assert told[0].endswith("2.csv:2: its time is that of the row before it; each bar once would be right")
+
+
 @pytest.mark.parametrize("cut", [3, 2, 1, 0])
 def test_a_file_that_ends_within_its_last_number_isnt_taken_for_whole(cut: int, tmp_path: Path) -> None:
     """A volume of 100 that lost two digits is a volume of 1; that it lost none can't be told, either."""

@@ -95,13 +95,13 @@ def read_ohlcv(
         ConfigError: A header lacks a column; the symbol or the interval can't be told; or there is no such time zone.
         TapeError: A file can't be read, or too many rows can't be taken.
     """
-    zone = zone_named(table.time_zone)
+    zone, latest = zone_named(table.time_zone), dict[Stream, int]()
     for path in paths:
         source = _parquet_cells(path, reading) if _is_parquet(path) else _csv_cells(path, reading)
         reader = _Reader(path, table, refusals, Moments(zone))
         for line, cells, check_ended in source:
             reader.take(line, cells, check_ended)
-        yield from reader.rows()
+        yield from reader.rows(latest)
 
 
 def _is_parquet(path: Path) -> bool:
@@ -237,8 +237,8 @@ class _Reader:
         factor = number(at["adjusted close"], "adjusted close") / price(at["close"], "close")
         return [repr(number(at[what], what) * factor) for what in _PRICES], at["volume"]
 
-    def rows(self) -> Iterator[Row]:
-        """Give all that was taken, once the file has ended."""
+    def rows(self, latest: dict[Stream, int]) -> Iterator[Row]:
+        """Give all that was taken, once the file has ended; `latest` has when the last bars of earlier files began."""
         if self._columns is None:
             raise TapeError(f"{shown(self._path)} is empty")
         for symbol, lines in self._lines.items():
@@ -247,13 +247,13 @@ class _Reader:
                 lines.reverse()
             interval = self._table.interval or self._interval(lines)
             stream = Stream(kind=StreamKind.BARS, instrument=symbol, interval=interval)
-            last: int | None = None
+            last = latest.get(stream)
             for line in without_leaps(lines, lambda line: line.time, self._leap):
                 place = Place(self._path, line.number)
                 if last is not None and line.time - last < interval * 9 // 10:  # Days of 23 hours are days, too.
                     self._refusals.add(place, _too_early(line.time - last, interval))
                     continue
-                last = line.time
+                last = latest[stream] = line.time
                 ends = line.time + interval
                 bar = Bar(symbol, line.time, interval, *line.prices, line.volume, True, ends, ends, "")
                 yield Row(stream, bar, place, line.fine)
