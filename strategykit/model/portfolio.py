@@ -192,8 +192,9 @@ class Portfolio:
                 position.fills_without_fee += 1
             else:
                 paid_in, fees = fill.fee_currency or currency, position.fees
-                fees[paid_in] = fees.get(paid_in, _ZERO) + fee
-                cash[paid_in] = cash.get(paid_in, _ZERO) - fee
+                if fee or paid_in not in fees:
+                    fees[paid_in] = fees.get(paid_in, _ZERO) + fee
+                    cash[paid_in] = cash.get(paid_in, _ZERO) - fee
         finally:
             setcontext(before)
         seen.add(key)  # Last: a fill that couldn't be applied may come again.

@@ -116,7 +116,10 @@ class OrderNews:
         if self.journal is not None:
             self.journal.heard(order, fill)
         order.add(fill)
-        self.table.follow(order)
+        if order.group:
+            self.table.follow(order)
+        else:  # Whether it still needs looking after is seen when its state is known.
+            self.risk.follow(order)
         self.risk.filled(order, fill, now)
         ear = self.ears.get(order.strategy)
         if ear is not None:
@@ -313,6 +316,7 @@ class OrderNews:
         try:
             order.learn(evidence)
         except LocalProtocolError as exc:
+            self.table.follow(order)
             self.table.contradict(f"{order.client_order_id}: {exc}")
 
 

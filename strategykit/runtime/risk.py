@@ -58,6 +58,8 @@ class Risk:
     """By strategy and instrument."""
     _fills: dict[str, int] = attrs.field(factory=dict, init=False)
     """Fills of each instrument: an order after one isn't the same order again."""
+    _alone: bool = attrs.field(default=False, init=False)
+    """Whether there is but one strategy, and the account may lose as much in a day as it."""
     _day: tuple[int, int] = attrs.field(default=(0, 0), init=False)
     """When it began and when it ends; both 0 before anything was asked or told."""
 
@@ -125,7 +127,7 @@ class Risk:
             for scope in scopes:
                 scope.check_pace(now)
             for scope in scopes:
-                scope.count(now)
+                scope.times.append(now)
 
     # What the gateway tells
 
@@ -170,11 +172,12 @@ class Risk:
                 self._turn(now)
             place = self._places.get((order.strategy, symbol)) or self._place(order.strategy, symbol)
             (mine, account), (book, whole) = place
-            today = fill.receive_time >= self._day[0]
-            for scope, its in ((account, whole), (mine, book)):
-                scope.fill(symbol, its, lots, fill.price, today=today)
-                if today and fee:
-                    scope.pay(fill.fee_currency or its.currency, fee)
+            price, today = fill.price, fill.receive_time >= self._day[0]
+            account.fill(symbol, whole, lots, price, today=today)
+            mine.fill(symbol, book, lots, price, today=today)
+            if today and fee:
+                account.pay(fill.fee_currency or whole.currency, fee)
+                mine.pay(fill.fee_currency or book.currency, fee)
             self._fills[symbol] = self._fills.get(symbol, 0) + 1
             whole.changed[book] = None
         finally:
@@ -194,7 +197,12 @@ class Risk:
         try:
             if now >= self._day[1]:
                 self._turn(now)
-            lost, all_lost = mine.judge(prices), account.judge(prices)
+            lost = mine.judge(prices)
+            if mine.loss is None and self._alone:
+                # What the only strategy has lost is what the account has, which may lose as much.
+                all_lost, account.settled = False, mine.settled
+            else:
+                all_lost = account.judge(prices)
         finally:
             setcontext(before)
         if not lost and not all_lost:
@@ -284,6 +292,8 @@ class Risk:
             where = "the strategy's own risk" if strategy in self.plan.strategies else "[risk.strategy]"
             mine = self._make_scope(strategy, self.plan.of(strategy), where)
             scopes = self._strategies[strategy] = (mine, self._account)
+            least = mine.limits.max_daily_loss
+            self._alone = len(self._strategies) == 1 and self._account.limits.max_daily_loss >= least
         return scopes
 
     def _place(self, strategy: str, symbol: str) -> Place:

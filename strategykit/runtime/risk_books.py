@@ -114,7 +114,7 @@ class Book:
             placed.clear()
         times = placed.get(terms)
         if times is None:
-            if not len(placed) % _TIDY_EVERY:
+            if placed and not len(placed) % _TIDY_EVERY:
                 for other in [other for other, times in placed.items() if times[-1:] <= [since]]:
                     del placed[other]
             times = placed[terms] = []
@@ -151,7 +151,7 @@ class Scope:
     """The table of a session file in which its limits stand."""
     hits: Counter[str] = attrs.field(factory=Counter, init=False)
     """How often its limits were met, by their names."""
-    _times: deque[int] = attrs.field(
+    times: deque[int] = attrs.field(
         init=False, default=attrs.Factory(lambda self: deque(maxlen=self.limits.max_order_rate), takes_self=True)
     )
     """Of the last orders and amends: as many as are allowed within a second."""
@@ -240,19 +240,15 @@ class Scope:
         return False
 
     def check_pace(self, now: int) -> None:
-        """Let another order, or amend, pass, or refuse it as it comes too fast.
+        """Let another order, or amend, pass, or refuse it as it comes too fast. Whoever passes counts it in `times`.
 
         Raises:
             RiskLimit: There were as many as may be within a second.
         """
-        times = self._times
+        times = self.times
         if len(times) == times.maxlen and times[0] > now - SECOND:
             count = self.limits.max_order_rate + 1
             self.refuse("max_order_rate", count, f"{count:,} orders and amends within a second")
-
-    def count(self, now: int) -> None:
-        """Count an order, or an amend."""
-        self._times.append(now)
 
     def refuse(self, limit: str, value: Decimal | int, words: str, allowed: Decimal | int | None = None) -> NoReturn:
         """Say no.
@@ -311,20 +307,17 @@ def count_order(place: Place, terms: str, fills: int, now: int) -> None:
     (mine, account), (book, whole) = place
     mine.check_pace(now)
     account.check_pace(now)
-    again = _check_repeats(mine, book.repeats(terms, fills, now - mine.limits.repeat_window))
-    all_again = _check_repeats(account, whole.repeats(terms, fills, now - account.limits.repeat_window))
+    again = book.repeats(terms, fills, now - mine.limits.repeat_window)
+    all_again = whole.repeats(terms, fills, now - account.limits.repeat_window)
+    for scope, times in ((mine, again), (account, all_again)):
+        limits, count = scope.limits, len(times) + 1
+        if count > limits.max_repeats:
+            words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
+            scope.refuse("max_repeats", count, words)
     again.append(now)
     all_again.append(now)
-    mine.count(now)
-    account.count(now)
-
-
-def _check_repeats(scope: Scope, times: list[int]) -> list[int]:
-    limits, count = scope.limits, len(times) + 1
-    if count > limits.max_repeats:
-        words = f"the same order {count:,} times within {limits.repeat_window * 1e-9:g} s without a fill"
-        scope.refuse("max_repeats", count, words)
-    return times
+    mine.times.append(now)
+    account.times.append(now)
 
 
 Place = tuple[tuple[Scope, Scope], tuple[Book, Book]]

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from decimal import Decimal, getcontext, localcontext
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from strategykit.errors import OrderRefused, RiskLimit
 from strategykit.model.events import OrderStatus, Side
 from strategykit.model.orders import OrderState
-from strategykit.model.risk_limits import NO_PLAN
+from strategykit.model.risk_limits import NO_PLAN, RiskPlan
 
 if TYPE_CHECKING:
     from tests.risk.conftest import Rig
@@ -355,6 +356,17 @@ def test_the_account_loses_what_its_strategies_lose(narrow: Narrow) -> None:
     rig.prices["Y"] = Decimal("99.99")
     for ask in (lambda: rig.buy(1, "1", of="a"), lambda: rig.sell(1, "200", of="b")):
         assert "has lost 100.01 RUB" in str(rig.refuses(ask, "max_daily_loss", "account"))
+
+
+def test_the_account_notices_what_its_only_strategy_goes_on_to_lose(open_rig: Callable[..., Rig]) -> None:
+    mine, all_of_it = (attrs.evolve(NO_PLAN.strategy, max_daily_loss=Decimal(lots)) for lots in (100, 200))
+    rig = open_rig(RiskPlan(account=all_of_it, strategy=mine))
+    rig.hold(10, 100)
+    for price, who in ((90, []), (89, ["strategy a"]), (80, ["strategy a"]), (79, ["strategy a", "account"])):
+        rig.prices["X"] = Decimal(price)
+        rig.risk.judge("a", rig.time)
+
+        assert [note.removeprefix("risk: ").partition(" has lost ")[0] for note in rig.notes] == who
 
 
 def test_what_one_strategy_loses_is_no_other_ones_loss(narrow: Narrow) -> None:
