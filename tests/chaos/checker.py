@@ -193,7 +193,11 @@ def _came_late(record: Row) -> set[str]:
 
     Nobody can know of them; what matters is that they are told of, and that the books are right in the end.
     """
-    found = (_CAME_LATE.match(line) for line in record["ours"]["unaccounted"] if record["hangs"])
+    if not record["hangs"]:
+        return set()
+    # A run that was cut off has no report: its alarms tell.
+    lines = [*record["ours"]["unaccounted"], *(line.removeprefix("orders: ") for line in record["ours"]["alarms"])]
+    found = map(_CAME_LATE.match, lines)
     return {match[1] for match in found if match}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -43,12 +43,13 @@ def in_memory() -> Generator[Path]:
         yield Path(folder)
 
 
-def _holds_back(fault: Fault) -> bool:
+def _holds_back(faults: Sequence[Fault]) -> bool:
     """Whether a command can take effect longer after it was sent than anybody can wait for."""
-    if fault.venue is not None:
-        return bool(fault.venue["fault"] == "stall")
-    network = fault.network
-    return network is not None and network.what == "slow" and network.late >= _LONG
+    slow = [fault.network.late for fault in faults if fault.network is not None and fault.network.what == "slow"]
+    # It leaves when the disk has it.
+    disk = [fault.disk.late for fault in faults if fault.disk is not None and fault.disk.what == "slow"]
+    stalls = any((fault.venue or {}).get("fault") == "stall" for fault in faults)
+    return stalls or max(slow, default=0.0) + max(disk, default=0.0) >= _LONG
 
 
 def play(
@@ -84,7 +85,7 @@ def play(
         "venue": world.venue,
         "paper": world.paper or find_venue(world.venue).dialect({}).commands is None,
         "forgets": any((fault.venue or {}).get("forget_orders") for fault in world.faults),
-        "hangs": any(_holds_back(fault) for fault in world.faults),
+        "hangs": _holds_back(world.faults),
         "ahead": int(world.venue_ahead * 1e9),
         "kept": world.keep_orders,
         "hurried": world.presses > 1,
