@@ -228,7 +228,7 @@ class Strategy:
 
     async def _place(self, side: Side, quantity: Decimal | int, **how: Any) -> Order:
         order = self.desk.submit(side, quantity, **how)
-        await order.accepted()
+        await self.desk.accepted(order)
         return order
 
     def one_cancels_other_nowait(self, *orders: OrderSpec, instrument: str | None = None) -> tuple[Order, ...]:
@@ -251,7 +251,7 @@ class Strategy:
         """
         placed = self.one_cancels_other_nowait(*orders, instrument=instrument)
         for order in placed:
-            await order.accepted()
+            await self.desk.accepted(order)
         return placed
 
     def bracket_nowait(
@@ -294,7 +294,7 @@ class Strategy:
         """
         first, exits = self.bracket_nowait(entry, target=target, stop=stop, offsets=offsets, instrument=instrument)
         for order in (first, *exits):
-            await order.accepted()
+            await self.desk.accepted(order)
         return first, exits
 
     def open_orders(self) -> list[Order]:

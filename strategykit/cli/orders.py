@@ -39,6 +39,14 @@ ID is an order's client id or the end of it, such as cross-7 (the newest one),
 its number at the venue, or the guid of a command.
 Exit code 1: something in the journal isn't as it was written."""
 
+_REASONS: Final = (
+    ("by", "placed by"),
+    ("at", "source line"),
+    ("handler", "handler"),
+    ("condition", "condition"),
+)
+"""What can stand behind an order, and how the table calls it."""
+
 _RAW: Final = 400
 """Characters of a record that a table shows; --json shows all."""
 
@@ -185,9 +193,7 @@ def _explain(life: Life, *, json: bool) -> None:
 
 
 def _reasons(why: Mapping[str, Any]) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [
-        (title, why.get(name)) for name, title in (("at", "source line"), ("condition", "condition"))
-    ]
+    rows: list[tuple[str, object]] = [(title, why.get(name)) for name, title in _REASONS]
     for name, title in (("events", "saw"), ("params", "parameter")):
         values = why.get(name)
         if isinstance(values, Mapping):

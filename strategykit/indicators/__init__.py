@@ -57,17 +57,17 @@ def sma(source: Source | Value, n: int, *, of: str | None = None) -> Value:
     Raises:
         ConfigError: `source` is no stream, `n` isn't a whole number above 0, or no event has a field `of`.
     """
-    return _indicator("sma", source, n, SimpleMean, Field(of))
+    return _indicator("sma", source, n, SimpleMean, Field(of), of)
 
 
 def ema(source: Source | Value, n: int, *, of: str | None = None) -> Value:
     """Give the exponential mean with the weight ``2 / (n + 1)``, begun with the mean of the first `n`; see `sma`."""
-    return _indicator("ema", source, n, ExponentialMean, Field(of))
+    return _indicator("ema", source, n, ExponentialMean, Field(of), of)
 
 
 def rsi(source: Source | Value, n: int = 14, *, of: str | None = None) -> Value:
     """Give Wilder's relative strength index, 0 to 100, over `n` changes; 100 where nothing fell. See `sma`."""
-    return _indicator("rsi", source, n, RelativeStrength, Field(of))
+    return _indicator("rsi", source, n, RelativeStrength, Field(of), of)
 
 
 def atr(bars: Source, n: int = 14) -> Value:
@@ -81,12 +81,12 @@ def atr(bars: Source, n: int = 14) -> Value:
 
 def highest(source: Source | Value, n: int, *, of: str | None = None) -> Value:
     """Give the greatest of the last `n`: of bars the highs, unless `of` says otherwise. See `sma`."""
-    return _indicator("highest", source, n, Highest, Field(of, usual=_HIGHS))
+    return _indicator("highest", source, n, Highest, Field(of, usual=_HIGHS), of)
 
 
 def lowest(source: Source | Value, n: int, *, of: str | None = None) -> Value:
     """Give the least of the last `n`: of bars the lows, unless `of` says otherwise. See `sma`."""
-    return _indicator("lowest", source, n, Lowest, Field(of, usual=_LOWS))
+    return _indicator("lowest", source, n, Lowest, Field(of, usual=_LOWS), of)
 
 
 def _indicator(
@@ -95,9 +95,11 @@ def _indicator(
     n: object,
     kernel: Callable[[int], Kernel],
     read: Callable[[Any], float | Bar | None],
+    of: str | None = None,
 ) -> Value:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"{name}: n must be a whole number above 0, not {n!r}")
     if not callable(getattr(source, "listen", None)):
         raise ConfigError(f"{name} needs a stream, such as self.bars, or another value, not {source!r}")
-    return Indicator(source, partial(kernel, n), read)
+    field = "{}" if of is None else "{}." + of
+    return Indicator(source, partial(kernel, n), read, named=f"{name}({field}, {n})")

@@ -23,6 +23,7 @@ class Reading(Protocol):
     def value(self) -> float | None: ...
     @property
     def roots(self) -> tuple[Source, ...]: ...
+    def words(self) -> str: ...
 
 
 class Condition(ABC):
@@ -44,7 +45,10 @@ class Condition(ABC):
 
     @abstractmethod
     def words(self) -> str:
-        """Say it with the numbers of this moment, such as ``"101.2 > 100.9"``."""
+        """Say it with the numbers of this moment, such as ``"SBER bars.close > 100.9 (101.2 > 100.9)"``.
+
+        Where a side doesn't say what it is, it is just ``"101.2 > 100.9"``.
+        """
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
@@ -78,7 +82,9 @@ class Comparison(Condition):
 
     def words(self) -> str:
         left, right = (("?" if side.value is None else f"{side.value:.10g}") for side in (self._left, self._right))
-        return f"{left} {_SIGNS[self._compare]} {right}"
+        sign, names = _SIGNS[self._compare], (self._left.words(), self._right.words())
+        numbers = f"{left} {sign} {right}"
+        return f"{names[0]} {sign} {names[1]} ({numbers})" if all(names) else numbers
 
 
 class _Both(Condition):

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from strategykit.errors import ConfigError
 from strategykit.model.events import AssetUpdate, Bar, BookSnapshot, Quote, Rate, Ticker, Trade, Volume
 
-__all__ = ["USUAL", "Field", "Source", "bar_or_none", "is_forming"]
+__all__ = ["USUAL", "Field", "Source", "bar_or_none", "is_forming", "title_of"]
 
 _NUMBERS: Final = frozenset({float, int})
 
@@ -23,9 +23,15 @@ class Source(Protocol):
         """Call back with every event that the stream already holds, oldest first, and then with each new one.
 
         Callbacks are called in the order in which they came. A source may also have an attribute ``last``, the
-        latest event or None, which it sets before it calls back.
+        latest event or None, which it sets before it calls back; and ``title``, how words call it.
         """
         ...
+
+
+def title_of(source: object) -> str:
+    """Give how words call a source, such as ``"SBER quotes"``; empty: it doesn't say."""
+    title = getattr(source, "title", "")
+    return title if isinstance(title, str) else ""
 
 
 def _quote_mid(quote: Quote) -> float | None:

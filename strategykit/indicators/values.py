@@ -15,13 +15,20 @@ from typing import Any, Final, NoReturn
 
 from strategykit.errors import ConfigError
 from strategykit.indicators.conditions import Comparison, Condition, Cross, each_once
-from strategykit.indicators.fields import Field, Source, is_forming
+from strategykit.indicators.fields import Field, Source, is_forming, title_of
 from strategykit.indicators.kernels import Kernel
 from strategykit.model.events import Bar
 
 __all__ = ["Indicator", "Latest", "Operand", "Value", "crosses_above", "crosses_below"]
 
 _MISSING: Final = object()
+
+_SIGNS: Final[Mapping[object, str]] = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+}
 
 
 class Value(ABC):
@@ -40,6 +47,10 @@ class Value(ABC):
     @abstractmethod
     def roots(self) -> tuple[Source, ...]:
         """The streams it hangs on, each once."""
+
+    def words(self) -> str:
+        """Say what it is, such as ``"SBER quotes.bid"``; empty: that isn't known."""
+        return ""
 
     @property
     def ready(self) -> bool:
@@ -123,6 +134,7 @@ class Indicator(Value):
         make: Makes the computation, empty.
         read: Gives what it takes of an event; None: nothing.
         fresh: True if `source` is a value that has seen no event yet, so that there is no past to work out.
+        named: How to say what it is, with ``{}`` where the source is named; empty: nobody can.
     """
 
     def __init__(
@@ -132,7 +144,9 @@ class Indicator(Value):
         read: Callable[[Any], float | Bar | None],
         *,
         fresh: bool = False,
+        named: str = "",
     ) -> None:
+        self._named = named
         self._source = source
         self._make = make
         self._read = read
@@ -152,6 +166,10 @@ class Indicator(Value):
     def roots(self) -> tuple[Source, ...]:
         return self._source.roots if isinstance(self._source, Value) else (self._source,)
 
+    def words(self) -> str:
+        source = self._source.words() if isinstance(self._source, Value) else title_of(self._source)
+        return self._named.replace("{}", source) if source else ""
+
     def _take(self, event: Any) -> None:
         item = self._read(event)
         if item is None or (type(item) is float and not isfinite(item)):
@@ -164,7 +182,7 @@ class Indicator(Value):
     def over(self, relays: Mapping[int, Source]) -> Value:
         source = self._source
         over = source.over(relays) if isinstance(source, Value) else relays[id(source)]
-        return Indicator(over, self._make, self._read, fresh=True)
+        return Indicator(over, self._make, self._read, fresh=True, named=self._named)
 
     def follow(self, callback: Callable[[float], None]) -> None:
         self._followers = (*self._followers, callback)
@@ -198,6 +216,10 @@ class Latest(Value):
     def roots(self) -> tuple[Source, ...]:
         return (self._source,)
 
+    def words(self) -> str:
+        title = title_of(self._source)
+        return f"{title}.{self._name}" if title else ""
+
     def _take(self, event: Any) -> None:
         self._last = event
 
@@ -215,6 +237,9 @@ class _Constant(Value):
     @property
     def value(self) -> float:
         return self._number
+
+    def words(self) -> str:
+        return f"{self._number:.10g}"
 
     @property
     def roots(self) -> tuple[Source, ...]:
@@ -244,6 +269,10 @@ class _Derived(Value):
             return self._operate(left, right)
         except ZeroDivisionError:
             return None
+
+    def words(self) -> str:
+        left, right = self._left.words(), self._right.words()
+        return f"({left} {_SIGNS[self._operate]} {right})" if left and right else ""
 
     @property
     def roots(self) -> tuple[Source, ...]:

@@ -60,8 +60,10 @@ class Life:
     order: OrderLine
     """As it stands at the end."""
     why: Mapping[str, Any]
-    """What stood behind placing it: ``at``, the source line; ``events``, the last one of each stream; ``condition``;
-    ``params``. What wasn't written down is left out."""
+    """What stood behind placing it: ``by``, what did so in the place of a line of the strategy's; ``at``, the source
+    line, or that of the block that asked for it; ``handler``, and what it was given; ``condition``, for which that task
+    had waited; ``events``, the last one of each stream; ``params``, the strategy's in that run. What wasn't written
+    down is left out."""
     steps: tuple[Step, ...]
 
 
@@ -84,6 +86,8 @@ def explain_order(records: Iterable[Record], wanted: str) -> Life:
     _say_what_news_led_to(telling.steps)
     reasons = (step.facts.get("why") for step in telling.steps)
     why = next((reason for reason in reasons if isinstance(reason, Mapping)), None)
+    if telling.parameters:
+        why = {"params": telling.parameters, **(why or {})}
     return Life(order=found, why=why or {}, steps=tuple(telling.steps))
 
 
@@ -91,10 +95,22 @@ class _Telling:
     def __init__(self, name: str) -> None:
         self.name = name
         self.steps: list[Step] = []
+        self.parameters: Mapping[str, Any] = {}
+        """Of the strategy, in the run that placed the order."""
+        self._of_run: dict[str, Mapping[str, Any]] = {}
+        """Of each strategy that has placed an order in the run: told with its first one."""
         self._book = OrderBook()
 
     def take(self, record: Record) -> None:
         order = self._book.orders.get(self.name)
+        if record.kind is RecordKind.RUN:
+            self._of_run.clear()
+        elif record.kind is RecordKind.INTENT and order is None:
+            strategy, told = str(record.facts.get("strategy")), record.facts.get("params")
+            if isinstance(told, Mapping):
+                self._of_run[strategy] = told
+            if record.facts.get("client_order_id") == self.name:
+                self.parameters = self._of_run.get(strategy, {})
         if record.kind is RecordKind.CARRIED:
             self._carried(record, order)
         elif self._book.take(record) == self.name or (order is not None and order.is_open and record.kind in _FOR_ALL):
@@ -108,6 +124,8 @@ class _Telling:
         if order is None:
             state = OrderLine(self.name)
             for _, time, kind, facts in told:
+                if isinstance(facts.get("params"), Mapping):
+                    self.parameters = facts["params"]
                 state.take(time, kind, facts)
                 self._add(None, time, kind, facts, state.state)
         self._add(record.seq, record.time, record.kind, {})

@@ -17,6 +17,7 @@ from strategykit.model.events import Fill, Gap, Side, Stale
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import GroupKind
 from strategykit.model.portfolio import Portfolio
+from strategykit.runtime.because import Because, Conditions
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.flatten import LateFills
@@ -87,8 +88,18 @@ class Desk:
     _late_fills: LateFills = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: LateFills(self, self.start), takes_self=True)
     )
-    waited_for: Condition | None = attrs.field(default=None, init=False)
-    """The condition for which the strategy waited last, and which came to hold."""
+    conditions: Conditions | None = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(
+            lambda self: None if self.gateway.journal is None else Conditions(self.clock.turns), takes_self=True
+        ),
+    )
+    """What its tasks have waited for; None where nobody writes down why orders are placed."""
+    because: Because | None = attrs.field(default=None, init=False)
+    """What places the order that is being placed; None: a line of the strategy's own."""
+    ending: str = attrs.field(default="", init=False)
+    """Why the strategy is told to end, in words; empty while it isn't."""
     _leaving: list[trio.CancelScope] = attrs.field(factory=list, init=False)
     _hurried: bool = attrs.field(default=False, init=False)
     _deaf: bool = attrs.field(default=False, init=False)
@@ -172,8 +183,9 @@ class Desk:
         feeds = tuple(root for root in condition.roots if isinstance(root, Feed))
         if not feeds:
             raise StrategyError("this condition hangs on no stream, so it can never change")
-        await feeds[0].wait_for(condition, feeds)
-        self.waited_for = condition
+        words = await feeds[0].wait_for(condition, feeds, tell=self.conditions is not None)
+        if self.conditions is not None:
+            self.conditions.held(words)
 
     def feed_gap(self, feed: Feed[Any], gap: Gap) -> None:  # noqa: ARG002 - the gap names its guid
         if not self._deaf:
@@ -210,9 +222,18 @@ class Desk:
     def position(self, instrument: str | None = None) -> Decimal:
         return self.portfolio.quantity(self._one(instrument))
 
-    def submit(self, side: Side, quantity: Decimal | int, *, instrument: str | None = None, **how: Any) -> Order:
+    def submit(
+        self,
+        side: Side,
+        quantity: Decimal | int,
+        *,
+        instrument: str | None = None,
+        because: Because | None = None,
+        **how: Any,
+    ) -> Order:
         if self._closed:
             raise RiskLimit(f"{self.name} is being cleaned up after: it places no orders any more")
+        self.because = because
         order = self.gateway.submit(self.name, self._one(instrument), side, quantity, **how)
         self.orders.append(order)
         return order
@@ -227,11 +248,26 @@ class Desk:
             )
         if self._closed:
             raise RiskLimit(f"{self.name} is being cleaned up after: it places no orders any more")
+        self.because = None
         orders = self.gateway.submit_group(self.name, self._one(instrument), kind, specs)
         self.orders.extend(orders)
         return orders
 
+    def accepted(self, order: Order) -> Awaitable[None]:
+        """Wait until the venue has accepted an order that was placed just now."""
+        return order.accepted() if self.conditions is None else self.conditions.through(order.accepted)
+
+    @property
+    def explains(self) -> bool:
+        return self.conditions is not None
+
     async def lane_open(self) -> None:
+        if self.conditions is None:
+            await self._lane_open()
+        else:
+            await self.conditions.through(self._lane_open)
+
+    async def _lane_open(self) -> None:
         await self.gateway.lane.until(lambda: self.gateway.lane_up)
 
     def signal(self) -> Signal:
@@ -243,8 +279,8 @@ class Desk:
     def unwatch_orders(self, callback: Callable[[Order], None]) -> None:
         self._watchers.remove(callback)
 
-    def ended_flat(self, orders: list[Order]) -> None:
-        self._late_fills.add(orders)
+    def ended_flat(self, orders: list[Order], at: str = "") -> None:
+        self._late_fills.add(orders, at)
 
     def protected(self, where: str) -> None:
         self.protections[where] = self.protections.get(where, 0) + 1

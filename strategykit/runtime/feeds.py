@@ -71,11 +71,15 @@ class _Waiting:
     condition: Condition
     feeds: tuple[Feed[Any], ...]
     signal: Signal
+    tell: bool
     met: bool = False
+    words: str = ""
 
     def look(self) -> None:
         if not self.met and self.condition.now:
             self.met = True
+            if self.tell:
+                self.words = self.condition.words()
             self.leave()
             self.signal.notify()
 
@@ -129,6 +133,11 @@ class Feed(Generic[E]):
     def instrument(self) -> str | None:
         return self.stream.instrument
 
+    @property
+    def title(self) -> str:
+        """What conditions call it."""
+        return f"{self.instrument} {self.name}" if self.instrument else self.name
+
     def listen(self, callback: Callable[[E], None]) -> None:
         """Call back with every event that is held, oldest first, and from then on with each new one."""
         for item in self.held:
@@ -153,12 +162,16 @@ class Feed(Generic[E]):
         self.rerouted()
         return box
 
-    async def wait_for(self, condition: Condition, feeds: tuple[Feed[Any], ...]) -> None:
-        """Return once `condition` holds; it is looked at now and after each event of `feeds`."""
+    async def wait_for(self, condition: Condition, feeds: tuple[Feed[Any], ...], *, tell: bool = False) -> str:
+        """Return once `condition` holds; it is looked at now and after each event of `feeds`.
+
+        Give how it read then, if `tell`; else nothing.
+        """
         if condition.now:
+            words = condition.words() if tell else ""
             await trio.lowlevel.checkpoint()
-            return
-        waiting = _Waiting(condition, feeds, Signal(self._wakes))
+            return words
+        waiting = _Waiting(condition, feeds, Signal(self._wakes), tell)
         for feed in feeds:
             feed.waiting.append(waiting)
             feed.rerouted()
@@ -166,6 +179,7 @@ class Feed(Generic[E]):
             await waiting.signal.until(lambda: waiting.met)
         finally:
             waiting.leave()
+        return waiting.words
 
     def deliver(self, event: Event) -> None:
         """Take an event of the subscription. For the router."""

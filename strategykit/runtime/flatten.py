@@ -13,6 +13,7 @@ import trio
 from strategykit.errors import StrategykitError, Unsettled
 from strategykit.model.events import Side
 from strategykit.model.orders import OrderRequest, OrderState, OrderType
+from strategykit.runtime.because import Because
 from strategykit.runtime.order import Order
 from strategykit.runtime.waking import Signal
 
@@ -55,8 +56,14 @@ class OrderSeat(Protocol):
         limit: Decimal | float | None = None,
         stop: Decimal | float | None = None,
         undoes: Sequence[Order] = (),
+        because: Because | None = None,
     ) -> Order:
-        """Place an order; `undoes` are those whose fills it trades away."""
+        """Place an order; `undoes` are those whose fills it trades away, `because` says why no strategy's line does."""
+        ...
+
+    @property
+    def explains(self) -> bool:
+        """Whether somebody writes down why orders are placed."""
         ...
 
     async def lane_open(self) -> None:
@@ -72,8 +79,8 @@ class OrderSeat(Protocol):
         ...
 
     def unwatch_orders(self, callback: Callable[[Order], None]) -> None: ...
-    def ended_flat(self, orders: list[Order]) -> None:
-        """A scope has ended flat: if a fill of `orders` comes all the same, it is traded away."""
+    def ended_flat(self, orders: list[Order], at: str = "") -> None:
+        """A scope, begun by the strategy's line `at`, has ended flat: late fills of `orders` are traded away."""
         ...
 
     def log(self, text: str) -> None: ...
@@ -121,7 +128,7 @@ async def withdraw(orders: Sequence[Order]) -> None:
         await order.ended()
 
 
-async def get_flat(seat: OrderSeat, orders: list[Order]) -> None:
+async def get_flat(seat: OrderSeat, orders: list[Order], because: Because | None = None) -> None:
     """Withdraw `orders`, and trade away what their fills have left; shielded, and bounded by `LEAVE_WITHIN`.
 
     Never two exits at a time: whatever may still be filled has to be over before what is left is counted.
@@ -129,6 +136,7 @@ async def get_flat(seat: OrderSeat, orders: list[Order]) -> None:
     Args:
         seat: Places exits.
         orders: All that the scope has placed; exits are added to it.
+        because: Why, for whoever asks later what placed the exits; None: nobody will.
 
     Raises:
         Unsettled: It isn't known to be flat.
@@ -136,17 +144,17 @@ async def get_flat(seat: OrderSeat, orders: list[Order]) -> None:
     tried: list[str] = []
     with seat.leaving(LEAVE_WITHIN):
         await withdraw(orders)
-        await _trade_away(seat, orders, tried)
+        await _trade_away(seat, orders, tried, because)
     check_settled(orders, tried)
-    seat.ended_flat(orders)
+    seat.ended_flat(orders, "" if because is None else because.at)
 
 
-async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str]) -> None:
+async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str], because: Because | None) -> None:
     """Sell what was bought, and buy back what was sold, until the fills say that nothing is left."""
     pause = SHORTEST_PAUSE
     while held := lots_held(orders):
         await seat.lane_open()
-        exits = [_exit(seat, orders, instrument, lots, tried) for instrument, lots in held.items()]
+        exits = [_exit(seat, orders, instrument, lots, tried, because) for instrument, lots in held.items()]
         placed = [order for order in exits if order is not None]
         orders += placed
         for order in placed:
@@ -160,10 +168,17 @@ async def _trade_away(seat: OrderSeat, orders: list[Order], tried: list[str]) ->
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _exit(seat: OrderSeat, orders: Sequence[Order], instrument: str, lots: Decimal, tried: list[str]) -> Order | None:
+def _exit(
+    seat: OrderSeat,
+    orders: Sequence[Order],
+    instrument: str,
+    lots: Decimal,
+    tried: list[str],
+    because: Because | None,
+) -> Order | None:
     side = Side.SELL if lots > 0 else Side.BUY
     try:
-        return seat.submit(side, abs(lots), instrument=instrument, undoes=orders)
+        return seat.submit(side, abs(lots), instrument=instrument, undoes=orders, because=because)
     except StrategykitError as exc:  # A limit of ours, or of the venue's: it may let the next one pass.
         if str(exc) not in tried[-1:]:
             tried.append(str(exc))
@@ -206,35 +221,35 @@ class LateFills:
         self._seat = seat
         self._start = start
         self._scopes: deque[list[Order]] = deque()
-        self._scope_of: dict[str, list[Order]] = {}
-        """By client order id."""
+        self._scope_of: dict[str, tuple[list[Order], str]] = {}
+        """By client order id, with the line that began it."""
         self.any = False
         """Whether a scope has ever ended."""
         self._busy: set[int] = set()
         """Scopes that are being undone."""
 
-    def add(self, orders: list[Order]) -> None:
-        """Remember the orders of a scope that has ended flat."""
+    def add(self, orders: list[Order], at: str = "") -> None:
+        """Remember the orders of a scope that has ended flat, and the strategy's line that began it."""
         self.any = True
         if orders and orders[0].client_order_id not in self._scope_of:
             self._scopes.append(orders)
         for order in orders:
-            self._scope_of[order.client_order_id] = orders
+            self._scope_of[order.client_order_id] = orders, at
         if len(self._scopes) > REMEMBERED:
             for order in self._scopes.popleft():
                 del self._scope_of[order.client_order_id]
 
     def look(self, order: Order) -> None:
         """Something has happened to `order`: see whether its scope isn't flat any more."""
-        orders = self._scope_of.get(order.client_order_id)
-        if orders is not None and id(orders) not in self._busy and lots_held(orders):
-            self._busy.add(id(orders))
-            self._start(self._undo, orders)
+        scope = self._scope_of.get(order.client_order_id)
+        if scope is not None and id(scope[0]) not in self._busy and lots_held(scope[0]):
+            self._busy.add(id(scope[0]))
+            self._start(self._undo, *scope)
 
-    async def _undo(self, orders: list[Order]) -> None:
+    async def _undo(self, orders: list[Order], at: str) -> None:
         left = ", ".join(f"{lots:+} {instrument}" for instrument, lots in lots_held(orders).items())
         self._seat.log(f"filled after the venue had said that it was over, and undone: {left}")
         try:
-            await get_flat(self._seat, orders)
+            await get_flat(self._seat, orders, Because("undone: filled after the block had ended", at))
         finally:
             self._busy.discard(id(orders))

@@ -13,6 +13,7 @@ import trio
 from strategykit.errors import OrderEnded, Unsettled
 from strategykit.model.events import Side
 from strategykit.model.instruments import Instrument
+from strategykit.runtime.because import BLOCK_EXIT, Because, in_words, source_line
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.flatten import get_flat
 from strategykit.runtime.levels import Levels, Terms, check_seconds
@@ -27,6 +28,11 @@ ENTER_WITHIN: Final = 5.0
 
 class HoldingSeat(GuardSeat, Protocol):
     """What a holding needs of the strategy's desk."""
+
+    @property
+    def ending(self) -> str:
+        """Why the strategy is told to end; empty while it isn't."""
+        ...
 
     def instrument(self, instrument: str | None = None) -> Instrument: ...
     def feeds_of(self, instrument: str) -> list[Feed[Any]]: ...
@@ -47,6 +53,8 @@ class Holding:
     _levels: Levels
     _feeds: list[Feed[Any]]
     """What tells prices."""
+    _at: str = ""
+    """The strategy's line that asked for it; empty: nobody has to know."""
     ended_by: str = attrs.field(default="block", init=False)
     """``"stop"``, ``"trailing"``, ``"target"`` or ``"time"`` if one of these ended it, or what `end` was given; else
     ``"block"``."""
@@ -58,7 +66,7 @@ class Holding:
 
     @guard.default
     def _make_guard(self) -> Guard:
-        return Guard(self._seat, self._levels, self.orders, self._feeds, self.end)
+        return Guard(self._seat, self._levels, self.orders, self._feeds, self.end, self._at)
 
     @property
     def entry(self) -> Order:
@@ -186,11 +194,14 @@ async def hold_scope(
     with trio.move_on_after(ENTER_WITHIN):
         await seat.lane_open()
     orders = [seat.submit(side, quantity, instrument=instrument, limit=terms.limit)]
+    at = source_line() if seat.explains else ""
     raised: Exception | None = None
+    holding: Holding | None = None
+    finished = False
     try:
         try:
             async with trio.open_nursery() as nursery:
-                holding = Holding(side, orders, seat, nursery, levels, feeds)
+                holding = Holding(side, orders, seat, nursery, levels, feeds, at)
                 try:
                     with holding.guard.on_duty():
                         if seat.stops_at_venue:
@@ -199,6 +210,7 @@ async def hold_scope(
                         if terms.within is not None:
                             holding.end_within(terms.within)
                         yield holding
+                        finished = True
                 except Exception as exc:
                     raised = exc
                     raise
@@ -208,11 +220,26 @@ async def hold_scope(
             if group.exceptions != (raised,):
                 raise
     finally:
+        because = None
+        if seat.explains:
+            ended_by = "block" if holding is None else holding.ended_by
+            because = Because(_left_by(ended_by, raised, finished=finished, ending=seat.ending), at)
         try:
-            await get_flat(seat, orders)
+            await get_flat(seat, orders, because)
         except Unsettled as left:
             if raised is not None:
                 raise left from raised
             raise
     if raised is not None:
         raise raised
+
+
+def _left_by(ended_by: str, raised: Exception | None, *, finished: bool, ending: str) -> str:
+    """Say what its exits are placed by."""
+    if ended_by in ("stop", "trailing", "target", "time"):
+        return in_words(ended_by)
+    if ended_by != "block":
+        return f"{BLOCK_EXIT}: {ended_by}"
+    if raised is not None:
+        return f"{BLOCK_EXIT}: {type(raised).__name__}"
+    return BLOCK_EXIT if finished else ending or f"{BLOCK_EXIT}: cancelled"

@@ -16,6 +16,7 @@ import trio
 from strategykit.errors import StrategyKilled, StrategykitError
 from strategykit.model.events import Side
 from strategykit.runtime.alarms import Alarms
+from strategykit.runtime.because import Because, source_line
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.reconcile import ON_ITS_WAY, Reconciler
@@ -71,6 +72,10 @@ class KillSwitch:
     pulled: trio.Event = attrs.field(factory=trio.Event, init=False)
     settled: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when it is known how that ended."""
+    because: Because | None = attrs.field(default=None, init=False)
+    """Why an order is placed, while it is one of its own."""
+    _reason: Because | None = attrs.field(default=None, init=False)
+    """Of all of these; None until it is pulled."""
     proof: str = attrs.field(default="", init=False)
     """What was confirmed; empty until then, and where something is left."""
 
@@ -85,6 +90,9 @@ class KillSwitch:
             return
         self.reason = reason or "no reason given"
         self.latch(self.reason, by)
+        self._reason = Because(f"kill switch: {self.reason}", source_line())
+        for seat in self.supervisor.seats:
+            seat.desk.ending = self._reason.by
         self.gateway.killed = f"the kill switch was pulled by {by}: {self.reason}"
         self.supervisor.kill(StrategyKilled(f"killed by {by}: {self.reason}"))
         self.pulled.set()
@@ -133,12 +141,19 @@ class KillSwitch:
                     lots = next((lots for *where, lots in self.held() if where == [strategy, symbol]), None)
                     if lots is None:
                         break
-                    order = self.gateway.submit(strategy, symbol, Side.SELL if lots > 0 else Side.BUY, abs(lots))
-                    self.closing.append(order)
-                    await order.ended()
+                    await self._close(strategy, symbol, lots).ended()
             except StrategykitError as exc:
                 troubles.append(f"{symbol} of {strategy} can't be closed: {exc}")
         return troubles
+
+    def _close(self, strategy: str, symbol: str, lots: Decimal) -> Order:
+        self.because = self._reason
+        try:
+            order = self.gateway.submit(strategy, symbol, Side.SELL if lots > 0 else Side.BUY, abs(lots))
+        finally:
+            self.because = None
+        self.closing.append(order)
+        return order
 
     async def _confirm(self) -> None:
         """Have the venue list no order of ours, asked when nothing of ours can be under way to it any more.

@@ -11,6 +11,7 @@ import trio
 
 from strategykit.errors import LegsApart, Unsettled
 from strategykit.model.events import Side
+from strategykit.runtime.because import Because, source_line
 from strategykit.runtime.flatten import LEAVE_WITHIN, OrderSeat, get_flat, withdraw
 from strategykit.runtime.levels import check_seconds
 from strategykit.runtime.order import Order
@@ -65,6 +66,7 @@ async def legs_scope(seat: OrderSeat, *, within: float) -> AsyncGenerator[Legs]:
     """
     check_seconds("within", within)
     legs = Legs(seat)
+    at = source_line() if seat.explains else ""
     together = False
     raised: Exception | None = None
     try:
@@ -82,7 +84,8 @@ async def legs_scope(seat: OrderSeat, *, within: float) -> AsyncGenerator[Legs]:
     finally:
         if not together:
             try:
-                await get_flat(seat, [*legs.orders])
+                because = Because("undone: not all legs were filled", at) if seat.explains else None
+                await get_flat(seat, [*legs.orders], because)
             except Unsettled as left:
                 raise left from raised
 

@@ -22,6 +22,7 @@ from strategykit.runtime.clock import WallClock
 from strategykit.runtime.collector import Collector
 from strategykit.runtime.ending import FOREIGN, Ending, Failure
 from strategykit.runtime.guard_link import GuardLink
+from strategykit.runtime.identity import parameters_of
 from strategykit.runtime.lag import Lag
 from strategykit.runtime.live_plan import LivePlan, Progress
 from strategykit.runtime.order_journal import OpenedJournal, RunJournal
@@ -32,7 +33,7 @@ from strategykit.runtime.report import ConnectionReport, Digest, RunReport, repo
 from strategykit.runtime.stops import Stops
 from strategykit.runtime.waking import Doorbell, Wakes
 from strategykit.runtime.watchdog import Watchdog
-from strategykit.runtime.why import explain_decision
+from strategykit.runtime.why import explain_decision, explain_parameters
 from strategykit.runtime.wires import LivePort, LiveWires, PaperPort
 
 __all__ = ["LiveSession"]
@@ -259,6 +260,7 @@ class LiveSession:
             alarms=self.alarms,
             why=self._why,
             instruments=self.instruments,
+            parameters={name: explain_parameters(parameters_of(item)) for name, item in self.plan.strategies},
             closes=lambda order: self.playing is not None and self.playing.risk.only_closes(order),
         )
         self.alarms.told.append(journal.alarm)
@@ -266,8 +268,10 @@ class LiveSession:
 
     def _why(self, strategy: str) -> Mapping[str, Any]:
         """Give the facts behind what a strategy is just now doing."""
-        seats = () if self.playing is None else self.playing.supervisor.seats
-        return next((explain_decision(seat.desk) for seat in seats if seat.name == strategy), {})
+        if self.playing is None:
+            return {}
+        desks = (seat.desk for seat in self.playing.supervisor.seats if seat.name == strategy)
+        return explain_decision(next(desks, None), self.playing.kill.because)
 
     def _latch(self, reason: str, by: str) -> None:
         """Write down that the kill switch was pulled, and keep it pulled beyond the run."""

@@ -89,9 +89,13 @@ class RunJournal:
     """Gives the facts behind what a strategy is just now doing."""
     instruments: Mapping[str, Instrument]
     """The run's: each is described with the first order in it."""
+    parameters: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    """Of each strategy: told with its first order."""
     closes: Callable[[Order], bool] = lambda _: False
     """Says whether an order can only close a position: those are written down, and leave, on a full disk, too."""
     _described: set[str] = attrs.field(factory=set, init=False)
+    _introduced: set[str] = attrs.field(factory=set, init=False)
+    """Strategies whose parameters have been told."""
     _shown: dict[str, tuple[object, ...]] = attrs.field(factory=dict, init=False)
     """The newest word of each number, as the venue repeats itself after every reconnect."""
     _states: dict[str, tuple[object, ...]] = attrs.field(factory=dict, init=False)
@@ -114,6 +118,8 @@ class RunJournal:
             if order.entry is not None:
                 facts["entry"] = order.entry.client_order_id
             facts["why"] = dict(self.why(order.strategy))
+            if order.strategy not in self._introduced and order.strategy in self.parameters:
+                facts["params"] = dict(self.parameters[order.strategy])
             if order.instrument not in self._described:
                 known = self.instruments[order.instrument]
                 facts["instrument"] = self.converter.unstructure(known)
@@ -122,6 +128,8 @@ class RunJournal:
         try:
             self._newest = self._write_intent(order, facts)
             self._described.add(order.instrument)
+            if "params" in facts:
+                self._introduced.add(order.strategy)
         except JournalError as exc:
             self._failed(exc)
             if not isinstance(command, CancelOrder):  # Cancels stay possible whenever the wire is.

@@ -14,6 +14,7 @@ import trio
 from strategykit.errors import RiskLimit, StrategykitError
 from strategykit.model.events import Bar, BookSnapshot, Quote, Side, Ticker, Trade
 from strategykit.model.orders import OrderState
+from strategykit.runtime.because import Because, in_words
 from strategykit.runtime.feeds import Feed
 from strategykit.runtime.flatten import OrderSeat, lots_held
 from strategykit.runtime.levels import Levels
@@ -105,6 +106,7 @@ class Guard:
         orders: All orders of the position, of which the first is its entry; a stop at the venue is added to them.
         feeds: What tells prices.
         end: Takes the reason for an end.
+        at: The strategy's line that asked for the position, for whoever asks later what placed its stop.
     """
 
     def __init__(
@@ -114,8 +116,10 @@ class Guard:
         orders: list[Order],
         feeds: Sequence[Feed[Any]],
         end: Callable[[str], None],
+        at: str = "",
     ) -> None:
         self.levels = levels
+        self._at = at
         self._seat = seat
         self._entry = orders[0]
         self._orders = orders
@@ -260,9 +264,12 @@ class Guard:
             await self._move(self._order, price, lots)
 
     def _place(self, price: Decimal, lots: Decimal) -> None:
-        self._kinds = {price: self.levels.kind(price)}
+        kind = self.levels.kind(price)
+        self._kinds = {price: kind}
+        because = Because(in_words(kind), self._at) if self._seat.explains else None
+        side, symbol = self._side.opposite, self._entry.instrument
         try:
-            order = self._seat.submit(self._side.opposite, lots, instrument=self._entry.instrument, stop=price)
+            order = self._seat.submit(side, lots, instrument=symbol, stop=price, because=because)
         except StrategykitError as exc:
             self._give_up(str(exc))
             return

@@ -19,6 +19,7 @@ from strategykit.errors import (
 )
 from strategykit.model.events import Bar, Event
 from strategykit.model.instruments import Instrument
+from strategykit.runtime.because import RUN_END
 from strategykit.runtime.desk import Desk
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import BarFeed, Feed
@@ -69,6 +70,7 @@ class Seat:
         """Stop this strategy for a reason; the first one stands."""
         if self.failure is None:
             self.failure = error
+        self.desk.ending = self.desk.ending or f"failure of the strategy: {type(error).__name__}"
         self.desk.deafen(to_orders=True)
         self.scope.cancel(reason=f"{type(error).__name__}: {error}")
 
@@ -106,6 +108,7 @@ class Supervisor:
         self.engine.gateway.commands.reply_within = HURRIED_REPLY_WITHIN
         self.opening.cancel()
         for seat in self.seats:
+            seat.desk.ending = seat.desk.ending or RUN_END
             seat.scope.cancel()
 
     def controlled(self, word: str) -> None:

@@ -1,65 +1,91 @@
-"""Why a strategy decided something: the line of its code, and what it saw."""
+"""Why an order is placed: by what, in which line of the strategy's code, and what that saw."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import attrs
 
+from strategykit.runtime.because import Because, in_file, is_task, own_frames
 from strategykit.runtime.desk import Desk
 
-__all__ = ["explain_decision"]
+__all__ = ["explain_decision", "explain_parameters"]
 
-_OURS: Final = str(Path(__file__).parents[1])
-_DEPTH: Final = 60
-"""Frames between a strategy's line and the gateway that are looked at."""
+_SHOWN: Final = 240
+"""Characters of an event or a parameter."""
 
-_SHOWN: Final = 160
-"""Characters of an event."""
+_ROWS: Final = 3
+"""Of a column, such as a book's prices."""
 
 
-def explain_decision(desk: Desk) -> Mapping[str, Any]:
-    """Give the facts behind what the strategy of `desk` is just now doing, as JSON.
+def explain_decision(desk: Desk | None, because: Because | None) -> Mapping[str, Any]:
+    """Give the facts behind an order that is just now being placed, as JSON.
 
-    Called while the strategy's own line is on the stack: it says where the decision is written. The events are the
-    newest one of each stream that the strategy has.
+    Called while what places it is on the stack: of a line of the strategy's own that says where the decision is
+    written, and whether a handler made it. The events are the newest one of each stream that the strategy has.
+
+    Args:
+        desk: Of the strategy that it is placed for; None: that doesn't run.
+        because: What places it, if that is nothing of the strategy.
     """
     facts: dict[str, Any] = {}
-    frame = _strategy_frame()
-    if frame is not None:
-        name = Path(frame.f_code.co_filename).name
-        facts["at"] = f"{name}:{frame.f_lineno} {frame.f_code.co_name}"
+    frames = own_frames()
+    if because is None and desk is not None:
+        because = desk.because
+    if because is not None:
+        facts["by"] = because.by
+    at = because.at if because is not None and because.at else "" if frames is None else in_file(frames[0])
+    if at:
+        facts["at"] = at
+    if desk is None:
+        return facts
     facts["events"] = {
         name: _short(feed.last) for name, feed in desk.feeds.items() if getattr(feed, "last", None) is not None
     }
-    if desk.waited_for is not None:
-        facts["condition"] = desk.waited_for.words()
+    if because is None and frames is not None:
+        outer = frames[1]
+        if not is_task(outer):
+            handled = _handled(outer)
+            if handled:
+                facts["handler"] = handled
+        elif desk.conditions is not None and (words := desk.conditions.newest()):
+            facts["condition"] = words
     return facts
 
 
-def _strategy_frame() -> FrameType | None:
-    """Give the innermost frame on the way here that isn't of this package or of a library."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - nothing public gives frames without reading sources
-    for _ in range(_DEPTH):
-        if frame is None:
-            return None
-        file = frame.f_code.co_filename
-        if not file.startswith((_OURS, "<")) and "site-packages" not in file and not file.startswith(sys.base_prefix):
-            return frame
-        frame = frame.f_back
-    return None
+def explain_parameters(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Give a strategy's parameters as they are written down: long ones are cut."""
+    return {name: _cut(text) for name, text in parameters.items()}
+
+
+def _handled(frame: FrameType) -> str:
+    """Say which handler a frame is, and what it was given; empty if it is none."""
+    code = frame.f_code
+    if not code.co_name.startswith("on_") or code.co_argcount < 2:
+        return ""
+    # A handler's frame goes in a moment. Of a task's, these locals would outlive what it has done with them.
+    return f"{code.co_name}({_short(frame.f_locals.get(code.co_varnames[1]))})"
 
 
 def _short(event: Any) -> str:
     """Give the event's fields without those that name its way here."""
+    if not attrs.has(type(event)) or not hasattr(event, "receive_time"):
+        return _cut(repr(event))  # Such as an order, or a batch.
     fields = (
-        f"{field.name}={getattr(event, field.name)!r}"
+        f"{field.name}={_value(getattr(event, field.name))}"
         for field in attrs.fields(type(event))
         if field.name not in ("guid", "source")
     )
-    text = f"{type(event).__name__}({', '.join(fields)})"
+    return _cut(f"{type(event).__name__}({', '.join(fields)})")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple) and len(value) > _ROWS:
+        return f"({', '.join(map(repr, value[:_ROWS]))}, …)"
+    return repr(value)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -509,3 +509,21 @@ def test_a_condition_says_its_numbers() -> None:
 
     assert condition.words() == "(100.25 > 100) and (not (100.25 <= 99.5))"
     assert crossed.words() == "crossed: 100.25 > 101"
+
+
+def test_a_condition_names_what_is_compared_where_the_streams_say_how_they_are_called() -> None:
+    class Named(Tap):
+        title = "SBER bars"
+
+    tap = Named()
+    close, slow = Latest(tap, "close"), sma(highest(tap, 1), 2)
+    spread = (close - slow) / 2 > sma(tap, 1, of="low") * 3
+    tap.send(bar(8.0))
+
+    assert (close > 7).words() == "SBER bars.close > 7 (8 > 7)"
+    assert spread.words().startswith(
+        "((SBER bars.close - sma(highest(SBER bars, 1), 2)) / 2) > (sma(SBER bars.low, 1) * 3) (? > "
+    )
+    assert (slow > close).words().startswith("sma(highest(SBER bars, 1), 2) > SBER bars.close (? > 8)")
+    assert (close + Latest(Tap(), "close") > 1).words() == "? > 1", "a name for half of it says nothing"
+    assert (sma(Tap(), 2) > 1).words() == "? > 1"

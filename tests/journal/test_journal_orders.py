@@ -135,6 +135,20 @@ def test_a_life_is_told_in_order_with_what_news_led_to() -> None:
     assert life.steps[2].facts["news"]["message"] == "success"
 
 
+def test_the_parameters_are_those_of_the_run_that_placed_the_order() -> None:
+    """They stand with each strategy's first order; a later run may have others, or be of a version without them."""
+    first, second, third, other = (
+        (K.INTENT, {**intent(number, placed=NOON, why={"at": "cross.py:31 run"}), **more})
+        for number, more in ((1, {"params": {"fast": "5"}}), (2, {}), (3, {}), (4, {"params": {"fast": "6"}}))
+    )
+    rows = told((K.RUN, {}), first, second, other, (K.RUN, {"tag": "a2"}), third)
+
+    whys = [explain_order(rows, f"{NAME[:-1]}{number}").why for number in (1, 2, 3, 4)]
+
+    assert [why.get("params") for why in whys] == [{"fast": "5"}, {"fast": "5"}, None, {"fast": "6"}]
+    assert explain_order(told((K.RUN, {}), carried(first)), NAME).why["params"] == {"fast": "5"}
+
+
 def test_a_lost_answer_isnt_what_the_news_before_it_led_to() -> None:
     rows = told(PLACED, learnt("sent", "left"), YES, learnt("unknown", "answer_lost", "no answer"), learnt("x", None))
 
