@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import struct
 import subprocess
+import zlib
+from collections import Counter
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from strategykit.report.comparison import comparison_page
 from strategykit.report.result import Result
+from strategykit.sweep.page import sweep_page
+from tests.sweep.test_sweep_page import SOME, sweep_of
 
 CHROMIUM = shutil.which("chromium")
 
@@ -68,3 +75,74 @@ def test_the_page_works_in_a_browser(crossed: Result, tmp_path: Path) -> None:
     assert seen["falling"] == sorted(seen["falling"], reverse=True)
     assert seen["asked"] == 0
     assert seen["wide"]
+
+
+def colours(png: bytes) -> tuple[int, int, Counter[bytes]]:
+    """Give width and height of a picture as Chromium writes it, and how many of its pixels have which colour."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    at, packed, head = 8, b"", b""
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at : at + 8])
+        body = png[at + 8 : at + 8 + size]
+        head = body if kind == b"IHDR" else head
+        packed += body if kind == b"IDAT" else b""
+        at += size + 12
+    width, height, depth, form = struct.unpack(">IIBB", head[:10])
+    step = {2: 3, 6: 4}[form]
+    assert depth == 8
+    data, above, found = zlib.decompress(packed), bytearray(width * step), Counter[bytes]()
+    for row in range(height):
+        start = row * (width * step + 1)
+        line = bytearray(data[start + 1 : start + 1 + width * step])
+        _unfilter(data[start], line, above, step)
+        found.update(bytes(line[x : x + 3]) for x in range(0, len(line), step))
+        above = line
+    return width, height, found
+
+
+def _unfilter(kind: int, line: bytearray, above: bytearray, step: int) -> None:
+    """Source: PNG specification, section 9.2."""
+    if not kind:
+        return
+    for x in range(len(line)):
+        left, corner = (line[x - step], above[x - step]) if x >= step else (0, 0)
+        up = above[x]
+        guess = left + up - corner
+        nearest = min((left, up, corner), key=lambda value: abs(guess - value))
+        line[x] = (line[x] + (0, left, up, (left + up) // 2, nearest)[kind]) & 255
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium here; `apt-get install chromium` to look at pages in a browser"
+)
+@pytest.mark.parametrize("kind", ["run", "comparison", "sweep"])
+def test_pages_look_like_something_in_a_browser(kind: str, crossed: Result, tmp_path: Path) -> None:
+    pages: dict[str, Callable[[], str]] = {
+        "run": crossed.html,
+        "comparison": lambda: comparison_page([crossed, crossed]),
+        "sweep": lambda: sweep_page(sweep_of(SOME, "fast", "slow")),
+    }
+    path, picture = tmp_path / "page.html", tmp_path / "page.png"
+    path.write_text(pages[kind](), encoding="utf-8")
+    flags = [flag for flag in _FLAGS if not flag.startswith("--window-size")]
+
+    done = subprocess.run(
+        [
+            *(str(CHROMIUM), *flags, "--window-size=800,800", f"--user-data-dir={tmp_path / 'profile'}"),
+            *(f"--screenshot={picture}", path.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    width, height, seen = colours(picture.read_bytes())
+    assert (width, height) == (800, 800)
+    pixels = width * height
+    assert seen.most_common(1)[0][1] < 0.97 * pixels, "the page is blank"
+    assert len(seen) > 50
+    # Letters are grey on a light ground; lines and heat maps aren't.
+    assert sum(count for colour, count in seen.items() if max(colour) - min(colour) > 60) > 500

@@ -269,3 +269,12 @@ def test_a_library_that_is_missing_is_named_with_what_brings_it(
 
     with pytest.raises(ConfigError, match=rf"need.* {library}: pip install 'strategykit\[{extra}\]'"):
         use(run)
+
+
+def test_a_result_shows_itself_in_a_notebook(crossed: Result) -> None:
+    formatters = pytest.importorskip("IPython.core.formatters", reason="IPython isn't installed here")
+
+    shown, _ = formatters.DisplayFormatter().format(crossed)
+
+    assert shown["text/html"] == crossed._repr_html_()
+    assert "<svg" in shown["text/html"]
