@@ -6,7 +6,7 @@ The work is imported when it's wanted: `--help` needn't wait for all of the hous
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import trio
 
 from strategykit.cli._progress import show_progress
 from strategykit.cli._words import counted
-from strategykit.config import Session, StrategySpec
+from strategykit.config import Session, StrategySpec, VenuePlan
 from strategykit.doctor.findings import Finding
 from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.live import Progress
@@ -28,11 +28,13 @@ from strategykit.sim.models.fill_models import FillModels
 from strategykit.venues.lookups import Listed
 
 if TYPE_CHECKING:
+    from strategykit.runtime.clearing import Cleared
     from strategykit.runtime.demo import DemoReport
 
 __all__ = [
     "BacktestSettings",
     "in_words",
+    "launch_clearing",
     "launch_demo",
     "launch_doctor",
     "launch_instruments",
@@ -67,6 +69,32 @@ def launch_run(session: Session, *, live: bool, paper: bool = False, collect: bo
             collect=collect,
             on_progress=lambda now: progress.show(now.elapsed, in_words(now)),
         )
+
+
+def launch_clearing(folder: Path, venue: VenuePlan, reason: str, say: Callable[[str], None]) -> Cleared:
+    """Withdraw what a run that is gone has left on the account whose journal is in `folder`."""
+    from strategykit.runtime.clearing import Clearing
+    from strategykit.runtime.live import wall_time
+    from strategykit.tape.redact import Redactor
+
+    redactor = Redactor()
+
+    def tell(line: str) -> None:
+        say(redactor.words(line))
+
+    with redactor.errors():
+        cleared = Clearing(
+            folder=folder.resolve(),
+            venue=venue,
+            flatten=None,
+            by="kill",
+            who="this command",
+            wall=wall_time(),
+            say=tell,
+            warn=tell,
+            redactor=redactor,
+        ).run(reason)
+    return attrs.evolve(cleared, trouble=redactor.words(cleared.trouble))
 
 
 def launch_record(session: Session) -> RunReport:

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Final
 import attrs
 from cyclopts import App, Parameter
 
+from strategykit.cli._launch import launch_clearing
 from strategykit.cli._screen import FAILURE, OK, print_json, print_line
 from strategykit.cli._signalling import signal_run
 from strategykit.cli._words import counted
+from strategykit.config import VenuePlan, load_session
 from strategykit.config_values import parse_duration
 from strategykit.disk import shown
 from strategykit.errors import ConfigError, JournalError
@@ -28,15 +30,23 @@ _EXAMPLES: Final = """\
 Examples:
   strategykit kill journal/alor-D1 --reason "the feed is wrong"
   strategykit kill journal --wait 1m --json
+  strategykit kill journal/alor-D1 --session session.toml
   strategykit kill journal/alor-D1 --status
   strategykit kill journal/alor-D1 --release
 
 JOURNAL is the folder of an account's journal, or the one around it where it
-holds no other. Exit code 0 means proof: the venue has no order of ours, and
-positions are flat where on_kill = "flatten" asks for that. With --status, 0
-means that the kill switch isn't pulled. It stays pulled, and no run begins,
-until --release. On a full disk the run is signalled instead, and the exit code
-is 1: nothing keeps the next one from beginning."""
+holds no other. A run that goes on withdraws its orders, and closes positions
+where on_kill = "flatten" asks for that; this command waits for it, and says what
+it has confirmed. Where no run is going on, it is --session that has orders
+withdrawn, by this command: it reads how to get at the account there. It closes
+no positions. Without --session nothing reaches the venue then, and what is said
+is what the journal has.
+Exit code 0 means that the venue has confirmed that it has no order of ours, or,
+where no run is going on and without --session, that the journal knows of none;
+and that positions are flat where on_kill = "flatten" asks for that. With
+--status, 0 means that the kill switch isn't pulled. It stays pulled, and no run
+begins, until --release. On a full disk the run is signalled instead, and the
+exit code is 1: nothing keeps the next one from beginning."""
 
 _LOOK: Final = 0.1
 """Seconds between two looks at the lock."""
@@ -55,6 +65,10 @@ def _kill(
     /,
     *,
     reason: Annotated[str | None, Parameter(help="why, for whoever looks at it later", metavar="TEXT")] = None,
+    session: Annotated[
+        Path | None,
+        Parameter(help="session file of the run; where none is going on, orders are withdrawn by it", metavar="FILE"),
+    ] = None,
     wait: Annotated[str, Parameter(help="how long the run may take to confirm", metavar="TIME")] = "20s",
     release: Annotated[
         bool, Parameter(negative="", show_default=False, help="let runs begin again, once you have looked")
@@ -64,21 +78,42 @@ def _kill(
     ] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="print JSON instead of lines")] = False,
 ) -> int:
-    """Stop all trading of an account: withdraw every order, and let no run begin."""
+    """Stop all trading of an account: its run withdraws every order, and no run begins.
+
+    Where no run is going on, --session has them withdrawn.
+    """
     if release and status:
         raise ConfigError("--release and --status were given; one thing at a time")
     if reason is not None and (release or status):
         raise ConfigError("--reason is for pulling the kill switch, and goes with neither --release nor --status")
+    if session is not None and (release or status):
+        raise ConfigError("--session is for withdrawing orders, and goes with neither --release nor --status")
     seconds = parse_duration(wait) * 1e-9
     folder = account_folder(journal)
+    venue = None if session is None else _venue_of(session, folder)
     if release:
         return _release(folder, json=json)
     if status:
         return _status(folder, json=json)
-    return _pull(folder, reason or "no reason given", seconds, json=json)
+    return _pull(folder, reason or "no reason given", seconds, venue, json=json)
 
 
-def _pull(folder: Path, reason: str, seconds: float, *, json: bool) -> int:
+def _venue_of(session: Path, folder: Path) -> VenuePlan:
+    """Give how to get at the account, which is the journal's: the orders of no other are touched."""
+    from strategykit.runtime.run import journal_name
+
+    venue = load_session(session).venue
+    name = journal_name(venue, real=True)
+    if folder.resolve().name != name:
+        raise ConfigError(
+            f"--session: {shown(session)} trades on the account of {shown(name)}, and not of {shown(folder)}"
+        )
+    if venue.dialect().commands is None:
+        raise ConfigError(f"--session: {venue.known.title} takes no orders here")
+    return venue
+
+
+def _pull(folder: Path, reason: str, seconds: float, venue: VenuePlan | None, *, json: bool) -> int:
     ends = time.monotonic() + seconds
     running = holder_of(folder)
     mine = Latch(
@@ -98,22 +133,54 @@ def _pull(folder: Path, reason: str, seconds: float, *, json: bool) -> int:
         for line in _beginning(folder, latch, running, unkept, unsent, mine=latch is mine):
             print_line(line)
     waits = running is not None and not unsent
-    after = _wait(folder, ends) if waits else read_aftermath(folder)
+    after = _wait(folder, ends) if waits else _read(folder)
     holder = holder_of(folder)
+    clears = venue is not None and holder is None and not (waits and _is_proven(after, ended=True))
+    if venue is not None and clears:
+        after = _clear(folder, venue, mine, json=json)
     if latch is None and (latch := read_latch(folder)) is not None:  # The run has a reserve of the disk.
         unkept = ""
-    ended = holder is None
-    proven = not after.alarms and not after.left and (bool(after.proof) or ended)
+    proven = _is_proven(after, ended=holder is None)
     ok = proven and not unkept
     if json:
-        said = {"waited": waits, "unkept": unkept or None, "unsent": unsent or None, "ok": ok}
+        said = {"waited": waits, "unkept": unkept or None, "unsent": unsent or None}
+        said |= {"withdrawn": clears, "ok": ok}
         print_json({**_facts(folder, latch, after, holder), **said})
     else:
         for line in _verdict(after, holder, seconds if waits else 0, ok=proven):
             print_line(line)
+        if holder is None and not clears and not proven:
+            print_line(f"Nothing was withdrawn just now. This does it: strategykit kill {shown(folder)} --session FILE")
+            print_line("FILE is the session file of the run, or any whose [venue] table is that of the account.")
         if latch is None:
             print_line("Nothing keeps the next run from beginning: see to the disk, then pull the kill switch again.")
     return OK if ok else FAILURE
+
+
+def _read(folder: Path) -> Aftermath:
+    """Read how the account stands; of a journal that can't be read only that is known."""
+    try:
+        return read_aftermath(folder)
+    except JournalError as exc:
+        return Aftermath(run={}, proof="", alarms=(str(exc),), closed=False, orders=(), positions=())
+
+
+def _is_proven(after: Aftermath, *, ended: bool) -> bool:
+    return not after.alarms and not after.left and (bool(after.proof) or ended)
+
+
+def _clear(folder: Path, venue: VenuePlan, latch: Latch, *, json: bool) -> Aftermath:
+    """Do what no run is there to do: withdraw what is left."""
+
+    def say(line: str) -> None:
+        if not json:
+            print_line(shown(line))
+
+    say(f"Withdrawing what is left of our orders at {venue.known.title}.")
+    cleared = launch_clearing(folder, venue, f"{latch.reason} (by {latch.by})", say)
+    trouble = (f"kill: {cleared.trouble}",) if cleared.trouble else ()
+    # It may be that nothing could be written down.
+    return attrs.evolve(_read(folder), proof=cleared.proof, alarms=trouble)
 
 
 def _beginning(

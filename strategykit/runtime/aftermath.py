@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from strategykit.disk import LOCK_NAME, shown
-from strategykit.errors import ConfigError
+from strategykit.errors import ConfigError, JournalError
 from strategykit.journal.format import RecordKind
 from strategykit.journal.latch import KILL_FILE, remove_latch
 from strategykit.journal.reader import Journal, Records, journal_files, read_journal
@@ -21,11 +21,13 @@ from strategykit.runtime.pulls import UNKEPT
 
 __all__ = [
     "Aftermath",
+    "Salvage",
     "account_folder",
     "kept_facts",
     "newest_records",
     "read_aftermath",
     "release_account",
+    "salvage_records",
     "sum_up",
 ]
 
@@ -71,6 +73,18 @@ class Aftermath:
         """What is there still that was to go."""
         orders = () if self.proof else self.orders  # The journal may not tell how they ended; the venue did.
         return (*orders, *(self.positions if self.flatten else ()))
+
+
+@attrs.frozen(kw_only=True)
+class Salvage:
+    """What can be read of a journal, damaged or not."""
+
+    records: Records
+    damaged: bool
+    """Whether there is more that can't."""
+    doubts: tuple[str, ...]
+    """Why orders of ours can't be told from others. A damage behind the facts about a run is no reason: all that the
+    run has placed have its tag."""
 
 
 def account_folder(path: Path) -> Path:
@@ -144,12 +158,8 @@ def sum_up(records: Records) -> Aftermath:
     )
 
 
-def newest_records(folder: Path, *, damaged: bool = False) -> Records:
+def newest_records(folder: Path) -> Records:
     """Give what is needed to know how the account stands: two files, unless even they don't hold all.
-
-    Args:
-        folder: The account's.
-        damaged: True gives what is whole before a damage instead of raising.
 
     Raises:
         JournalError: It is damaged or can't be read.
@@ -157,10 +167,35 @@ def newest_records(folder: Path, *, damaged: bool = False) -> Records:
     files = journal_files(folder)
     journals: list[Journal] = []
     for number in sorted(files, reverse=True):
-        journals.insert(0, read_journal(files[number], damaged=damaged))
+        journals.insert(0, read_journal(files[number]))
         if len(journals) > 1 and any(journal.takes_over for journal in journals):
             break
     return Records(*journals)
+
+
+def salvage_records(folder: Path) -> Salvage:
+    """Give what can be read of what `newest_records` gives.
+
+    Raises:
+        JournalError: The folder can't be read.
+    """
+    files = journal_files(folder)
+    journals: list[Journal] = []
+    doubts: list[str] = []
+    for number in sorted(files, reverse=True):
+        try:
+            journal = read_journal(files[number], damaged=True)
+            facts = next((record for record in journal.records if record.kind is RecordKind.RUN), None)
+        except JournalError as exc:
+            doubts.append(str(exc))
+            continue
+        if journal.damage is not None and facts is None:
+            doubts.append(str(journal.damage))
+        journals.insert(0, journal)
+        if len(journals) > 1 and any(journal.takes_over for journal in journals):
+            break
+    damaged = bool(doubts) or any(journal.damage is not None for journal in journals)
+    return Salvage(records=Records(*journals), damaged=damaged, doubts=tuple(doubts))
 
 
 def kept_facts(run: Mapping[str, Any]) -> dict[str, Any]:

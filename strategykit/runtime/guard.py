@@ -8,38 +8,27 @@ run is ended for good, its journal taken over, and what is left at the venue wit
 from __future__ import annotations
 
 import os
-import random
 import select
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
-import trio
 
 from strategykit.disk import in_words, shown
 from strategykit.errors import JournalError, StrategykitError
 from strategykit.journal.folder import holder_of, pid_of
-from strategykit.journal.format import RecordKind
 from strategykit.journal.latch import Latch, is_pulled, pull_latch
-from strategykit.journal.writer import JournalWriter
-from strategykit.net.timing import Timing
-from strategykit.net.tokens import TokenFacts, TokenSource
-from strategykit.runtime.aftermath import Aftermath, kept_facts, newest_records, sum_up
+from strategykit.runtime.clearing import Clearing
 from strategykit.runtime.guard_plan import GuardPlan, decode_plan
 from strategykit.runtime.guard_watch import Verdict, Watch
-from strategykit.runtime.kill import BESIDES
 from strategykit.runtime.live import wall_time
-from strategykit.runtime.order_journal import open_run_journal
-from strategykit.runtime.withdraw import Account, Known, Left, known_orders, withdraw_by_http
-from strategykit.runtime.withdraw_run import withdraw_by_run
 from strategykit.tape.redact import Redactor
-from strategykit.venues.http_cancels import CancelsByHttp
 
 __all__ = ["GUARD_LOG", "Guard", "main"]
 
@@ -115,100 +104,22 @@ class Guard:
         return True
 
     def _withdraw(self, reason: str) -> bool:
-        folder, venue = self.plan.folder, self.plan.venue
-        with ExitStack() as stack:
-            try:
-                secrets = venue.secrets()
-                for secret in secrets.values():
-                    self.redactor.protect(secret.reveal())
-                records = newest_records(folder, damaged=True)
-                before = sum_up(records)
-                dialect = venue.dialect()
-                if isinstance(dialect, CancelsByHttp):
-                    known = known_orders(records)
-                    writer = self._take_over(stack, before, reason)
-                    fetch = venue.known.fetcher(secrets, venue.options, venue.endpoints)
-                    left = trio.run(self._call, dialect, known, fetch)
-                else:
-                    left = withdraw_by_run(venue, folder)
-                    before = attrs.evolve(sum_up(newest_records(folder, damaged=True)), alarms=before.alarms)
-                    writer = self._take_over(stack, before, reason)
-            except StrategykitError as exc:
-                self.say(f"ALARM: {exc}; look at the venue's own list of orders", loud=True)
-                return False
-            return self._tell(writer, before, left)
-
-    def _take_over(self, stack: ExitStack, before: Aftermath, reason: str) -> JournalWriter | None:
-        """Go on with the journal of the run that is gone; without it, if need be: cancels never wait for a disk."""
-        facts = {**kept_facts(before.run), "tag": "guard"}
-        try:
-            writer = stack.enter_context(
-                open_run_journal(
-                    self.plan.folder,
-                    now=self.wall,
-                    run=facts,
-                    redact=self.redactor.words,
-                    in_loop=False,
-                    lasting=True,
-                )
-            ).writer
-            writer.write(RecordKind.KILLED, {"reason": reason, "by": "guard"})
-        except JournalError as exc:
-            self.say(f"nothing can be written into the journal: {exc}", loud=True)
-            return None
-        return writer
-
-    async def _call(self, dialect: CancelsByHttp, known: Known, fetch: Callable[[], Awaitable[TokenFacts]]) -> Left:
-        venue = self.plan.venue
-        where = Account(
-            dialect=venue.dialect(),
-            cancels=dialect,
-            base=venue.endpoints.http,
-            tokens=TokenSource(
-                fetch,
-                protect=self.redactor.protect,
-                rng=random.Random(),
-                timing=Timing(),
-            ),
-            account=venue.account,
-            exchange=venue.exchange,
-        )
-        return await withdraw_by_http(where, known, say=self.say, now=self.wall)
-
-    def _tell(self, writer: JournalWriter | None, before: Aftermath, left: Left) -> bool:
-        """Say what came of it, in the journal, too."""
-        held = ", ".join(before.positions) or "flat"
-        if left.unseen:
-            held += f", and fills that it doesn't have: {', '.join(left.unseen)}"
-        trouble = left.trouble
-        if not trouble and self.plan.flatten and held != "flat":
-            trouble = (
-                "the venue has no order of ours, but positions are open, which a guard can't close; by the journal "
-                f"{held}"
-            )
-        if not trouble and any(BESIDES in alarm for alarm in before.alarms):
-            trouble = f"the venue has no order of ours, but when the run was killed it counted other lots {BESIDES}"
-        if trouble:
-            rest = f"; left are {', '.join(left.orders)}" if left.orders else ""
-            self.say(f"ALARM: {trouble}{rest}; look at the venue's own list", loud=True)
-            self._write(writer, RecordKind.ALARM, {"text": f"guard: {trouble}{rest}"})
+        cleared = Clearing(
+            folder=self.plan.folder,
+            venue=self.plan.venue,
+            flatten=self.plan.flatten,
+            by="guard",
+            who="a guard",
+            wall=self.wall,
+            say=self.say,
+            warn=partial(self.say, loud=True),
+            redactor=self.redactor,
+        ).run(reason)
+        if cleared.trouble:
+            self.say(f"ALARM: {cleared.trouble}; look at the venue's own list of orders", loud=True)
         else:
-            proof = f"the venue has no order of ours ({left.withdrawn} withdrawn); positions by the journal: {held}"
-            self.say(f"confirmed: {proof}", loud=True)
-            self._write(
-                writer, RecordKind.NOTE, {"text": f"guard: confirmed: {proof}", "source": "guard", "proof": proof}
-            )
-        facts = {"reason": "by the guard", "open": list(left.orders), "unaccounted": [trouble] if trouble else []}
-        self._write(writer, RecordKind.CLOSED, facts)
-        return not trouble
-
-    def _write(self, writer: JournalWriter | None, kind: RecordKind, facts: dict[str, Any]) -> None:
-        if writer is None:
-            return
-        try:
-            writer.write(kind, facts)
-        except JournalError as exc:
-            self.say(str(exc), loud=True)
+            self.say(f"confirmed: {cleared.proof}", loud=True)
+        return not cleared.trouble
 
 
 def watch(fd: int, watching: Watch, folder: Path) -> Verdict:

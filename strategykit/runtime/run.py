@@ -40,7 +40,15 @@ from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
 
-__all__ = ["backtest_tape", "plan_session", "recorded_dialect", "rerun_tape", "run_session", "tape_name"]
+__all__ = [
+    "backtest_tape",
+    "journal_name",
+    "plan_session",
+    "recorded_dialect",
+    "rerun_tape",
+    "run_session",
+    "tape_name",
+]
 
 JOURNALS: Final = "journal"
 """Folder for journals where real orders go and none is named."""

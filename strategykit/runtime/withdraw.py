@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
@@ -28,6 +29,8 @@ __all__ = ["WITHDRAW_WITHIN", "Account", "Known", "Left", "known_orders", "withd
 WITHDRAW_WITHIN: Final = 30.0
 """Seconds for all of it."""
 
+_TAG: Final = re.compile(r"[0-9a-f]{8}")
+
 _PAUSE: Final = 0.3
 """Seconds between two lists of the venue."""
 
@@ -43,6 +46,8 @@ class Known:
     """Lots by client order id, of all of ours."""
     numbers: Mapping[str, str]
     """Client order ids by the venue's numbers."""
+    tags: tuple[str, ...] = ()
+    """Beginnings of the client order ids of its runs: a damaged journal doesn't tell of every order."""
     sent: int = 0
     """When the newest command was written down, nanoseconds UTC."""
 
@@ -56,7 +61,9 @@ class Known:
     def name_of(self, order: OrderUpdate) -> str | None:
         """Give the client order id of one of ours."""
         name = order.client_order_id
-        return name if name is not None and name in self.filled else self.numbers.get(order.venue_order_id)
+        if name is not None and (name in self.filled or name.startswith(self.tags)):
+            return name
+        return self.numbers.get(order.venue_order_id)
 
 
 def known_orders(records: Iterable[Record]) -> Known:
@@ -66,8 +73,14 @@ def known_orders(records: Iterable[Record]) -> Known:
     return Known(
         filled={name: order.filled for name, order in orders.items()},
         numbers={number: name for name, order in orders.items() for number in order.numbers},
+        tags=tuple(f"{record.facts['tag']}-" for record in records if _has_tag(record)),
         sent=max((record.time for record in records if record.kind is RecordKind.INTENT), default=0),
     )
+
+
+def _has_tag(record: Record) -> bool:
+    """Whether it begins a run with orders of its own, which no others can be mistaken for."""
+    return record.kind is RecordKind.RUN and _TAG.fullmatch(str(record.facts.get("tag"))) is not None
 
 
 @attrs.frozen(kw_only=True)
@@ -181,8 +194,8 @@ class _Work:
             name = self.owners[number]
             totals[name] = totals.get(name, Decimal(0)) + lots
         for name, lots in totals.items():
-            if lots > self.known.filled[name]:
-                yield f"{lots - self.known.filled[name]} lots of {name}"
+            if (unseen := lots - self.known.filled.get(name, Decimal(0))) > 0:
+                yield f"{unseen} lots of {name}"
 
     async def _standing(self, client: HttpClient) -> list[tuple[OrderUpdate, bool]]:
         """Give our working orders, each with whether it is a stop order.

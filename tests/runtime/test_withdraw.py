@@ -13,10 +13,12 @@ import pytest
 import trio
 
 from strategykit.errors import LoginRefused
+from strategykit.journal.format import Record, RecordKind
+from strategykit.model.events import OrderStatus, OrderUpdate, Side
 from strategykit.net.network import Network
 from strategykit.net.timing import Timing
 from strategykit.net.tokens import Token, TokenFacts, TokenSource
-from strategykit.runtime.withdraw import WITHDRAW_WITHIN, Account, Known, Left, withdraw_by_http
+from strategykit.runtime.withdraw import WITHDRAW_WITHIN, Account, Known, Left, known_orders, withdraw_by_http
 from strategykit.venues.alor.dialect import Alor
 
 OURS = Known(filled={"a1-cross-1": Decimal(1), "a1-cross-2": Decimal(0)}, numbers={"77": "a1-cross-2"})
@@ -215,3 +217,21 @@ async def test_a_refused_login_is_not_tried_again(venue: Venue, autojump_clock: 
 
     assert "the token service answered with HTTP 403" in left.trouble
     assert venue.calls == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "ours"),
+    [
+        ("0123abcd", "0123abcd-cross-7", True),
+        ("0123abcd", "0123abcde-cross-7", False),
+        ("guard", "guard-1", False),
+        ("", "-1", False),
+    ],
+)
+def test_orders_that_a_damaged_journal_has_lost_are_told_by_the_names_of_its_runs(
+    tag: str, name: str, *, ours: bool
+) -> None:
+    known = known_orders([Record(1, 1, RecordKind.RUN, {"tag": tag}, 1)])
+    order = OrderUpdate("X", "1", name, OrderStatus.WORKING, Side.BUY, Decimal(1), Decimal(0), None, None, 0, "")
+
+    assert known.name_of(order) == (name if ours else None)
