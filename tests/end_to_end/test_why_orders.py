@@ -16,11 +16,13 @@ from strategykit.cli import main
 from strategykit.config import StrategySpec
 from strategykit.registry.table import find_venue
 from strategykit.runtime.assembly import Run
+from strategykit.runtime.because import Because
+from strategykit.runtime.why import explain_decision
 from strategykit.testing.world import Meanwhile, World, run_world
 
 HEAD = """
 import trio
-from strategykit import Quotes, Strategy, Trades, define
+from strategykit import Books, LegsApart, Quotes, Strategy, Trades, define
 from strategykit.indicators import sma
 """
 
@@ -245,6 +247,25 @@ def test_the_kill_switchs_own_order_tells_who_pulled_it(tmp_path: Path, capsys: 
     assert "positions: flat" in played.report.killed
 
 
+def test_a_kill_switch_that_is_pulled_outside_has_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def pull(run: Run, _: object) -> None:
+        run.kill.flatten = True
+        await trio.sleep(2)
+        run.kill.pull("by hand", "the test")
+
+    played = Played(tmp_path, capsys, LEAVES.replace('self.kill("out of here")', "pass"), meanwhile=pull)
+
+    _, sold = played.whys()
+    assert sold["by"] == "kill switch: by hand"
+    assert sold.get("at", "").startswith(Path(__file__).name), "whoever pulled it in this program"
+
+
+def test_what_is_closed_for_a_strategy_that_is_away_says_so_much() -> None:
+    because = Because("kill switch: too hot", "cross.py:31 run")
+
+    assert explain_decision(None, because) == {"by": "kill switch: too hot", "at": "cross.py:31 run"}
+
+
 HANDLES = """
 @define
 class Handles(Strategy):
@@ -256,7 +277,12 @@ class Handles(Strategy):
 
     async def run(self) -> None:
         await self.when(self.quotes.bid < self.quotes.ask)
+        self.quotes.watch(self.peek)
         await trio.sleep_forever()
+
+    def peek(self, quote) -> None:
+        if self.placed == 3:
+            self.once()
 
     def on_trade(self, trade) -> None:
         if self.placed == 0 and self.quotes.last is not None:
@@ -283,12 +309,62 @@ def test_an_order_of_a_handler_says_what_the_handler_was_given(
 
     whys = played.whys()
 
-    assert [why["at"] for why in whys] == [played.at("in passing", "once")] * 3
+    assert [why["at"] for why in whys] == [played.at("in passing", "once")] * 4
     assert all("condition" not in why and "by" not in why for why in whys)
-    traded, filled, ended = (why["handler"] for why in whys)
+    traded, filled, ended, peeked = (why.get("handler") for why in whys)
+    assert peeked is None, "it is called by nobody knows what"
     assert re.match(
         r"on_trade\(Trade\(instrument='SBER', price=[\d.]+, .*event_time=\d{19}, receive_time=\d{19}", traded
     )
     assert traded == f"on_trade({whys[0]['events']['trades']})"
     assert re.match(r"on_fill\(Fill\(instrument='SBER', trade_id=", filled)
     assert re.match(r"on_order\(<Order .*-own-1 ", ended)
+
+
+APART = """
+@define
+class Apart(Strategy):
+    instrument: str
+
+    books = Books("{instrument}")
+    placed: bool = False
+    over: bool = False
+
+    async def run(self) -> None:
+        await self.when(self.books.bid < self.books.ask)
+        try:
+            async with self.legs(within=0.3) as legs:  # two legs
+                legs.buy(1)
+                legs.sell(1, limit=round(self.books.last.ask_prices[0] * 1.05, 2))
+        except LegsApart:
+            pass
+        async with self.long(1):  # it fails elsewhere
+            self.over = True
+            await trio.sleep_forever()
+
+    def on_book(self, book) -> None:
+        if self.over:
+            raise ValueError("no")
+        if not self.placed:
+            self.placed = True
+            sorted([2], key=self.count)
+
+    def count(self, lots) -> int:
+        self.buy_nowait(lots)  # below a library
+        return lots
+"""
+
+
+def test_legs_that_are_undone_and_blocks_of_a_strategy_that_fails_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played = Played(tmp_path, capsys, APART, seconds=5.0)
+
+    handled, bought, sold, undone, entry, left = played.whys()
+
+    assert handled["at"] == played.at("below a library", "count")
+    assert re.match(r"on_book\(BookSnapshot\(.*, …\), .*receive_time=", handled["handler"])
+    assert bought["condition"] == sold["condition"], "both legs are placed after it"
+    assert (undone["by"], undone["at"]) == ("undone: not all legs were filled", played.at("two legs"))
+    assert (entry["at"], "condition" in entry) == (played.at("it fails elsewhere"), False)
+    assert (left["by"], left["at"]) == ("failure of the strategy: ValueError", played.at("it fails elsewhere"))
