@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import count
+from typing import Final
 
 import attrs
 
@@ -41,6 +43,9 @@ from strategykit.venues.dialect import Reply
 __all__ = ["RecordedVenueMarket"]
 
 _SERVED = (Trade, Quote, BookSnapshot, BookDelta, ByOrderSnapshot, ByOrderDelta, InstrumentUpdate)
+
+_FIRST_TRADE: Final = 10_481_000_001
+"""Of those that the recording has no number for."""
 
 _NORMAL, _BREAK = 17, 2
 """Trading status codes. Source: ALOR protocol sheet, section 3.5."""
@@ -81,6 +86,7 @@ class RecordedVenueMarket:
         }
         self._traders: dict[str, PaperExchange] = {}
         self._records: dict[str, OrderRecord] = {}
+        self._numbers = count(_FIRST_TRADE)
         self._trades: dict[str, deque[Trade]] = {symbol: deque(maxlen=TRADES_KEPT) for symbol in instruments}
         self._history = {symbol: BarHistory(symbol) for symbol in instruments}
         self._latest: dict[str, int] = dict.fromkeys(instruments, 0)
@@ -108,7 +114,9 @@ class RecordedVenueMarket:
         told: list[Event] = []
         match shown:
             case Trade():
-                shown = altered(shown, guid="", snapshot=False)
+                # Of another venue they may have names, or nothing; its own venue's numbers stay.
+                number = shown.trade_id if type(shown.trade_id) is int else next(self._numbers)
+                shown = altered(shown, guid="", snapshot=False, trade_id=number)
                 self._trades[symbol].append(shown)
                 # Bars want times that never go back, which a recording doesn't promise.
                 self._latest[symbol] = max(self._latest[symbol], time)

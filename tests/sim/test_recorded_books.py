@@ -62,6 +62,18 @@ def make_market(**more: Any) -> RecordedVenueMarket:
     )
 
 
+def test_trades_that_were_recorded_without_a_number_get_one() -> None:
+    """As those of another venue; every venue that serves them has numbers."""
+    market = make_market()
+    told: list[Any] = []
+    for number in ("0b0c-uuid", None, 77):
+        told += market.feed(Trade("X", 100.0, 1.0, Side.BUY, number, OLD, 0, "g"), NOW, shift=NOW - OLD)
+
+    first, second, own = (trade.trade_id for trade in told)
+    assert own == 77
+    assert second == first + 1
+
+
 def test_changes_are_told_as_the_state_that_they_leave_once_time_goes_on() -> None:
     market = make_market()
     (first,) = market.feed(snapshot({100.0: 1.0, 99.0: 2.0}, {101.0: 3.0}), NOW, shift=NOW - OLD)
