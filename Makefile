@@ -38,7 +38,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 demo: setup
 	@$(BIN)/strategykit demo
 
-# Three processes for two cores: many tests wait for wires.
+# Twice as many processes as cores: many tests wait for wires.
 test: setup
 	@echo "ruff check"
 	@$(BIN)/ruff check .
@@ -47,7 +47,7 @@ test: setup
 	@echo "mypy --strict"
 	@$(BIN)/mypy
 	@echo "pytest"
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # By itself, as tracing more than doubles what a computation takes.
 MEASURED := $(addprefix tests/,runtime risk scopes journal net model)

@@ -327,7 +327,7 @@ def test_the_command_brings_in_files_and_tells_each_row_that_it_refuses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [f"2020-01-01 00:0{n},1,1,1,1,{'x' if n == 2 else 1}" for n in range(5)]
-    (tmp_path / "a.csv").write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    (tmp_path / "a.csv").write_text("\n".join(["time,open,high,low,close,volume", *rows, ""]))
     command = [
         "tape",
         "import",
