@@ -87,6 +87,8 @@ async def _record_run(
 ) -> RunReport:
     identity = Identity(plan.seed if plan.seed is not None else secrets.randbits(63), clock.start)
     notes = Notes(redactor)
+    for secret in plan.secrets:
+        redactor.protect(secret.reveal())
     async with AsyncExitStack() as stack:
         journal = None
         if plan.journal is not None:

@@ -18,6 +18,7 @@ from strategykit.runtime.ending import LEAVE_WITHIN
 from strategykit.runtime.guard_plan import GuardPlan
 from strategykit.runtime.order_journal import JournalDisk
 from strategykit.runtime.watchdog import LIMIT
+from strategykit.secret import Secret
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
 from strategykit.venues.dialect import Dialect
@@ -66,6 +67,8 @@ class LivePlan:
     """What the journal is written on; None: the system's disk."""
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     """What a re-run needs besides: kept in the tape's header."""
+    secrets: Sequence[Secret] = ()
+    """What is in nothing that leaves the run, from its first byte on."""
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk."""
     keep_orders: bool = False

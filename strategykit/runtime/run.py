@@ -33,6 +33,7 @@ from strategykit.runtime.recorded_venue import recorded_venue
 from strategykit.runtime.recordings import open_recording
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.rerun import RerunPlan, RerunReport, rerun
+from strategykit.secret import Secret
 from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.paper import PaperExchange
 from strategykit.strategy import Strategy
@@ -117,10 +118,11 @@ def plan_session(
     strategies = [_strategy(spec) for spec in session.strategies]
     if tape is None and session.run.tape is not None:
         tape = session.run.tape / tape_name([name for name, _ in strategies])
-    journal = _journal(session, real=real)
+    journal, secrets = _journal(session, real=real), venue.secrets()
     return LivePlan(
         dialect=dialect,
-        connect=_connector(venue, dialect, network),
+        connect=_connector(venue, secrets, dialect, network),
+        secrets=tuple(secrets.values()),
         account=venue.account,
         exchange=venue.exchange,
         market_connections=venue.market_connections,
@@ -284,14 +286,11 @@ def _strategy(spec: StrategySpec) -> tuple[str, Strategy]:
 
 
 def _connector(
-    venue: VenuePlan, dialect: Dialect, network: Network
+    venue: VenuePlan, secrets: Mapping[str, Secret], dialect: Dialect, network: Network
 ) -> Callable[[Inbox, Recorder, Callable[[], int], random.Random], LiveVenue]:
-    secrets = venue.secrets()
     fetch = venue.known.fetcher(secrets, venue.options, venue.endpoints, network=network)
 
     def connect(inbox: Inbox, recorder: Recorder, stamp: Callable[[], int], rng: random.Random) -> LiveVenue:
-        for secret in secrets.values():
-            recorder.protect(secret.reveal())
         return connect_venue(
             dialect,
             venue.endpoints,

@@ -143,6 +143,8 @@ def test_a_secret_among_the_parameters_is_hidden(tmp_path: Path, capsys: pytest.
     played = Played(tmp_path, capsys, strategy, remark=f"by {secret.reveal()}")
 
     assert [why["params"]["remark"] for why in played.whys()] == ["by ***"] * 6
+    for kept in filter(Path.is_file, tmp_path.rglob("journal/**/*")):
+        assert secret.reveal().encode() not in kept.read_bytes(), kept.name
 
 
 EXITS = """
