@@ -243,6 +243,9 @@ class OrderNews:
         if update.status is not _AT_WORK:
             if not order.is_open and not order.back and not order.fills_missing:
                 order.lost_at, order.listed_again = None, False
+                if order.absent and before is not None and before[0] is None:  # Its first number: it came late.
+                    words = f"ended as {update.venue_order_id}, though the venue didn't have it"
+                    self.table.contradict(f"{order.client_order_id}: {words}")
                 return  # Told again.
             order.back = None if order.back == update.venue_order_id else order.back
             order.listed_again = False

@@ -31,7 +31,7 @@ _ENDED: Final = frozenset({"filled", "cancelled", "rejected", "expired"})
 _TOKEN: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
 """How an access token looks, whatever is in it."""
 
-_CAME_LATE: Final = re.compile(r"(\S+): (?:works|is filled|is changed) as \S+, though the venue didn't have")
+_CAME_LATE: Final = re.compile(r"(\S+): (?:works|is filled|is changed|ended) as \S+, though the venue didn't have")
 
 _LOOKS: Final = 4
 """Of a second in which the venue's book has to have stood still: orders of ours come and go while markets rest."""
