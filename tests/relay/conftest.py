@@ -157,7 +157,8 @@ class Relay:
 
     async def connect(self, path: str = "/ws") -> Reader:
         # Any stream will do; the annotation of the library is narrower than the library.
-        return Reader(await wrap_client_stream(self.nursery, self.dial(), "relay", path))  # type: ignore[arg-type]
+        stream: Any = self.dial()
+        return Reader(await wrap_client_stream(self.nursery, stream, "relay", path, message_queue_size=10_000))
 
     async def get(self, path: str) -> tuple[int, Any]:
         stream = self.dial()

@@ -50,7 +50,9 @@ async def test_a_token_is_asked_of_everybody_and_everything_but_health() -> None
         assert (await http.get("/health")).status_code == 200
         right = {"Authorization": "Bearer geheim"}
         assert (await http.get("/statistics", headers=right)).json()["refused"] == 1
-        async with open_websocket_url(url, extra_headers=[(b"Authorization", b"Bearer geheim")]) as websocket:
+        async with open_websocket_url(
+            url, extra_headers=[(b"Authorization", b"Bearer geheim")], message_queue_size=10_000
+        ) as websocket:
             client = Reader(websocket)
             await client.subscribe("trade.SBER")
             upstream.trade()
@@ -62,7 +64,9 @@ async def test_over_tls_all_is_as_without() -> None:
     trusted = ssl.create_default_context(cafile=str(CERTIFICATE))
     async with serving(certificate=CERTIFICATE, key=KEY, host="localhost") as (server, upstream):
         assert server.url.startswith("https://localhost:")
-        async with open_websocket_url(server.url.replace("http", "ws"), ssl_context=trusted) as websocket:
+        async with open_websocket_url(
+            server.url.replace("http", "ws"), ssl_context=trusted, message_queue_size=10_000
+        ) as websocket:
             client = Reader(websocket)
             await client.subscribe("trade.SBER")
             for price in range(500):

@@ -32,6 +32,8 @@ from tests.relay.redis_station import free_port, reachable, running
 ES = "CME_Eq/ES/XCME_Eq ES (Z26)"
 NOWHERE = "redis://127.0.0.1:1"
 """A bus that is away."""
+PLENTY = 10_000
+"""Messages that wait to be read: with the usual one, nobody who waits for a pong gets past two that come before it."""
 
 pytestmark = [
     pytest.mark.usefixtures("leftovers"),
@@ -64,7 +66,7 @@ def test_clients_and_strategies_hear_a_venue_whose_symbols_hold_more_than_letter
     addresses = list[str]()
 
     async def listen(url: str) -> None:
-        async with open_websocket_url(url.replace("http", "ws")) as websocket:
+        async with open_websocket_url(url.replace("http", "ws"), message_queue_size=PLENTY) as websocket:
             client, heard = Reader(websocket), set[str]()
             wanted = {f"trade.{ES}", f"depth.{ES}", f"ticker.{ES}"}
             await client.subscribe(*wanted)
@@ -107,7 +109,7 @@ def test_who_runs_a_relay_is_told_of_what_clients_can_t_see(quiet: str, bus: str
         told.set()
 
     async def ask() -> None:
-        async with open_websocket_url(addresses[0].replace("http", "ws")) as websocket:
+        async with open_websocket_url(addresses[0].replace("http", "ws"), message_queue_size=PLENTY) as websocket:
             await Reader(websocket).subscribe("trade.NONE_USDC")
             assert await trio.to_thread.run_sync(told.wait, 60)
 
@@ -137,7 +139,7 @@ async def test_a_relay_without_a_venue_serves_what_is_on_the_bus(nursery: trio.N
 
         nursery.start_soon(serve)
         await ready.wait()
-        async with open_websocket_url(servers[0].url.replace("http", "ws")) as websocket:
+        async with open_websocket_url(servers[0].url.replace("http", "ws"), message_queue_size=PLENTY) as websocket:
             client = Reader(websocket)
             await client.subscribe("trade.SBER")
             await redis.listened("trade.SBER", by_somebody=True)
