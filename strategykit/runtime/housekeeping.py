@@ -91,6 +91,8 @@ class _Renewals:
     """Data of others that had come at the last look."""
     not_before: float = 0.0
     """On Trio's clock."""
+    _unheard: dict[tuple[str, int], int] = attrs.field(factory=dict, init=False)
+    """How often all was asked for in vain, while data of others came, by connection and session."""
 
     def look(self, silent: Collection[str], now: float, reading: int) -> None:
         """Ask for the rows with the guids `silent`, which have just fallen so, or for all if data of others come.
@@ -100,9 +102,15 @@ class _Renewals:
         engine, table = self.engine, self.engine.table
         came, self.foreign = table.foreign - self.foreign, table.foreign
         everything = came > 0 and now >= self.not_before
+        deaf = self._deaf() if everything else ()
+        for connection, _ in deaf:
+            self.not_before = now + RENEW_EVERY
+            engine.wires.drop(connection, f"asked {ASKS} times, the venue goes on with data that nobody wants")
         for row in list(table):
             session = engine.sessions.get(row.connection)
             if session is None or row.state not in LIVE or not (everything or row.guid in silent):
+                continue
+            if (row.connection, session) in deaf:
                 continue
             if engine.dialect.lanes[engine.lanes[row.connection]].asks_again:
                 self.not_before = now + RENEW_EVERY if everything else self.not_before
@@ -113,6 +121,19 @@ class _Renewals:
                     engine.ask_for(row)
                 else:
                     engine.wires.subscribe(row, row.connection, session)
+
+    def _deaf(self) -> list[tuple[str, int]]:
+        """Count who has got data of others alone since all was asked for; give those who did too often.
+
+        Such a wire carries what the venue says and not what we say; nothing else would tell that before the venue
+        itself misses something.
+        """
+        before, self._unheard = self._unheard, {}
+        for key in self.engine.sessions.items():
+            states = {row.state for row in self.engine.table if row.connection == key[0] and row.state in LIVE}
+            if states == {SubscriptionState.ASKED}:
+                self._unheard[key] = before.get(key, 0) + 1
+        return [key for key, asked in self._unheard.items() if asked >= ASKS]
 
 
 def _replace_old(engine: Engine, now: int) -> None:

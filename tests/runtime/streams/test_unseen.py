@@ -11,6 +11,7 @@ import pytest
 from strategykit import Books, Stale, Strategy, Trades, define
 from strategykit.net.inbox import Input, InputKind
 from strategykit.runtime.assembly import Run
+from strategykit.venues.coinapi.dialect import CoinApi
 from strategykit.venues.dialect import LaneSpec
 from strategykit.venues.stream.dialect import StreamFamily
 from strategykit.venues.streams import Stream, StreamKind
@@ -189,3 +190,38 @@ def test_where_asking_again_does_harm_it_is_told_only(play: Any) -> None:
 
     assert len(strategy.silences) == 1
     assert (wires.asked_at, wires.ended) == ([0.0], [])
+
+
+COINAPI = CoinApi()
+
+
+def coin_trade(symbol: str) -> str:
+    return (
+        f'{{"type":"trade","symbol_id":"{symbol}","sequence":1,"time_exchange":"2025-05-23T11:33:20.1000000Z",'
+        '"time_coinapi":"2025-05-23T11:33:20.2000000Z","uuid":"00000000-0000-0000-0000-000000000001","price":1.5,'
+        '"size":2.0,"taker_side":"BUY"}'
+    )
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_wire_that_carries_only_what_others_asked_for_is_left(play: Any, heard: bool) -> None:
+    left: list[float] = []
+
+    async def override(run: Run, wires: Any) -> None:
+        await frame(run, coin_trade("X"))
+        for second in range(60):
+            await pass_seconds(run, 1)
+            if not wires.drops:
+                await frame(run, coin_trade("SOMEBODY_ELSES"))
+            if heard and second % 10 == 5:
+                await frame(run, coin_trade("X"))
+            if wires.drops and not left:
+                left.append(wires.elapsed)
+
+    _, wires = play([("s", Patient())], override, dialect=COINAPI)
+
+    if heard:
+        assert not wires.drops, "our words arrive: it answers each time"
+    else:
+        assert set(wires.drops) == {"asked 3 times, the venue goes on with data that nobody wants"}
+        assert 30 <= left[0] <= 33, "ten seconds for each time"
