@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import struct
 import zlib
 from collections.abc import Callable
@@ -28,22 +29,35 @@ the stream family."""
 WITH_KEYS = ["alor", "t4", "coinapi"]
 
 
-@pytest.fixture(scope="module", params=SEEDS)
-def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """A run with one fault, in which orders were filled, and withdrawn, and refused."""
-    venue: str = request.param
-    quiet: dict[str, Any] = {
-        "presses": 1,
-        "keep_orders": False,
-        "cut_off_at": None,
-        "venue_ahead": 0.0,
-        "latency": (0.001, 0.01),
-    }
-    faults = [Fault(at=6.0, venue={"fault": "reset"})]
-    world = attrs.evolve(draw_world(venue, SEEDS[venue], seconds=12.0), faults=faults, **quiet)
-    record = play(world, symbols=SYMBOLS[venue], folder=tmp_path_factory.mktemp(venue))
-    assert check(record) == []
-    return record
+@pytest.fixture(scope="module")
+def good_record(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Record]:
+    """Give a venue's run with one fault, in which orders were filled, and withdrawn, and refused.
+
+    It is played once. A fixture of this scope that is parametrized itself would be made again for every single case.
+    """
+
+    @functools.cache
+    def made(venue: str) -> Record:
+        quiet: dict[str, Any] = {
+            "presses": 1,
+            "keep_orders": False,
+            "cut_off_at": None,
+            "venue_ahead": 0.0,
+            "latency": (0.001, 0.01),
+        }
+        faults = [Fault(at=6.0, venue={"fault": "reset"})]
+        world = attrs.evolve(draw_world(venue, SEEDS[venue], seconds=12.0), faults=faults, **quiet)
+        record = play(world, symbols=SYMBOLS[venue], folder=tmp_path_factory.mktemp(venue))
+        assert check(record) == []
+        return record
+
+    return made
+
+
+@pytest.fixture(params=SEEDS)
+def good(request: pytest.FixtureRequest, good_record: Callable[[str], Record]) -> Record:
+    """A good record, to be copied before it is changed."""
+    return good_record(request.param)
 
 
 def order_with_fills(record: Record) -> Any:
