@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import attrs
 import pytest
 
 ROOT: Final = Path(__file__).parents[1]
@@ -101,14 +103,48 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@attrs.frozen
+class Seen:
+    """What there is to say of a module; its tree would take too much memory to be kept."""
+
+    imports: list[tuple[int, str]]
+    wrong_imports: list[str]
+    impurities: list[str]
+    dangers: list[str]
+    says_what_is_public: bool
+
+
+@functools.cache
+def seen(path: Path) -> Seen:
+    """Read one of the package's modules, once for all tests."""
+    tree = parsed(path)
+    return Seen(
+        imports=list(imports(tree)),
+        wrong_imports=wrong_imports(part_of(path), tree),
+        impurities=impurities(tree) if is_pure(path) else ["not looked for"],
+        dangers=dangers(tree),
+        says_what_is_public=says_what_is_public(tree),
+    )
+
+
 def part_of(path: Path) -> str:
     first, *rest = path.relative_to(PACKAGE).parts
     return first if rest else ("" if path.stem == "__init__" else path.stem)
 
 
+def is_pure(path: Path) -> bool:
+    return part_of(path) in PURE and not (part_of(path) == "sim" and path.name in SERVERS)
+
+
+@functools.lru_cache(maxsize=1)
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Give all of a tree, found once for all that is looked for in it."""
+    return list(ast.walk(tree))
+
+
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Give line and dotted name of all that a module imports, wherever in it; ``from a import b`` is ``a.b``."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -144,7 +180,7 @@ def impurities(tree: ast.Module) -> list[str]:
         if name.startswith("random.") and name != "random.Random"
     ]
     shared = any(name == "random" for _, name in imports(tree))
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="random"), attr=attr) if shared and attr != "Random":
                 found.append(f"line {node.lineno}: random.{attr} has a state that all share")
@@ -164,7 +200,7 @@ def dangers(tree: ast.Module) -> list[str]:
     """Give what could turn data into running code."""
     return imports_from(tree, DANGEROUS) + [
         f"line {node.lineno}: {node.func.id}()"
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DANGEROUS_CALLS
     ]
 
@@ -180,21 +216,17 @@ def says_what_is_public(tree: ast.Module) -> bool:
 
 @pytest.mark.parametrize("path", modules(), ids=named)
 def test_imports_point_one_way(path: Path) -> None:
-    assert wrong_imports(part_of(path), parsed(path)) == []
+    assert seen(path).wrong_imports == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in modules() if part_of(path) in PURE and not (part_of(path) == "sim" and path.name in SERVERS)],
-    ids=named,
-)
+@pytest.mark.parametrize("path", [path for path in modules() if is_pure(path)], ids=named)
 def test_pure_folders_do_no_io_and_read_no_clock(path: Path) -> None:
-    assert impurities(parsed(path)) == []
+    assert seen(path).impurities == []
 
 
 @pytest.mark.parametrize("path", [*modules(), *strategies()], ids=named)
 def test_no_data_can_become_running_code(path: Path) -> None:
-    assert dangers(parsed(path)) == []
+    assert (seen(path).dangers if path.is_relative_to(PACKAGE) else dangers(parsed(path))) == []
 
 
 @pytest.mark.parametrize("path", modules(), ids=named)
@@ -202,7 +234,7 @@ def test_modules_are_short_and_say_what_is_public(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
 
     assert lines <= LINES, f"{lines} lines; split along the seam you feel while explaining it"
-    assert says_what_is_public(parsed(path)), "no __all__"
+    assert seen(path).says_what_is_public, "no __all__"
 
 
 @pytest.mark.parametrize("path", strategies(), ids=named)
@@ -218,7 +250,7 @@ def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
     named = [*project["dependencies"], *extras]
     declared = {re.split(r"[>=<~\[ ]", line)[0].replace("-", "_").lower() for line in named}
-    tops = {name.partition(".")[0] for path in modules() for _, name in imports(parsed(path))}
+    tops = {name.partition(".")[0] for path in modules() for _, name in seen(path).imports}
     tops = {PACKAGED_AS.get(top, top) for top in tops}
 
     assert tops - sys.stdlib_module_names - {"strategykit"} <= declared
