@@ -18,6 +18,9 @@ MINUTE: Final = 60 * SECOND
 _KEPT_SECONDS: Final = 7_200
 _KEPT_MINUTES: Final = 6_000
 
+_NOTED: Final = 10_000
+"""Trades that wait to be folded at the most: more than a generated past has, of which most markets show no bar."""
+
 
 @attrs.define(eq=False)
 class _Row:
@@ -45,19 +48,27 @@ class BarHistory:
         self.symbol = symbol
         self._seconds: deque[_Row] = deque(maxlen=_KEPT_SECONDS)
         self._minutes: deque[_Row] = deque(maxlen=_KEPT_MINUTES)
+        self._noted: list[tuple[int, float, float]] = []
 
     def trade(self, time: int, price: float, quantity: float) -> None:
-        """Fold in one trade; times never go back."""
-        for rows, interval in ((self._seconds, SECOND), (self._minutes, MINUTE)):
-            start = time - time % interval
-            if rows and rows[-1].open_time == start:
-                row = rows[-1]
-                row.high = max(row.high, price)
-                row.low = min(row.low, price)
-                row.close = price
-                row.volume += quantity
-            else:
-                rows.append(_Row(start, price, price, price, price, quantity))
+        """Note one trade; times never go back. It is folded in when somebody asks for bars."""
+        self._noted.append((time, price, quantity))
+        if len(self._noted) >= _NOTED:
+            self._fold()
+
+    def _fold(self) -> None:
+        for time, price, quantity in self._noted:
+            for rows, interval in ((self._seconds, SECOND), (self._minutes, MINUTE)):
+                start = time - time % interval
+                if rows and rows[-1].open_time == start:
+                    row = rows[-1]
+                    row.high = max(row.high, price)
+                    row.low = min(row.low, price)
+                    row.close = price
+                    row.volume += quantity
+                else:
+                    rows.append(_Row(start, price, price, price, price, quantity))
+        self._noted.clear()
 
     def bars(self, interval: int, since: int, until: int, now: int) -> list[Bar]:
         """Give bars that began at or after `since` and before `until`, oldest first; none where nothing traded.
@@ -67,6 +78,7 @@ class BarHistory:
         """
         if interval < SECOND or interval % SECOND:
             raise ConfigError(f"a bar's interval must be whole seconds, at least 1, not {interval / SECOND:g} s")
+        self._fold()
         rows = self._minutes if interval % MINUTE == 0 else self._seconds
         made: list[_Row] = []
         for row in rows:

@@ -130,6 +130,35 @@ def test_the_generated_past_is_coarse_then_fine_and_ends_at_the_start() -> None:
     assert all(lots > 0 for _, _, lots in past)
 
 
+def test_one_seed_gives_one_past_and_another_another() -> None:
+    def past(seed: int) -> list[tuple[int, float, int]]:
+        random = Random(seed)
+        fair = FairPrice(random, HOME, low=1, high=10**6)
+        return list(generate_past(fair, random, start=START, minutes=10, seconds=60))
+
+    assert past(1) == past(1)
+    assert past(1) != past(2)
+
+
+def test_bars_are_the_same_however_often_they_are_asked_for() -> None:
+    """Trades are folded when somebody asks, or when too many wait for that."""
+    asked, left = BarHistory("X"), BarHistory("X")
+    random = Random(3)
+    for number in range(25_000):
+        trade = (START + number * SECOND // 4, 100.0 + random.randrange(20), float(random.randrange(1, 9)))
+        asked.trade(*trade)
+        left.trade(*trade)
+        if number % 999 == 0:
+            assert asked.bars(SECOND, trade[0] - SECOND, NEVER, NEVER)[-1].close == trade[1]
+
+    for interval in (SECOND, 5 * SECOND, MINUTE):
+        found, expected = (
+            [(bar.open_time, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
+            for bars in (history.bars(interval, 0, NEVER, NEVER) for history in (left, asked))
+        )
+        assert found == expected
+
+
 def test_bars_fold_trades_by_the_second_and_by_the_minute() -> None:
     history = BarHistory("X")
     minute = START - START % MINUTE
