@@ -7,6 +7,7 @@ for, it waits for at least one pass; so a run for each pass, cancelled in it, le
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -85,8 +86,12 @@ def _waits(function: Any) -> bool:
     return (get_origin(given) or given) in waited
 
 
-def _play(checkpoint: Checkpoint, *, journal: bool = False) -> tuple[list[str], int]:
-    """Play it; give what is wrong, and how many passes the scenario took."""
+@functools.lru_cache(maxsize=1)
+def _play(checkpoint: Checkpoint, *, journal: bool = False) -> tuple[tuple[str, ...], int]:
+    """Play it; give what is wrong, and how many passes the scenario took.
+
+    The run in which passes are counted is the one that nobody cancels, which is looked at next: it is played once.
+    """
     first = next(iter(SYMBOLS[checkpoint.venue]))
     symbols = {first: SYMBOLS[checkpoint.venue][first]}
     params = {"instrument": first, "scenario": checkpoint.scenario}
@@ -116,7 +121,7 @@ def _play(checkpoint: Checkpoint, *, journal: bool = False) -> tuple[list[str], 
         lines.append(f"never reached: it ended after {canceller.passes} passes")
     if not checkpoint.number and not canceller.strategy.done:
         lines.append("it didn't come to its end, though nobody cancelled it")
-    return lines, canceller.passes
+    return tuple(lines), canceller.passes
 
 
 def checkpoints_of(venue: str, scenario: str, *, journal: bool = False) -> Iterator[Checkpoint]:
@@ -135,5 +140,5 @@ def try_checkpoint(checkpoint: Checkpoint, *, journal: bool = False) -> list[str
     try:
         lines, _ = _play(checkpoint, journal=journal)
     except Exception as exc:  # noqa: BLE001 - whatever a run breaks with is what is looked for
-        lines = [f"{type(exc).__name__}: {exc}"]
+        lines = (f"{type(exc).__name__}: {exc}",)
     return [f"{checkpoint}: {line}" for line in lines]
