@@ -29,6 +29,11 @@ def main() -> int:
     except KeyboardInterrupt:  # Just before or just after the command.
         return 128 + signal.SIGINT
     finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:  # Nobody reads it any more: were it left to Python, the exit code would be 120.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         gc.freeze()  # As it exits, Python would look once more through all that was loaded: 0.1 to 0.5 s.
         if ours:
             signal.signal(signal.SIGINT, signal.SIG_DFL)

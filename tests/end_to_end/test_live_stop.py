@@ -275,11 +275,13 @@ def test_who_stops_reading_changes_no_exit_code(
     assert process.wait(10) == code
 
 
-def test_a_run_goes_on_when_nobody_reads_its_progress(venue: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_run_goes_on_when_nobody_reads_its_progress(venue: Any, tmp_path: Path, unbuffered: str) -> None:
     command = [sys.executable, "-m", "strategykit", "run", "sample:maker", "--url", venue.url, "--instrument", "SBER"]
     reading, writing = os.pipe()
     os.close(reading)
-    with subprocess.Popen([*command, "--for", "1s"], stdout=writing, stderr=writing, cwd=tmp_path) as process:
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}  # Else what was written may be kept until the end.
+    with subprocess.Popen([*command, "--for", "1s"], stdout=writing, stderr=writing, cwd=tmp_path, env=env) as process:
         os.close(writing)
 
     assert process.wait(10) == 0
