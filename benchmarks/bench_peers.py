@@ -19,13 +19,13 @@ import attrs
 
 from benchmarks.figures import Figure, Incomplete, figure
 from benchmarks.peers.course import EVERY
-from benchmarks.peers.environments import PEERS, Absent, install
+from benchmarks.peers.environments import NEWEST, OUR_OWN, PEERS, WHERE, Absent, find_python, install
 
 __all__ = ["CASES", "Case", "Seen", "check", "main", "race"]
 
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "build" / "peers"
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 WITHIN: Final = 300.0
 """Seconds for one run."""
 
@@ -240,15 +240,26 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
     Raises:
         Incomplete: An engine isn't there; the figures that don't need it come with it.
     """
-    pythons, missing = {OURS: Path(sys.executable), FLOOR: Path(sys.executable)}, []
+    here, base, missing = Path(sys.executable), find_python(), list[str]()
+    mine = here
+    if base != here:
+        try:
+            mine = install(OUR_OWN, FOLDER, base)
+        except Absent as exc:
+            missing.append(f"nothing runs on {base.name}: {exc}")
+            base = here
+    print(f"  all on {base.name if base != here else 'Python {}.{}'.format(*sys.version_info)}", flush=True)
+    if base == here and sys.version_info < NEWEST[-1]:
+        print(f"  newer releases of some engines need Python 3.12 or 3.13; {WHERE} names folders that have one")
+    pythons = {OURS: mine, FLOOR: mine}
     for peer in PEERS:
         try:
-            pythons[peer.name] = install(peer, FOLDER)
+            pythons[peer.name] = install(peer, FOLDER, base)
         except Absent as exc:
             missing.append(f"{peer.label} isn't there: {exc}")
     cases = [attrs.evolve(case, trades=int(case.trades * scale)) for case in CASES if case.engine in pythons]
     seen = race(cases, pythons, ROUNDS if scale >= 1 else 1)
-    check(seen, _expected(cases, Path(sys.executable)))
+    check(seen, _expected(cases, mine))
     found = {case: _medians(runs) for case, runs in seen.items()}
     _print(found)
     figures = make_figures({case.label: row for case, row in found.items()})

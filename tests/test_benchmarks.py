@@ -19,7 +19,7 @@ from benchmarks.bench_pressure import measure as measure_pressure
 from benchmarks.blast import FIRST_ID, prepare
 from benchmarks.figures import Figure, Incomplete, figure, misses
 from benchmarks.peers.course import make_trades
-from benchmarks.peers.environments import Absent, Peer, install
+from benchmarks.peers.environments import Absent, Peer, find_python, install
 from benchmarks.soak_live import soak
 from strategykit.model.events import Side, Trade
 from strategykit.model.instruments import Instrument
@@ -121,6 +121,33 @@ def test_an_engine_that_cant_be_installed_is_absent_for_a_reason(
 
     with pytest.raises(Absent, match="No matching distribution found for no-such-engine"):
         install(Peer("none", "none", ("no-such-engine==1",)), tmp_path)
+
+
+def test_engines_run_on_the_newest_python_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 11, 7))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setenv("STRATEGYKIT_PYTHONS", f"{tmp_path / 'one'}:{tmp_path / 'two'}")
+    assert find_python() == Path(sys.executable), "there is no other"
+
+    def put(name: str, script: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+        return path
+
+    older = put("path/python3.12", "echo 3.12.9")
+    assert find_python() == older
+
+    put("one/python3.13", "exit 127")
+    assert find_python() == older, "one that only says that it isn't there"
+
+    newer = put("path/python3.13", "echo 3.13.0")
+    (tmp_path / "one" / "python3.13").unlink()
+    assert find_python() == newer
+
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    assert find_python() == Path(sys.executable), "none is newer than this one"
 
 
 def test_what_is_missing_is_told_and_the_rest_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
