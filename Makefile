@@ -1,7 +1,8 @@
 # make demo    install into .venv, then show a whole session: venue, strategies, faults, tape, re-run
 # make test    install, then lint, types, tests
 # make coverage  install, then see how much of orders, journal and connections the tests reach
-# make bench   install, then the speed measurements, beside other engines; ONLY=… for some
+# make bench   install, then the speed measurements, beside other engines; ONLY=… for some; on a newer Python:
+#              make bench STRATEGYKIT_PYTHONS=/envs/313/bin
 # make faults  install, then 20 live runs under random faults; N=… for more, SEED=… for others
 # make chaos   install, then 200 whole programs under random faults in virtual time; SCHEDULES=… SEED=…
 # make kills   install, then kill a trading program with SIGKILL, over and over: make kills N=1000 SEED=1 VENUE=t4
