@@ -42,6 +42,7 @@ from strategykit.testing.faults import Fault, strike
 from strategykit.testing.markets import START
 from strategykit.testing.network import MemoryNetwork
 from strategykit.testing.unsettled import unsettled
+from strategykit.venues.dialect import LaneSpec
 
 __all__ = ["Meanwhile", "Outing", "World", "run_world"]
 
@@ -53,7 +54,7 @@ QUIET: Final = 2.0
 """Seconds for which it has to stay so."""
 
 UNSEEN: Final = 32.0
-"""Seconds for which a dead wire can look well: a ping every 20 s, a pong within 10."""
+"""Seconds for which it has to, at the least, if a wire may be dead that looks well."""
 
 RESTING: Final = 2.0
 """Seconds in which markets stand still, so that everybody knows the same of them."""
@@ -365,7 +366,7 @@ class _Play:
 
     async def _settle(self, run: Run) -> None:
         hidden = self.world.patient and any(_hides(fault) for fault in self.world.faults)
-        quiet = UNSEEN if hidden else QUIET
+        quiet = max(UNSEEN, *map(_looks_well, run.engine.dialect.lanes.values())) if hidden else QUIET
         since, latest = trio.current_time(), trio.current_time() + SETTLE_WITHIN + quiet
         while trio.current_time() - since < quiet:
             await trio.sleep(0.25)
@@ -375,6 +376,12 @@ class _Play:
             if trio.current_time() > latest:
                 self.outing.unsettled = lines or ["it settles and unsettles"]
                 return
+
+
+def _looks_well(lane: LaneSpec) -> float:
+    """Give the seconds until a wire that is dead has surely been found out."""
+    pong = None if lane.ping_every is None else lane.ping_every + lane.pong_within
+    return min((found for found in (lane.silence_within, pong) if found is not None), default=0.0) + QUIET
 
 
 def _hides(fault: Fault) -> bool:
