@@ -128,10 +128,10 @@ class _Renewals:
         Such a wire carries what the venue says and not what we say; nothing else would tell that before the venue
         itself misses something.
         """
-        before, self._unheard = self._unheard, {}
-        for key in self.engine.sessions.items():
-            states = {row.state for row in self.engine.table if row.connection == key[0] and row.state in LIVE}
-            if states == {SubscriptionState.ASKED}:
+        engine, before, self._unheard = self.engine, self._unheard, {}
+        for key in engine.sessions.items():
+            states = {row.state for row in engine.table if row.connection == key[0] and row.state in LIVE}
+            if states == {SubscriptionState.ASKED} and engine.dialect.lanes[engine.lanes[key[0]]].asks_again:
                 self._unheard[key] = before.get(key, 0) + 1
         return [key for key, asked in self._unheard.items() if asked >= ASKS]
 

@@ -92,3 +92,16 @@ def test_a_strategy_whose_history_is_refused_fails_with_the_reason(play: Any) ->
     failed, other = run.supervisor.seats
     assert str(failed.failure) == "bars X 1m: its history can't be loaded: 404: no"
     assert other.failure is None
+
+
+def test_data_of_others_cost_no_wire_whose_venue_answers_requests(play: Any) -> None:
+    async def say_what_nobody_wants(run: Run, wires: Any) -> None:
+        for number in range(30):
+            await pass_seconds(run, 0.3)
+            frame = f'{{"guid":"somebody-elses-{number}","data":{{"symbol":"Y"}}}}'
+            await run.driver.dispatch(Input(InputKind.FRAME, "market-0", run.clock.reading, frame))
+
+    run, wires = play([("s", Watching())], say_what_nobody_wants)
+
+    assert run.engine.table.foreign == 30
+    assert wires.drops == []
