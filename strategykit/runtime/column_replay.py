@@ -16,7 +16,7 @@ import attrs
 from strategykit.columns.merging import Stretch
 from strategykit.model.events import Event
 from strategykit.runtime.batch_replay import ByPiece
-from strategykit.runtime.clock import NEVER, ReplayClock
+from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.courses import delays_market
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.hot_loops import give_lanes, give_long, give_one, give_ways
@@ -89,7 +89,7 @@ class ByEvent(Turn):
         elif len(first.ways) == 1:
             give_one(batch, first.meet, first.ways[0], clock, failures, self.raised, self.settled)
             if self.driver.wakes and self.parts[0][1].came is None:
-                pump = first.open_pump(map(_EVENT, batch), kind=self.parts[0][1].kind, due=NEVER)
+                pump = first.open_pump(map(_EVENT, batch), kind=self.parts[0][1].kind)
                 await self.driver.quiet(pumping=pump is not None)
                 if pump is not None:
                     pump.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Any, Final
 
 from strategykit.model.events import Event
@@ -12,6 +11,7 @@ from strategykit.runtime.clock import ReplayClock
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.mailbox import Pump
+from strategykit.runtime.reel import Reel
 from strategykit.sim.paper import PaperExchange
 
 __all__ = ["NOWHERE", "Course", "Courses", "Way", "delays_market", "ignore", "slow"]
@@ -107,13 +107,12 @@ class Course:
             self.live, self._paper = live, paper
             self.meet = self._show if live else paper.markets[self._symbol].note
 
-    def open_pump(self, events: Iterator[Any], *, kind: Any, due: int) -> Pump | None:
+    def open_pump(self, events: Iterator[Any], *, kind: Any) -> Pump | None:
         """Let the task that waits for the events take the next ones itself, until `close_pump`, if it alone gets them.
 
         Args:
-            events: Where they come from.
+            events: Where they come from, up to what else is to happen.
             kind: Their class.
-            due: Nanoseconds UTC: when something else is to happen first.
         """
         if len(self.ways) != 1 or self.live or self.ways[0][0] is NOWHERE:
             return None
@@ -121,9 +120,7 @@ class Course:
         if box is None or not box.hidden:
             return None
         meet = None if self.meet is ignore else self.meet
-        box.pump = Pump(
-            self._clock, events, box=box, guid=self._guid, kind=kind, due=due, sink=self.ways[0][0], meet=meet
-        )
+        box.pump = Pump(self._clock, events, box=box, guid=self._guid, kind=kind, sink=self.ways[0][0], meet=meet)
         return box.pump
 
     def give(self, event: Event) -> None:
@@ -152,14 +149,13 @@ class Courses:
     Args:
         engine: Of the run.
         clock: Of the run.
-        events: All of them, oldest first.
+        events: All of them.
     """
 
-    def __init__(self, engine: Engine, clock: ReplayClock, events: Iterator[Event]) -> None:
+    def __init__(self, engine: Engine, clock: ReplayClock, events: Reel) -> None:
         self._engine = engine
         self._clock = clock
         self._events = events
-        self._put_back: Event | None = None
         self._courses: dict[str, Course] = {}
         self._latest: Event | None = None
         """The last one that was given, if the clock was poked, or a task woken, at it."""
@@ -176,10 +172,9 @@ class Courses:
             The first event that isn't before `due`. None: the clock was poked, a task woken, or there are no more.
         """
         clock, engine, market = self._clock, self._engine, MARKET
-        put_back, self._put_back = self._put_back, None
-        events: Iterable[Any] = self._events if put_back is None else chain((put_back,), self._events)
+        events = self._events.before(due)
         if engine.watchers or delays_market(engine):
-            return self._run_long(events, due)
+            return self._run_long(events)
         looked: dict[str, Course] = {}
         guid: object = None  # Of the stream that the events come by at present, if it has one course and
         noted: object = None  # the exchange needn't see them; or need only note them.
@@ -189,11 +184,7 @@ class Courses:
         feed: Feed[Any] | None = None
         call: Callable[[Any], None] = ignore
         for event in events:
-            time = event.receive_time
-            if time >= due:
-                self._latest = None
-                return event  # type: ignore[no-any-return]  # the loop is too hot for a narrower type
-            clock.reading = time
+            clock.reading = event.receive_time
             if event.guid is guid and type(event) is kind:
                 sink.last = event
                 try:
@@ -222,7 +213,7 @@ class Courses:
                 self._latest = event
                 return None
         self._latest = None
-        return None
+        return self._events.next()
 
     def give(self, event: Event) -> None:
         """Give one event its turn, whatever is due."""
@@ -244,22 +235,22 @@ class Courses:
         """
         latest = self._latest
         course = None if latest is None or self._engine.watchers else self._courses.get(latest.guid)
-        return None if course is None else course.open_pump(self._events, kind=type(latest), due=due)
+        return None if course is None else course.open_pump(self._events.before(due), kind=type(latest))
 
     def close_pump(self, pump: Pump) -> None:
-        self._put_back = pump.close()
+        event = pump.close()
+        if event is not None:
+            self._events.put_back(event)
 
-    def _run_long(self, events: Iterable[Event], due: int) -> Event | None:
+    def _run_long(self, events: Iterable[Event]) -> Event | None:
         """Do the same where each event goes through the engine: it is watched, or held back for a while."""
         clock, engine = self._clock, self._engine
         for event in events:
-            if event.receive_time >= due:
-                return event
             clock.reading = event.receive_time
             engine.route(event)
             if clock.woken or engine.local:
                 return None
-        return None
+        return self._events.next()
 
     def _look(self, event: Event) -> Course:
         course = self._courses.get(event.guid)

@@ -13,6 +13,7 @@ from strategykit.net.inbox import Inbox, Input
 from strategykit.runtime.clock import NEVER, ReplayClock, RunClock, WallClock
 from strategykit.runtime.courses import Courses
 from strategykit.runtime.engine import Engine
+from strategykit.runtime.reel import Reel
 from strategykit.runtime.waking import Doorbell, Wakes
 
 __all__ = ["HURRIED", "LEAVE_WITHIN", "SLICE", "SLICE_TAKES", "Driver", "Marks", "next_slice"]
@@ -171,7 +172,7 @@ class Driver:
 
     async def replay_events(self, events: Iterable[Event], clock: ReplayClock) -> None:
         """Route events at their own times, oldest first, with nothing to decode."""
-        engine, courses = self.engine, Courses(self.engine, clock, iter(events))
+        engine, courses = self.engine, Courses(self.engine, clock, Reel(events))
         await self.quiet()
         while True:
             answer = None if engine.paper is None else engine.paper.due()

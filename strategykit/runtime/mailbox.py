@@ -100,19 +100,18 @@ class Pump:
 
     It is there while the driver has woken one task and waits for it to block. Whatever that task has done besides, such
     as start another task, place an order, or ask Trio for the time, ends it: then the task waits, as always, and the
-    driver goes on. So does an event that isn't for this mailbox alone, or comes after a deadline.
+    driver goes on. So does an event that isn't for this mailbox alone.
 
     Args:
         clock: Of the run.
-        events: Where they come from.
+        events: Where they come from, up to what else is to happen.
         box: Gets them.
         guid: Of its stream.
-        due: Nanoseconds UTC: when something else is to happen first.
         sink: Keeps the last event.
         meet: Shows each to the exchange, where there is one.
     """
 
-    __slots__ = ("_box", "_clock", "_due", "_events", "_guid", "_kind", "_meet", "_put_back", "_sink")
+    __slots__ = ("_box", "_clock", "_events", "_guid", "_kind", "_meet", "_put_back", "_sink")
 
     def __init__(
         self,
@@ -122,7 +121,6 @@ class Pump:
         box: Mailbox[Any],
         guid: str,
         kind: Any,
-        due: int,
         sink: Any,
         meet: Callable[[Any], object] | None,
     ) -> None:
@@ -132,7 +130,6 @@ class Pump:
         self._events = events
         self._guid = guid
         self._kind: Any = kind
-        self._due = due
         self._sink = sink
         self._meet = meet
 
@@ -142,7 +139,7 @@ class Pump:
         if clock.woken:
             return None
         for event in self._events:
-            if event.guid is not self._guid or type(event) is not self._kind or event.receive_time >= self._due:
+            if event.guid is not self._guid or type(event) is not self._kind:
                 self._put_back = event
                 return None
             clock.reading = event.receive_time
