@@ -23,7 +23,7 @@ SHELL: Final = frozenset({"errors", "secret", "model", "venues"})
 PROGRAM: Final = (
     SHELL
     | {"config", "registry", "columns", "archive", "disk", "foreign", "tape", "journal", "sim", "net", "runtime"}
-    | {"indicators"}
+    | {"indicators", "wall"}
     | {"strategy", "declarations", "defining", "config_models"}
 )
 
@@ -34,6 +34,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "venues": frozenset({"errors", "secret", "model"}),
     "columns": frozenset({"errors", "model", "venues"}),
     "disk": frozenset({"errors"}),
+    "wall": frozenset(),
     "foreign": frozenset({"errors", "disk"}),
     "archive": SHELL | {"columns", "disk", "foreign"},
     "tape": SHELL | {"disk", "foreign"},

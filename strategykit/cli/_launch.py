@@ -74,8 +74,8 @@ def launch_run(session: Session, *, live: bool, paper: bool = False, collect: bo
 def launch_clearing(folder: Path, venue: VenuePlan, reason: str, say: Callable[[str], None]) -> Cleared:
     """Withdraw what a run that is gone has left on the account whose journal is in `folder`."""
     from strategykit.runtime.clearing import Clearing
-    from strategykit.runtime.live import wall_time
     from strategykit.tape.redact import Redactor
+    from strategykit.wall import wall_time
 
     redactor = Redactor()
 
@@ -99,7 +99,7 @@ def launch_clearing(folder: Path, venue: VenuePlan, reason: str, say: Callable[[
 
 def launch_record(session: Session) -> RunReport:
     """Record the session's streams, and those that its strategies declare."""
-    from strategykit.runtime.live import wall_time
+    from strategykit.wall import wall_time
 
     now = wall_time()()
     strategies = [make_strategy(load_strategy(spec.file), spec.params) for spec in session.strategies]
@@ -160,7 +160,7 @@ def launch_doctor(session: Session, *, login: bool = False) -> list[Finding]:
     from strategykit.doctor.doors import venue_doors
     from strategykit.doctor.instruments import instruments_of
     from strategykit.doctor.network import knock
-    from strategykit.runtime.live import wall_time
+    from strategykit.wall import wall_time
 
     wanted = instruments_of(session, wall_time()())
     return trio.run(

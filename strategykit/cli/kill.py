@@ -22,7 +22,7 @@ from strategykit.errors import ConfigError, JournalError
 from strategykit.journal.folder import holder_of
 from strategykit.journal.latch import Latch, pull_latch, read_latch
 from strategykit.runtime.aftermath import Aftermath, account_folder, read_aftermath, release_account
-from strategykit.runtime.live import wall_time
+from strategykit.wall import wall_time
 
 __all__ = ["register"]
 

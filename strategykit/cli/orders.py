@@ -22,7 +22,7 @@ from strategykit.journal.orders import OrderLine, list_orders
 from strategykit.journal.reader import Records
 from strategykit.journal.salvage import Checked, check_journal, salvage_journal
 from strategykit.journal.words import price_in_words
-from strategykit.runtime.live import wall_time
+from strategykit.wall import wall_time
 
 __all__ = ["register"]
 

@@ -16,7 +16,7 @@ from strategykit.cli._table import Column, print_table
 from strategykit.cli._words import counted, when
 from strategykit.disk import shown
 from strategykit.model.bars import interval as parse_interval
-from strategykit.runtime.live import wall_time
+from strategykit.wall import wall_time
 
 __all__ = ["register_data"]
 

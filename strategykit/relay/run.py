@@ -15,9 +15,9 @@ from strategykit.relay.bus import Bus, LocalBus
 from strategykit.relay.server import RelayPlan, RelayServer, open_relay
 from strategykit.relay.source import Source
 from strategykit.runtime.assembly import Run
-from strategykit.runtime.live import wall_time
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import run_session
+from strategykit.wall import wall_time
 
 __all__ = ["relay_session", "serve_only"]
 

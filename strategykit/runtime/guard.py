@@ -27,8 +27,8 @@ from strategykit.journal.latch import Latch, is_pulled, pull_latch
 from strategykit.runtime.clearing import Clearing
 from strategykit.runtime.guard_plan import GuardPlan, decode_plan
 from strategykit.runtime.guard_watch import Verdict, Watch
-from strategykit.runtime.live import wall_time
 from strategykit.tape.redact import Redactor
+from strategykit.wall import wall_time
 
 __all__ = ["GUARD_LOG", "Guard", "main"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import secrets
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -29,15 +28,9 @@ from strategykit.runtime.watchdog import Watchdog
 from strategykit.tape.format import TapeHeader
 from strategykit.tape.redact import Redactor
 from strategykit.tape.writer import TapeWriter, open_tape_writer
+from strategykit.wall import wall_time
 
-__all__ = ["LivePlan", "Progress", "live_main", "run_live", "wall_time"]
-
-
-def wall_time() -> Callable[[], int]:
-    """Make a clock that gives nanoseconds UTC and never goes back: the origin is read once."""
-    origin = time.time_ns() - time.perf_counter_ns()
-    counter = time.perf_counter_ns
-    return lambda: origin + counter()
+__all__ = ["LivePlan", "Progress", "live_main", "run_live"]
 
 
 def run_live(plan: LivePlan) -> RunReport:

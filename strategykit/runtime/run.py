@@ -27,7 +27,7 @@ from strategykit.net.venue import LiveVenue, connect_venue
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.carried import Carried, read_carried
 from strategykit.runtime.guard_plan import GuardPlan
-from strategykit.runtime.live import LivePlan, Progress, run_live, wall_time
+from strategykit.runtime.live import LivePlan, Progress, run_live
 from strategykit.runtime.load import find_strategy, load_strategy, make_strategy
 from strategykit.runtime.recorded_venue import recorded_venue
 from strategykit.runtime.recordings import open_recording
@@ -40,6 +40,7 @@ from strategykit.strategy import Strategy
 from strategykit.tape.reader import Tape, open_tape
 from strategykit.venues.dialect import Dialect
 from strategykit.venues.streams import Stream
+from strategykit.wall import wall_time
 
 __all__ = [
     "backtest_tape",

@@ -14,8 +14,8 @@ from strategykit.journal.reader import journal_files, read_journal
 from strategykit.model.events import Event, Gap, Stale
 from strategykit.model.orders import OrderState
 from strategykit.runtime.assembly import Run
-from strategykit.runtime.live import wall_time
 from strategykit.runtime.run import rerun_tape
+from strategykit.wall import wall_time
 
 SECOND = 10**9
 HOUR = 3600 * SECOND

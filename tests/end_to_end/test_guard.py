@@ -30,9 +30,9 @@ from strategykit.runtime.guard import GUARD_LOG, Guard, main
 from strategykit.runtime.guard_plan import GuardPlan, encode_plan
 from strategykit.runtime.guard_watch import Verdict
 from strategykit.runtime.kill import BESIDES
-from strategykit.runtime.live import wall_time
 from strategykit.sim.instruments import default_instruments
 from strategykit.venues.alor.http_orders import order_request
+from strategykit.wall import wall_time
 
 BUSY = """
     quotes = Quotes("{instrument}")
