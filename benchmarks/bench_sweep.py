@@ -1,6 +1,7 @@
 """Sweeps: sets of parameters in one pass over an archive against a pass each, and two processes against one.
 
-Each set has its own account and leaves all its figures; every side has to come to the same orders and fills.
+Each set has its own account and leaves all its figures; every side has to come to the same orders and fills. Beside two
+processes stands what two that only count come to here: processors that share caches, heat or a host aren't two.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -29,6 +32,10 @@ __all__ = ["main"]
 TRADES = 200_000
 SETS = 24
 ROUNDS = 3
+SHIFTS = 8
+"""Times as many sets for the processes, each with other parameters: some ten seconds of work for two of them."""
+
+COUNTED = 20_000_000
 PROCESSES_FROM = 0.1
 """Scale from which processes are started: for less, starting them is all that there would be to see."""
 
@@ -92,6 +99,28 @@ def _in_processes(task: Task, sets: Sequence[dict[str, str]], processes: int) ->
     return [found[number] for number in sorted(found)]
 
 
+def _count(until: int) -> int:
+    total = 0
+    for number in range(until):
+        total += number
+    return total
+
+
+def _most(rounds: int) -> float:
+    """Give how many times as fast two processes count as one: nothing else can gain more by them."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+
+        def alone() -> Digests:
+            return [str(pool.submit(_count, COUNTED).result()) for _ in range(2)]
+
+        def together() -> Digests:
+            return [str(total) for total in pool.map(_count, [COUNTED, COUNTED])]
+
+        together()  # Starts both.
+        took = _raced({"one": alone, "two": together}, rounds, time.perf_counter)
+    return took["one"] / took["two"]
+
+
 def _raced(sides: dict[str, Callable[[], Digests]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
     """Run each in turn; give the median seconds of each."""
     times: dict[str, list[float]] = {name: [] for name in sides}
@@ -131,13 +160,14 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
             goal=3,
         )
         if scale >= PROCESSES_FROM:
-            many = [{**values, "fast": str(int(values["fast"]) + more)} for more in range(4) for values in sets]
+            many = [{**values, "fast": str(int(values["fast"]) + more)} for more in range(SHIFTS) for values in sets]
             workers: dict[str, Callable[[], Digests]] = {
                 "one": lambda: _in_processes(task, many, 1),
                 "two": lambda: _in_processes(task, many, 2),
             }
             took = _raced(workers, rounds, time.perf_counter)
-            words = f"{took['two']:.1f} s, {took['one']:.1f} s ({os.cpu_count()} processors)"
+            here = f"{os.cpu_count()} processors, which count {_most(rounds):.2f} times as fast as one"
+            words = f"{took['two']:.1f} s, {took['one']:.1f} s ({here})"
             print(f"  {len(many)} sets by two processes, and by one, with starting them: {words}")
             figures["sweep_two_processes"] = figure(
                 "sweep: two processes, against one", words, took["one"] / took["two"], must=1.6, goal=1.85

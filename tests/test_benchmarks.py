@@ -198,6 +198,8 @@ def test_two_processes_are_measured_in_several_rounds(monkeypatch: pytest.Monkey
     monkeypatch.setattr(bench_sweep, "run_in_processes", noted)
     monkeypatch.setattr(bench_sweep, "TRADES", 2_000)
     monkeypatch.setattr(bench_sweep, "SETS", 1)
+    monkeypatch.setattr(bench_sweep, "SHIFTS", 1)
+    monkeypatch.setattr(bench_sweep, "COUNTED", 1_000)
 
     assert set(bench_sweep.main(1.0)) == {"sweep_one_pass", "sweep_two_processes"}
     assert seen == [1, 2] * 3
