@@ -1,4 +1,4 @@
-"""Every edge in the life of orders: a connection breaks at each moment between their birth and their end.
+"""Every edge in the life of orders: a connection breaks, or dies unseen, at each moment between their birth and end.
 
 A moment is one pass of the event loop: whatever happens between two awaits happens between two of them, so between any
 two of writing the intent down, sending, being answered, being filled, withdrawing and hearing of that, there is one.
@@ -6,9 +6,10 @@ two of writing the intent down, sending, being answered, being filled, withdrawi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 import trio
@@ -26,6 +27,9 @@ __all__ = ["WHERE", "Edge", "count_moments", "edges_of", "play_edge", "try_edge"
 WHERE: Final = {"alor": ("/cws", "/ws", "all"), "t4": ("ws", "all")}
 """What breaks."""
 
+SEEN: Final = {"alor": 45.0, "t4": 75.0}
+"""Seconds until a wire that is dead has been found out, and all that follows from that is over."""
+
 _FILE: Final = str(Path(__file__).with_name("strategies") / "handful.py")
 
 
@@ -38,6 +42,8 @@ class Edge:
     """In flight."""
     where: str
     moment: int
+    how: Literal["reset", "half-open"] = "reset"
+    """A wire that is half open takes everything, and brings nothing."""
 
 
 class _Breaker(trio.abc.Instrument):
@@ -54,7 +60,11 @@ class _Breaker(trio.abc.Instrument):
             self.moments += 1
             if self.moments == self._edge.moment:
                 for connection in self._network.chosen(self._edge.where):
-                    connection.reset()
+                    if self._edge.how == "reset":
+                        connection.reset()
+                    else:
+                        for way in connection.ways:
+                            way.stall(math.inf)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,9 +86,15 @@ def play_edge(edge: Edge, *, beside: Meanwhile | None = None, journal: bool = Fa
     """
     first = next(iter(SYMBOLS[edge.venue]))
     symbols = {first: SYMBOLS[edge.venue][first]}
-    spec = StrategySpec(name="handful", file=_FILE, params={"instrument": first, "count": edge.orders})
+    stays = 0.0 if edge.how == "reset" else SEEN[edge.venue]
+    spec = StrategySpec(name="handful", file=_FILE, params={"instrument": first, "count": edge.orders, "stays": stays})
     world = World(
-        venue=edge.venue, strategies=[spec], seconds=3.0, instruments=[first], rate=0.0, latency=(0.001, 0.004)
+        venue=edge.venue,
+        strategies=[spec],
+        seconds=3.0 + stays,
+        instruments=[first],
+        rate=0.0,
+        latency=(0.001, 0.004),
     )
     breakers: list[_Breaker] = []
 
@@ -115,9 +131,11 @@ def edges_of(venue: str, orders: int, *, every: int = 1, journal: bool = False) 
         journal: Whether they are going to be played with a journal: that decides how many there are.
     """
     moments = count_moments(venue, orders, journal=journal)
+    hows: tuple[Literal["reset", "half-open"], ...] = ("reset", "half-open")
     for where in WHERE[venue]:
-        for moment in range(1, moments + 1, every):
-            yield Edge(venue=venue, orders=orders, where=where, moment=moment)
+        for how in hows:
+            for moment in range(1, moments + 1, every):
+                yield Edge(venue=venue, orders=orders, where=where, moment=moment, how=how)
 
 
 def try_edge(edge: Edge, *, journal: bool = False) -> list[str]:

@@ -13,6 +13,7 @@ from strategykit import Books, Order, OrderRefused, Strategy, TimeInForce, defin
 class Handful(Strategy):
     instrument: str
     count: int = param(1, low=1, help="orders in flight")
+    stays: float = param(0.0, low=0.0, help="seconds for which it doesn't end, after all of them have")
 
     books = Books("{instrument}")
 
@@ -31,6 +32,7 @@ class Handful(Strategy):
         for order in orders:
             await order.ended()
         self.trading = False
+        await trio.sleep(self.stays)
 
     def place(self, number: int) -> Order:
         """Place one that is filled, one that rests, one that is filled or goes, a stop, one that rests elsewhere."""
