@@ -1,4 +1,4 @@
-"""Connections that break, or die unseen, at some moments in the life of orders; `make chaos` tries every one of them."""
+"""Connections that break, or die unseen, at some moments in the life of orders; `make chaos` tries all of them."""
 
 from __future__ import annotations
 
