@@ -24,7 +24,7 @@ __all__ = ["Fault", "NetworkFault", "parse_script", "strike", "write_script"]
 class NetworkFault:
     """Something that happens to wires."""
 
-    what: Literal["refuse", "reset", "cut", "cut_next", "stall", "slow", "slice"]
+    what: Literal["refuse", "reset", "cut", "cut_next", "stall", "slow", "narrow", "slice"]
     """
     - ``refuse``: for `seconds` no new connection gets through; `how` says what happens instead.
     - ``reset``: break the connections; what was on its way is lost.
@@ -32,6 +32,7 @@ class NetworkFault:
     - ``cut_next``: do that to the next connection that is opened, counted from its first byte.
     - ``stall``: let nothing through for `seconds`; 0: never again, and nobody is told.
     - ``slow``: for `seconds` everything takes `late` seconds longer.
+    - ``narrow``: for `seconds` no more than `count` bytes a second get through.
     - ``slice``: deliver the next `count` bytes one by one.
     """
     where: str = "all"
@@ -44,6 +45,10 @@ class NetworkFault:
     late: float = 1.0
     count: int = 0
     how: Refusal = "refused"
+
+    def __attrs_post_init__(self) -> None:
+        if self.what == "narrow" and self.count < 1:
+            raise ConfigError(f"count should be at least 1 byte a second where wires are narrow, not {self.count}")
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +123,8 @@ def _strike_network(fault: NetworkFault, network: MemoryNetwork) -> int:
                     way.stall(until if fault.seconds else math.inf)
                 case "slow":
                     way.extra, way.extra_until = fault.late, until
+                case "narrow":
+                    way.rate, way.rate_until = float(fault.count), until
                 case "slice":
                     way.slices += fault.count
                 case _:

@@ -25,6 +25,7 @@ class Way:
         sent: Bytes that were put on it so far.
         goes_on: Until then nothing arrives, whatever was sent: a wire that is pulled out. `math.inf`: for ever.
         extra: Seconds by which everything is late, until `extra_until`.
+        rate: Bytes a second that get through at the most, until `rate_until`.
         slices: So many of the next bytes travel alone, each for itself.
         cut_at: So many bytes from the first one on arrive, then the connection breaks; None: it doesn't.
     """
@@ -34,6 +35,8 @@ class Way:
         self.goes_on = 0.0
         self.extra = 0.0
         self.extra_until = 0.0
+        self.rate = math.inf
+        self.rate_until = 0.0
         self.slices = 0
         self.cut_at: int | None = None
         self._latency = latency
@@ -53,6 +56,8 @@ class Way:
         extra = self.extra if now < self.extra_until else 0.0
         # A stream keeps its order, however long single pieces take.
         self._last = due = max(self._last, now + self._latency() + extra)
+        if now < self.rate_until:
+            self._last = due = due + len(data) / self.rate
         self.sent += len(data)
         self._waiting += len(data)
         while self.slices and len(data) > 1:
@@ -87,7 +92,7 @@ class Way:
 
     def heal(self) -> None:
         """Undo what was done to it; a way that stands still for ever goes on doing so, unless its connection is new."""
-        self.extra_until, self.slices, self.cut_at = 0.0, 0, None
+        self.extra_until, self.rate_until, self.slices, self.cut_at = 0.0, 0.0, 0, None
         if self.goes_on < math.inf:
             self.goes_on = 0.0
         self._news.unpark_all()

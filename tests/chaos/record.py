@@ -49,7 +49,8 @@ def _holds_back(faults: Sequence[Fault]) -> bool:
     # It leaves when the disk has it.
     disk = [fault.disk.late for fault in faults if fault.disk is not None and fault.disk.what == "slow"]
     stalls = any((fault.venue or {}).get("fault") == "stall" for fault in faults)
-    return stalls or max(slow, default=0.0) + max(disk, default=0.0) >= _LONG
+    narrow = any(fault.network is not None and fault.network.what == "narrow" for fault in faults)
+    return stalls or narrow or max(slow, default=0.0) + max(disk, default=0.0) >= _LONG
 
 
 def play(

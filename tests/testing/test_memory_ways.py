@@ -6,6 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from strategykit.errors import ConfigError
+from strategykit.testing.faults import NetworkFault
 from strategykit.testing.sockets import Way
 
 
@@ -26,3 +28,25 @@ async def test_a_stream_that_broke_while_it_stood_still_doesnt_go_on_behind_the_
         await way.get(100, lambda: False)
 
     assert trio.current_time() == 3.0
+
+
+async def test_a_narrow_way_takes_its_time_for_every_byte_and_no_longer_once_it_is_wide_again(
+    autojump_clock: MockClock,
+) -> None:
+    way = Way(lambda: 0.0)
+    way.rate, way.rate_until = 1_000.0, 2.0
+    way.put(b"x" * 1_500)
+    way.put(b"y" * 500)
+
+    assert await way.get(10_000, lambda: False) == b"x" * 1_500
+    assert trio.current_time() == 1.5
+    assert await way.get(10_000, lambda: False) == b"y" * 500
+    assert trio.current_time() == 2.0
+    way.put(b"z" * 5_000)
+    assert await way.get(10_000, lambda: False) == b"z" * 5_000
+    assert trio.current_time() == 2.0
+
+
+def test_a_wire_that_lets_nothing_through_isnt_narrow() -> None:
+    with pytest.raises(ConfigError, match="at least 1 byte a second where wires are narrow, not 0"):
+        NetworkFault(what="narrow")
