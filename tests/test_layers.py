@@ -84,6 +84,8 @@ DANGEROUS: Final = frozenset({"pickle", "dill", "marshal", "shelve", "yaml"})
 DANGEROUS_CALLS: Final = frozenset({"eval", "exec"})
 OUTSIDE_CALLS: Final = frozenset({"open", "print", "input"})
 CLOCK_CALLS: Final = frozenset({"now", "utcnow", "today"})
+FLOATS: Final = re.compile(r"(?<!st_)(?:price|size|volume|value|worth|quantity|lots|error|return|length)s?$(?<!values)")
+"""What names of floats end with; sizes of files, and a mapping's `values`, are none."""
 
 
 def modules() -> list[Path]:
@@ -112,6 +114,7 @@ class Seen:
     wrong_imports: list[str]
     impurities: list[str]
     dangers: list[str]
+    float_sums: list[str]
     says_what_is_public: bool
 
 
@@ -124,6 +127,7 @@ def seen(path: Path) -> Seen:
         wrong_imports=wrong_imports(part_of(path), tree),
         impurities=impurities(tree) if is_pure(path) else ["not looked for"],
         dangers=dangers(tree),
+        float_sums=float_sums(tree),
         says_what_is_public=says_what_is_public(tree),
     )
 
@@ -206,6 +210,27 @@ def dangers(tree: ast.Module) -> list[str]:
     ]
 
 
+def float_sums(tree: ast.Module) -> list[str]:
+    """Give where floats are added up by `sum`, to be seen by their names, or by a float that it begins with.
+
+    From Python 3.12 on, `sum` makes up for what it rounds off; before, it doesn't. `math.fsum` is the same everywhere,
+    and a sum of decimals says so by its start.
+    """
+    found = []
+    for node in nodes(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="sum"), args=[ast.GeneratorExp(elt=part) | ast.ListComp(elt=part) | part]):
+                names = (name_of(each) for each in ast.walk(part) if isinstance(each, ast.Name | ast.Attribute))
+                wrong = not isinstance(part, ast.Compare) and any(map(FLOATS.search, names))
+            case ast.Call(func=ast.Name(id="sum"), args=[_, ast.Constant(value=float())]):
+                wrong = True
+            case _:
+                continue
+        if wrong:
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
 def says_what_is_public(tree: ast.Module) -> bool:
     """Whether ``__all__`` stands in the module; one that holds but a docstring needs none."""
     if all(isinstance(node, ast.Expr) for node in tree.body):
@@ -228,6 +253,11 @@ def test_pure_folders_do_no_io_and_read_no_clock(path: Path) -> None:
 @pytest.mark.parametrize("path", [*modules(), *strategies()], ids=named)
 def test_no_data_can_become_running_code(path: Path) -> None:
     assert (seen(path).dangers if path.is_relative_to(PACKAGE) else dangers(parsed(path))) == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=named)
+def test_every_python_adds_floats_up_to_the_same(path: Path) -> None:
+    assert seen(path).float_sums == []
 
 
 @pytest.mark.parametrize("path", modules(), ids=named)
@@ -308,3 +338,29 @@ def test_seeded_randomness_and_given_time_are_pure(line: str) -> None:
 @pytest.mark.parametrize("line", ["import pickle", "from yaml import load", "eval(text)", "exec(text)"])
 def test_a_danger_is_found(line: str) -> None:
     assert len(dangers(ast.parse(line))) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sum(sizes[:count], 0.0)",
+        "sum(row.volume for row in rows)",
+        "sum(self.queue(price).values())",
+        "sum(self._error(order) for order in orders) / len(orders)",
+    ],
+)
+def test_a_sum_of_floats_is_found(line: str) -> None:
+    assert len(float_sums(ast.parse(line))) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fsum(sizes)",
+        "sum(len(order.fills) for order in orders)",
+        "sum(map(len, held))",
+        "sum((row.fee for row in rows), ZERO)",
+    ],
+)
+def test_sums_of_counts_and_of_money_are_the_same_everywhere(line: str) -> None:
+    assert float_sums(ast.parse(line)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from math import fsum
 from typing import Final
 
 from strategykit.model.events import BookDelta, BookSnapshot, Gap, Side
@@ -176,9 +177,9 @@ class Book:
         return bid is not None and ask is not None and bid >= ask
 
     def depth(self, side: Side, count: int | None = None) -> float:
-        """Give the lots that rest on the best `count` levels of one side, or on all."""
+        """Give the lots that rest on the best `count` levels of one side, or on all, rounded once."""
         _, sizes = self.side(side)
-        return sum(sizes[:count], 0.0)
+        return fsum(sizes[:count])  # `sum` gives another last bit before Python 3.12 than from there on.
 
     def imbalance(self, count: int | None = 1) -> float | None:
         """Give ``(bids - asks) / (bids + asks)`` over the lots of the best `count` levels.

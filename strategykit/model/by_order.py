@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
 from typing import Final
 
 from strategykit.model.book import Book
@@ -60,7 +61,7 @@ class _Half:
         return self._queues.get(price, {})
 
     def total(self, price: float) -> float:
-        return round(sum(self.queue(price).values()), _PLACES)
+        return round(fsum(self.queue(price).values()), _PLACES)
 
     def sorted(self, prices: Iterable[float]) -> tuple[float, ...]:
         return tuple(sorted(prices, reverse=self._descending))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import exp, log
+from math import exp, fsum, log
 from typing import Final
 
 import attrs
@@ -174,7 +174,7 @@ class _Bench:
     def attempt(self, rule: FillRule, chance: Chance | None, *, partial: bool) -> Trial:
         models = attrs.evolve(self._base, rule=rule, chance=chance or self._base.chance, partial=partial)
         played = play(self._session, models, arrivals=self._arrivals)
-        error = sum(self._error(order, played) for order in self.orders) / len(self.orders)
+        error = fsum(self._error(order, played) for order in self.orders) / len(self.orders)
         return Trial(rule=rule, chance=chance, partial=partial, error=error)
 
     def _error(self, order: str, played: Played) -> float:

@@ -268,7 +268,7 @@ def _bar_row(bar: Bar) -> dict[str, Any]:
 
 def _summed(symbol: str, bars: Sequence[Bar], now: int) -> Ticker:
     """Make the figures of all that `bars` tell; where nothing was traded there are no prices."""
-    volume = float(sum(Decimal(repr(bar.volume)) for bar in bars))
+    volume = float(sum((Decimal(repr(bar.volume)) for bar in bars), Decimal(0)))
     if not bars:
         return Ticker(symbol, None, None, None, None, volume, None, None, now, now, "")
     high, low = max(bar.high for bar in bars), min(bar.low for bar in bars)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
+from math import fsum
 from typing import Final
 
 import attrs
@@ -116,7 +117,7 @@ class BarStore:
     def sums(self, since: int) -> tuple[float, float]:
         """Give what traded since then, to the minute, in base and in quote units."""
         rows = list(self._between(MINUTE, since, 1 << 63))
-        return sum(row.volume for row in rows), sum(row.value for row in rows)
+        return fsum(row.volume for row in rows), fsum(row.value for row in rows)
 
     def _between(self, length: int, since: int, until: int) -> list[Row]:
         rows = self._rows[MINUTE if length % MINUTE == 0 else SECOND]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import permutations
+from math import fsum
 from typing import Final
 
 from strategykit.sim.coinapi_bars import BarStore
@@ -181,8 +182,8 @@ class Figures:
 
 def _mean(parts: Iterable[tuple[float, float]]) -> float | None:
     parts = list(parts)
-    volume = sum(volume for volume, _ in parts)
-    return sum(value for _, value in parts) / volume if volume else None
+    volume = fsum(volume for volume, _ in parts)
+    return fsum(value for _, value in parts) / volume if volume else None
 
 
 def _rounded(value: float) -> float:

@@ -6,6 +6,7 @@ Source: CoinAPI protocol sheet, section 8.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import fsum
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -223,4 +224,4 @@ def _time(event_time: int | None, receive_time: int) -> int:
 
 
 def _total(levels: Iterable[Level]) -> float:
-    return round(sum(level.size for level in levels), 9)
+    return round(fsum(level.size for level in levels), 9)

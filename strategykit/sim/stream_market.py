@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
 from typing import Final
 
 import attrs
@@ -153,8 +154,8 @@ class Symbol:
         latest = self._market.trades(symbol, 1)
         last = latest[-1].price if latest else bars[-1].close if bars else 0.0
         opening = bars[0].open if bars else last
-        volume = sum(bar.volume for bar in bars)
-        worth = sum(bar.volume * _mean(bar) for bar in bars)
+        volume = fsum(bar.volume for bar in bars)
+        worth = fsum(bar.volume * _mean(bar) for bar in bars)
         tally = self._tally.sum(MINUTE, now - window, now + 1)
         return Day(
             symbol=symbol,

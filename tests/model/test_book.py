@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +98,19 @@ def test_a_gap_hides_the_book_until_the_next_snapshot() -> None:
 def test_a_book_whose_sides_meet_is_crossed() -> None:
     assert book(snapshot({101.0: 1.0}, {101.0: 1.0})).crossed
     assert not book(snapshot({100.0: 1.0}, {101.0: 1.0})).crossed
+
+
+@pytest.mark.parametrize("sizes", [[0.1] * 10, [0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [1e16, 1.0, 1.0], [1e16, 0.1, 1e-9]])
+def test_the_depth_is_the_exact_sum_rounded_once_on_every_python(sizes: list[float]) -> None:
+    stands = book(snapshot({100.0 - n: size for n, size in enumerate(sizes)}, {}))
+
+    assert stands.depth(Side.BUY) == float(sum(map(Fraction, sizes)))
+
+
+def test_the_same_sizes_in_another_order_are_no_imbalance() -> None:
+    stands = book(snapshot({100.0: 0.1, 99.0: 0.2, 98.0: 0.3}, {101.0: 0.3, 102.0: 0.2, 103.0: 0.1}))
+
+    assert stands.imbalance(None) == 0
 
 
 def test_an_empty_book_has_no_imbalance() -> None:

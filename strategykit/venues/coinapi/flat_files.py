@@ -225,4 +225,4 @@ def _enter(side: _Side, price: float, order: str, how: str, size: float) -> None
 def _levels(side: _Side, prices: Iterable[float], *, descending: bool) -> tuple[Level, ...]:
     """Give the totals at `prices`, best first, 0 where nothing is left."""
     ordered = sorted(prices, reverse=descending)
-    return tuple(Level(price, round(sum(side.get(price, {}).values()), 12)) for price in ordered)
+    return tuple(Level(price, round(math.fsum(side.get(price, {}).values()), 12)) for price in ordered)
