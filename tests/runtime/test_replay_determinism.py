@@ -18,13 +18,19 @@ from strategykit import Strategy, Trade, define
 from strategykit.model.events import Event
 from strategykit.runtime.report import RunReport
 from tests.runtime.columnar import Trader, make_market, replay_columns
+from tests.runtime.many_streams import make_streams, replay_streams
 
 ROOT: Final = Path(__file__).parents[2]
 
 SCRIPT: Final = """
 from tests.runtime.columnar import Trader, make_market, replay_columns
+from tests.runtime.many_streams import make_streams, replay_streams
 print(replay_columns({f"s{n}": Trader(every=5 + n) for n in range(3)}, make_market(2, 300), latency=1_000_000).digest)
+print(*(replay_streams(make_streams(seed, 600)).digest for seed in range(3)), sep="\\n")
 """
+
+NEEDED: Final = "import trio, attrs, cattrs, msgspec, numpy"
+WHICH: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
 def replayed(events: Sequence[Event], *, every: int = 5, latency: int = 1_000_000, seed: int = 0) -> RunReport:
@@ -62,7 +68,13 @@ def test_repetitions_of_a_longer_run_give_the_same_digest_whatever_trio_draws(
     assert found == {report.digest}
 
 
-def digest_elsewhere(python: str, **environment: str) -> str:
+@pytest.fixture(scope="module")
+def digests(report: RunReport) -> list[str]:
+    """Those that `SCRIPT` prints, as they are here."""
+    return [report.digest, *(replay_streams(make_streams(seed, 600)).digest for seed in range(3))]
+
+
+def digests_elsewhere(python: str, **environment: str) -> list[str]:
     found = subprocess.run(
         [python, "-c", SCRIPT],
         capture_output=True,
@@ -71,24 +83,52 @@ def digest_elsewhere(python: str, **environment: str) -> str:
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
-    return found.stdout.strip()
+    return found.stdout.split()
 
 
-def test_another_hash_seed_gives_the_same_digest(report: RunReport) -> None:
-    assert digest_elsewhere(sys.executable, PYTHONHASHSEED="1") == report.digest
+def test_another_hash_seed_gives_the_same_digests(digests: list[str]) -> None:
+    assert digests_elsewhere(sys.executable, PYTHONHASHSEED="1") == digests
 
 
-@pytest.mark.parametrize("name", ["python3.11", "python3.12", "python3.13"])
-def test_other_interpreters_give_the_same_digest(report: RunReport, name: str) -> None:
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_other_interpreters_give_the_same_digests(digests: list[str], version: str) -> None:
     """`STRATEGYKIT_PYTHONS` names folders of interpreters that have the libraries, to be looked in before ``PATH``."""
-    path = os.pathsep.join(filter(None, [os.environ.get("STRATEGYKIT_PYTHONS"), os.environ.get("PATH")]))
-    found = shutil.which(name, path=path)
-    if found is None or name.endswith(f"{sys.version_info.major}.{sys.version_info.minor}"):
-        pytest.skip(f"no other {name}")
-    able = subprocess.run([found, "-c", "import trio, attrs, cattrs, msgspec, numpy"], capture_output=True, check=False)
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        found: str | None = sys.executable
+    else:
+        path = os.pathsep.join(filter(None, [os.environ.get("STRATEGYKIT_PYTHONS"), os.environ.get("PATH")]))
+        found = shutil.which(f"python{version}", path=path)
+    how = f"install strategykit[archive] for it, and say make digests STRATEGYKIT_PYTHONS=/envs/{version}/bin:…"
+    if found is None:
+        pytest.skip(f"no python{version} here: {how}")
+    able = subprocess.run([found, "-c", NEEDED], capture_output=True, check=False)
     if able.returncode:
-        pytest.skip(f"{name} lacks the libraries")
-    assert digest_elsewhere(found) == report.digest
+        pytest.skip(f"{found} lacks the libraries: {how}")
+    told = subprocess.run([found, "-c", WHICH], capture_output=True, text=True, check=True).stdout.strip()
+    assert told == version, f"{found} is Python {told}"
+    assert digests_elsewhere(found) == digests
+
+
+def test_streams_of_all_kinds_lead_to_orders_that_are_filled_in_parts_and_cost_fees() -> None:
+    run = replay_streams(make_streams(0, 600))
+
+    assert [row.error for row in run.strategies] == ["", ""]
+    for row in run.strategies:
+        assert row.fills > row.orders > 20
+        assert row.fees["RUB"] > 0
+    assert {order.state for order in run.orders} == {"filled", "cancelled"}
+    assert any(0 < order.filled < order.quantity for order in run.orders)
+
+
+def test_a_hundred_repetitions_of_all_kinds_of_streams_give_the_same_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams, found = make_streams(1, 60), set()
+    for seed in range(100):
+        monkeypatch.setattr("trio._core._run._r", random.Random(seed))
+        run = replay_streams(streams)
+        found.add((run.digest, len(run.orders)))
+
+    ((_, orders),) = found
+    assert orders > 10
 
 
 @pytest.mark.parametrize("other", [{"every": 6}, {"latency": 2_000_000}, {"seed": 1}], ids=str)
