@@ -9,9 +9,12 @@
 # make defects install, then plant one defect after the other and see which test notices; ONLY=… for some
 # make soak    install, then a live run under load for a while: make soak SECONDS=60 RATE=10000
 # make interop install, then let clients that others wrote, fetched from their registries, talk to the simulated venues
-# make agreement install, then compare fills with those of other engines, in whole
-# make digests install, then compare a run's digest with that of other Pythons, which need the libraries:
-#              make digests STRATEGYKIT_PYTHONS=/envs/311/bin:/envs/313/bin
+# make agreement install, then compare fills with those of other engines, in whole; STRATEGYKIT_DATA=… for recordings
+#              that are elsewhere than in ../shared/data
+# make digests install, then compare runs' digests with those of Python 3.11, 3.12 and 3.13, which need the libraries:
+#              make digests STRATEGYKIT_PYTHONS=/envs/311/bin:/envs/312/bin:/envs/313/bin
+# make pages   install, then look at pages in a browser and at a notebook's cell; STRATEGYKIT_BROWSER=… for a Chromium
+#              of another name
 # make proto   install, then generate the code of T4's schema again
 # make clean   remove what these made
 #
@@ -34,7 +37,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$name"; break; }; done)
 
-.PHONY: demo test coverage bench soak faults chaos kills defects interop agreement digests proto setup clean
+.PHONY: demo test coverage bench soak faults chaos kills defects interop agreement digests pages proto setup clean
 
 demo: setup
 	@$(BIN)/strategykit demo
@@ -92,12 +95,17 @@ CLIENTS ?= build/clients
 interop: setup
 	@STRATEGYKIT_CLIENTS="$${STRATEGYKIT_CLIENTS:-$(CLIENTS)}" $(BIN)/pytest -m interop tests/interop
 
+# What these are asked for is all of it: where something is missing, they fail and say what.
 agreement: setup
-	@$(BIN)/pytest -m "agreement or not agreement" tests/agreement
+	@STRATEGYKIT_NO_SKIPS=1 $(BIN)/pytest -m "agreement or not agreement" tests/agreement
 
 digests: export STRATEGYKIT_PYTHONS ?=
 digests: setup
-	@$(BIN)/pytest -rs tests/runtime/test_replay_determinism.py
+	@STRATEGYKIT_NO_SKIPS=1 $(BIN)/pytest tests/runtime/test_replay_determinism.py
+
+pages: setup
+	@STRATEGYKIT_NO_SKIPS=1 $(BIN)/pytest tests/report/test_report_browser.py \
+		tests/report/test_report_page.py::test_a_result_shows_itself_in_a_notebook
 
 PROTOS := strategykit/venues/t4/proto
 

@@ -26,8 +26,14 @@ import pytest
 from strategykit.sim import listing
 from strategykit.sim.access import Access
 from strategykit.sim.market import FairPrice, generate_past
+from tests.no_skips import NO_SKIPS, NoSkips
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get(NO_SKIPS):
+        config.pluginmanager.register(NoSkips())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

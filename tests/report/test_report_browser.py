@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import struct
@@ -20,7 +21,20 @@ from strategykit.report.result import Result
 from strategykit.sweep.page import sweep_page
 from tests.sweep.test_sweep_page import SOME, sweep_of
 
-CHROMIUM = shutil.which("chromium")
+
+def find_browser() -> str | None:
+    """Give what ``STRATEGYKIT_BROWSER`` names, or else a Chromium under one of the names that systems give it."""
+    named = os.environ.get("STRATEGYKIT_BROWSER")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome", "chrome"]
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+BROWSER = find_browser()
+
+needs_browser = pytest.mark.skipif(
+    BROWSER is None,
+    reason="no Chromium here to look at pages with: `apt-get install chromium`, or name one in STRATEGYKIT_BROWSER",
+)
 
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -47,17 +61,26 @@ window.setTimeout(() => {
 </script>"""
 
 
+@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome", "chrome"])
+def test_a_browser_is_found_by_each_of_its_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("STRATEGYKIT_BROWSER", raising=False)
+    assert find_browser() == str(tmp_path / name)
+
+    monkeypatch.setenv("STRATEGYKIT_BROWSER", str(tmp_path / "other"))
+    assert find_browser() is None, "who names one means no other"
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium here; `apt-get install chromium` to look at pages in a browser"
-)
+@needs_browser
 def test_the_page_works_in_a_browser(crossed: Result, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     text = crossed.html().replace("<style>", _WATCH + "<style>", 1).replace("</main></body>", _LOOK + "</main></body>")
     path.write_text(text, encoding="utf-8")
 
     done = subprocess.run(
-        [str(CHROMIUM), *_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
+        [str(BROWSER), *_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
         capture_output=True,
         text=True,
         timeout=120,
@@ -113,9 +136,7 @@ def _unfilter(kind: int, line: bytearray, above: bytearray, step: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium here; `apt-get install chromium` to look at pages in a browser"
-)
+@needs_browser
 @pytest.mark.parametrize("kind", ["run", "comparison", "sweep"])
 def test_pages_look_like_something_in_a_browser(kind: str, crossed: Result, tmp_path: Path) -> None:
     pages: dict[str, Callable[[], str]] = {
@@ -129,7 +150,7 @@ def test_pages_look_like_something_in_a_browser(kind: str, crossed: Result, tmp_
 
     done = subprocess.run(
         [
-            *(str(CHROMIUM), *flags, "--window-size=800,800", f"--user-data-dir={tmp_path / 'profile'}"),
+            *(str(BROWSER), *flags, "--window-size=800,800", f"--user-data-dir={tmp_path / 'profile'}"),
             *(f"--screenshot={picture}", path.as_uri()),
         ],
         capture_output=True,

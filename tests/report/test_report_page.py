@@ -272,7 +272,9 @@ def test_a_library_that_is_missing_is_named_with_what_brings_it(
 
 
 def test_a_result_shows_itself_in_a_notebook(crossed: Result) -> None:
-    formatters = pytest.importorskip("IPython.core.formatters", reason="IPython isn't installed here")
+    formatters = pytest.importorskip(
+        "IPython.core.formatters", reason="IPython isn't installed here: pip install ipython"
+    )
 
     shown, _ = formatters.DisplayFormatter().format(crossed)
 
