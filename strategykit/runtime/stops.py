@@ -1,4 +1,4 @@
-"""Signals to a run: Ctrl-C, a second Ctrl-C, SIGTERM end it, SIGUSR1 pulls its kill switch."""
+"""Signals to a run: Ctrl-C, a second Ctrl-C, SIGTERM, SIGHUP end it, SIGUSR1 pulls its kill switch."""
 
 from __future__ import annotations
 
@@ -47,8 +47,12 @@ class Stops:
 
     async def listen(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Count, until cancelled; `kill` is set when the kill switch is pulled."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) as signals:
-            for number in (signal.SIGINT, signal.SIGTERM):
+        ends = [signal.SIGINT, signal.SIGTERM]
+        # A terminal that closes, or a connection to it that breaks. Under `nohup` it is ignored, and stays so.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            ends.append(signal.SIGHUP)
+        with trio.open_signal_receiver(*ends, signal.SIGUSR1) as signals:
+            for number in ends:
                 self._overhear(number)
             task_status.started()
             async for came in signals:

@@ -213,12 +213,10 @@ def start(tmp_path: Path) -> Generator[Start]:
         environment = {**os.environ, "PYTHONFAULTHANDLER": "1", "COLUMNS": "200"}
         process = subprocess.Popen(
             [sys.executable, "-m", "strategykit", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
             env=environment,
-            **how,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how},
         )
         started.append(Program(process))
         return started[-1]

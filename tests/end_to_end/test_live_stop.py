@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -72,11 +74,11 @@ WAYS = {
 }
 
 
-def start_session(start: Any, folder: Path, url: str, *, on_stop: str = "cancel", first: str = "") -> Any:
+def start_session(start: Any, folder: Path, url: str, *, on_stop: str = "cancel", first: str = "", **how: Any) -> Any:
     params = '{ instrument = "SBER" }' if first else '{ instrument = "SBER", pace = 0.02 }'
     text = SESSION.format(url=url, on_stop=on_stop, first=first or CHURN, params=params)
     (folder / "session.toml").write_text(text)
-    return start("run", "session.toml", "--json")
+    return start("run", "session.toml", "--json", **how)
 
 
 def tape_in(folder: Path) -> Path:
@@ -113,15 +115,37 @@ def test_ctrl_c_cancels_orders_and_seals_the_tape(venue: Any, start: Any, tmp_pa
     assert states <= {"cancelled", "filled", "rejected"}
 
 
-def test_sigterm_ends_a_run_as_ctrl_c_does(venue: Any, start: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_end_a_run_as_ctrl_c_does(venue: Any, start: Any, tmp_path: Path, number: signal.Signals) -> None:
     program = start_session(start, tmp_path, venue.url)
     wait_for_orders(venue)
-    told = program.signal(signal.SIGTERM)
+    told = program.signal(number)
 
     assert program.wait() == 0, program.err
     assert time.monotonic() - told < 5
     assert venue.working() == []
     check_ended(program, tmp_path)
+
+
+def test_a_terminal_that_is_gone_leaves_no_orders(venue: Any, start: Any, tmp_path: Path) -> None:
+    """As when the connection to the machine breaks: nothing can be printed any more."""
+    ours, theirs = os.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    streams: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "preexec_fn": take_terminal}
+    program = start_session(start, tmp_path, venue.url, **streams)
+    os.close(theirs)
+    wait_for_orders(venue)
+
+    os.close(ours)
+
+    program.process.wait(30)
+    assert venue.working() == []
+    report = verify_tape(tape_in(tmp_path))
+    assert report.ok, report.findings
 
 
 def test_orders_that_are_to_be_kept_are_kept_and_accounted_for(venue: Any, start: Any, tmp_path: Path) -> None:

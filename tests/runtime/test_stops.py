@@ -96,6 +96,23 @@ def test_when_nobody_listens_any_more_signals_are_pythons_own_again() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+async def test_what_is_ignored_already_as_under_nohup_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stops() as stops, trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(stops.listen)
+                signal.raise_signal(signal.SIGHUP)
+                signal.raise_signal(signal.SIGTERM)
+                await stops.wait(1)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+                nursery.cancel_scope.cancel()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert stops.count == 1
+
+
 def leave(first: float, then: str = "pass", *, seconds: float) -> tuple[int, str, str, float]:
     script = SCRIPT.format(first=first, then=then, seconds=seconds)
     began = time.monotonic()
