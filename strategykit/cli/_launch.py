@@ -86,7 +86,6 @@ def launch_clearing(folder: Path, venue: VenuePlan, reason: str, say: Callable[[
         cleared = Clearing(
             folder=folder.resolve(),
             venue=venue,
-            flatten=None,
             by="kill",
             who="this command",
             wall=wall_time(),

@@ -43,10 +43,11 @@ no positions. Without --session nothing reaches the venue then, and what is said
 is what the journal has.
 Exit code 0 means that the venue has confirmed that it has no order of ours, or,
 where no run is going on and without --session, that the journal knows of none;
-and that positions are flat where on_kill = "flatten" asks for that. With
---status, 0 means that the kill switch isn't pulled. It stays pulled, and no run
-begins, until --release. On a full disk the run is signalled instead, and the
-exit code is 1: nothing keeps the next one from beginning."""
+and that no position is open: with the orders go their stops, so that nobody
+watches over one any more, whether it was to be closed or not. With --status, 0
+means that the kill switch isn't pulled. It stays pulled, and no run begins,
+until --release. On a full disk the run is signalled instead, and the exit code
+is 1: nothing keeps the next one from beginning."""
 
 _LOOK: Final = 0.1
 """Seconds between two looks at the lock."""
@@ -135,7 +136,7 @@ def _pull(folder: Path, reason: str, seconds: float, venue: VenuePlan | None, *,
     waits = running is not None and not unsent
     after = _wait(folder, ends) if waits else _read(folder)
     holder = holder_of(folder)
-    clears = venue is not None and holder is None and not (waits and _is_proven(after, ended=True))
+    clears = venue is not None and holder is None and not (waits and (after.proof or _is_proven(after, ended=True)))
     if venue is not None and clears:
         after = _clear(folder, venue, mine, json=json)
     if latch is None and (latch := read_latch(folder)) is not None:  # The run has a reserve of the disk.
@@ -149,7 +150,7 @@ def _pull(folder: Path, reason: str, seconds: float, venue: VenuePlan | None, *,
     else:
         for line in _verdict(after, holder, seconds if waits else 0, ok=proven):
             print_line(line)
-        if holder is None and not clears and not proven:
+        if holder is None and not (clears or proven or after.proof):
             print_line(f"Nothing was withdrawn just now. This does it: strategykit kill {shown(folder)} --session FILE")
             print_line("FILE is the session file of the run, or any whose [venue] table is that of the account.")
         if latch is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +13,14 @@ from strategykit.disk import LOCK_NAME, shown
 from strategykit.errors import ConfigError, JournalError
 from strategykit.journal.format import RecordKind
 from strategykit.journal.latch import KILL_FILE, remove_latch
+from strategykit.journal.orders import OrderLine, list_orders
 from strategykit.journal.reader import Journal, Records, journal_files, read_journal
 from strategykit.model.codec import make_converter
-from strategykit.runtime.carried import carry
+from strategykit.model.events import Side
+from strategykit.runtime.carried import CarriedPosition, carry
 from strategykit.runtime.order_journal import open_run_journal
 from strategykit.runtime.pulls import UNKEPT
+from strategykit.runtime.unwatched import protects, stop_words
 
 __all__ = [
     "Aftermath",
@@ -57,6 +60,8 @@ class Aftermath:
     """Client ids of orders that could still be filled."""
     positions: tuple[str, ...]
     """Such as ``"+2 SBER of cross"``."""
+    stops: tuple[str, ...] = ()
+    """Open stop orders over these positions, such as ``"a1-cross-2 (sell 2 SBER at 290)"``."""
 
     @property
     def flatten(self) -> bool:
@@ -70,9 +75,12 @@ class Aftermath:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """What is there still that was to go."""
+        """What is there still, positions that were not to be closed among it: nobody watches over one any more.
+
+        On paper those end with their run.
+        """
         orders = () if self.proof else self.orders  # The journal may not tell how they ended; the venue did.
-        return (*orders, *(self.positions if self.flatten else ()))
+        return (*orders, *(self.positions if self.flatten or self.run.get("real", True) else ()))
 
 
 @attrs.frozen(kw_only=True)
@@ -155,7 +163,16 @@ def sum_up(records: Records) -> Aftermath:
         closed=closed,
         orders=tuple(order.client_order_id for order in carried.orders),
         positions=tuple(f"{item.quantity:+} {item.instrument.symbol} of {item.strategy}" for item in carried.positions),
+        stops=tuple(_stops_over(carried.positions, list_orders(records).orders.values())),
     )
+
+
+def _stops_over(positions: Iterable[CarriedPosition], orders: Iterable[OrderLine]) -> Iterator[str]:
+    held = {(item.strategy, item.instrument.symbol): item.quantity for item in positions}
+    for line in orders:
+        lots = held.get((line.strategy, line.instrument))
+        if lots and line.is_open and line.stop_price is not None and protects(Side(line.side), lots):
+            yield stop_words(line.client_order_id, line.side, line.quantity, line.instrument, line.stop_price)
 
 
 def newest_records(folder: Path) -> Records:

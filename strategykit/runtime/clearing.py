@@ -23,6 +23,7 @@ from strategykit.net.tokens import TokenFacts, TokenSource
 from strategykit.runtime.aftermath import Aftermath, Salvage, kept_facts, newest_records, salvage_records, sum_up
 from strategykit.runtime.kill import BESIDES
 from strategykit.runtime.order_journal import open_run_journal
+from strategykit.runtime.unwatched import ADVICE, stops_in_words
 from strategykit.runtime.withdraw import Account, Known, Left, known_orders, withdraw_by_http
 from strategykit.runtime.withdraw_run import withdraw_by_run
 from strategykit.tape.redact import Redactor
@@ -48,8 +49,6 @@ class Clearing:
     folder: Path
     """The account's journal, which nobody writes."""
     venue: VenuePlan
-    flatten: bool | None
-    """Whether positions were to be closed, too: that can't be done here, and is said. None: as the journal has it."""
     by: str
     """Who does it: begins alarms, and is the tag of its part of the journal."""
     who: str
@@ -94,9 +93,9 @@ class Clearing:
             writer = self._take_over(stack, before, reason)
             fetch = self.venue.known.fetcher(secrets, self.venue.options, self.venue.endpoints)
             return trio.run(self._call, dialect, known, fetch), before, salvage, writer
-        alarms = sum_up(newest_records(self.folder)).alarms
+        found = sum_up(newest_records(self.folder))
         left = withdraw_by_run(self.venue, self.folder)
-        before = attrs.evolve(sum_up(newest_records(self.folder)), alarms=alarms)
+        before = attrs.evolve(sum_up(newest_records(self.folder)), alarms=found.alarms, stops=found.stops)
         return left, before, None, self._take_over(stack, before, reason)
 
     def _take_over(self, stack: ExitStack, before: Aftermath | None, reason: str) -> JournalWriter | None:
@@ -132,20 +131,25 @@ class Clearing:
             held += ", as far as that can be read"
         if left.unseen:
             held += f", and fills that it doesn't have: {', '.join(left.unseen)}"
-        flatten = self.flatten if self.flatten is not None else before is None or before.flatten
-        trouble, gone = left.trouble, "the venue has no order of ours"
-        if trouble and left.orders:
-            trouble += f"; left are {', '.join(left.orders)}"
-        elif not trouble and doubts:
-            gone += f" that is known of ({left.withdrawn} withdrawn)"
-            trouble = f"{gone}, but there may be others: {'; '.join(doubts)}"
-        elif not trouble and flatten and held != "flat":
-            state = "may be" if damaged else "are"
-            trouble = f"{gone}, but positions {state} open, which {self.who} can't close; by the journal {held}"
-        elif not trouble and before is not None and any(BESIDES in alarm for alarm in before.alarms):
-            trouble = f"{gone}, but when the run was killed it counted other lots {BESIDES}"
-        if trouble:
-            return Cleared(trouble=trouble)
+        gone = "the venue has no order of ours"
+        troubles: list[str] = []
+        if left.trouble:
+            troubles.append(left.trouble)
+            troubles += [f"left are {', '.join(left.orders)}"] if left.orders else []
+        elif doubts:
+            known = f"{gone} that is known of ({left.withdrawn} withdrawn)"
+            troubles.append(f"{known}, but there may be others: {'; '.join(doubts)}")
+        if held != "flat":
+            # What was withdrawn may have protected them: whatever the kill switch was to do, that is no good end.
+            state = "are" if before is not None and before.positions and not damaged else "may be"
+            words = f"positions {state} open, which {self.who} can't close; by the journal {held}"
+            stops = stops_in_words(() if before is None else before.stops)
+            troubles.append(f"{'' if troubles else f'{gone}, but '}{words}{stops}; {ADVICE}")
+        if before is not None and any(BESIDES in alarm for alarm in before.alarms):
+            words = f"when the run was killed it counted other lots {BESIDES}"
+            troubles.append(f"{'' if troubles else f'{gone}, but '}{words}")
+        if troubles:
+            return Cleared(trouble="; ".join(troubles))
         return Cleared(proof=f"{gone} ({left.withdrawn} withdrawn); positions by the journal: {held}")
 
     def _keep(self, writer: JournalWriter | None, left: Left, cleared: Cleared) -> None:

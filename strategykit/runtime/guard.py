@@ -107,7 +107,6 @@ class Guard:
         cleared = Clearing(
             folder=self.plan.folder,
             venue=self.plan.venue,
-            flatten=self.plan.flatten,
             by="guard",
             who="a guard",
             wall=self.wall,

@@ -27,8 +27,6 @@ class GuardPlan:
     """Seconds of silence after which a run counts as hung."""
     keep: bool
     """Whether working orders are to outlive a run that dies."""
-    flatten: bool
-    """Whether the kill switch is to close positions, too: the guard can't, and says so."""
 
 
 def encode_plan(plan: GuardPlan, pid: int) -> bytes:

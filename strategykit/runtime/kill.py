@@ -1,7 +1,8 @@
 """The kill switch: strategies are stopped, their orders withdrawn, positions closed if that is wanted; then proof.
 
 Once pulled it stays so: nothing but what closes a position is placed any more. It ends in a line that says what was
-confirmed, or in a standing alarm that says what is left.
+confirmed, or in a standing alarm that says what is left. Positions that were not to be closed are an alarm beside the
+line: with the orders went their stops.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import trio
 
 from strategykit.errors import StrategyKilled, StrategykitError
 from strategykit.model.events import Side
+from strategykit.model.orders import OrderState
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.because import Because, source_line
 from strategykit.runtime.gateway import Gateway
 from strategykit.runtime.order import Order
 from strategykit.runtime.reconcile import ON_ITS_WAY, Reconciler
 from strategykit.runtime.supervise import Supervisor
+from strategykit.runtime.unwatched import ADVICE, stops_in_words, stops_over
 
 __all__ = ["BESIDES", "KILL_WITHIN", "KillSwitch"]
 
@@ -77,7 +80,9 @@ class KillSwitch:
     _reason: Because | None = attrs.field(default=None, init=False)
     """Of all of these; None until it is pulled."""
     proof: str = attrs.field(default="", init=False)
-    """What was confirmed; empty until then, and where something is left."""
+    """What was confirmed; empty until then, and where something is left that was to go."""
+    _stood: list[Order] = attrs.field(factory=list, init=False)
+    """Orders that were open when it was pulled."""
 
     def pull(self, reason: str, by: str) -> None:
         """Stop everything; the first reason stands.
@@ -89,6 +94,7 @@ class KillSwitch:
         if self.reason:
             return
         self.reason = reason or "no reason given"
+        self._stood = self.gateway.open_orders()
         self.latch(self.reason, by)
         self._reason = Because(f"kill switch: {self.reason}", source_line())
         for seat in self.supervisor.seats:
@@ -187,15 +193,25 @@ class KillSwitch:
             rest = f"left are {'; '.join([*orders, *held])}" if orders or held else "nothing is left by our books"
             if amiss:
                 rest += f"; the venue counts {', '.join(f'{lots:+} {at}' for at, lots in amiss.items())} {BESIDES}"
+            rest += self._stops
             rest += self._unproven if trouble else ""
             self.alarms.sound("kill", f"{trouble or 'not everything could be ended'}; {rest}")
         else:
             asked = "the venue has no order of ours" if self.reconciler is not None else "no order is open"
             source = "positions by our fills" if amiss is None else "positions"
             self.proof = f"{asked}; {source}: {'; '.join(held) or 'flat'}"
+            if held and self.reconciler is not None:  # First, so that nobody reads the proof without it.
+                words = f"{asked}, but positions stay open, and nothing watches over them: {'; '.join(held)}"
+                self.alarms.sound("kill", f"{words}{self._stops}; {ADVICE}")
             self.alarms.note("kill", f"confirmed: {self.proof}")
             self.proven(self.proof)
         self.settled.set()
+
+    @property
+    def _stops(self) -> str:
+        """Which stops of positions that stay were withdrawn, in words."""
+        gone = [order for order in self._stood if order.state is OrderState.CANCELLED]
+        return stops_in_words([words for at in self.held() for words in stops_over(gone, *at)])
 
     @property
     def _unproven(self) -> str:

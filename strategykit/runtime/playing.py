@@ -33,6 +33,7 @@ from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.risk_run import keep_days
 from strategykit.runtime.supervise import Supervisor
+from strategykit.runtime.unwatched import stops_over
 from strategykit.sim.paper import PaperExchange
 from strategykit.venues.dialect import AskInstrument
 from strategykit.venues.streams import UNTRADED, Stream, StreamKind
@@ -200,10 +201,27 @@ class Run:
         """Cancel what the run before left working, as it would have done, had it come to its end."""
         if self.supervisor.keep_orders:
             return
+        stood = [order for order in self.adopted if order.is_open]
         for order in self.adopted:
             order.cancel_nowait()
         for order in self.adopted:
             await order.ended()
+        self._tell_unwatched([order for order in stood if order.state is OrderState.CANCELLED])
+
+    def _tell_unwatched(self, gone: Sequence[Order]) -> None:
+        """Say which positions have lost their stops, as the orders `gone` were withdrawn.
+
+        A strategy that runs begins with its position, and can protect it anew. Nobody does it for one that doesn't run.
+        """
+        running = {seat.name for seat in self.supervisor.seats}
+        for strategy, symbol, lots in self.kill.held():
+            if not (stops := stops_over(gone, strategy, symbol, lots)):
+                continue
+            words = f"{lots:+} {symbol} of {strategy} stays, and the stop over it was withdrawn: {', '.join(stops)}"
+            if running and strategy not in running:
+                self.kill.alarms.sound("orders", f"{words}; no strategy of that name runs, so nothing watches over it")
+            else:  # Without any strategy, orders are all that is seen to here; who has that done tells of positions.
+                self.engine.ledger.note("orders", f"{words}; the strategy has to place another")
 
     def collected(self, marks: Mapping[str, Decimal] | None = None) -> Collected | None:
         """Give what a result is made of, if somebody wanted one; `marks` value what is open, else the last prices."""

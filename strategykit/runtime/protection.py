@@ -47,7 +47,7 @@ class GuardSeat(OrderSeat, Protocol):
 
     @property
     def stops_at_venue(self) -> bool:
-        """Whether stops can rest at the venue, and so outlive this program."""
+        """Whether stops can rest at the venue, and so outlive this program until somebody withdraws them."""
         ...
 
     def protected(self, where: str) -> None:
@@ -60,8 +60,8 @@ class Protection:
     """Where the stop of a position is."""
 
     where: str
-    """``"venue"``: it rests there, for all that is held; ``"here"``: this program watches prices, and only while it
-    runs; ``"none"``: there is no stop."""
+    """``"venue"``: it rests there, for all that is held, until this run, the guard of one that is gone, or the next run
+    withdraws it; ``"here"``: this program watches prices, and only while it runs; ``"none"``: there is no stop."""
     price: Decimal | None
     """Where it is to be: a stop at the venue that trails may be a moment behind."""
     order: Order | None

@@ -163,7 +163,6 @@ def _guard(session: Session, journal: Path | None) -> GuardPlan | None:
         venue=session.venue,
         after=session.run.guard_after * 1e-9,
         keep=session.run.on_stop == "keep",
-        flatten=session.run.on_kill == "flatten",
     )
 
 

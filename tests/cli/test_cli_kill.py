@@ -121,13 +121,15 @@ def test_what_a_run_has_confirmed_is_said(
     assert (line in status) is (kind is K.NOTE or code == 1)
 
 
-def test_a_proof_beside_a_position_that_was_to_be_closed_is_none(
-    account: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("facts", [{"on_kill": "flatten", "real": False}, {"on_kill": "cancel", "real": True}])
+def test_a_proof_beside_a_position_is_none(
+    account: Path, capsys: pytest.CaptureFixture[str], facts: dict[str, Any]
 ) -> None:
+    """Only on paper a position may stay that was not to be closed: it ends with its run."""
     sber = default_instruments()["SBER"]
     position = CarriedPosition(strategy="gone", instrument=sber, quantity=Decimal(2), cost=Decimal(600))
     carried = Carried(positions=(position,), instruments=(sber,))
-    with begin(account, on_kill="flatten") as writer:
+    with begin(account, **facts) as writer:
         writer.write(K.CARRIED, carried_facts(carried, make_converter()))
         place(writer)
         writer.write(*PROOF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from strategykit.runtime.guard import GUARD_LOG, Guard, main
 from strategykit.runtime.guard_plan import GuardPlan, encode_plan
 from strategykit.runtime.guard_watch import Verdict
 from strategykit.runtime.kill import BESIDES
+from strategykit.runtime.unwatched import ADVICE
 from strategykit.sim.instruments import default_instruments
 from strategykit.venues.alor.http_orders import order_request
 from strategykit.wall import wall_time
@@ -46,6 +48,11 @@ BUSY = """
 """
 
 WAITS = """print("resting", flush=True)
+        await trio.sleep_forever()"""
+
+HOLDS = """await self.buy(2)
+        await self.sell(2, stop=low)
+        print("resting", flush=True)
         await trio.sleep_forever()"""
 
 HANGS = """print("resting", flush=True)
@@ -149,6 +156,32 @@ def test_a_run_that_can_not_withdraw_its_orders_has_it_done(
     assert f"confirmed: {proof}" in (account / GUARD_LOG).read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["alor", "t4"])
+def test_a_position_whose_stop_it_withdraws_is_an_alarm_that_names_both(
+    session: Any, start: Any, tmp_path: Path, name: str
+) -> None:
+    """Whatever `on_kill` says: nobody watches over that position any more."""
+    instrument = "SBER" if name == "alor" else "CME_Eq/ES/XCME_Eq ES (Z26)"
+    number = SIMULATED_ACCOUNT if name == "alor" else "SIM-1"
+    with open_venue_process(name) as url:
+        program = started(start, session(url, HOLDS, venue=name, account=number, instrument=instrument))
+
+        program.signal(signal.SIGKILL)
+        program.wait(60)
+
+    after = read_aftermath(tmp_path / "journal" / f"{name}-{number}")
+    (alarm,) = after.alarms
+    assert alarm.startswith(
+        "guard: the venue has no order of ours, but positions are open, which a guard can't close; "
+        f"by the journal +2 {instrument} of own_1; withdrawn with all other orders: their stop "
+    )
+    assert re.search(rf"stop [0-9a-f]{{8}}-own_1-4 \(sell 2 {re.escape(instrument)} at [0-9.]+\); ", alarm)
+    assert alarm.endswith(ADVICE)
+    assert (after.proof, after.left[-1]) == ("", f"+2 {instrument} of own_1")
+    assert f"ALARM: {alarm.removeprefix('guard: ')}; look at the venue's own list" in program.err
+
+
 def test_orders_that_are_to_outlive_their_run_do(venue: Any, session: Any, start: Any, tmp_path: Path) -> None:
     program = started(start, session(venue.url, WAITS, on_stop="keep"))
 
@@ -213,24 +246,38 @@ def account(tmp_path: Path) -> Path:
     return folder
 
 
-def guard(account: Path, url: str, *, flatten: bool = False, **venue: Any) -> Guard:
+def guard(account: Path, url: str, **venue: Any) -> Guard:
     place = VenuePlan(name="alor", endpoints=Endpoints.at(url), account=SIMULATED_ACCOUNT, **venue)
-    plan = GuardPlan(folder=account, venue=place, after=10.0, keep=False, flatten=flatten)
+    plan = GuardPlan(folder=account, venue=place, after=10.0, keep=False)
     return Guard(plan=plan, pid=NOBODY, wall=wall_time())
 
 
 def test_what_it_can_not_close_is_an_alarm(venue: Any, account: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert not guard(account, venue.url, flatten=True).act(Verdict.SILENT)
+    assert not guard(account, venue.url).act(Verdict.SILENT)
 
     after = read_aftermath(account)
     words = "the venue has no order of ours, but positions are open, which a guard can't close"
-    words = f"{words}; by the journal +2 SBER of cross"
+    words = f"{words}; by the journal +2 SBER of cross; {ADVICE}"
     assert (after.proof, after.alarms, after.closed) == ("", (f"guard: {words}",), True)
     assert after.left == ("+2 SBER of cross",), "what was known is carried on"
     assert f"ALARM: {words}; look at the venue's own list" in capsys.readouterr().err
 
 
 def test_lots_that_no_journal_explains_stay_an_alarm(venue: Any, account: Path) -> None:
+    with open_journal(account, now=lambda: 2, run={"tag": "a2", "on_kill": "cancel"}, reserve=0) as writer:
+        writer.write(RecordKind.KILLED, {"reason": "why", "by": "who"})
+        writer.write(RecordKind.ALARM, {"text": f"kill: not finished; the venue counts +2 SBER {BESIDES}"})
+
+    assert not guard(account, venue.url).act(Verdict.DIED)
+
+    after = read_aftermath(account)
+    (alarm,) = after.alarms
+    assert (after.proof, after.left) == ("", ("+2 SBER of cross",))
+    assert alarm.endswith(f"; when the run was killed it counted other lots {BESIDES}")
+
+
+def test_lots_that_no_journal_explains_are_an_alarm_where_it_is_flat(venue: Any, tmp_path: Path) -> None:
+    account = tmp_path / "journal" / f"alor-{SIMULATED_ACCOUNT}"
     with open_journal(account, now=lambda: 2, run={"tag": "a2", "on_kill": "cancel"}, reserve=0) as writer:
         writer.write(RecordKind.KILLED, {"reason": "why", "by": "who"})
         writer.write(RecordKind.ALARM, {"text": f"kill: not finished; the venue counts +2 SBER {BESIDES}"})
@@ -248,11 +295,11 @@ def test_a_damaged_journal_is_no_hindrance(venue: Any, account: Path, capsys: py
     data[-20] ^= 1
     path.write_bytes(data)
 
-    assert guard(account, venue.url).act(Verdict.UNCONFIRMED)
+    assert not guard(account, venue.url).act(Verdict.UNCONFIRMED)
 
     told = capsys.readouterr().err
     assert "nothing can be written into the journal" in told
-    assert "confirmed: the venue has no order of ours (0 withdrawn)" in told
+    assert "ALARM: the venue has no order of ours, but positions may be open" in told
     assert path.read_bytes() == data
 
 

@@ -11,6 +11,7 @@ import trio
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.report import RunReport
 from strategykit.runtime.run import rerun_tape
+from strategykit.runtime.unwatched import ADVICE
 
 HOLDER = """
     quotes = Quotes("{instrument}")
@@ -68,7 +69,8 @@ def test_a_pulled_switch_ends_in_proof(venue: Any, bench: Any, on_kill: str, lef
         "the kill switch was pulled by the test: the desk says so; confirmed: the venue has no order of ours; positions"
     )
     assert result.killed == f"{words}: {'+2 SBER of own' if left else 'flat'}"
-    assert result.alarms == ()
+    bare = "the venue has no order of ours, but positions stay open, and nothing watches over them: +2 SBER of own"
+    assert result.alarms == ((f"kill: {bare}; {ADVICE}",) if left else ())
     assert result.unaccounted == []
     assert result.strategies[0].error == "StrategyKilled: killed by the test: the desk says so"
     (line,) = [text for _, source, text in result.notes if text.startswith("cancelled")]

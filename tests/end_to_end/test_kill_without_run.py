@@ -21,6 +21,7 @@ from strategykit.model.codec import make_converter
 from strategykit.runtime.aftermath import read_aftermath
 from strategykit.runtime.carried import Carried, CarriedPosition, carried_facts
 from strategykit.runtime.demo import open_venue_process
+from strategykit.runtime.unwatched import ADVICE
 from strategykit.sim.instruments import default_instruments
 
 RESTS = """
@@ -123,9 +124,10 @@ def test_a_damaged_journal_is_no_hindrance_as_orders_carry_the_name_of_their_run
 
     assert "ALARM: " in without
     assert f"strategykit kill {account} --session FILE" in without
-    words = kill(capsys, account, "--session", path, code=0)
+    words = kill(capsys, account, "--session", path, code=1)  # Nobody can tell what it was filled with.
     assert venue.working() == []
-    assert "Confirmed: the venue has no order of ours (2 withdrawn); positions by the journal: flat, as far" in words
+    assert "ALARM: kill: the venue has no order of ours, but positions may be open" in words
+    assert "by the journal flat, as far as that can be read" in words
     assert "nothing can be written into the journal" in words
 
 
@@ -163,12 +165,13 @@ def test_at_t4_it_logs_in_for_that(
     assert "Confirmed: the venue has no order of ours (2 withdrawn); positions by the journal: flat." in words
 
 
-def test_positions_that_were_to_be_closed_are_an_alarm(
-    venue: Any, session: Any, account: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("on_kill", ["cancel", "flatten"])
+def test_positions_that_stay_are_an_alarm(
+    venue: Any, session: Any, account: Path, capsys: pytest.CaptureFixture[str], on_kill: str
 ) -> None:
     sber = default_instruments()["SBER"]
     position = CarriedPosition(strategy="cross", instrument=sber, quantity=Decimal(2), cost=Decimal(600))
-    with open_journal(account, now=lambda: 1, run={"tag": "a1", "on_kill": "flatten"}, reserve=0) as writer:
+    with open_journal(account, now=lambda: 1, run={"tag": "a1", "on_kill": on_kill}, reserve=0) as writer:
         carried = Carried(positions=(position,), instruments=(sber,))
         writer.write(RecordKind.CARRIED, carried_facts(carried, make_converter()))
 
@@ -177,7 +180,8 @@ def test_positions_that_were_to_be_closed_are_an_alarm(
     alarm = "the venue has no order of ours, but positions are open, which this command can't close"
     assert f"ALARM: kill: {alarm}; by the journal +2 SBER of cross" in words
     assert "Left, by the journal: +2 SBER of cross." in words
-    assert read_aftermath(account).alarms == (f"kill: {alarm}; by the journal +2 SBER of cross",)
+    assert read_aftermath(account).alarms == (f"kill: {alarm}; by the journal +2 SBER of cross; {ADVICE}",)
+    assert "Nothing was withdrawn just now" not in words
 
 
 def test_a_session_of_another_account_is_refused_before_anything_is_done(

@@ -35,7 +35,7 @@ def written(heard: Path) -> bytes:
 
 
 def link(folder: Path) -> GuardLink:
-    plan = GuardPlan(folder=folder, venue=VENUE, after=10.0, keep=False, flatten=True)
+    plan = GuardPlan(folder=folder, venue=VENUE, after=10.0, keep=False)
     return GuardLink(plan, Alarms(lambda *_: None))
 
 
@@ -110,7 +110,7 @@ def test_orders_that_leave_the_machine_are_guarded_unless_nobody_wants_it(
 
     guard = plan_session(real, live=True).guard
 
-    assert guard == GuardPlan(folder=tmp_path / "alor-D1", venue=real.venue, after=10.0, keep=True, flatten=False)
+    assert guard == GuardPlan(folder=tmp_path / "alor-D1", venue=real.venue, after=10.0, keep=True)
     assert plan_session(session(url="https://api.alor.ru", guard=False), live=True).guard is None
     assert plan_session(session(url="https://api.alor.ru", guard=True), live=True, paper=True).guard is None
     assert plan_session(session(journal=tmp_path)).guard is None

@@ -56,7 +56,7 @@ def test_a_plan_arrives_as_it_was_and_holds_no_secret() -> None:
         account="D1",
         credentials={"token": "env:TOKEN_FOR_TESTS"},
     )
-    plan = GuardPlan(folder=Path("/journal/alor-D1"), venue=venue, after=2.5, keep=True, flatten=False)
+    plan = GuardPlan(folder=Path("/journal/alor-D1"), venue=venue, after=2.5, keep=True)
 
     line = encode_plan(plan, 7)
 

@@ -17,6 +17,7 @@ from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.engine import Engine
 from strategykit.runtime.kill import KILL_WITHIN, KillSwitch
 from strategykit.runtime.supervise import Supervisor
+from strategykit.runtime.unwatched import ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,11 @@ async def test_pulled_with_a_thousand_orders_in_flight_it_ends_in_proof_or_in_an
         assert all(f"{name} (" in alarm for name in left)
         return
     assert crowd.proofs == [f"the venue has no order of ours; positions: +{MANY // 5} X of s"]
-    assert crowd.kill.alarms.lines == []
+    (alarm,) = crowd.kill.alarms.lines
+    words = (
+        f"kill: the venue has no order of ours, but positions stay open, and nothing watches over them: +{MANY // 5} X"
+    )
+    assert alarm == f"{words} of s; {ADVICE}"
     assert OrderStatus.WORKING not in {truth.status for truth in stage.venue.orders.values()}
     assert stage.gateway.open_orders() == []
     states = Counter(order.state for order in stage.gateway.orders.values())

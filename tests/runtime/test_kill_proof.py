@@ -18,6 +18,7 @@ from strategykit.runtime.engine import Engine
 from strategykit.runtime.kill import KILL_WITHIN, KillSwitch
 from strategykit.runtime.reconcile import ON_ITS_WAY
 from strategykit.runtime.supervise import Supervisor
+from strategykit.runtime.unwatched import ADVICE
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Stage, Truth
@@ -248,3 +249,33 @@ async def test_what_can_not_be_closed_is_an_alarm_that_names_it_and_its_strategy
     assert "Y of gone can't be closed: no instrument 'Y' in this run" in pulled.alarm
     assert "X of s can't be closed: the kill switch was pulled" in pulled.alarm, "it holds nothing by the limits"
     assert pulled.alarm.endswith("left are +2 Y of gone; +1 X of s")
+
+
+async def test_a_position_that_stays_is_an_alarm_that_names_its_stop(
+    stage: Stage, pulled: Pulled, autojump_clock: MockClock
+) -> None:
+    """The orders were withdrawn, its stop too: flat is the only end without an alarm."""
+    stop, _ = await stage.working(2, limit=None, stop=105.0)
+    await stage.working(3)
+    pulled.held.append(("s", "X", Decimal(-2)))
+
+    await pulled.settle()
+
+    assert stop.state is OrderState.CANCELLED
+    assert pulled.proofs == ["the venue has no order of ours; positions: -2 X of s"]
+    assert pulled.alarm == (
+        "kill: the venue has no order of ours, but positions stay open, and nothing watches over them: -2 X of s; "
+        f"withdrawn with all other orders: their stop {stop.client_order_id} (buy 2 X at 105.0); {ADVICE}"
+    )
+
+
+async def test_on_paper_a_position_ends_with_its_run(
+    stage: Stage, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    pulled = Pulled(stage, nursery, reconciler=None)
+    pulled.held.append(("s", "X", Decimal(2)))
+
+    await pulled.settle()
+
+    assert pulled.proofs == ["no order is open; positions: +2 X of s"]
+    assert pulled.kill.alarms.lines == []
