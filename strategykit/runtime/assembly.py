@@ -127,6 +127,7 @@ def assemble(
         account=account,
         instruments=instruments,
         tag=identity.tag,
+        earlier=() if carried is None else carried.tags,
         wakes=wakes,
         now=now,
         start=start,

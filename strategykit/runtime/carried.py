@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -44,6 +45,12 @@ _STEP: Final = 900_000_000_000
 
 _LASTING: Final = 2 * 86_400_000_000_000
 """Nanoseconds for which results are carried on: longer than any day."""
+
+_TAGS: Final = 200
+"""Runs: of orders that are kept beyond so many nobody needs the name."""
+
+_TAG: Final = re.compile(r"[0-9a-f]{8}")
+"""Such as `Identity.tag` gives. Guards and other writers of a journal have none, and place no orders."""
 
 _ENDED: Final = frozenset(state.value for state in OrderState if state.terminal)
 
@@ -95,9 +102,11 @@ class Carried:
     """What was traded, so that late fills can be counted before the venue has told what it trades."""
     results: tuple[CarriedResult, ...] = ()
     """Of the last two days, so that the limit of a day's loss doesn't begin anew with each run."""
+    tags: tuple[str, ...] = ()
+    """What begins the names of the orders of the newest runs, oldest first."""
 
     def __bool__(self) -> bool:
-        return bool(self.positions or self.orders or self.results)
+        return bool(self.positions or self.orders or self.results or self.tags)
 
 
 def carry(records: Iterable[Record], converter: Any) -> Carried:
@@ -144,12 +153,16 @@ class _Folding:
         """By client order id, the venue's number, and side."""
         self._others: dict[str, Decimal] | None = None
         self._cash: dict[str, Decimal] | None = None
+        self._tags: dict[str, None] = {}
+        """Oldest first; a run's own comes before what it carries on."""
         self._results: dict[tuple[str, str, int], Decimal] = {}
         """By strategy, currency, and the quarter of an hour in which they were made."""
 
     def take(self, record: Record) -> None:
         facts = record.facts
         match record.kind:
+            case RecordKind.RUN:
+                self._began(str(facts.get("tag")))
             case RecordKind.CARRIED:
                 self._carried(read_carried(facts, self._converter))
             case RecordKind.INTENT:
@@ -189,7 +202,13 @@ class _Folding:
             others=self._others,
             cash=self._cash,
             instruments=tuple(self._instruments.values()),
+            tags=tuple(self._tags)[-_TAGS:],
         )
+
+    def _began(self, tag: str) -> None:
+        if _TAG.fullmatch(tag):
+            self._tags.pop(tag, None)
+            self._tags[tag] = None
 
     def _carried(self, carried: Carried) -> None:
         """Begin anew: what came before is in it."""
@@ -199,6 +218,7 @@ class _Folding:
             self._results[result.strategy, result.currency, result.begin] = result.amount
         self._others = carried.others
         self._cash = carried.cash
+        self._tags = {**dict.fromkeys(carried.tags), **self._tags}
         for known in carried.instruments:
             self._instruments[known.symbol] = known
         for position in carried.positions:

@@ -28,6 +28,7 @@ from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import OrderEar, OrderJournal, OrderPort
 from strategykit.runtime.requests import OrderTerms, make_amend, make_request
 from strategykit.runtime.risk import Risk
+from strategykit.runtime.strays import Strays
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.venues.dialect import OrderReply, Reply
 
@@ -58,6 +59,7 @@ class Gateway:
     journal: OrderJournal | None = None
     answered: Callable[[str], bool] = lambda _: False
     """Whether the answer to the command of a guid, sent just now, is here already."""
+    earlier: Sequence[str] = ()  # Tags of the account's runs before.
     alarm: Callable[[str], None] = lambda _: None  # Takes a line for each thing that the venue said and that can't be.
     _table: OrderTable = attrs.field(
         init=False, default=attrs.Factory(lambda self: OrderTable(self._risk.follow, self.alarm), takes_self=True)
@@ -85,6 +87,7 @@ class Gateway:
                 risk=self._risk,
                 journal=self.journal,
                 cancels=self._cancels,
+                strays=Strays(self.tag, self.earlier, self.contradict, self.doubt),
                 ears=self._ears,
                 doubt=self.doubt,
                 now=self.now,
@@ -96,6 +99,10 @@ class Gateway:
     """Folds in what the venue says of one order; False if it isn't ours."""
     filled: Callable[[Fill], bool] = attrs.field(init=False)
     """Folds in a fill, once; False if it isn't ours, or its order isn't known yet."""
+    doubtful: Callable[[], list[Order]] = attrs.field(init=False)
+    """Gives the orders that the venue has to be asked about."""
+    open_orders: Callable[[], list[Order]] = attrs.field(init=False)
+    """Gives the orders that can still be filled, as far as is known."""
     _tell: Callable[[Order], None] = attrs.field(init=False)
     killed: str = attrs.field(default="", init=False)
     """Why nothing may be opened any more; empty while the kill switch hasn't been pulled."""
@@ -105,6 +112,7 @@ class Gateway:
 
     def __attrs_post_init__(self) -> None:
         self.updated, self.filled, self._tell = self._news.updated, self._news.filled, self._news.tell
+        self.doubtful, self.open_orders = self._table.doubtful, self._table.open
 
     @property
     def orders(self) -> Mapping[str, Order]:
@@ -329,14 +337,6 @@ class Gateway:
             pending.order.learn(Evidence.NEVER_LEFT, reason)
         else:
             self.amend_failed(pending.order, OrderRefused(f"{pending.order.client_order_id}: {reason}"))
-
-    def doubtful(self) -> list[Order]:
-        """Give the orders that the venue has to be asked about."""
-        return self._table.doubtful()
-
-    def open_orders(self) -> list[Order]:
-        """Give the orders that can still be filled, as far as is known."""
-        return self._table.open()
 
     def contradict(self, line: str) -> None:
         """Note something that the venue said and that can't be."""

@@ -23,6 +23,7 @@ from strategykit.runtime.order import Order
 from strategykit.runtime.order_table import OrderTable
 from strategykit.runtime.ports import OrderEar, OrderJournal
 from strategykit.runtime.risk import Risk
+from strategykit.runtime.strays import Strays
 
 __all__ = ["OrderNews"]
 
@@ -48,6 +49,7 @@ class OrderNews:
     journal: OrderJournal | None
     """None: nothing is written down."""
     cancels: Cancels
+    strays: Strays
     ears: dict[str, OrderEar]
     """Who is told, by strategy."""
     doubt: Callable[[float], None]
@@ -61,6 +63,7 @@ class OrderNews:
         if order is None:
             # It may yet turn out to be ours, once a reply names its number.
             self.table.keep_foreign(update)
+            self.strays.shown(update, listed=listed)
             return False
         if self.journal is not None:
             self.journal.heard(order, update)
