@@ -261,14 +261,15 @@ class Desk:
     def explains(self) -> bool:
         return self.conditions is not None
 
-    async def lane_open(self) -> None:
-        if self.conditions is None:
-            await self._lane_open()
-        else:
-            await self.conditions.through(self._lane_open)
+    async def lane_open(self, *, to_open: bool = False) -> None:
+        wait = self._may_open if to_open else self._lane_open
+        await (wait() if self.conditions is None else self.conditions.through(wait))
 
     async def _lane_open(self) -> None:
         await self.gateway.lane.until(lambda: self.gateway.lane_up)
+
+    async def _may_open(self) -> None:
+        await self.gateway.lane.until(self.gateway.outages.may_open)
 
     def signal(self) -> Signal:
         return Signal(self.wakes)

@@ -359,21 +359,23 @@ class Engine:
         if name == self.command_connection:
             with watched(self.watchdog, item):
                 self.gateway.lane_changed(up=True, reason="")
-        elif lane == "orders" and item.status > 1:
-            self.gateway.doubt(0.0)
+        elif lane == "orders":
+            self.gateway.outages.news_opened(name, again=item.status > 1)
 
     def _closed(self, item: Input) -> None:
         name, reason = item.connection, str(item.payload)
         if self.sessions.pop(name, None) is None:
             return
-        lane = self.lanes[name]
         del self.opened_at[name]
         lost = self.table.lost(name, item.receive_time, reason)
-        self.route(ConnectionDown(None, name, lane, reason, None, item.receive_time))
+        self.route(ConnectionDown(None, name, self.lanes[name], reason, None, item.receive_time))
         self.handover.closed(name, lost)
         if name == self.command_connection:
             with watched(self.watchdog, item):
                 self.gateway.lane_changed(up=False, reason=reason)
+        elif self.lanes[name] == "orders" and lost:  # One that was replaced in time carries nothing any more.
+            with watched(self.watchdog, item):
+                self.gateway.outages.news_ended({row.connection for row in lost} - self.sessions.keys(), reason)
 
     def _refusal(self, refusal: Refusal, now: int) -> None:
         row = self.table.by_guid.get(refusal.guid)

@@ -66,8 +66,8 @@ class OrderSeat(Protocol):
         """Whether somebody writes down why orders are placed."""
         ...
 
-    async def lane_open(self) -> None:
-        """Return when orders can be sent."""
+    async def lane_open(self, *, to_open: bool = False) -> None:
+        """Return when orders can be sent that close something, or those that open it, too."""
         ...
 
     def signal(self) -> Signal:

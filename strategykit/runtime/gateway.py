@@ -25,6 +25,7 @@ from strategykit.runtime.in_flight import InFlight, Pending, may_have_happened, 
 from strategykit.runtime.order import Amendment, Order
 from strategykit.runtime.order_news import FILLS_WITHIN, OrderNews
 from strategykit.runtime.order_table import OrderTable
+from strategykit.runtime.outages import Outages
 from strategykit.runtime.ports import OrderEar, OrderJournal, OrderPort
 from strategykit.runtime.requests import OrderTerms, make_amend, make_request
 from strategykit.runtime.risk import Risk
@@ -79,6 +80,7 @@ class Gateway:
             takes_self=True,
         ),
     )
+    outages: Outages = attrs.field(init=False)
     _news: OrderNews = attrs.field(
         init=False,
         default=attrs.Factory(
@@ -89,6 +91,7 @@ class Gateway:
                 cancels=self._cancels,
                 strays=Strays(self.tag, self.earlier, self.contradict, self.doubt),
                 ears=self._ears,
+                outages=self.outages,
                 doubt=self.doubt,
                 now=self.now,
             ),
@@ -106,13 +109,22 @@ class Gateway:
     _tell: Callable[[Order], None] = attrs.field(init=False)
     killed: str = attrs.field(default="", init=False)
     """Why nothing may be opened any more; empty while the kill switch hasn't been pulled."""
-    lane_up: bool = attrs.field(default=False, init=False)
-    lane: Signal = attrs.field(init=False, default=attrs.Factory(lambda self: Signal(self.wakes), takes_self=True))
-    """Notified when the command lane opens or ends."""
+    lane: Signal = attrs.field(init=False)
+    lane_changed: Callable[..., None] = attrs.field(init=False)
+    """The command lane opened or ended."""
+
+    @outages.default
+    def _know_outages(self) -> Outages:
+        return Outages(self._table, self.commands, self._cancels, self.doubt, self.now, Signal(self.wakes))
 
     def __attrs_post_init__(self) -> None:
         self.updated, self.filled, self._tell = self._news.updated, self._news.filled, self._news.tell
         self.doubtful, self.open_orders = self._table.doubtful, self._table.open
+        self.lane, self.lane_changed = self.outages.lane, self.outages.lane_changed
+
+    @property
+    def lane_up(self) -> bool:
+        return self.outages.lane_up
 
     @property
     def orders(self) -> Mapping[str, Order]:
@@ -184,14 +196,16 @@ class Gateway:
         number = self._counts.get(strategy, 0) + 1
         name = f"{self.tag}-{strategy}-{number}"
         request = make_request(name, self.account, known, side, quantity, **terms)
-        if self.killed:
-            self._check_closes(strategy, request, undoes)
+        held = (self.killed or self.outages.withholds) and self._opens(strategy, request, undoes)
         self._risk.check_order(strategy, request, known, now)
         self._counts[strategy] = number
         order = Order(request, strategy, self, Signal(self.wakes), self._tell, now)
         self._table.add(order)
         create = CreateOrder(guid=name, request=request)
-        tell_sent((order,), self.commands.send, order, create)
+        if held:
+            self.commands.withhold((order,), (create,))
+        else:
+            tell_sent((order,), self.commands.send, order, create)
         return order
 
     def submit_group(
@@ -203,12 +217,12 @@ class Gateway:
             RiskLimit: One of the orders makes no sense, or would break a limit; nothing was sent.
         """
         known, count, now = self.instrument(instrument), self._counts.get(strategy, 0), self.now()
+        held = False
         group = make_group(f"{self.tag}-{strategy}", count + 1, self.account, known, kind, specs)
         orders: list[Order] = []
         try:
             for request, checked in zip(group.requests, to_check(group, self._risk.price(instrument)), strict=True):
-                if self.killed:
-                    self._check_closes(strategy, checked)
+                held |= bool(self.killed or self.outages.withholds) and self._opens(strategy, checked)
                 self._risk.check_order(strategy, checked, known, now)
                 entry = orders[0] if orders and kind.has_entry else None
                 signal = Signal(self.wakes)
@@ -220,7 +234,10 @@ class Gateway:
                 self._table.forget(order)
             raise
         self._counts[strategy] = count + len(orders)
-        tell_sent(orders, self.commands.send_group, orders, group)
+        if held:
+            self.commands.withhold(orders, group.creates)
+        else:
+            tell_sent(orders, self.commands.send_group, orders, group)
         return tuple(orders)
 
     def cancel_nowait(self, order: Order) -> None:
@@ -276,24 +293,9 @@ class Gateway:
 
     # What the wires say
 
-    def lane_changed(self, *, up: bool, reason: str) -> None:
-        """The command lane opened or ended."""
-        self.lane_up = up
-        self.lane.notify()
-        if not up:
-            self.commands.lose_all(f"the command lane ended before an answer: {reason}")
-            for order in self.open_orders():
-                order.learn(Evidence.UNSEEN, order.reason or f"its wire ended: {reason}")
-                order.wire_ended(self.now())
-            return
-        if (standing := self.open_orders()) or self.doubtful():
-            self.doubt(0.0)
-        for order in standing:
-            self._cancels.if_wanted(order)
-
     def replied(self, reply: Reply | OrderReply) -> bool:
         """Fold a reply in; False if no command of ours waits for it."""
-        guid = reply.guid if isinstance(reply, Reply) else self._guid_of(reply)
+        guid = reply.guid if isinstance(reply, Reply) else self.commands.guid_of(reply)
         pending = self.commands.take(guid)
         if pending is None:
             waiting = self.commands.of_group(guid) if isinstance(reply, Reply) else []
@@ -321,11 +323,6 @@ class Gateway:
             self.doubt(FILLS_WITHIN)
         return True
 
-    def _guid_of(self, reply: OrderReply) -> str:
-        """Say which command it answers: a yes to one that is gone is old news, a no may carry an older one's guid."""
-        waiting = self.commands.find(reply.venue_order_id, reply.to) or ""
-        return waiting if reply.guid is None or not reply.ok else reply.guid
-
     def unsent(self, guid: str, reason: str) -> None:
         """A command that was to be sent once it was written down for good couldn't be: nothing has left."""
         pending = self.commands.unsent(guid)
@@ -348,10 +345,13 @@ class Gateway:
             raise RiskLimit(f"no instrument {symbol!r} in this run; {why}")
         return self.instruments[symbol]
 
-    def _check_closes(self, strategy: str, request: OrderRequest, undoes: Sequence[Order] = ()) -> None:
-        if not (self._risk.closes(strategy, request) or trades_away(undoes, request)):
+    def _opens(self, strategy: str, request: OrderRequest, undoes: Sequence[Order] = ()) -> bool:
+        if self._risk.closes(strategy, request) or trades_away(undoes, request):
+            return False
+        if self.killed:
             words = f"{self.killed}; nothing is placed any more but what closes a position"
             raise RiskLimit(words, limit="kill_switch")
+        return True
 
     def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order
@@ -370,7 +370,7 @@ class Gateway:
             elif number is not None and number != order.venue_order_id:
                 order.leave_behind(number)  # A stop that had fired before this reply came.
             if order.state in _UNANSWERED:
-                order.learn(_ACCEPTED)
+                order.learn(self.outages.seen(order, _ACCEPTED))
             if order.cancel_wanted:
                 self._cancels.if_wanted(order)
         elif order.state in _UNANSWERED:

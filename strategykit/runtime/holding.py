@@ -192,7 +192,7 @@ async def hold_scope(
     levels = Levels(seat.instrument(instrument), side, terms)
     # A wire that is being restored is no reason to fail; if it takes longer, the order is refused and says why.
     with trio.move_on_after(ENTER_WITHIN):
-        await seat.lane_open()
+        await seat.lane_open(to_open=True)
     orders = [seat.submit(side, quantity, instrument=instrument, limit=terms.limit)]
     at = source_line() if seat.explains else ""
     raised: Exception | None = None

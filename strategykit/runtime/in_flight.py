@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -21,12 +22,14 @@ from strategykit.model.orders import (
 )
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import OrderJournal, OrderPort
+from strategykit.venues.dialect import OrderReply
 
 __all__ = ["HURRIED_REPLY_WITHIN", "REPLY_WITHIN", "InFlight", "Pending", "may_have_happened", "tell_sent"]
 
 # A look-up of a member costs more than a call on Python 3.11.
 _LEFT: Final = Evidence.LEFT
 _NEVER_LEFT: Final = Evidence.NEVER_LEFT
+_WITHHELD: Final = "a wire was broken, and the venue is being asked how things stand"
 
 REPLY_WITHIN: Final = 5.0
 """Seconds until an unanswered command makes its order doubtful and its wire suspect. ALOR answers in well under 1 s;
@@ -154,6 +157,16 @@ class InFlight:
                 self._not_sent(create, "the command lane is down")
         return left
 
+    def withhold(self, orders: Sequence[Order], creates: Sequence[CreateOrder]) -> None:
+        """Write down new orders that aren't sent, as fills may have been missed that speak against them; tell each."""
+        for order, create in zip(orders, creates, strict=True):
+            with suppress(JournalError):  # That nothing was sent needs no proof; the alarm has sounded.
+                if self.journal is not None:
+                    self.journal.intend(order, create)
+                self._not_sent(create, _WITHHELD)
+        for order in orders:
+            order.learn(_NEVER_LEFT, f"{_WITHHELD}; nothing was sent")
+
     def _not_sent(self, command: Command, reason: str) -> None:
         if self.journal is not None:
             self.journal.unsent(command, reason)
@@ -208,6 +221,11 @@ class InFlight:
             if isinstance(pending.command, kind) and pending.command.venue_order_id == number:
                 return guid
         return None
+
+    def guid_of(self, reply: OrderReply) -> str:
+        """Say which command it answers: a yes to one that is gone is old news, a no may carry an older one's guid."""
+        waiting = self.find(reply.venue_order_id, reply.to) or ""
+        return waiting if reply.guid is None or not reply.ok else reply.guid
 
     def of_group(self, name: str) -> list[str]:
         """Give the guids under which the orders of the group `name` wait to be accepted."""

@@ -21,6 +21,7 @@ from strategykit.runtime.cancels import Cancels
 from strategykit.runtime.fill_memory import FillMemory
 from strategykit.runtime.order import Order
 from strategykit.runtime.order_table import OrderTable
+from strategykit.runtime.outages import Outages
 from strategykit.runtime.ports import OrderEar, OrderJournal
 from strategykit.runtime.risk import Risk
 from strategykit.runtime.strays import Strays
@@ -32,6 +33,8 @@ _ACCEPTED: Final = Evidence.ACCEPTED
 _ALL_FILLED: Final = Evidence.ALL_FILLED
 _LEFT: Final = Evidence.LEFT
 _PART_FILLED: Final = Evidence.PART_FILLED
+_UNSEEN: Final = Evidence.UNSEEN
+_STANDS: Final = (_ACCEPTED, _PART_FILLED)
 _REJECTED: Final = OrderState.REJECTED
 _WORKING: Final = OrderState.WORKING
 _AT_WORK: Final = OrderStatus.WORKING
@@ -52,6 +55,7 @@ class OrderNews:
     strays: Strays
     ears: dict[str, OrderEar]
     """Who is told, by strategy."""
+    outages: Outages
     doubt: Callable[[float], None]
     """Called when something has to be asked, with the seconds that the venue has to tell it by itself before."""
     now: Callable[[], int]
@@ -269,8 +273,10 @@ class OrderNews:
             self._works_on(order, update)
             return
         evidence = _PART_FILLED if order.filled_by_number[update.venue_order_id] else _ACCEPTED
+        evidence = self.outages.seen(order, evidence) if self.outages.dark else evidence
         same = order.evidence is evidence and before == (order.venue_order_id, order.request, order.reason)
-        if not same or order.state is not _WORKING:  # That it works is no news if it was told before.
+        known = order.state is _WORKING or evidence is _UNSEEN
+        if not (same and known):  # What was told before is no news.
             self._learn(order, evidence)
         self._await_fills(order)
         order.shown_working()
@@ -319,6 +325,8 @@ class OrderNews:
             self.doubt(FILLS_WITHIN)
 
     def _learn(self, order: Order, evidence: Evidence) -> None:
+        if self.outages.dark and evidence in _STANDS:
+            evidence = self.outages.seen(order, evidence)
         try:
             order.learn(evidence)
         except LocalProtocolError as exc:

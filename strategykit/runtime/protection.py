@@ -269,7 +269,7 @@ class Guard:
         because = Because(in_words(kind), self._at) if self._seat.explains else None
         side, symbol = self._side.opposite, self._entry.instrument
         try:
-            order = self._seat.submit(side, lots, instrument=symbol, stop=price, because=because)
+            order = self._seat.submit(side, lots, instrument=symbol, stop=price, undoes=self._orders, because=because)
         except StrategykitError as exc:
             self._give_up(str(exc))
             return

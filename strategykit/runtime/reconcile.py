@@ -150,7 +150,7 @@ class Reconciler:
         Fills come first: an order's end is believed when its fills are told.
         """
         self._begun += 1
-        asked_at = self.now()
+        asked_at, breaks = self.now(), gateway.outages.breaks
         shown: set[str] = set()
         standing: list[OrderUpdate] = []
         whole = True
@@ -187,6 +187,7 @@ class Reconciler:
             self.standing = tuple(standing)
             self._whole = self._begun
             note_missing(gateway, shown, asked_at=asked_at)
+            gateway.outages.told(breaks)
         return whole
 
     async def _answer(self, ask: Ask) -> tuple[Sequence[Event | Instrument] | None, str]:

@@ -224,7 +224,7 @@ def play(
         run.engine.paper = venue
         stage = Stage(teller, run, venue, run.gateway.commands.port)
         run.gateway.commands.port = stage
-        parts: Sequence[Any] = (run.gateway, run.gateway._news)
+        parts: Sequence[Any] = (run.gateway, run.gateway._news, run.gateway.outages)
         for part in parts:
             part.doubt = lambda after: run.reconciler.doubt(run.gateway, after)
         run.reconciler.ask = stage.ask
