@@ -19,7 +19,7 @@ from strategykit.model.risk_limits import DEFAULT_PLAN, RiskPlan
 from strategykit.runtime.account_check import AccountCheck
 from strategykit.runtime.adopt import adopt_orders, take_positions
 from strategykit.runtime.alarms import Alarms
-from strategykit.runtime.carried import Carried
+from strategykit.runtime.carried import Carried, CarriedTrip
 from strategykit.runtime.cash_check import CashCheck, Paid, paid_by
 from strategykit.runtime.clock import RunClock
 from strategykit.runtime.collector import Collector
@@ -36,7 +36,7 @@ from strategykit.runtime.prices import LastPrices
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.recording import NullLedger
 from strategykit.runtime.risk import Risk
-from strategykit.runtime.risk_run import Marks, hold_carried
+from strategykit.runtime.risk_run import LossWatch, Marks, hold_carried
 from strategykit.runtime.supervise import Seat, Supervisor
 from strategykit.runtime.waking import Signal, Wakes
 from strategykit.runtime.watchdog import Watchdog
@@ -82,6 +82,7 @@ def assemble(
     flatten: bool = False,
     others: Callable[[Mapping[str, Decimal]], None] = lambda _: None,
     cash: Callable[[Mapping[str, Decimal]], None] = lambda _: None,
+    trips: Callable[[CarriedTrip], None] = lambda _: None,
     journal: OrderJournal | None = None,
     carried: Carried | None = None,
     failures: tuple[type[BaseException], ...] = STRATEGY_FAILURES,
@@ -120,8 +121,10 @@ def assemble(
             feeds=lambda symbol: (feed for seat in seats for feed in seat.desk.feeds_of(symbol)),
         ),
         note=alarms.sound,
+        traded=lambda: losses.traded(),  # noqa: PLW0108 - there is none yet
         tripped=lambda strategy: gateway.withdraw_opening(strategy),  # noqa: PLW0108 - there is no gateway yet
     )
+    losses = LossWatch(risk=risk, clock=clock, closely=live)
     gateway = Gateway(
         port=port,
         account=account,
@@ -227,6 +230,7 @@ def assemble(
     clock.turns.parked = supervisor.parked
     driver = Driver(engine=engine, clock=clock, wakes=wakes)
     adopted = adopt_orders(gateway, carried, make_converter(), now=identity.start)
+    risk.keep = trips  # Not before: what was folded until here is an earlier run's, which has kept its own.
     hold_carried(risk, carried, identity.start)
     run = Run(
         engine=engine,
@@ -242,6 +246,7 @@ def assemble(
         paper=paper,
         nursery=nursery,
         risk=risk,
+        losses=losses,
         kill=kill,
         account_check=account_check,
         cash_check=cash_check,

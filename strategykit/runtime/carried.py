@@ -21,10 +21,12 @@ from strategykit.venues.dialect import Reply
 __all__ = [
     "CASH",
     "OTHERS",
+    "TRIPPED",
     "Carried",
     "CarriedOrder",
     "CarriedPosition",
     "CarriedResult",
+    "CarriedTrip",
     "HeardNews",
     "carried_facts",
     "carry",
@@ -39,6 +41,9 @@ OTHERS: Final = "others"
 
 CASH: Final = "cash"
 """Names, in a note, the account's money when a run ended."""
+
+TRIPPED: Final = "tripped"
+"""Names, in a note, what was lost in a day beyond its limit."""
 
 _STEP: Final = 900_000_000_000
 """Nanoseconds by which results are added up: in every time zone, days begin with a quarter of an hour."""
@@ -89,6 +94,19 @@ class CarriedResult:
 
 
 @attrs.frozen(kw_only=True)
+class CarriedTrip:
+    """What went beyond the limit of a day's loss: until the next day, nothing is opened, whichever run asks."""
+
+    strategy: str | None
+    """None: the account."""
+    currency: str
+    loss: Decimal
+    """When that was seen."""
+    time: int
+    """When that was, nanoseconds UTC."""
+
+
+@attrs.frozen(kw_only=True)
 class Carried:
     """Everything that the next run has to know."""
 
@@ -104,9 +122,11 @@ class Carried:
     """Of the last two days, so that the limit of a day's loss doesn't begin anew with each run."""
     tags: tuple[str, ...] = ()
     """What begins the names of the orders of the newest runs, oldest first."""
+    trips: tuple[CarriedTrip, ...] = ()
+    """The newest of each scope: a loss of open positions is in no result, and no restart forgives it."""
 
     def __bool__(self) -> bool:
-        return bool(self.positions or self.orders or self.results or self.tags)
+        return bool(self.positions or self.orders or self.results or self.tags or self.trips)
 
 
 def carry(records: Iterable[Record], converter: Any) -> Carried:
@@ -157,6 +177,8 @@ class _Folding:
         """Oldest first; a run's own comes before what it carries on."""
         self._results: dict[tuple[str, str, int], Decimal] = {}
         """By strategy, currency, and the quarter of an hour in which they were made."""
+        self._trips: dict[str | None, CarriedTrip] = {}
+        """By strategy."""
 
     def take(self, record: Record) -> None:
         facts = record.facts
@@ -177,6 +199,9 @@ class _Folding:
                 self._others = {symbol: Decimal(lots) for symbol, lots in facts[OTHERS].items()}
             case RecordKind.NOTE if CASH in facts:
                 self._cash = {currency: Decimal(amount) for currency, amount in facts[CASH].items()}
+            case RecordKind.NOTE if TRIPPED in facts:
+                trip = from_dict(self._converter, facts[TRIPPED], CarriedTrip)
+                self._trips[trip.strategy] = trip
             case RecordKind.LEARNT if facts["state"] in _ENDED:
                 self._orders.pop(facts["client_order_id"], None)
 
@@ -189,7 +214,8 @@ class _Folding:
             for position in book.positions.values()
             if position.quantity
         ]
-        newest = max((begin for _, _, begin in self._results), default=0)
+        times = [*(begin for _, _, begin in self._results), *(trip.time for trip in self._trips.values())]
+        newest = max(times, default=0)
         results = [
             CarriedResult(strategy=strategy, currency=currency, begin=begin, amount=amount)
             for (strategy, currency, begin), amount in self._results.items()
@@ -197,6 +223,7 @@ class _Folding:
         ]
         return Carried(
             results=tuple(results),
+            trips=tuple(trip for trip in self._trips.values() if trip.time > newest - _LASTING),
             positions=tuple(positions),
             orders=tuple(self._orders.values()),
             others=self._others,
@@ -212,10 +239,12 @@ class _Folding:
 
     def _carried(self, carried: Carried) -> None:
         """Begin anew: what came before is in it."""
-        for before in (self._books, self._orders, self._strategies, self._names, self._results):
+        for before in (self._books, self._orders, self._strategies, self._names, self._results, self._trips):
             before.clear()
         for result in carried.results:
             self._results[result.strategy, result.currency, result.begin] = result.amount
+        for trip in carried.trips:
+            self._trips[trip.strategy] = trip
         self._others = carried.others
         self._cash = carried.cash
         self._tags = {**dict.fromkeys(carried.tags), **self._tags}

@@ -17,7 +17,7 @@ from strategykit.net.inbox import Inbox
 from strategykit.net.recorder import Recorder
 from strategykit.runtime.alarms import Alarms
 from strategykit.runtime.assembly import ACCOUNT, READY_WITHIN, Identity, Run, assemble
-from strategykit.runtime.carried import Carried
+from strategykit.runtime.carried import Carried, CarriedTrip
 from strategykit.runtime.clock import WallClock
 from strategykit.runtime.collector import Collector
 from strategykit.runtime.ending import FOREIGN, Ending, Failure
@@ -240,6 +240,7 @@ class LiveSession:
             flatten=plan.flatten,
             others=self._keep_others,
             cash=self._keep_cash,
+            trips=self._keep_trip,
             journal=self.journal,
             carried=self.carried,
             failures=self.failure.kinds,
@@ -291,6 +292,10 @@ class LiveSession:
     def _keep_cash(self, amounts: Mapping[str, Decimal]) -> None:
         if self.journal is not None:
             self.journal.cash(amounts)
+
+    def _keep_trip(self, trip: CarriedTrip) -> None:
+        if self.journal is not None:
+            self.journal.tripped(trip)
 
     def _tell(self, word: str) -> None:
         stop_input(self.ledger, self.inbox, self.wall(), word)

@@ -14,12 +14,12 @@ from strategykit.disk import Disk
 from strategykit.errors import JournalError, JournalFull
 from strategykit.journal.format import RecordKind
 from strategykit.journal.writer import JournalWriter, open_journal
-from strategykit.model.codec import make_converter
+from strategykit.model.codec import make_converter, to_dict
 from strategykit.model.events import OrderUpdate
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import AmendOrder, CancelOrder, Command, CreateOrder
 from strategykit.runtime.alarms import Alarms
-from strategykit.runtime.carried import CASH, OTHERS, Carried, HeardNews, carried_facts, carry
+from strategykit.runtime.carried import CASH, OTHERS, TRIPPED, Carried, CarriedTrip, HeardNews, carried_facts, carry
 from strategykit.runtime.order import Order
 from strategykit.runtime.ports import News
 from strategykit.venues.dialect import OrderReply, Reply
@@ -188,6 +188,12 @@ class RunJournal:
         words = ", ".join(f"{amount:,f} {currency}" for currency, amount in amounts.items())
         text = f"the account has {words}"
         self._write(RecordKind.NOTE, {"text": text, CASH: {name: str(amount) for name, amount in amounts.items()}})
+
+    def tripped(self, trip: CarriedTrip) -> None:
+        """A day's loss went beyond its limit."""
+        scope = "the account" if trip.strategy is None else f"strategy {trip.strategy}"
+        text = f"{scope} has lost {trip.loss:,.2f} {trip.currency} today: nothing is opened until the next day"
+        self._write(RecordKind.NOTE, {"text": text, TRIPPED: to_dict(self.converter, trip, CarriedTrip)})
 
     def killed(self, reason: str, by: str) -> None:
         """The kill switch was pulled."""

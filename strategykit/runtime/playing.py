@@ -31,7 +31,7 @@ from strategykit.runtime.order import Order
 from strategykit.runtime.quiet_orders import keep_asking
 from strategykit.runtime.reconcile import Reconciler
 from strategykit.runtime.risk import Risk
-from strategykit.runtime.risk_run import keep_days
+from strategykit.runtime.risk_run import LossWatch, keep_days
 from strategykit.runtime.supervise import Supervisor
 from strategykit.runtime.unwatched import stops_over
 from strategykit.sim.paper import PaperExchange
@@ -99,6 +99,7 @@ class Run:
     """Makes the exchange that answers the orders where no venue does, once the instruments are known."""
     nursery: trio.Nursery
     risk: Risk
+    losses: LossWatch
     kill: KillSwitch
     account_check: AccountCheck
     cash_check: CashCheck
@@ -133,6 +134,7 @@ class Run:
         ):
             self.clock.turns.start(self.nursery, keep_fresh, self.engine, self.clock)
         self.clock.turns.start(self.nursery, keep_days, self.risk, self.clock)
+        self.clock.turns.start(self.nursery, self.losses.keep)
         if self.collector is not None:
             self.clock.turns.start(self.nursery, self.collector.keep)
         lane = self.engine.dialect.commands

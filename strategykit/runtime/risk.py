@@ -16,9 +16,11 @@ from strategykit.model.events import Fill, Side
 from strategykit.model.exactly import Exactly
 from strategykit.model.instruments import Instrument
 from strategykit.model.orders import OrderRequest
-from strategykit.model.risk_limits import COLLAR_TICKS, Limits, RiskPlan, zone_of
+from strategykit.model.risk_limits import Limits, RiskPlan, zone_of
+from strategykit.runtime.carried import CarriedTrip
 from strategykit.runtime.order import Order
-from strategykit.runtime.risk_books import EXACT, Book, Place, Scope, count_order, day_end, day_of, may_fill
+from strategykit.runtime.risk_books import EXACT, Place, Scope, count_order, day_end, day_of, may_fill
+from strategykit.runtime.risk_terms import beyond_of, check_collar, worth_of
 
 __all__ = ["Risk"]
 
@@ -26,7 +28,6 @@ ZERO: Final = Decimal(0)
 
 # A look-up of a member costs more than a call on Python 3.11.
 _BUY: Final = Side.BUY
-_SELL: Final = Side.SELL
 
 _NEW: Final = (ZERO, False, None)
 """Of an order that isn't followed yet."""
@@ -47,6 +48,10 @@ class Risk:
     tripped: Callable[[str | None], None] = lambda _: None
     """Called when a day's loss goes beyond its limit, with the strategy, or None for the account: what `opening` gives
     is to be withdrawn then."""
+    keep: Callable[[CarriedTrip], None] = lambda _: None
+    """Takes what went beyond its limit, for the next run of the day, before anything comes of it."""
+    traded: Callable[[], None] = lambda: None
+    """Called after each fill that leaves something to be held: prices may make it a loss, with nobody asking."""
     note: Callable[[str, str], None] = lambda _, __: None
     """Takes a source and a line for the run's record."""
     _account: Scope = attrs.field(init=False)
@@ -182,6 +187,8 @@ class Risk:
             whole.changed[book] = None
         finally:
             setcontext(before)
+        if mine.holds:
+            self.traded()
 
     def judge(self, strategy: str, now: int) -> None:
         """See what the day has brought `strategy`, and the account; `tripped` is called where it is too much."""
@@ -208,10 +215,28 @@ class Risk:
         if not lost and not all_lost:
             return
         for scope in ([mine] if lost else []) + ([account] if all_lost else []):
-            limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
-            what = "orders that open are withdrawn, and none is placed until the next day"
-            self.note("risk", f"{scope.name} has lost {scope.lost} today, more than {limit}: {what}")
-            self.tripped(scope.strategy)
+            self.keep(CarriedTrip(strategy=scope.strategy, currency=scope.currency, loss=scope.loss or ZERO, time=now))
+            self._stop(scope)
+
+    def _stop(self, scope: Scope) -> None:
+        """Say that `scope` has lost too much today, and withdraw what could open more."""
+        limit = f"max_daily_loss = {scope.limits.max_daily_loss:,f}"
+        what = "orders that open are withdrawn, and none is placed until the next day"
+        self.note("risk", f"{scope.name} has lost {scope.lost} today, more than {limit}: {what}")
+        self.tripped(scope.strategy)
+
+    def look(self, now: int) -> Decimal | None:
+        """Judge all strategies and the account, though nobody asks for an order.
+
+        Returns:
+            The part of its worth that what is held may lose before something more comes of it; None: nothing is held.
+        """
+        prices: dict[str, Decimal | None] = {}
+        for scopes in list(self._strategies.values()):
+            self._judge(scopes, now, prices)
+        with Exactly(EXACT):
+            all_of_them = (self._account, *(mine for mine, _ in self._strategies.values()))
+            return min((scope.room(prices) for scope in all_of_them if scope.holds), default=None)
 
     def hold(self, strategy: str, positions: Mapping[str, Decimal], now: int) -> None:
         """Have `strategy` hold what an earlier run has left it, whatever was told until now; the day begins anew.
@@ -240,6 +265,17 @@ class Risk:
             if time >= self._day[0]:
                 for scope in self._scopes(strategy):
                     scope.pay(currency, -amount)
+
+    def stopped(self, trip: CarriedTrip, now: int) -> None:
+        """An earlier run saw a loss beyond its limit: if that was today, and is beyond it still, it goes on to hold."""
+        with Exactly(EXACT):
+            self._turn(now)
+            scope = self._account if trip.strategy is None else self._scopes(trip.strategy)[0]
+            if trip.time < self._day[0] or trip.loss <= scope.limits.max_daily_loss:
+                return
+            scope.loss, scope.currency = trip.loss, trip.currency
+            scope.lost = f"{trip.loss:,.2f} {trip.currency} in an earlier run"
+        self._stop(scope)
 
     def begin_day(self, now: int) -> int:
         """Begin a new day, if the last one has ended; give when the next one begins, nanoseconds UTC."""
@@ -337,7 +373,7 @@ class Risk:
         book, whole = place[1]
         if whole.changed:
             whole.measure()
-        worth, beyond, growth = _worth(request, last, book), _beyond(request, last), book.growth(side, more)
+        worth, beyond, growth = worth_of(request, last, book), beyond_of(request, last), book.growth(side, more)
         for scope, its in zip(*place, strict=True):
             limits = scope.limits
             if scope.loss is not None:
@@ -352,43 +388,8 @@ class Risk:
                 words = f"an order of {symbol} worth {worth:,.2f} {instrument.currency}"
                 scope.refuse("max_order_notional", worth, words)
             if beyond is not None:
-                _check_collar(scope, request, *beyond, instrument)
+                check_collar(scope, request, *beyond, instrument)
             worst, most = its.worst(side) + growth, limits.position(symbol)
             if growth and worst > most:
                 words = f"{worst:,f} lots of {symbol} {'long' if side is _BUY else 'short'}, if all is filled"
                 scope.refuse("max_position", worst, words, most)
-
-
-def _worth(request: OrderRequest, last: Decimal | None, book: Book) -> Decimal | None:
-    """Give what the order is worth at the worst; None for a market order whose price nobody knows."""
-    price = request.stop_price if request.price is None else request.price
-    unit = request.quantity * (book.unit or ZERO)
-    if price is None:
-        return None if last is None else abs(last * unit)
-    worth = abs(price * unit)
-    if last is not None and request.side is _SELL and request.stop_price is None:
-        return max(worth, abs(last * unit))
-    return worth
-
-
-def _beyond(request: OrderRequest, last: Decimal | None) -> tuple[Decimal, Decimal] | None:
-    """Give how far the limit lies beyond the price that it is held against, and that price; None if it doesn't."""
-    reference = last if request.stop_price is None else request.stop_price
-    if request.price is None or reference is None:
-        return None
-    beyond = request.price - reference if request.side is _BUY else reference - request.price
-    return (beyond, reference) if beyond > ZERO else None
-
-
-def _check_collar(
-    scope: Scope, request: OrderRequest, beyond: Decimal, reference: Decimal, instrument: Instrument
-) -> None:
-    limit = scope.limits.price_collar
-    if beyond <= COLLAR_TICKS * instrument.tick_at(reference) or not limit.is_finite():
-        return
-    if beyond <= limit * abs(reference):
-        return
-    part = beyond / abs(reference) if reference else Decimal("Infinity")
-    of = "the last price" if request.stop_price is None else "its trigger"
-    words = f"a {request.side.value} of {request.instrument} at {request.price}, {part:.2%} beyond {of} {reference}"
-    scope.refuse("price_collar", part, words)

@@ -30,6 +30,8 @@ _TIDY_EVERY: Final = 256
 
 ZERO: Final = Decimal(0)
 
+_ENDLESS: Final = Decimal("Infinity")
+
 _NOTHING: Final[Mapping[str, Decimal]] = {}
 
 # A look-up of a member costs more than a call on Python 3.11.
@@ -163,6 +165,8 @@ class Scope:
     """Whether nothing was held when the day was last judged, and nothing has been paid since: prices change nothing."""
     lost: str = attrs.field(default="", init=False)
     """The same in words."""
+    currency: str = attrs.field(default="", init=False)
+    """In which it was lost."""
     _held: dict[str, Book] = attrs.field(factory=dict, init=False)
     """Of instruments with a position."""
     _money: dict[str, Decimal] = attrs.field(factory=dict, init=False)
@@ -234,10 +238,38 @@ class Scope:
         for currency, money in self._money.items():
             loss = -money - worth.get(currency, ZERO)
             if loss > self.limits.max_daily_loss:
-                self.loss, self.lost = loss, f"{loss:,.2f} {currency}"
+                self.loss, self.lost, self.currency = loss, f"{loss:,.2f} {currency}", currency
                 self.hits["max_daily_loss"] += 1
                 return True
         return False
+
+    @property
+    def holds(self) -> bool:
+        """Whether prices can make it lose more, or less."""
+        return bool(self._held)
+
+    def room(self, prices: dict[str, Decimal | None]) -> Decimal:
+        """Give the part of its worth that what is held may lose before the day's loss is beyond its limit.
+
+        It is endless where there is no limit, or nothing more comes of it today.
+
+        Args:
+            prices: Last prices that are known already; others are added.
+        """
+        if self.loss is not None or not self.limits.max_daily_loss.is_finite():
+            return _ENDLESS
+        worth, gross = self._worth(prices), dict[str, Decimal]()
+        for symbol, book in self._held.items():
+            last = prices.get(symbol)
+            mark = book.mark if last is None else last
+            if mark is not None and book.unit is not None:
+                gross[book.currency] = gross.get(book.currency, ZERO) + abs(book.quantity * mark * book.unit)
+        left = [
+            (self.limits.max_daily_loss + self._money.get(currency, ZERO) + worth.get(currency, ZERO)) / total
+            for currency, total in gross.items()
+            if total
+        ]
+        return min(left, default=ZERO)
 
     def check_pace(self, now: int) -> None:
         """Let another order, or amend, pass, or refuse it as it comes too fast. Whoever passes counts it in `times`.

@@ -16,9 +16,18 @@ from strategykit.journal.reader import read_journal
 from strategykit.journal.writer import JournalWriter, open_journal
 from strategykit.model.codec import make_converter
 from strategykit.model.instruments import Instrument
+from strategykit.model.orders import OrderState
 from strategykit.model.risk_limits import NO_PLAN, RiskPlan
 from strategykit.runtime.alarms import Alarms
-from strategykit.runtime.carried import Carried, CarriedPosition, CarriedResult, carried_facts, carry, read_carried
+from strategykit.runtime.carried import (
+    Carried,
+    CarriedPosition,
+    CarriedResult,
+    CarriedTrip,
+    carried_facts,
+    carry,
+    read_carried,
+)
 from strategykit.runtime.order_journal import RunJournal
 from strategykit.runtime.risk_run import hold_carried
 
@@ -157,3 +166,60 @@ def test_positions_that_were_left_count(after: Callable[..., Rig]) -> None:
     rig.refuses(lambda: rig.buy(3), "max_position", "strategy a")
     rig.buy(2)
     rig.sell(8)
+
+
+@pytest.mark.parametrize("scope", ["strategy a", "account"])
+def test_an_open_loss_that_stopped_a_run_stops_those_after_it_until_midnight(
+    tmp_path: Path, open_rig: Callable[..., Rig], scope: str
+) -> None:
+    mine, all_of_it = (attrs.evolve(NO_PLAN.strategy, max_daily_loss=Decimal(most)) for most in (100, 150))
+    plan = RiskPlan(account=all_of_it, strategy=mine if scope == "strategy a" else all_of_it)
+    with writing(tmp_path) as (writer, journal):
+        first = open_rig(plan, journal=journal)
+        first.risk.keep = journal.tripped
+        first.hold(5 if scope == "strategy a" else 4, 100)
+        if scope == "account":
+            first.hold(4, 100, of="b")
+        first.prices["X"] = Decimal(79)
+        first.risk.look(first.time)
+        left = left_by(writer)
+        writer.write(RecordKind.CARRIED, carried_facts(left, make_converter()))
+        carried = left_by(writer)
+
+    assert carried == left, "the run after next has to know it, too"
+    again = open_rig(plan, time=NOON + HOUR, price=79)
+    again_bid = again.buy(1, "1")
+    hold_carried(again.risk, carried, again.time)
+
+    refusal = again.refuses(lambda: again.buy(1, "1"), "max_daily_loss", scope)
+    assert "in an earlier run" in str(refusal)
+    again.sell(4)
+    assert again_bid.state is OrderState.CANCEL_SENT
+    assert [note.partition(" has lost")[0] for note in again.notes] == [f"risk: {scope}"]
+    (trip,) = carried.trips
+    assert (trip.strategy, trip.time) == ("a" if scope == "strategy a" else None, NOON)
+    again.time = NOON + 12 * HOUR
+    again.buy(1, "1")
+
+
+def test_a_trip_of_yesterday_or_within_a_limit_that_was_raised_since_is_none(open_rig: Callable[..., Rig]) -> None:
+    def after(trip: CarriedTrip) -> Rig:
+        rig = open_rig(PLAN)
+        hold_carried(rig.risk, Carried(trips=(trip,)), rig.time)
+        return rig
+
+    trip = CarriedTrip(strategy="a", currency="RUB", loss=Decimal("100.01"), time=NOON - 12 * HOUR)
+    today = after(trip)
+    today.refuses(lambda: today.buy(1), "max_daily_loss", "strategy a")
+    today.buy(1, of="b")
+    after(attrs.evolve(trip, time=trip.time - 1)).buy(1)
+    after(attrs.evolve(trip, loss=Decimal(100))).buy(1)
+
+
+def test_a_journal_from_before_trips_were_kept_is_read(tmp_path: Path) -> None:
+    converter = make_converter()
+    facts = carried_facts(Carried(), converter)
+    del facts["trips"]
+    with writing(tmp_path) as (writer, _):
+        writer.write(RecordKind.CARRIED, facts)
+        assert left_by(writer) == Carried()
