@@ -13,23 +13,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from tests.chaos.journal_bytes import JournalBroken, JournalRow, read_journals
-from tests.chaos.tape_bytes import TapeBroken, read_tape, unpacked
+from tests.chaos.rows import ENDED, Row, name_of, theirs_by_name
 from tests.chaos.told import check_numbered, check_unnumbered
+from tests.chaos.written import check_journal, check_secrets, check_tapes, secrets_in
 
-__all__ = ["check", "check_secrets", "is_left_alone"]
-
-Row = Mapping[str, Any]
-
-_ENDED: Final = frozenset({"filled", "cancelled", "rejected", "expired"})
-
-_TOKEN: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
-"""How an access token looks, whatever is in it."""
+__all__ = ["check", "is_left_alone"]
 
 _CAME_LATE: Final = re.compile(r"(\S+): (?:works|is filled|is changed|ended) as \S+, though the venue didn't have")
 
@@ -64,12 +57,12 @@ def check(record: Row) -> list[str]:
             prints = record["rest"]["prints"][name]
             lines += check_trades(name, told, prints, record["rest"]["time"], record["ahead"])
     if record["tapes"]:
-        lines += _check_tapes(record)
+        lines += check_tapes(record)
         lines += check_secrets(Path(record["tapes"][0]).parent, record["secrets"])
     if record["journal"] and record["ours"]:
-        lines += _check_journal(record)
+        lines += check_journal(record)
     words = "\n".join([*record["ours"].get("notes", ()), *record["ours"].get("unaccounted", ()), record["error"]])
-    lines += [f"I8: {what} in what the run says" for what in _secrets_in(words.encode(), record["secrets"])]
+    lines += [f"I8: {what} in what the run says" for what in secrets_in(words.encode(), record["secrets"])]
     return lines
 
 
@@ -105,7 +98,7 @@ def _is_cut_short(record: Row) -> bool:
 
 def _check_end(record: Row) -> Iterator[str]:
     ours = record["ours"]
-    open_orders = [row["client_order_id"] for row in ours["orders"] if row["state"] not in _ENDED]
+    open_orders = [row["client_order_id"] for row in ours["orders"] if row["state"] not in ENDED]
     for name in open_orders:
         if _is_cut_short(record) or record["kept"] or record["forgets"]:
             told = any(name in line for line in ours["unaccounted"])
@@ -135,35 +128,21 @@ def _check_repeats(record: Row) -> Iterator[str]:
     if record["venue"] == "t4":
         numbers = defaultdict(set)
         for row in commands:
-            numbers[_name_of(row)].add(row["unique_id"])
+            numbers[name_of(row)].add(row["unique_id"])
         repeated = {tag: len(found) for tag, found in numbers.items() if tag and len(found) > 1}
     else:
         creates = Counter(row["client_order_id"] for row in commands if row["action"] == "create")
         repeated = {name: count for name, count in creates.items() if count > 1}
     yield from (f"I2: {name} was placed {count} times" for name, count in repeated.items())
     known = {row["client_order_id"] for row in record["ours"]["orders"]}
-    placed = set(map(_name_of, commands)) - {""}
+    placed = set(map(name_of, commands)) - {""}
     yield from (f"I2: the venue got {name}, which our books don't have" for name in sorted(placed - known))
-
-
-def _theirs_by_name(record: Row) -> dict[str, list[Row]]:
-    """Give the venue's rows of orders by our names for them, in the order in which they were placed."""
-    found = defaultdict(list)
-    for row in record["theirs"].get("orders", ()):
-        if row["account"] == record["ours"]["account"]:
-            found[_name_of(row)].append(row)
-    return found
-
-
-def _name_of(row: Row) -> str:
-    """Give our name of an order. T4 shows the tag of its last command, which is that name with a suffix."""
-    return str(row["tag"].partition("~")[0] if "tag" in row else row["client_order_id"] or "")
 
 
 def _check_orders(record: Row) -> Iterator[str]:
     if record["paper"]:
         return
-    theirs, late = _theirs_by_name(record), _came_late(record)
+    theirs, late = theirs_by_name(record), _came_late(record)
     for order in record["ours"]["orders"]:
         name, rows = order["client_order_id"], theirs.pop(order["client_order_id"], [])
         if not rows:
@@ -179,7 +158,7 @@ def _check_orders(record: Row) -> Iterator[str]:
         status = last["status"]
         # What came late is withdrawn, or was filled before that: then its lots count, and are checked below.
         gone = name in late and order["state"] in ("rejected", "cancelled") and status in ("cancelled", "filled")
-        if order["state"] in _ENDED and status != order["state"] and not _same_end(order, status) and not gone:
+        if order["state"] in ENDED and status != order["state"] and not _same_end(order, status) and not gone:
             yield f"I1: {name} is {order['state']} for us ({order['reason']}), {status} for the venue"
         filled = sum((Decimal(str(row["filled"])) for row in rows), Decimal(0))
         # Of one that is left open, fills go on.
@@ -215,12 +194,12 @@ def _overtaken(record: Row) -> Iterator[str]:
 
 
 def _is_left(order: Row) -> bool:
-    return order["state"] not in _ENDED
+    return order["state"] not in ENDED
 
 
 def _numbers_of(record: Row, names: set[str]) -> set[str]:
     """Give the venue's numbers of orders that we know by name only."""
-    return {str(row["venue_order_id"]) for name in names for row in _theirs_by_name(record).get(name, ())}
+    return {str(row["venue_order_id"]) for name in names for row in theirs_by_name(record).get(name, ())}
 
 
 def _same_end(order: Row, status: str) -> bool:
@@ -322,74 +301,3 @@ def _check_books(books: Mapping[str, Row]) -> Iterator[str]:
                 yield f"I5: there is no book of {name}"
             elif ours != book["theirs"][-1] and book["theirs"].count(book["theirs"][-1]) >= _LOOKS:
                 yield f"I5: the book of {name} is {ours} for us, {book['theirs'][-1]} for the venue"
-
-
-# I7 and I8.
-
-
-def _check_tapes(record: Row) -> Iterator[str]:
-    commands: set[str] = set()
-    for tape in map(Path, record["tapes"]):
-        try:
-            commands |= {row.value["command"]["guid"] for row in read_tape(tape) if row.kind == "command"}
-        except TapeBroken as exc:
-            yield f"I7: {tape.name}: {exc}"
-            return
-    if record["venue"] == "alor":
-        sent = [row["guid"] for row in record["theirs"].get("commands", ()) if not row["repeated"]]
-        yield from (f"I7: command {guid} isn't on the tape" for guid in sent if guid not in commands)
-
-
-def _check_journal(record: Row) -> Iterator[str]:
-    """Nothing was sent or counted that isn't written down."""
-    try:
-        rows = list(read_journals(Path(record["journal"])))
-    except JournalBroken as exc:
-        yield f"I7: {exc}"
-        return
-    guids = {row.facts["guid"] for row in rows if row.kind == "intent"}
-    names = {row.facts["client_order_id"] for row in rows if row.kind == "intent"}
-    for row in record["theirs"].get("commands", ()):
-        if row.get("action") == "cancel":  # Those wait for no disk.
-            continue
-        written = row["guid"] in guids or row["repeated"] if record["venue"] == "alor" else _name_of(row) in names
-        if not written:
-            yield f"I7: {_name_of(row)} got to the venue, and isn't in the journal"
-    if any(line.startswith("journal: ") and "the disk failed" in line for line in record["ours"]["alarms"]):
-        return  # It took nothing any more, and said so.
-    yield from _check_news(record, rows)
-
-
-def _check_news(record: Row, rows: Sequence[JournalRow]) -> Iterator[str]:
-    """What the books have, the journal has: every fill, and how every order stands."""
-    heard, states = set(), {}
-    for row in rows:
-        if row.kind == "heard" and row.facts["news"]["type"] == "Fill":
-            news = row.facts["news"]
-            heard.add((row.facts["client_order_id"], news["trade_id"], news["side"]))
-        elif row.kind == "learnt":
-            states[row.facts["client_order_id"]] = row.facts["state"]
-    for order in record["ours"]["orders"]:
-        name = order["client_order_id"]
-        for fill in order["fills"]:
-            if (name, fill["trade_id"], fill["side"]) not in heard:
-                yield f"I7: fill {fill['trade_id']} of {name} isn't in the journal"
-        # What another run left has to be asked for before that run's last word is believed.
-        ended = {order["state"], states.get(name)} & _ENDED
-        if states.get(name) != order["state"] and ended:
-            yield f"I7: {name} is {order['state']}, and {states.get(name)} in the journal"
-
-
-def check_secrets(folder: Path, secrets: Iterable[str]) -> Iterator[str]:
-    """No secret is in any file, as it is or unpacked."""
-    try:
-        for path, data in unpacked(folder):
-            yield from (f"I8: {what} in {path.name}" for what in _secrets_in(data, secrets))
-    except TapeBroken as exc:
-        yield f"I7: {exc}"
-
-
-def _secrets_in(data: bytes, secrets: Iterable[str]) -> Iterator[str]:
-    yield from ("a credential is" for secret in secrets if secret.encode() in data)
-    if _TOKEN.search(data):
-        yield "an access token is"
