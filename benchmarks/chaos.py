@@ -5,7 +5,7 @@ same again. Afterwards a checker that shares no code with the client compares it
 finds is shrunk and kept in ``tests/chaos/regressions``, where the suite plays it again.
 
 Then come all edges, a connection that breaks at every moment in the life of one to five orders, and all checkpoints,
-every public coroutine cancelled wherever it waits.
+every public coroutine interrupted wherever it waits.
 """
 
 from __future__ import annotations

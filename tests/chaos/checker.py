@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from tests.chaos.killed import check_killed, is_killed
 from tests.chaos.rows import ENDED, Row, name_of, theirs_by_name
 from tests.chaos.told import check_numbered, check_unnumbered
 from tests.chaos.written import check_journal, check_secrets, check_tapes, secrets_in
@@ -49,6 +50,7 @@ def check(record: Row) -> list[str]:
             lines += _check_fills(record)
         lines += _check_positions(record)
         lines += _check_alarms(record)
+        lines += check_killed(record) if is_killed(record) else ()
     if record["rest"]:
         lines += _check_subscriptions(record)
         lines += _check_books(record["rest"]["books"])
@@ -92,8 +94,8 @@ def _check_left(left: Row) -> Iterator[str]:
 
 
 def _is_cut_short(record: Row) -> bool:
-    """Whether the run couldn't see to its orders: told to hurry, or its session taken by another login, for good."""
-    return bool(record["hurried"] or record["displaced"])
+    """Whether the run couldn't see to its orders: told to hurry, killed, or its session taken by another login."""
+    return bool(record["hurried"] or record["displaced"] or is_killed(record))
 
 
 def _check_end(record: Row) -> Iterator[str]:
@@ -112,6 +114,8 @@ def _check_end(record: Row) -> Iterator[str]:
         yield from (f"I1: the run says: {line}" for line in new)
     for row in ours["strategies"]:
         kind = row["error"].partition(":")[0]
+        if kind == "StrategyKilled" and is_killed(record):
+            continue
         # An entry that was refused because the wire was down ends a strategy that doesn't expect it, and where faults
         # last long enough, a block has to say what it leaves undecided. Limits are another's business.
         if kind not in ("", "OrderEnded", "OrderRefused", "Unsettled", "RiskLimit"):
@@ -146,7 +150,7 @@ def _check_orders(record: Row) -> Iterator[str]:
     for order in record["ours"]["orders"]:
         name, rows = order["client_order_id"], theirs.pop(order["client_order_id"], [])
         if not rows:
-            unseen = record["displaced"] or is_left_alone(record)
+            unseen = record["displaced"] or is_left_alone(record) or is_killed(record)
             if order["state"] != "rejected" and not (_is_left(order) and unseen):
                 yield f"I1: {name} is {order['state']} for us, and unknown to the venue"
             continue

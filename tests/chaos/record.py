@@ -208,6 +208,7 @@ def _ours(outing: Outing) -> dict[str, Any]:
         "unaccounted": [] if report is None else list(report.unaccounted),
         "notes": [] if report is None else [f"{source}: {words}" for _, source, words in report.notes],
         "alarms": [line for each in (outing.before, run) if each is not None for line in each.kill.alarms.lines],
+        "kill": {"reason": run.kill.reason, "proof": run.kill.proof, "flatten": run.kill.flatten},
         "tape_failure": "" if report is None else report.tape_failure,
         "digest": "" if report is None else report.digest,
         "events": 0 if report is None else report.events,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from strategykit import (
     define,
 )
 
-__all__ = ["FLAT", "SCENARIOS", "Interrupted"]
+__all__ = ["FLAT", "SCENARIOS", "WITHDRAWN", "Interrupted"]
 
 
 @define
@@ -37,6 +37,10 @@ class Interrupted(Strategy):
         self.scope = trio.CancelScope()
         self.done = False
         """Whether it was through before anybody cancelled it."""
+        self.broke = False
+        """Whether what it did raised."""
+        self.left: list[str] = []
+        """What lies behind a block that leaves nothing, however it was left."""
 
     async def run(self) -> None:
         await self.when(self.books.bid < self.books.ask)
@@ -44,20 +48,29 @@ class Interrupted(Strategy):
         orders = [self.rest(Side.BUY)] if self.scenario in _NEEDS_ORDER else []
         for order in orders:
             await order.accepted()
-        with self.scope:
-            self.inside = True
-            try:
-                await SCENARIOS[self.scenario](self, *orders)
-                self.done = True
-            finally:
-                self.inside = False
-        if self.scenario in FLAT and self.position():
-            raise AssertionError(f"{self.position()} lots are held behind the block")
+        try:
+            with self.scope:
+                self.inside = True
+                try:
+                    await SCENARIOS[self.scenario](self, *orders)
+                    self.done = True
+                finally:
+                    self.inside = False
+                    # Looked at before anything is put away, and before the run puts anything away.
+                    self.left += self.leftovers(besides=orders)
+        except* ZeroDivisionError:
+            self.broke = True
         for order in self.open_orders():
             await order.cancel()
         while held := self.position():
             send = self.sell_nowait if held > 0 else self.buy_nowait
             await send(abs(held)).ended()
+
+    def leftovers(self, *, besides: Sequence[Order]) -> Iterator[str]:
+        if self.scenario in FLAT and self.position():
+            yield f"{self.position()} lots are held behind the block"
+        if self.scenario in WITHDRAWN:
+            yield from (f"{order!r} is open behind the block" for order in self.open_orders() if order not in besides)
 
     def price(self, side: Side, ticks: int) -> float:
         """Give a price so many ticks away from the best of a side, outwards."""
@@ -172,6 +185,21 @@ async def _when(self: Interrupted) -> None:
         await self.when(self.books.bid > self.books.ask)
 
 
+async def _quiet(self: Interrupted, _: Order) -> None:
+    """Silence ends what is nested in it."""
+    async with self.fresh(self.books, within=0.3), self.long(1), self.working(self.rest(Side.SELL)):
+        await trio.sleep(1.5)
+
+
+async def _stream(self: Interrupted) -> None:
+    self.take()
+    async for trade in self.trades:
+        self.rest(Side.BUY if trade.side is Side.SELL else Side.SELL)
+        break
+    async for _ in self.books:
+        break
+
+
 async def _sleep_until(self: Interrupted) -> None:
     self.rest(Side.SELL)
     await self.sleep_until(self.now() + 20_000_000)
@@ -207,13 +235,18 @@ SCENARIOS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "legs": _legs,
     "working": _working,
     "fresh": _fresh,
+    "fresh quiet": _quiet,
     "when": _when,
+    "stream": _stream,
     "sleep_until": _sleep_until,
     "nested": _tolerant,
 }
 """By the coroutine, or the block, that each is about, and what is special about it."""
 
-FLAT: Final = frozenset({"long", "long protected", "short", "legs", "nested"})
+FLAT: Final = frozenset({"long", "long protected", "short", "legs", "nested", "fresh quiet"})
 """Blocks behind which nothing may be held, however they were left."""
 
-_NEEDS_ORDER: Final = frozenset({"known", "cancel", "amend"})
+WITHDRAWN: Final = (FLAT | {"working"}) - {"nested"}
+"""Blocks behind which no order is open, however they were left; in the nested ones is one that belongs to none."""
+
+_NEEDS_ORDER: Final = frozenset({"known", "cancel", "amend", "fresh quiet"})

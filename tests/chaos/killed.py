@@ -1,0 +1,37 @@
+"""What has to be true of a run whose kill switch was pulled: nothing is left at the venue, or an alarm says what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.chaos.rows import ENDED, Row, theirs_by_name
+
+__all__ = ["check_killed", "is_killed"]
+
+
+def is_killed(record: Row) -> bool:
+    """Whether somebody pulled it."""
+    return bool(record["ours"]["kill"]["reason"])
+
+
+def check_killed(record: Row) -> Iterator[str]:
+    """Compare what was confirmed, or told to be left, with the venue's own log."""
+    ours = record["ours"]
+    kill, alarms = ours["kill"], [line for line in ours["alarms"] if line.startswith("kill: ")]
+    if bool(kill["proof"]) == bool(alarms):
+        both = "confirms and alarms at once" if alarms else "neither confirms nor alarms"
+        yield f"I1: the kill switch {both}"
+    if record["paper"] or record["forgets"]:
+        return
+    told = "\n".join([*alarms, *(ours["unaccounted"] if record["hangs"] else ())])
+    for name, rows in theirs_by_name(record).items():
+        working = [row for row in rows if row["status"] not in ENDED]
+        if working and name not in told:
+            yield f"I1: the kill switch doesn't tell of {name}, {working[-1]['status']} for the venue"
+    if not kill["flatten"]:
+        return
+    names = {symbol: name for name, symbol in record["symbols"].items()}
+    for row in record["theirs"]["positions"]:
+        mine = row["account"] == ours["account"] and not row["is_currency"] and row["instrument"] in names
+        if mine and float(row["quantity"]) and names[row["instrument"]] not in told:
+            yield f"I3: the kill switch doesn't tell of {row['quantity']} {row['instrument']} held at the venue"
