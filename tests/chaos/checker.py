@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.killed import check_killed, is_killed
+from tests.chaos.money import check_money
 from tests.chaos.rows import ENDED, Row, name_of, theirs_by_name
 from tests.chaos.told import check_numbered, check_unnumbered
 from tests.chaos.written import check_journal, check_secrets, check_tapes, secrets_in
@@ -256,6 +257,7 @@ def _check_positions(record: Row) -> Iterator[str]:
     yield from (f"I3: {key} lacks a position of {quantity}" for key, quantity in by_fills.items() if quantity)
     if record["paper"] or record["forgets"] or any(map(_is_left, ours["orders"])):
         return
+    yield from check_money(record)
     theirs: dict[str, Decimal] = defaultdict(Decimal)
     for row in record["theirs"]["positions"]:
         if row["account"] == ours["account"] and not row["is_currency"]:

@@ -17,6 +17,8 @@ from strategykit.registry.table import find_venue
 from strategykit.runtime.assembly import Run
 from strategykit.runtime.feeds import BookFeed
 from strategykit.runtime.order import Order
+from strategykit.runtime.report import RunReport
+from strategykit.runtime.supervise import Seat
 from strategykit.sim.server import SimulatedServer
 from strategykit.testing.faults import Fault
 from strategykit.testing.world import Meanwhile, Outing, World, run_world
@@ -102,6 +104,7 @@ def play(
         "ours": _ours(outing),
         "tapes": [] if folder is None else sorted(map(str, folder.glob("tape*"))),
         "journal": None if journal is None else str(journal),
+        "again": outing.before is not None,
         "taken_over": 0 if outing.before is None else len(outing.before.gateway.orders),
         "began": outing.run is not None and outing.run.ready and any(row.data for row in outing.run.engine.table),
         "secrets": [secret.reveal() for secret in find_venue(world.venue).simulated().values()],
@@ -202,6 +205,7 @@ def _ours(outing: Outing) -> dict[str, Any]:
         "account": run.gateway.account,
         "orders": [_order(order) for order in _orders(outing, run)],
         "positions": positions,
+        "books": {seat.name: _book(seat, report) for seat in run.supervisor.seats},
         "strategies": []
         if report is None
         else [{"name": row.name, "error": row.error, "left": list(row.left)} for row in report.strategies],
@@ -212,6 +216,25 @@ def _ours(outing: Outing) -> dict[str, Any]:
         "tape_failure": "" if report is None else report.tape_failure,
         "digest": "" if report is None else report.digest,
         "events": 0 if report is None else report.events,
+    }
+
+
+def _book(seat: Seat, report: RunReport | None) -> dict[str, Any]:
+    """Give what a strategy has come to: by its own books, and as the report says it."""
+    rows = [row for row in (() if report is None else report.strategies) if row.name == seat.name]
+    return {
+        "cash": seat.desk.portfolio.cash,
+        "positions": {
+            symbol: {
+                "currency": held.instrument.currency,
+                "quantity": held.quantity,
+                "realised": held.realised,
+                "cost": held.cost,
+                "fees": held.fees,
+            }
+            for symbol, held in seat.desk.portfolio.positions.items()
+        },
+        "report": next(({"realised": row.realised, "fees": row.fees} for row in rows), None),
     }
 
 

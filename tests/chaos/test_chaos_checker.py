@@ -7,6 +7,7 @@ import functools
 import struct
 import zlib
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 
 from strategykit.testing.faults import Fault
 from tests.chaos.checker import check
+from tests.chaos.killed import check_killed
 from tests.chaos.record import play
+from tests.chaos.rows import name_of
 from tests.chaos.told import check_unnumbered
 from tests.chaos.worlds import SYMBOLS, draw_world
 
@@ -123,6 +126,32 @@ def shift_position(record: Record) -> None:
 def shift_their_position(record: Record) -> None:
     row = next(row for row in record["theirs"]["positions"] if not row["is_currency"])
     row["quantity"] = "77"
+
+
+def traded_book(record: Record) -> tuple[Any, Any]:
+    """Give the books of a strategy that was filled, and their row of the instrument."""
+    order = order_with_fills(record)
+    book = record["ours"]["books"][order["strategy"]]
+    return book, book["positions"][order["instrument"]]
+
+
+def hold_for_another(record: Record) -> None:
+    """The sum over the strategies stays as it is."""
+    _, row = traded_book(record)
+    others = [book["positions"] for book in record["ours"]["books"].values() if row not in book["positions"].values()]
+    symbol = order_with_fills(record)["instrument"]
+    others[0][symbol] = {**row, "quantity": "1"}
+    row["quantity"] = str(int(row["quantity"]) - 1)
+
+
+def earn_a_cent_more(record: Record) -> None:
+    _, row = traded_book(record)
+    row["realised"] = str(Decimal(row["realised"]) + Decimal("0.01"))
+
+
+def report_a_cent_more(record: Record) -> None:
+    book, row = traded_book(record)
+    book["report"]["realised"][row["currency"]] = str(Decimal(row["realised"]) + Decimal("0.01"))
 
 
 def count_less_filled(record: Record) -> None:
@@ -245,6 +274,9 @@ WRONG: dict[Callable[[Record], None], str] = {
     invent_fill: "I3",
     shift_position: "I3",
     shift_their_position: "I3",
+    hold_for_another: "I3",
+    earn_a_cent_more: "I3",
+    report_a_cent_more: "I3",
     count_less_filled: "I3",
     sound_for_nothing: "I3",
     forget_subscription: "I4",
@@ -278,6 +310,9 @@ BY_THE_VENUES_LOG = {
     change_fill,
     invent_fill,
     shift_their_position,
+    hold_for_another,
+    earn_a_cent_more,
+    report_a_cent_more,
 }
 """What can't be seen where orders stay here: the venue knows of none."""
 
@@ -375,6 +410,62 @@ def test_a_secret_in_a_tape_is_found(good: Record, tmp_path: Path) -> None:
     assert any(line.startswith("I8: a credential") for line in check(record))
 
 
+def test_a_fee_or_cash_that_is_a_cent_off_is_found(good_record: Callable[[str], Record]) -> None:
+    """Where the venue tells both."""
+    fee, cash = (copy.deepcopy(good_record("alor")) for _ in range(2))
+    _, row = traded_book(fee)
+    row["fees"]["RUB"] = str(Decimal(row["fees"]["RUB"]) + Decimal("0.01"))
+    book, _ = traded_book(cash)
+    book["cash"]["RUB"] = str(Decimal(book["cash"]["RUB"]) - Decimal("0.01"))
+
+    assert any("fees are" in line for line in check(fee))
+    assert any("cash has changed" in line for line in check(cash))
+
+
+@pytest.mark.parametrize("venue", ["alor", "t4"])
+def test_what_a_kill_switch_leaves_untold_is_found(venue: str, good_record: Callable[[str], Record]) -> None:
+    record = copy.deepcopy(good_record(venue))
+    kill = {"reason": "drawn", "proof": "the venue has no order of ours; positions: flat", "flatten": False}
+    record["ours"]["kill"] = kill
+    assert list(check_killed(record)) == []
+
+    row = next(row for row in record["theirs"]["orders"] if row["status"] == "cancelled")
+    row["status"] = "working"
+    (line,) = check_killed(record)
+    assert line.startswith("I1: ")
+    assert line in check(record)
+
+    kill["proof"] = ""
+    record["ours"]["alarms"] = [f"kill: not finished; left are {name_of(row)} (sent)"]
+    assert list(check_killed(record)) == []
+
+    record["ours"]["alarms"] = []
+    assert "I1: the kill switch neither confirms nor alarms" in check_killed(record)
+
+
+@pytest.mark.parametrize("venue", ["alor", "t4"])
+def test_what_a_kill_switch_holds_untold_is_found(venue: str, good_record: Callable[[str], Record]) -> None:
+    record = copy.deepcopy(good_record(venue))
+    record["ours"]["kill"] = {"reason": "drawn", "proof": "", "flatten": True}
+    (name, symbol), *_ = record["symbols"].items()
+    rows = [row for row in record["theirs"]["positions"] if not row["is_currency"]]
+    rows[0].update(quantity="2", instrument=symbol, account=record["ours"]["account"])
+    record["theirs"]["positions"] = rows[:1]
+
+    for words, found in ((f"left are +2 {name} of churn", 0), ("nothing is left by our books", 1)):
+        record["ours"]["alarms"] = [f"kill: not finished; {words}"]
+        assert len([line for line in check_killed(record) if line.startswith("I3: ")]) == found
+
+
 def test_the_checker_shares_no_code_with_what_it_checks() -> None:
-    for name in ("checker.py", "killed.py", "rows.py", "told.py", "written.py", "tape_bytes.py", "journal_bytes.py"):
+    for name in (
+        "checker.py",
+        "killed.py",
+        "money.py",
+        "rows.py",
+        "told.py",
+        "written.py",
+        "tape_bytes.py",
+        "journal_bytes.py",
+    ):
         assert "strategykit" not in Path(__file__).with_name(name).read_text(encoding="utf-8")
