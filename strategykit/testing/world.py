@@ -98,6 +98,8 @@ class World:
     models: FillModels = DEFAULT_MODELS
     """What is assumed of fills where orders stay here."""
     keep_orders: bool = False
+    on_kill: Literal["cancel", "flatten"] = "cancel"
+    """What the kill switch does: withdraws orders, or closes positions, too."""
     limits: RiskPlan = DEFAULT_PLAN
     """Of risk."""
     start: int = START
@@ -305,7 +307,8 @@ class _Play:
         seed, tape = world.seed + 2**40 * again, self.tape
         if again and tape is not None:
             tape = tape.with_name(f"{tape.name}-2")
-        run = RunPlan(seed=seed, tape=None, journal=self.journal, on_stop="keep" if world.keep_orders else "cancel")
+        on_stop: Literal["keep", "cancel"] = "keep" if world.keep_orders else "cancel"
+        run = RunPlan(seed=seed, tape=None, journal=self.journal, on_stop=on_stop, on_kill=world.on_kill)
         session = Session(venue=venue, run=run, models=world.models, strategies=tuple(specs))
         plan = plan_session(session, paper=world.paper, tape=tape, network=self.network.client())
         made = dict(plan.strategies)

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from strategykit.config import StrategySpec
 from tests.chaos.record import play
 from tests.chaos.trial import judge
 from tests.chaos.worlds import SYMBOLS, draw_world, read_world, write_world
@@ -65,3 +66,14 @@ def test_a_world_that_was_kept_is_the_same_world() -> None:
     world = draw_world("t4", 1)
 
     assert read_world(json.loads(json.dumps(write_world(world)))) == world
+
+
+def test_some_worlds_have_two_strategies_in_one_instrument_and_some_a_kill_switch_that_is_pulled() -> None:
+    worlds = [draw_world("alor", seed, faults=1, seconds=5.0) for seed in range(200)]
+    specs = [[spec for spec in world.strategies if isinstance(spec, StrategySpec)] for world in worlds]
+    together = [one for one in specs if one[0].params["instrument"] == one[1].params["instrument"]]
+    killed = [world for world, names in zip(worlds, specs, strict=True) if names[-1].name == "killer"]
+
+    assert 40 < len(together) < 100
+    assert {world.on_kill for world in killed} == {"cancel", "flatten"}
+    assert all(world.cut_off_at is None for world in killed)

@@ -42,12 +42,14 @@ def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0
     """Draw one, with about so many faults in the first four fifths of so many seconds."""
     rng = random.Random(f"{venue} {seed}")
     first, second = SYMBOLS[venue]
+    # Two strategies in one instrument share an account's position, and meet each other's orders.
+    other = first if random.Random(f"together {venue} {seed}").random() < 1 / 3 else second
     strategies = [
         _spec("churn", "tests/chaos/strategies/churner.py", instrument=first, pace=rng.choice((0.2, 0.5, 1.0))),
         rng.choice(
             (
-                _spec("holder", "tests/chaos/strategies/holder.py", instrument=second, pace=rng.choice((0.5, 2.0))),
-                _spec("maker", "sample:maker", instrument=second, refresh=rng.choice((0.5, 2.0)), edge=1),
+                _spec("holder", "tests/chaos/strategies/holder.py", instrument=other, pace=rng.choice((0.5, 2.0))),
+                _spec("maker", "sample:maker", instrument=other, refresh=rng.choice((0.5, 2.0)), edge=1),
             )
         ),
         _spec("witness", "tests/chaos/strategies/witness.py", instrument=rng.choice((first, second))),
@@ -78,7 +80,17 @@ def draw_world(venue: str, seed: int, *, faults: int = 50, seconds: float = 40.0
         *_draw_login(random.Random(f"login {venue} {seed}"), venue, 0.8 * seconds),
         *_draw_withdrawals(random.Random(f"withdraw {venue} {seed}"), venue, 0.8 * seconds),
     ]
-    return attrs.evolve(world, faults=sorted([*world.faults, *troubles], key=lambda fault: fault.at))
+    world = attrs.evolve(world, faults=sorted([*world.faults, *troubles], key=lambda fault: fault.at))
+    return _with_kill(random.Random(f"kill {venue} {seed}"), world)
+
+
+def _with_kill(rng: random.Random, world: World) -> World:
+    """Let the kill switch be pulled in some, at any time; where a second run takes over, it would begin with that."""
+    if world.venue not in _WITH_ORDERS or world.cut_off_at is not None or rng.random() >= 0.1:
+        return world
+    killer = _spec("killer", "tests/chaos/strategies/killer.py", at=round(rng.uniform(0.1, 0.95) * world.seconds, 3))
+    on_kill = rng.choice(("cancel", "flatten"))
+    return attrs.evolve(world, strategies=[*world.strategies, killer], on_kill=cast("Any", on_kill))
 
 
 def _draw_login(rng: random.Random, venue: str, seconds: float) -> Iterator[Fault]:
