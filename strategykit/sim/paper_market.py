@@ -6,18 +6,19 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from strategykit.model.events import Event, OrderStatus
+from strategykit.model.events import Bar, Event, OrderStatus
 from strategykit.model.orders import TimeInForce
 from strategykit.sim.agenda import Agenda, Lapse
 from strategykit.sim.ledger import Ledger, OrderRecord
 from strategykit.sim.matching import Why
-from strategykit.sim.models.bars import BarPrice, BarRule, stops_go_first
+from strategykit.sim.models.bars import BarPrice
 from strategykit.sim.models.depth import Offer, Taken
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.models.impact import NO_IMPACT
 from strategykit.sim.models.queues import FillRule
 from strategykit.sim.recorded import Probe, RecordedMarket, exact
 from strategykit.sim.resting import Budget, Resting
+from strategykit.sim.within_bar import NOWHERE, Met, Ways, depends, fired, leaves_limit_in_doubt, meet, those_that_wait
 from strategykit.venues.dialect import Reply
 
 __all__ = ["PaperMarket", "Told"]
@@ -89,14 +90,18 @@ class PaperMarket:
         """Let the live orders meet what an event showed."""
         probe = self.market.probe(event)
         orders = list(self.live.values())
-        if probe.opened is not None and len(orders) > 1:
-            orders = self._met_in_bar(orders, probe, probe.opened)
+        firing: dict[Resting, Met] = {}
+        if type(event) is Bar and (found := self._met_in_bar(orders, probe, event)):
+            for late in those_that_wait(found, event, self._models.bars):
+                orders.remove(late)
+                self._follow(late, probe.lowest if late.buys else probe.highest, now, told)
+            firing = self._fired_in_bar(found, event)
         budget = _UNBOUNDED
         if self._models.partial and probe.volume is not None:
             lots = self.market.lots(probe.volume)
             budget = Budget(lots if probe.opened is None else lots * exact(self._models.bar_share))
         for order in orders:
-            self._meet(order, probe, budget, now, told)
+            self._meet(order, probe, budget, now, told, firing.get(order))
 
     def end(self, record: OrderRecord, status: OrderStatus, now: int, told: Told, reason: str | None = None) -> None:
         """Take an order out."""
@@ -107,9 +112,12 @@ class PaperMarket:
         """Say on what the result depends that the data don't tell."""
         if not self._doubtful:
             return []
-        symbol, bars = self.market.instrument.symbol, "1 bar" if self._doubtful == 1 else f"{self._doubtful} bars"
-        rule = self._models.bars.value
-        return [f"{symbol}: {bars} reached a stop and a limit of one side, and don't say which came first ({rule})"]
+        symbol, rule = self.market.instrument.symbol, self._models.bars.value
+        if self._doubtful == 1:
+            which, first = "1 bar", "its high or its low came first, which it doesn't"
+        else:
+            which, first = f"{self._doubtful:,} bars", "their high or their low came first, which they don't"
+        return [f"{symbol}: what {which} made of the orders depends on whether {first} say (bars = {rule})"]
 
     def _plan_end(self, record: OrderRecord, now: int) -> None:
         request, day_end = record.request, self._models.day_end
@@ -125,41 +133,40 @@ class PaperMarket:
         waits = models.next_open if order.waits_for_market else models.next_bar
         return waits and market.top is None and not market.fine
 
-    def _met_in_bar(self, orders: list[Resting], probe: Probe, opened: float) -> list[Resting]:
-        """Leave out those that the bar's rule makes wait, and count the bars in which one isn't known without it."""
-        since, rule = probe.since, self._models.bars
-        doubtful, kept = False, orders
-        for buys in (True, False):
-            mine = [one for one in orders if one.buys is buys and (since is None or since >= one.record.created)]
-            stops = [one for one in mine if one.is_stop and one.fires_by(probe)]
-            reached = probe.buys if buys else probe.sells
-            limits = [
-                one
-                for one in mine
-                if one.limit is not None
-                and not one.is_stop
-                and reached is not None
-                and (one.limit >= reached if buys else one.limit <= reached)
-            ]
-            if not stops or not limits:
-                continue
-            doubtful = True
-            if rule is not BarRule.BOTH:
-                first = stops_go_first(rule, opened, probe.highest or 0.0, probe.lowest or 0.0, buys=buys)
-                late = limits if first else stops
-                kept = [one for one in kept if one not in late]
-        self._doubtful += doubtful
-        return kept
+    def _met_in_bar(self, orders: list[Resting], probe: Probe, bar: Bar) -> dict[Resting, Ways]:
+        """Say what a bar may meet, and where; it takes up nothing of a queue, and fills nothing."""
+        found: dict[Resting, Ways] = {}
+        for one in orders:
+            if bar.open_time >= one.record.created and (
+                one.is_stop or (one.limit is not None and one.met_by(probe, self.market, self._models))
+            ):
+                ways = meet(one, bar)
+                if ways != NOWHERE:
+                    found[one] = ways
+        return found
 
-    def _meet(self, order: Resting, probe: Probe, budget: Budget, now: int, told: Told) -> None:
+    def _fired_in_bar(self, found: dict[Resting, Ways], bar: Bar) -> dict[Resting, Met]:
+        """Give the stops that a bar fires; count it if what becomes of all orders isn't known without a rule."""
+        firing = {
+            one: met
+            for one, ways in found.items()
+            if one.is_stop and (met := fired(one, ways, bar, self._models.bars)) is not None
+        }
+        doubtful = any(leaves_limit_in_doubt(one, met, bar) for one, met in firing.items())
+        self._doubtful += doubtful or depends(found)
+        return firing
+
+    def _meet(self, order: Resting, probe: Probe, budget: Budget, now: int, told: Told, firing: Met | None) -> None:
         record, request = order.record, order.record.request
         if probe.since is not None and probe.since < record.created:
             if order.waits_for_market and not self._models.next_open:  # It waited for data, and takes the close.
                 self._arrive(order, now, told)
             return
         if order.is_stop:
-            if order.fires_by(probe):
-                self._trigger(order, probe.opened, now, told)
+            if firing is not None:
+                self._fire_in_bar(order, firing, now, told)
+            elif probe.opened is None and order.fires_by(probe):
+                self._trigger(order, None, now, told)
             else:
                 self._follow(order, probe.lowest if order.buys else probe.highest, now, told)
             return
@@ -172,6 +179,18 @@ class PaperMarket:
             lots = self._had(order, lots, probe, budget)
         if lots:
             self._fill(record, self._maker_price(order, probe), lots, now, told, maker=True)
+
+    def _fire_in_bar(self, stop: Resting, met: Met, now: int, told: Told) -> None:
+        """Fire a stop where a bar met it: at its trigger, or at the open if that lay beyond it already."""
+        record, at = stop.record, met.price
+        assert record.trigger is not None
+        if at < record.trigger if stop.buys else at > record.trigger:  # It trails, and had followed before.
+            record.trigger, record.updated = at, now
+            told.append(record.update(now))
+        if self._models.stop_at_close and self.market.last is not None:
+            close = exact(self.market.last)
+            at = max(at, close) if stop.buys else min(at, close)
+        self._trigger(stop, at, now, told)
 
     def _follow(self, order: Resting, price: float | None, now: int, told: Told) -> None:
         """Let a trailing stop come after the market; its owner is told of each new trigger, as venues tell it."""
@@ -202,21 +221,13 @@ class PaperMarket:
         there = exact(probe.opened if rule is BarPrice.OPEN or worst is None else worst)
         return min(there, request.price) if order.buys else max(there, request.price)
 
-    def _trigger(self, stop: Resting, opened: float | None, now: int, told: Told) -> None:
+    def _trigger(self, stop: Resting, at: Decimal | None, now: int, told: Told) -> None:
         number = str(self._number())
-        trigger = stop.record.trigger
         told += self._ledger.trigger(stop.record.venue_order_id, number, now)
         del self.live[stop.record.venue_order_id]
         child = self.live[number] = Resting(self._ledger.records[number])
         self._plan_end(child.record, now)
-        met: Decimal | None = None
-        if opened is not None and trigger is not None:
-            # Within a bar the stop was met at its own price, or at the open if that lay beyond it already.
-            worse = max if child.buys else min
-            met = worse(exact(opened), trigger)
-            if self._models.stop_at_close and self.market.last is not None:
-                met = worse(met, exact(self.market.last))
-        self._arrive(child, now, told, at=met)
+        self._arrive(child, now, told, at=at)
 
     def _arrive(self, order: Resting, now: int, told: Told, *, at: Decimal | None = None) -> None:
         """Let an order take what it can; the rest of it rests or ends.

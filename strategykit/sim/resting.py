@@ -63,21 +63,31 @@ class Resting:
         trigger = self.record.trigger
         if price is None or trigger is None or not self.record.request.active:
             return False
-        return price >= float(trigger) if self.buys else price <= float(trigger)
+        return self.reaches(price, trigger)
 
     def fires_by(self, probe: Probe) -> bool:
         return self.fires(probe.highest if self.buys else probe.lowest)
 
+    def reaches(self, price: float, trigger: Decimal) -> bool:
+        """Whether a price would fire it, had it this trigger."""
+        return price >= float(trigger) if self.buys else price <= float(trigger)
+
     def follow(self, price: float | None) -> bool:
         """Let the trigger of a trailing stop come after the market, in one direction only; say whether it has moved."""
-        trail, record = self.record.request.trail, self.record
-        if trail is None or price is None:
+        record = self.record
+        if record.request.trail is None or price is None:
             return False
-        trigger = exact(price) + trail * (1 if self.buys else -1)
-        if record.trigger is None or (trigger < record.trigger if self.buys else trigger > record.trigger):
-            record.trigger = trigger
-            return True
-        return False
+        before, record.trigger = record.trigger, self.trailed(price)
+        return record.trigger != before
+
+    def trailed(self, price: float) -> Decimal:
+        """Give where the trigger of a trailing stop stands once the market was at a price."""
+        trail, trigger = self.record.request.trail, self.record.trigger
+        assert trail is not None
+        there = exact(price) + trail * (1 if self.buys else -1)
+        if trigger is None:
+            return there
+        return min(trigger, there) if self.buys else max(trigger, there)
 
     def queue_up(self, models: FillModels, market: RecordedMarket) -> None:
         """Take a place behind all that is shown at the limit now."""

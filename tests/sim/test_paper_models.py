@@ -362,9 +362,8 @@ def test_a_bar_that_reaches_stop_and_limit_fills_by_the_rule_and_the_report_is_w
     desk = bracket(rule)
 
     assert [price for price, _ in fills(desk.bar(101, 106, 94, 100))] == prices
-    assert desk.paper.warnings() == [
-        f"X: 1 bar reached a stop and a limit of one side, and don't say which came first ({rule.value})"
-    ]
+    said = "what 1 bar made of the orders depends on whether its high or its low came first, which it doesn't say"
+    assert desk.paper.warnings() == [f"X: {said} (bars = {rule.value})"]
 
 
 def test_the_one_that_waited_meets_the_next_bar() -> None:
@@ -395,7 +394,7 @@ def test_two_bars_are_told_as_two() -> None:
     desk.send(SELL, stop_price=95)
     desk.bar(100, 106, 94, 100)
 
-    assert desk.paper.warnings()[0].startswith("X: 2 bars reached")
+    assert desk.paper.warnings()[0].startswith("X: what 2 bars made of the orders depends on whether their high")
 
 
 @pytest.mark.parametrize(

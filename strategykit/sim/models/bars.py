@@ -19,16 +19,21 @@ class BarPrice(enum.Enum):
 
 
 class BarRule(enum.Enum):
-    """Which of two resting orders a bar fills that reaches both: a stop on one side, a limit on the other."""
+    """Which of two resting orders a bar fills that reaches both: a stop on one side, a limit on the other.
+
+    It says, too, whether a bar fires a stop that trails, where that depends on which extreme came first.
+    """
 
     BOTH = "both"
-    """Each order meets the bar by itself: both are filled, in the order in which they were placed."""
+    """Each order meets the bar by itself: both are filled, in the order in which they were placed. The extreme that a
+    trail follows came last."""
     STOP_FIRST = "stop_first"
-    """The stop; the limit of that side waits for the next bar: careful."""
+    """The stop; the limit of that side waits for the next bar: careful. A trail that may have been hit was hit."""
     LIMIT_FIRST = "limit_first"
-    """The limit; the stop of that side waits for the next bar: hopeful."""
+    """The limit; the stop of that side waits for the next bar: hopeful. The extreme that a trail follows came last."""
     NEAREST_FIRST = "nearest_first"
-    """The one on the side of the extreme that lay nearer to the open; the other waits for the next bar."""
+    """The one on the side of the extreme that lay nearer to the open; the other waits for the next bar. That extreme
+    came first for a trail, too."""
 
 
 def stops_go_first(rule: BarRule, opened: float, high: float, low: float, *, buys: bool) -> bool:
