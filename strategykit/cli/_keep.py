@@ -95,6 +95,7 @@ class Keeping:
             version=version("strategykit"),
             python=platform.python_version(),
             problems=tuple(complaints(report)),
+            warnings=tuple(report.warnings),
         )
         self._write(Result(facts, report.collected))
 

@@ -79,8 +79,8 @@ def complaints(report: RunReport) -> list[str]:
 
 
 def cautions(report: RunReport) -> list[str]:
-    """Say whose money it was, where its stops were, and which sums don't hold everything, a line each."""
-    lines = []
+    """Say what nobody knows, whose money it was, where its stops were, and which sums aren't whole, a line each."""
+    lines = [f"warning: {line}" for line in report.warnings]
     if report.paper:
         lines.append(f"note: {report.paper}: orders stayed on paper, a fill model answered them")
     for row in report.strategies:

@@ -97,6 +97,8 @@ def _show(result: Result) -> None:
     _show_trips(result)
     for line in result.facts.problems:
         print_line(f"problem: {line}")
+    for line in result.facts.warnings:
+        print_line(f"warning: {line}")
     told = [f"{name} {value}" for item in result.collected.strategies for name, value in item.parameters.items()]
     print_line(f"parameters: {', '.join(told) or 'none'}")
     for name, value in result.facts.models.items():
@@ -173,3 +175,7 @@ def _compare(results: Sequence[Result]) -> None:
             if len({one.get(key) for one in said.values()}) > 1
         ],
     )
+    for name, result in names.items():
+        for what, lines in (("problem", result.facts.problems), ("warning", result.facts.warnings)):
+            for line in lines:
+                print_line(f"{what} of {name}: {line}")

@@ -21,6 +21,9 @@ __all__ = ["comparison_page", "distinct_names", "told_of"]
 MOST_CURVES: Final = 40
 """Drawn over each other; more is a picture of nothing."""
 
+_MOST_HINTS: Final = 10
+"""Lines that are shown of a run's problems when the pointer rests on their number; its own page has them all."""
+
 
 def comparison_page(results: Sequence[Result], *, title: str = "") -> str:
     """Give one page for several results.
@@ -121,11 +124,14 @@ def _runs(results: Mapping[str, Result]) -> Table:
             *(result.facts.kind, result.facts.source, result.facts.identity),
             Cell(time_in_words(result.collected.started), tone="time"),
             Cell(time_in_words(result.collected.ended), tone="time"),
-            Cell(f"{len(result.facts.problems):,}", right=True, tone="bad" if result.facts.problems else ""),
+            *(
+                Cell(f"{len(lines):,}", right=True, tone="bad" if lines else "", hint="\n".join(lines[:_MOST_HINTS]))
+                for lines in (result.facts.problems, result.facts.warnings)
+            ),
         ]
         for name, result in results.items()
     ]
-    head = ["run", "kind", "data", "identity", "began, UTC", "ended, UTC", "problems"]
+    head = ["run", "kind", "data", "identity", "began, UTC", "ended, UTC", "problems", "warnings"]
     return Table(head=head, rows=rows, sortable=True, name="runs")
 
 

@@ -32,6 +32,8 @@ class RunFacts:
     python: str = ""
     problems: Sequence[str] = ()
     """What a person has to look at: what failed, and what isn't accounted for."""
+    warnings: Sequence[str] = ()
+    """On what the result depends that the data don't tell. Results that were kept before this field have none."""
 
 
 def models_in_words(models: FillModels) -> dict[str, str]:

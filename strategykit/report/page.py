@@ -24,7 +24,7 @@ _MOST_PRICES: Final = 8
 """Instruments that are drawn, those with the most fills."""
 
 _MOST_LINES: Final = 100
-"""Of problems and gaps."""
+"""Of problems, and of warnings."""
 
 
 def result_page(result: Result) -> str:
@@ -47,6 +47,9 @@ def _parts(result: Result) -> Iterator[Part]:
     if result.facts.problems:
         lines = [Text(line, "bad") for line in result.facts.problems[:_MOST_LINES]]
         yield Part("What has to be looked at", [*lines, *_rest(len(result.facts.problems), "lines")])
+    if result.facts.warnings:
+        lines = [Text(line, "bad") for line in result.facts.warnings[:_MOST_LINES]]
+        yield Part("What the data don't tell", [*lines, *_rest(len(result.facts.warnings), "lines")])
     for currency in result.currencies:
         suffix = f" in {currency}" if len(result.currencies) > 1 else ""
         yield Part(f"Profit{suffix}", [Drawing(figure=equity_figure(result, currency), name="equity"), _drawn(result)])

@@ -186,6 +186,8 @@ class RunReport:
     """The error of the program's own that ended the run; `unaccounted` says so in words."""
     collected: Collected | None = None
     """What `strategykit.report` makes a result of; None unless it was asked for."""
+    warnings: Sequence[str] = ()
+    """On what the result depends that the data don't tell."""
     paper: str = ""
     """Why no order of a live run left this machine: a fill model answered them. Empty if they went to the venue."""
 
@@ -199,11 +201,6 @@ class RunReport:
             and not self.tape_failure
             and all(not s.error and not s.left for s in self.strategies)
         )
-
-
-def _warnings(run: Run) -> Sequence[str]:
-    """Say on what fills depend that the data don't tell."""
-    return () if run.engine.paper is None else run.engine.paper.warnings()
 
 
 def report(
@@ -253,7 +250,7 @@ def report(
         connections=connections,
         subscriptions=subscriptions,
         orders=[_order(order) for order in run.gateway.orders.values()],
-        notes=[*notes.lines, *((run.clock.reading, "fills", line) for line in _warnings(run))],
+        notes=[*notes.lines],
         unaccounted=[*dict.fromkeys([*unaccounted, *run.gateway.contradictions, *differences])],
         unreadable=run.engine.unreadable,
         late=run.engine.table.late,
@@ -264,6 +261,7 @@ def report(
         foreign=[_foreign(update) for update in run.gateway.foreign.values()],
         fault=fault,
         alarms=tuple(alarms),
+        warnings=() if run.engine.paper is None else tuple(run.engine.paper.warnings()),
         killed=run.kill.words,
         collected=run.collected({symbol: Decimal(str(price)) for symbol, price in marks.items()}),
         account=account,

@@ -37,6 +37,36 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+GRID = """\
+from strategykit import Bar, Bars, Strategy, define
+
+
+@define
+class Grid(Strategy):
+    away: float = 0.2
+    bars = Bars("SBER", "1m")
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.open_orders():
+            self.buy_nowait(1, limit=round(bar.close - self.away, 2))
+            self.sell_nowait(1, limit=round(bar.close + self.away, 2))
+"""
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Give a command line of a run in which every second bar reaches a buy and a sell."""
+    folder = tmp_path_factory.mktemp("doubtful")
+    (folder / "grid.py").write_text(GRID)
+    with open_archive_writer(folder / "sber", source=Source(format="test", names=["made"]), venue="alor") as writer:
+        writer.instruments = {"SBER": Instrument("SBER")}
+        for bar in make_bars("SBER", [100.0] * 30, width=1.0):
+            event: Event = bar
+            writer.declare(STREAM, guid=event.guid)
+            writer.add(STREAM, event)
+    return ["replay", str(folder / "grid.py"), "--tape", str(folder / "sber")]
+
+
 def replay(archive: Path, *more: str, slow: str = "8") -> list[str]:
     strategy = ["sample:cross", "--instrument", "SBER", "--fast", "3", "--slow", slow]
     return ["replay", *strategy, "--tape", str(archive), "--fee-rate", "0.0001", *more]
@@ -108,6 +138,37 @@ def test_several_results_are_compared(kept: Path, tmp_path: Path, capsys: pytest
     assert "quick" in page.read_text()
     both = json.loads(shown(capsys, "report", str(kept / "quick"), str(kept / "slow"), "--json"))
     assert [item["name"] for item in both] == ["quick", "slow"]
+
+
+def test_what_a_run_takes_for_granted_within_bars_goes_wherever_its_result_does(
+    doubtful: list[str], kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, both, out = tmp_path / "page.html", tmp_path / "both.html", tmp_path / "grid"
+    words = "SBER: what 15 bars made of the orders depends on whether their high or their low came first"
+
+    assert f"warning: {words}" in shown(capsys, *doubtful, "--out", str(out), "--report", str(page))
+    (line,) = Result.load(out).facts.warnings
+
+    assert line.startswith(words)
+    assert words in page.read_text()
+    assert f"warning: {words}" in shown(capsys, "report", str(out))
+    assert json.loads(shown(capsys, "report", str(out), "--json"))["warnings"] == [line]
+    assert json.loads(shown(capsys, *doubtful, "--json"))["warnings"] == [line]
+    text = shown(capsys, "report", str(kept / "quick"), str(out), "--html", str(both))
+    assert f"warning of grid: {line}" in text
+    assert "warning of quick" not in text
+    assert words in both.read_text()
+    narrow = shown(capsys, *doubtful, "--away", "2")
+    assert "warning" not in narrow
+
+
+def test_problems_of_those_that_are_compared_are_told(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = Result.load(kept / "quick")
+    Result(attrs.evolve(quick.facts, problems=["something is odd"]), quick.collected).save(tmp_path / "odd")
+
+    assert "problem of odd: something is odd" in shown(capsys, "report", str(kept / "quick"), str(tmp_path / "odd"))
 
 
 def test_models_that_differ_are_among_what_is_compared(

@@ -138,6 +138,15 @@ def test_a_report_says_where_stops_were(stops: dict[str, int], words: str) -> No
     assert cautions(report(strategy())) == []
 
 
+def test_what_the_data_dont_tell_is_told_however_many_notes_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = [(NOON + n, "cross-sber", f"note {n}") for n in range(100)]
+
+    print_run(attrs.evolve(report(strategy()), notes=notes, warnings=["SBER: who knows"]), json=False)
+    assert "warning: SBER: who knows\n" in capsys.readouterr().out
+    print_run(attrs.evolve(report(strategy()), warnings=["SBER: who knows"]), json=True)
+    assert json.loads(capsys.readouterr().out)["warnings"] == ["SBER: who knows"]
+
+
 def test_money_of_several_currencies_says_which(capsys: pytest.CaptureFixture[str]) -> None:
     print_run(report(attrs.evolve(strategy(), fees={"RUB": Decimal(1), "USD": Decimal("-1234.5")})), json=False)
 

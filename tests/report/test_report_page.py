@@ -103,7 +103,15 @@ def evil() -> Result:
         gaps=[("SBER", EVIL, START, START + SECOND, EVIL)],
         limits={"x": "101"},
         name=EVIL,
-        facts=RunFacts(kind=EVIL, source=EVIL, models={EVIL: EVIL}, identity=EVIL, problems=[EVIL] * 101, digest=EVIL),
+        facts=RunFacts(
+            kind=EVIL,
+            source=EVIL,
+            models={EVIL: EVIL},
+            identity=EVIL,
+            problems=[EVIL] * 101,
+            warnings=[EVIL] * 102,
+            digest=EVIL,
+        ),
     )
 
 
@@ -137,6 +145,18 @@ def test_what_is_too_much_is_left_out_and_told(crossed: Result) -> None:
     assert "… and 3 more gaps" in page.words
     problems = _Page(evil().html())
     assert "… and 1 more lines" in problems.words
+    assert "… and 2 more lines" in problems.words
+
+
+def test_a_page_says_what_the_data_dont_tell(crossed: Result) -> None:
+    doubtful = Result(attrs.evolve(crossed.facts, warnings=["SBER: who knows"]), crossed.collected)
+
+    assert "SBER: who knows" in _Page(doubtful.html()).words
+    assert "What the data don't tell" in _Page(doubtful.html()).words
+    assert "What the data don't tell" not in _Page(crossed.html()).words
+    both = comparison_page([crossed, doubtful])
+    assert [row[-1] for row in _Page(both).tables["runs"]] == ["warnings", "0", "1"]
+    assert 'title="SBER: who knows"' in both
 
 
 def test_many_instruments_and_strategies_share_a_page() -> None:

@@ -63,6 +63,18 @@ def test_what_is_read_is_what_was_written(saved: Path) -> None:
     assert (again.name, Result.load(saved, name="mine").name) == ("one", "mine")
 
 
+def test_warnings_are_kept_and_a_result_from_before_them_has_none(saved: Path, tmp_path: Path) -> None:
+    run = Result.load(saved)
+    doubtful = Result(attrs.evolve(run.facts, warnings=("SBER: who knows",)), run.collected)
+
+    assert list(Result.load(doubtful.save(tmp_path / "two")).facts.warnings) == ["SBER: who knows"]
+    assert doubtful.as_json()["warnings"] == ("SBER: who knows",)
+    whole = json.loads((saved / "result.json").read_text())
+    del whole["facts"]["warnings"], whole["sha256"]
+    (saved / "result.json").write_bytes(store.signed(whole))
+    assert list(Result.load(saved).facts.warnings) == []
+
+
 def test_reading_and_writing_again_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     other = tmp_path / "two"
     Result.load(saved, name="one").save(other)
