@@ -17,7 +17,8 @@ from strategykit.sweep.work import Outcome
 
 __all__ = ["Kept"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""Version 1 didn't keep warnings: what they were is known only from another run."""
 _MOST: Final = 1 << 20
 """Bytes of one outcome."""
 
@@ -77,4 +78,11 @@ class Kept:
 def _outcome(found: Mapping[str, Any]) -> Outcome:
     parameters = {str(name): str(value) for name, value in found["parameters"].items()}
     metrics = {str(name): None if value is None else 0 + value for name, value in found["metrics"].items()}
-    return Outcome(parameters=parameters, metrics=metrics, digest=str(found["digest"]), error=str(found["error"]))
+    warnings = tuple(str(line) for line in found["warnings"])
+    return Outcome(
+        parameters=parameters,
+        metrics=metrics,
+        digest=str(found["digest"]),
+        error=str(found["error"]),
+        warnings=warnings,
+    )

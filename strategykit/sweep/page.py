@@ -35,7 +35,9 @@ def sweep_page(sweep: Sweep) -> str:
 
 def _parts(sweep: Sweep) -> Iterator[Part]:
     if sweep.failed:
-        yield Part("What has to be looked at", [Text(line, "bad") for line in sweep.lines()[:-1]])
+        yield Part("What has to be looked at", [Text(line, "bad") for line in sweep.failures()])
+    if sweep.doubtful:
+        yield Part("What the data don't tell", [Text(line, "bad") for line in sweep.warnings()])
     if sweep.forward:
         yield _forward(sweep)
     maps = [figure for pair in itertools.combinations(_names(sweep), 2) if (figure := heat_map(sweep, *pair))]
@@ -110,18 +112,19 @@ def _forward(sweep: Sweep) -> Part:
             *_set(sweep, item.chosen.parameters),
             _figure(item.chosen, metric),
             *(_figure(item.proven, name) for name in _columns(sweep)),
+            _remarks(item.proven),
         ]
         for item in sweep.forward
     ]
     head = ["chosen from", "reported from", "to", *(axis.name for axis in sweep.axes), f"{_words(metric)} before"]
-    table = Table(head=[*head, *map(_words, _columns(sweep))], rows=rows, sortable=True, name="forward")
+    table = Table(head=[*head, *map(_words, _columns(sweep)), ""], rows=rows, sortable=True, name="forward")
     return Part("Walk forward", [table, Text("Each set was the best of the window before the one that it reports on.")])
 
 
 def _sets(sweep: Sweep) -> Part:
     ranked = sweep.best()
     rows: list[list[Cell | str]] = [
-        [*_set(sweep, outcome.parameters), *(_figure(outcome, name) for name in _columns(sweep)), outcome.error]
+        [*_set(sweep, outcome.parameters), *(_figure(outcome, name) for name in _columns(sweep)), _remarks(outcome)]
         for outcome in ranked[:_MOST_ROWS]
     ]
     head = [*(axis.name for axis in sweep.axes), *map(_words, _columns(sweep)), ""]
@@ -137,6 +140,10 @@ def _columns(sweep: Sweep) -> Sequence[str]:
 
 def _set(sweep: Sweep, parameters: Mapping[str, str]) -> list[Cell | str]:
     return [_cell(parameters[axis.name]) for axis in sweep.axes]
+
+
+def _remarks(outcome: Outcome) -> str:
+    return "; ".join([outcome.error, *outcome.warnings] if outcome.error else outcome.warnings)
 
 
 def _cell(text: str) -> Cell:

@@ -24,7 +24,7 @@ _METRICS: Final = {metric.name: metric for metric in METRICS}
 _ANNUALISED: Final = ("cagr", "volatility", "sharpe", "sortino")
 
 _SHOWN: Final = 10
-"""Errors that are told."""
+"""Errors that are told, and warnings."""
 
 
 @attrs.frozen
@@ -42,9 +42,18 @@ class Sweep:
     @property
     def failed(self) -> list[Outcome]:
         """Sets that weren't run to the end, or whose strategy failed."""
+        return [outcome for outcome in self._runs if outcome.error]
+
+    @property
+    def doubtful(self) -> list[Outcome]:
+        """Sets whose figures depend on what the data don't tell, such as what came first within a bar."""
+        return [outcome for outcome in self._runs if outcome.warnings]
+
+    @property
+    def _runs(self) -> Sequence[Outcome]:
+        """All runs, those that prove what was chosen included."""
         proven = [item.proven for item in self.forward]
-        tried = [outcome for item in self.forward for outcome in item.tried] or self.outcomes
-        return [outcome for outcome in [*tried, *proven] if outcome.error]
+        return [*(outcome for item in self.forward for outcome in item.tried), *proven] or self.outcomes
 
     def best(self, count: int | None = None) -> list[Outcome]:
         """Give outcomes, the best first, each set of parameters once."""
@@ -54,7 +63,8 @@ class Sweep:
     def tables(self, best: int, metrics: Sequence[str]) -> list[tuple[str, list[list[str]]]]:
         """Give what is printed: titles and rows, the first of them the head."""
         names = [axis.name for axis in self.axes]
-        head = [*names, *(metric.replace("_", " ") for metric in metrics)]
+        doubt = ["in doubt"] if self.doubtful else []
+        head = [*names, *(metric.replace("_", " ") for metric in metrics), *doubt]
         found = []
         if self.forward:
             rows = [
@@ -64,6 +74,7 @@ class Sweep:
                     *(item.chosen.parameters[name] for name in names),
                     *(shown_figure(outcome, metrics[0]) for outcome in (item.chosen, item.proven)),
                     *(shown_figure(item.proven, metric) for metric in metrics[1:]),
+                    *(_yes(item.proven) for _ in doubt),
                 ]
                 for item in self.forward
             ]
@@ -71,7 +82,11 @@ class Sweep:
             top = ["from", "to", *names, f"{words[0]} before", words[0], *words[1:]]
             found.append(("Walk forward: chosen on the window before, reported on this one (UTC)", [top, *rows]))
         rows = [
-            [*(outcome.parameters[name] for name in names), *(shown_figure(outcome, metric) for metric in metrics)]
+            [
+                *(outcome.parameters[name] for name in names),
+                *(shown_figure(outcome, metric) for metric in metrics),
+                *(_yes(outcome) for _ in doubt),
+            ]
             for outcome in self.best(best)
         ]
         which = " of the last window" if self.forward else ""
@@ -80,18 +95,37 @@ class Sweep:
 
     def lines(self) -> list[str]:
         """Give what is to be said besides."""
-        total = sum(len(item.tried) + 1 for item in self.forward) or len(self.outcomes)
-        failed = self.failed
+        total, failed = len(self._runs), len(self.failed)
+        runs = f"{total:,} runs, {failed:,} of them failed" if failed else f"{total:,} runs"
+        return [*self.failures(), *self.warnings(), runs]
+
+    def failures(self) -> list[str]:
+        """Say what went wrong, a line each."""
         told = dict.fromkeys(
             f"{' '.join(f'{name}={value}' for name, value in outcome.parameters.items())}: {outcome.error}"
-            for outcome in failed
+            for outcome in self.failed
         )
         lines = [*list(told)[:_SHOWN], *([f"… and {len(told) - _SHOWN:,} more"] if len(told) > _SHOWN else [])]
         metric, run = self.objective.metric, [outcome for outcome in self.outcomes if not outcome.error]
         if run and all(self.objective.value(outcome) is None for outcome in self.outcomes):
             why = ": what is annualised needs runs of a day or more; --objective pnl decides by profit"
             lines.append(f"no set has a {metric}{why if metric in _ANNUALISED else ''}")
-        return [*lines, f"{total:,} runs, {len(failed):,} of them failed" if failed else f"{total:,} runs"]
+        return lines
+
+    def warnings(self) -> list[str]:
+        """Say how many runs depend on what the data don't tell, and how those do that are looked at first."""
+        doubtful, total = len(self.doubtful), len(self._runs)
+        if not doubtful:
+            return []
+        first = [item.proven for item in self.forward] or self.best(1)
+        told = list(dict.fromkeys(line for outcome in first for line in outcome.warnings))
+        which = "the chosen sets" if self.forward else "the best set"
+        depend = "depends" if doubtful == 1 else "depend"
+        return [
+            f"{doubtful:,} of {total:,} runs {depend} on what the data don't tell{'' if told else f'; not so {which}'}",
+            *(f"{which}: {line}" for line in told[:_SHOWN]),
+            *([f"… and {len(told) - _SHOWN:,} more"] if len(told) > _SHOWN else []),
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Give all of it as values for JSON."""
@@ -130,6 +164,10 @@ class Sweep:
             ResultError: It can't be written.
         """
         return store.write_text(Path(path), self.html())
+
+
+def _yes(outcome: Outcome) -> str:
+    return "yes" if outcome.warnings else ""
 
 
 def shown_figure(outcome: Outcome, metric: str) -> str:

@@ -63,6 +63,8 @@ class Outcome:
     """SHA-256 over events, commands, orders and fills."""
     error: str = ""
     """Why there are no figures, or what went wrong on the way to them."""
+    warnings: tuple[str, ...] = ()
+    """On what the figures depend that the data don't tell."""
 
     @property
     def whole(self) -> bool:
@@ -153,6 +155,7 @@ def _outcome(values: Mapping[str, str], report: RunReport | StrategykitError) ->
         metrics={name: _plain(value) for name, value in found.items()},
         digest=report.digest,
         error="; ".join(item.error for item in report.strategies if item.error),
+        warnings=tuple(report.warnings),
     )
 
 

@@ -53,10 +53,10 @@ def make_prices(count: int, seed: int) -> list[float]:
     return prices
 
 
-def write_archive(folder: Path, prices: list[float]) -> Path:
+def write_archive(folder: Path, prices: list[float], *, width: float = 0.0) -> Path:
     with open_archive_writer(folder, source=Source(format="test", names=["made"]), venue="alor") as writer:
         writer.instruments = {"SBER": Instrument("SBER")}
-        for bar in make_bars("SBER", prices):
+        for bar in make_bars("SBER", prices, width=width):
             event: Event = bar
             writer.declare(STREAM, guid=event.guid)
             writer.add(STREAM, event)

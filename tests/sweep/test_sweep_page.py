@@ -10,6 +10,7 @@ import pytest
 
 from strategykit.cli import main
 from strategykit.sweep.axes import Axis
+from strategykit.sweep.forward import Forward, Split
 from strategykit.sweep.page import heat_map, sweep_page
 from strategykit.sweep.results import Sweep
 from strategykit.sweep.sweeping import Objective
@@ -91,6 +92,53 @@ def test_errors_are_told_once_and_not_all_of_them() -> None:
     assert lines[0] == "n=0: gone"
     assert lines[-2] == "… and 2 more"
     assert lines[-1] == "12 runs, 12 of them failed"
+
+
+def doubtful(pnl: float, *lines: str, n: int) -> Outcome:
+    return attrs.evolve(outcome(pnl, n=n), warnings=lines)
+
+
+def test_how_many_runs_depend_on_what_the_data_don_t_tell_is_told_and_how_the_best_does() -> None:
+    sweep = sweep_of([outcome(1.0, n=0), doubtful(3.0, "<b>who</b> knows", n=1), doubtful(2.0, "odd", n=2)], "n")
+
+    assert sweep.lines() == [
+        "2 of 3 runs depend on what the data don't tell",
+        "the best set: <b>who</b> knows",
+        "3 runs",
+    ]
+    ((_, rows),) = sweep.tables(10, ["pnl"])
+    assert [row[-1] for row in rows] == ["in doubt", "yes", "yes", ""]
+    assert [list(item["warnings"]) for item in sweep.as_json()["outcomes"]] == [[], ["<b>who</b> knows"], ["odd"]]
+    page = sweep_page(sweep)
+    assert "What the data don&#x27;t tell" in page
+    assert page.count("&lt;b&gt;who&lt;/b&gt; knows") == 2  # Above, and in its row.
+    assert "What has to be looked at" not in page
+
+
+def test_where_the_best_set_is_in_no_doubt_that_is_told() -> None:
+    sweep = sweep_of([outcome(1.0, n=0), doubtful(0.0, "odd", n=1)], "n")
+
+    assert sweep.warnings() == ["1 of 2 runs depends on what the data don't tell; not so the best set"]
+    plain = sweep_of([outcome(1.0, n=0)], "n")
+    assert plain.warnings() == []
+    assert plain.tables(1, ["pnl"])[0][1] == [["n", "pnl"], ["0", "1.00"]]
+    assert "What the data don" not in sweep_page(plain)
+
+
+def test_of_a_walk_forward_the_sets_that_were_chosen_count() -> None:
+    many = [f"line {n}" for n in range(12)]
+    tried = [outcome(1.0, n=0), doubtful(0.0, "odd", n=1)]
+    proven = doubtful(2.0, *many, n=0)
+    sweep = attrs.evolve(sweep_of(tried, "n"), forward=[Forward(Split(0, 1, 2), tried, tried[0], proven)])
+
+    told = sweep.warnings()
+
+    assert told[:2] == ["2 of 3 runs depend on what the data don't tell", "the chosen sets: line 0"]
+    assert told[-2:] == ["the chosen sets: line 9", "… and 2 more"]
+    (_, forward), (_, best) = sweep.tables(10, ["pnl"])
+    assert [row[-1] for row in forward] == ["in doubt", "yes"]
+    assert [row[-1] for row in best] == ["in doubt", "", "yes"]
+    assert "line 11" in sweep_page(sweep)
 
 
 @pytest.mark.parametrize(

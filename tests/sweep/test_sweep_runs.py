@@ -22,8 +22,9 @@ from strategykit.sweep.keeping import Kept
 from strategykit.sweep.local import Batch, run_here, run_in_processes
 from strategykit.sweep.run import Choice, run_sweep
 from strategykit.sweep.sweeping import Objective, Progress, open_sweep
-from strategykit.sweep.work import Outcome, Task, resident, run_batch
+from strategykit.sweep.work import Outcome, Task, as_plain, resident, run_batch, run_plain
 from tests.runtime.test_export import make, whole
+from tests.sweep.conftest import write_archive
 
 SETS = [{"fast": str(fast), "slow": str(slow)} for fast in (2, 3, 5) for slow in (8, 13)]
 GRID = Choice(axes=("fast=2,3,5", "slow=8,13"))
@@ -109,6 +110,63 @@ def test_an_outcome_that_isn_t_whole_is_run_again(task: Task, tmp_path: Path) ->
     with open_sweep(task, out=tmp_path, workers=noted) as sweeping:
         assert sweeping.run(SETS) == first.outcomes
     assert sum(len(batch.sets) for batch in run) == 3
+
+
+GRID_OF_LIMITS = """\
+from strategykit import Bar, Bars, Strategy, define
+
+
+@define
+class Grid(Strategy):
+    away: float = 0.2
+    bars = Bars("SBER", "1m")
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.open_orders():
+            self.buy_nowait(1, limit=round(bar.close - self.away, 2))
+            self.sell_nowait(1, limit=round(bar.close + self.away, 2))
+"""
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Task:
+    """Of one set, every second bar reaches a buy and a sell."""
+    (tmp_path / "grid.py").write_text(GRID_OF_LIMITS)
+    data = write_archive(tmp_path / "wide", [100.0] * 30, width=1.0)
+    return Task(file=str(tmp_path / "grid.py"), data=str(data))
+
+
+def test_what_a_set_takes_for_granted_within_bars_stays_with_it(grid: Task, tmp_path: Path) -> None:
+    sets = [{"away": "0.2"}, {"away": "2"}]
+
+    wide, narrow = run_batch(grid, sets)
+    plain = [Outcome(**row) for row in run_plain(as_plain(grid), sets)]
+    choice = Choice(axes=("away=0.2,2",))
+    first = run_sweep(grid, choice, objective=PNL, out=tmp_path / "out")
+    with open_sweep(grid, out=tmp_path / "out", workers=nobody, objective=PNL) as sweeping:
+        again = sweeping.run(sets)
+
+    (line,) = wide.warnings
+    assert line.startswith(
+        "SBER: what 15 bars made of the orders depends on whether their high or their low came first"
+    )
+    assert narrow.warnings == ()
+    assert plain == list(first.outcomes) == again == [wide, narrow]
+
+
+def test_outcomes_that_were_kept_without_warnings_are_run_again(grid: Task, tmp_path: Path) -> None:
+    choice = Choice(axes=("away=0.2,2",))
+    first = run_sweep(grid, choice, objective=PNL, out=tmp_path / "out")
+    for path in (tmp_path / "out").glob("runs/*/*.json"):
+        kept = json.loads(path.read_text())
+        del kept["outcome"]["warnings"]
+        path.write_text(json.dumps({**kept, "version": 1}))
+    progress: list[Progress] = []
+
+    again = run_sweep(grid, choice, objective=PNL, out=tmp_path / "out", on_progress=progress.append)
+
+    assert again.outcomes == first.outcomes
+    assert progress[-1].kept == 0
 
 
 def test_another_fee_seed_or_file_is_another_run(task: Task, tmp_path: Path) -> None:
