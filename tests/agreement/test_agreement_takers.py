@@ -44,6 +44,8 @@ def reference(name: str, number: str, currency: str) -> list[Row]:
 class Every500th(Strategy):
     """Takes on each 500th quote, in turns of its sides."""
 
+    lots: int = 1
+
     quotes = Quotes("BTCUSDT")
 
     def __attrs_post_init__(self) -> None:
@@ -53,7 +55,7 @@ class Every500th(Strategy):
     def on_quote(self, _: Quote) -> None:
         self.count += 1
         if self.count % 500 == 0:
-            (self.sell_nowait if self.count % 1_000 == 0 else self.buy_nowait)(1)
+            (self.sell_nowait if self.count % 1_000 == 0 else self.buy_nowait)(self.lots)
 
     def on_fill(self, fill: Fill) -> None:
         self.filled.append((self.count, fill))
@@ -112,6 +114,8 @@ def test_takers_of_more_than_the_quoted_size_get_the_rest_one_tick_away() -> Non
 class Cross(Strategy):
     """Two averages on closes, long or flat."""
 
+    lots: int = 1
+
     bars = Bars("BTCUSD", "1m")
 
     def __attrs_post_init__(self) -> None:
@@ -127,7 +131,7 @@ class Cross(Strategy):
         self.slow = bar.close if first else self.slow + (bar.close - self.slow) * 2 / 21
         if self.count < 20 or self.fast == self.slow or (self.fast > self.slow) is self.long_:
             return
-        (self.sell_nowait if self.long_ else self.buy_nowait)(1)
+        (self.sell_nowait if self.long_ else self.buy_nowait)(self.lots)
         self.long_ = not self.long_
 
     def on_fill(self, fill: Fill) -> None:
