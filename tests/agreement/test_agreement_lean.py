@@ -241,7 +241,11 @@ class Trails(Minutes):
 
 
 def test_stops_that_trail_end_with_the_equity_that_lean_has() -> None:
-    """There, a buyer's stop follows what is asked, a seller's what is bid; both fill at the close if that is worse."""
+    """There, a buyer's stop follows what is asked, a seller's what is bid; both fill at the close if that is worse.
+
+    A stream of bars has one side here, so that the feed gives bars of what is asked until shares are held, then of what
+    is bid.
+    """
     strategy = Trails()
 
     def bars() -> Iterator[Bar]:
@@ -291,9 +295,18 @@ class Hourly(Strategy):
 
 
 def test_limits_at_each_hour_end_with_the_equity_that_lean_has() -> None:
-    strategy = Hourly()
-    paper = run(strategy, each_hour(spy_bars("second", SECOND)), {StreamKind.BARS}, LATER)
+    """Six of the 35 full hours have no bar of trades; without those that are put in, six orders would be missing."""
+    strategy, empty = Hourly(), 0
 
+    def bars() -> Iterator[Bar]:
+        nonlocal empty
+        for bar in each_hour(spy_bars("second", SECOND)):
+            empty += not bar.volume
+            yield bar
+
+    paper = run(strategy, bars(), {StreamKind.BARS}, LATER)
+
+    assert empty == 6
     assert outcome(paper, strategy.last) == (35, "99931.07", "34.00")
 
 
@@ -323,8 +336,10 @@ def future_quotes(rows: Iterator[list[str]], opened: Callable[[str], int], inter
             yield Quote("ES", bid, None, ask, None, None, None, time, guid)
 
 
-def closed_equity(strategy: Strategy, events: Iterator[Event], kinds: set[StreamKind], cash: int) -> tuple[str, str]:
-    """Give equity and fees; LEAN values a contract at what closing it would leave, with its fee."""
+def closed_outcome(
+    strategy: Strategy, events: Iterator[Event], kinds: set[StreamKind], cash: int
+) -> tuple[int, str, str]:
+    """Give how many orders there were, equity and fees; LEAN values a contract at what is left when it is closed."""
     done = simulate(
         [("lean", strategy)],
         events,
@@ -342,7 +357,7 @@ def closed_equity(strategy: Strategy, events: Iterator[Event], kinds: set[Stream
     assert account.cash is not None
     assert holding.quantity == 1
     worth = FUTURE.value(Decimal(str(bid)), holding.quantity) - Decimal("2.15")
-    return f"{account.cash + worth:.2f}", f"{account.fees:.2f}"
+    return len(paper.orders(0)), f"{account.cash + worth:.2f}", f"{account.fees:.2f}"
 
 
 @define
@@ -366,7 +381,7 @@ def test_a_contract_that_is_held_ends_with_the_equity_that_lean_has() -> None:
             rows = lean_rows(f"future_cme_minute_es_{day}_quote", f"{day}_es_minute_quote_{MARCH}.csv")
             yield from future_quotes(rows, lambda cell, day=day: midnight(day) + int(cell) * 1_000_000, MINUTE)  # type: ignore[misc]
 
-    assert closed_equity(HoldsOne(), quotes(), {StreamKind.QUOTES}, 100_000) == ("100620.70", "2.15")
+    assert closed_outcome(HoldsOne(), quotes(), {StreamKind.QUOTES}, 100_000) == (1, "100620.70", "2.15")
 
 
 @define
@@ -404,4 +419,4 @@ def test_an_order_between_two_bars_fills_at_the_close_of_the_first_as_in_lean() 
 
     events = in_time(bars(), future_quotes(rows("quote"), opened, hour))
     kinds = {StreamKind.BARS, StreamKind.QUOTES}
-    assert closed_equity(AtHalfPast(), events, kinds, 1_000_000) == ("1000983.20", "2.15")
+    assert closed_outcome(AtHalfPast(), events, kinds, 1_000_000) == (1, "1000983.20", "2.15")
