@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,29 @@ def test_tables_are_read_however_they_are_written(text: str, tmp_path: Path) -> 
         (START + MINUTE, 10.5, 0.0),
         (START + 2 * MINUTE, 10.5, 7.5),
     ]
+
+
+@pytest.mark.parametrize(
+    ("price", "volume", "tick", "lot"),
+    [
+        ("1e-06", "3", "0.000001", "1"),
+        ("2.5E-3", "1e5", "0.0001", "1"),
+        ("1.50e+1", "2.5e1", "1", "1"),
+        ("4e-12", "5e-400", "1E-8", "1"),
+        ("9.5e-05,0.00015,9.5e-05,0.0001", "1", "0.000001", "1"),
+    ],
+)
+def test_ticks_and_lots_are_as_fine_as_numbers_with_exponents(
+    price: str, volume: str, tick: str, lot: str, tmp_path: Path
+) -> None:
+    prices = price if "," in price else ",".join([price] * 4)
+    rows = "\n".join(f"{row[:19]},{prices},{volume}" for row in ROWS)
+
+    (first, *_) = bars(tmp_path, HEADER + rows)
+
+    known = Archive.open(tmp_path / "archive").instruments["X"]
+    assert (first.close, first.volume) == (float(prices.rpartition(",")[2]), float(volume))
+    assert (known.tick, known.lot) == (Decimal(tick), Decimal(lot))
 
 
 def test_times_without_a_zone_are_those_of_the_zone_that_is_said(tmp_path: Path) -> None:

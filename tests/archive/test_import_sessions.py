@@ -142,6 +142,7 @@ def test_huobi_packs_its_frames(tmp_path: Path) -> None:
         frame({"ping": 1}),
         frame({"ch": "market.SHIB-USD.trade.detail", "tick": {"data": [trade]}}),
         frame({"ch": "market.ATOM-USD.depth.step0", "tick": book}),
+        frame({"ch": "market.BTT-USDT.trade.detail", "tick": {"data": [trade | {"price": 1e-07}]}}),
         frame({"ch": "market.ATOM-USD.bbo", "tick": book}),
         repr(gzip.compress(b"{}", mtime=0)[:-4]),
         "b'not packed'",
@@ -149,11 +150,14 @@ def test_huobi_packs_its_frames(tmp_path: Path) -> None:
     )
     told: list[str] = []
 
-    report, (printed, whole) = bring_in([path], tmp_path / "a", tell=told.append)
+    report, (printed, whole, tiny) = bring_in([path], tmp_path / "a", tell=told.append)
 
     assert isinstance(printed, Trade)
     assert (printed.price, printed.quantity, printed.side, printed.trade_id) == (0.00002783, 2.0, Side.SELL, 9)
     assert (whole.bid_prices, whole.ask_sizes) == ((26.5, 26.4), (7.0,))
+    assert tiny.price == 1e-7
+    ticks = {symbol: str(known.tick) for symbol, known in Archive.open(tmp_path / "a").instruments.items()}
+    assert ticks == {"SHIB-USD": "1E-8", "ATOM-USD": "0.1", "BTT-USDT": "1E-7"}
     assert report.refused == 4
     assert [line.partition(": ")[2].partition(":")[0] for line in told] == [
         "no channel that is known",

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from strategykit.archive.importers.moments import Moments
-from strategykit.archive.importers.rows import Row, number, price, size
+from strategykit.archive.importers.rows import Row, number, places, price, size
 from strategykit.archive.parquet import open_parquet, row_groups
 from strategykit.disk import shown
 from strategykit.errors import ConfigError, TapeError
@@ -226,7 +226,7 @@ class _Reader:
         opened, high, low, close = (price(text, what) for text, what in zip(written, _PRICES, strict=True))
         if not (low <= opened <= high and low <= close <= high):
             raise RowRefused("its prices aren't between its low and its high:", ", ".join(written))
-        fine = max(written, key=lambda text: len(text.partition(".")[2]))
+        fine = max(written, key=places)
         return symbol, _Line(time, (opened, high, low, close), size(volume, "volume"), line, (fine, volume))
 
     def _values(self, at: Mapping[str, str]) -> tuple[list[str], str]:

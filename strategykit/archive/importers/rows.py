@@ -21,7 +21,7 @@ from strategykit.model.events import Event
 from strategykit.model.instruments import Instrument
 from strategykit.venues.streams import Stream
 
-__all__ = ["Facts", "Row", "import_rows", "number", "price", "size"]
+__all__ = ["Facts", "Row", "import_rows", "number", "places", "price", "size"]
 
 _MOST_PLACES: Final = 8
 
@@ -96,15 +96,22 @@ class _Fineness:
     sizes: int = 0
 
     def see(self, fine: tuple[str, str]) -> None:
-        self.prices = max(self.prices, _places(fine[0]))
-        self.sizes = max(self.sizes, _places(fine[1]))
+        self.prices = max(self.prices, places(fine[0]))
+        self.sizes = max(self.sizes, places(fine[1]))
 
 
-def _places(text: str) -> int:
-    fraction = text.partition(".")[2]
-    if not fraction:
-        return 0
-    return min(len(fraction.rstrip("0")), _MOST_PLACES) if fraction.isdigit() else _MOST_PLACES
+def places(text: str) -> int:
+    """Give how many decimal places a number has as it is written, 8 at the most; so many of what is none."""
+    shift = 0
+    if "e" in text or "E" in text:
+        try:
+            text, _, exponent = repr(float(text)).partition("e")  # So that neither part is endless.
+        except ValueError:
+            return _MOST_PLACES
+        shift = int(exponent or 0)
+    fraction = text.partition(".")[2].rstrip("0")
+    found = len(fraction) if fraction.isdigit() or not fraction else _MOST_PLACES
+    return max(0, min(found - shift, _MOST_PLACES))
 
 
 def import_rows(
