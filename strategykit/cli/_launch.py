@@ -135,7 +135,7 @@ def launch_replay(
 
 def replay_identity(tape: Path, specs: Sequence[StrategySpec], settings: BacktestSettings) -> str:
     """Give the identity of what `launch_replay` would run."""
-    from strategykit.runtime.identity import code_digest, data_digest, parameters_of, run_identity
+    from strategykit.runtime.identity import code_digest, data_digest, parameters_of, program_version, run_identity
 
     return run_identity(
         code=[code_digest(spec.file) for spec in specs],
@@ -144,6 +144,7 @@ def replay_identity(tape: Path, specs: Sequence[StrategySpec], settings: Backtes
         models=settings.models,
         seed=settings.seed,
         cash=settings.cash,
+        version=program_version(),
         limits=settings.limits,
     )
 

@@ -23,7 +23,7 @@ class RunFacts:
     models: Mapping[str, str] = attrs.field(factory=dict)
     """What answered the orders, where no venue did: names and values."""
     identity: str = ""
-    """Hash of code, parameters, data, models, seed and version; empty where nobody computed it."""
+    """Hash of code, parameters, data, models, seed, version and its sources; empty where nobody computed it."""
     seed: int | None = None
     digest: str = ""
     """SHA-256 over events, orders and fills."""

@@ -20,10 +20,14 @@ from strategykit.runtime.parameters import strategy_parameters
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.strategy import Strategy
 
-__all__ = ["code_digest", "data_digest", "parameters_of", "run_identity"]
+__all__ = ["code_digest", "data_digest", "parameters_of", "program_version", "run_identity"]
 
 _PIECE: Final = 1 << 20
 """Bytes that are read at a time."""
+
+_PACKAGE: Final = Path(__file__).parents[1]
+_SAMPLES: Final = "samples"
+"""Folder of an installed package: strategies, of which each run counts its own."""
 
 
 def run_identity(
@@ -34,9 +38,9 @@ def run_identity(
     models: FillModels,
     seed: int | None,
     cash: Decimal,
+    version: str,
     limits: RiskPlan = DEFAULT_PLAN,
     window: tuple[int, int] | None = None,
-    version: str | None = None,
 ) -> str:
     """Give the identity of a run.
 
@@ -47,9 +51,9 @@ def run_identity(
         models: What is assumed of fills.
         seed: That was given; None: the recording's own.
         cash: At the start.
+        version: Of strategykit, as `program_version` gives it.
         limits: Of risk.
         window: First nanosecond that counts, and first that doesn't any more; None: all of the recording.
-        version: Of strategykit; None: the one that runs.
     """
     converter = make_converter()
     facts = {
@@ -60,11 +64,27 @@ def run_identity(
         "seed": seed,
         "cash": str(cash.normalize()),
         "window": window,
-        "version": version_of("strategykit") if version is None else version,
+        "version": version,
     }
     return hashlib.sha256(
         json.dumps(facts, sort_keys=True, default=str).encode("utf-8", "backslashreplace")
     ).hexdigest()
+
+
+def program_version(package: Path = _PACKAGE) -> str:
+    """Give strategykit's version, and the SHA-256 over its sources: a checkout changes without getting another number.
+
+    Reading them takes some hundredths of a second, so whoever has many runs asks once. The same sources give the same
+    whether they are a checkout or installed. Libraries don't count, as in `code_digest`.
+    """
+    whole = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package)
+        if place.parts[0] != _SAMPLES and path.is_file():  # An editor's lock leads nowhere.
+            source = path.read_bytes()
+            whole.update(f"{place.as_posix()} {len(source)}\n".encode("utf-8", "backslashreplace"))
+            whole.update(source)
+    return f"{version_of('strategykit')} {whole.hexdigest()}"
 
 
 def parameters_of(strategy: Strategy) -> dict[str, str]:

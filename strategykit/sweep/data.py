@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,15 @@ from strategykit.runtime.recordings import open_recording
 __all__ = ["prepare"]
 
 
-def prepare(path: Path, digest: str, folder: Path, on_progress: Callable[[float], None] = lambda _: None) -> Archive:
+def prepare(
+    path: Path, digest: str, version: str, folder: Path, on_progress: Callable[[float], None] = lambda _: None
+) -> Archive:
     """Give the archive at `path`, or make one in `folder` of the tape that is there; one that was made is used again.
 
     Args:
         path: Of an archive or a tape.
         digest: Of what it holds.
+        version: Of strategykit, sources included: another one may read other events in the same frames.
         folder: For what is made.
         on_progress: Takes the part that is done, 0 to 1.
 
@@ -29,7 +33,7 @@ def prepare(path: Path, digest: str, folder: Path, on_progress: Callable[[float]
     source, _ = open_recording(path)
     if isinstance(source, Archive):
         return source
-    made = folder / digest[:16]
+    made = folder / hashlib.sha256(f"{digest} {version}".encode()).hexdigest()[:16]
     if made.is_dir():
         try:
             return Archive.open(made)

@@ -16,7 +16,7 @@ import attrs
 from strategykit.archive.reader import Archive
 from strategykit.errors import ConfigError, StrategykitError
 from strategykit.report.summary import METRICS
-from strategykit.runtime.identity import code_digest, data_digest, parameters_of, run_identity
+from strategykit.runtime.identity import code_digest, data_digest, parameters_of, program_version, run_identity
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.runtime.served import refuse_missing
 from strategykit.sim.fees import check_fees_of
@@ -94,6 +94,7 @@ class Sweeping:
     _strategy: type[Strategy]
     _code: str
     _data: str
+    _version: str
     _total: int = 0
     _done: int = 0
     _found: int = 0
@@ -117,6 +118,7 @@ class Sweeping:
             models=task.models,
             seed=task.seed,
             cash=task.cash,
+            version=self._version,
             limits=task.limits,
             window=window,
         )
@@ -226,8 +228,8 @@ def open_sweep(
     folder = Path(tempfile.mkdtemp(prefix="strategykit-sweep-")) if out is None else out
     try:
         kept = Kept(folder)
-        data = data_digest(task.data)
-        archive = prepare(Path(task.data), data, folder / "data", on_data)
+        data, version = data_digest(task.data), program_version()
+        archive = prepare(Path(task.data), data, version, folder / "data", on_data)
         symbols = [stream.instrument or "" for stream in archive.streams]
         check_fees_of(task.models.fees_of, archive.instruments.values(), where="the recording", symbols=symbols)
         where = attrs.evolve(
@@ -245,6 +247,7 @@ def open_sweep(
             strategy=load_strategy(task.file),
             code=code_digest(task.file),
             data=data,
+            version=version,
         )
     finally:
         if out is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from strategykit.errors import StrategyError
 from strategykit.model.risk_limits import NO_PLAN
-from strategykit.runtime.identity import code_digest, data_digest, parameters_of, run_identity
+from strategykit.runtime.identity import code_digest, data_digest, parameters_of, program_version, run_identity
 from strategykit.runtime.load import load_strategy, make_strategy
 from strategykit.sim.fees import FeeModel
 from strategykit.sim.models.fill_models import DEFAULT_MODELS
@@ -94,6 +95,49 @@ def test_where_a_strategy_is_and_what_it_has_nothing_to_do_with_don_t_count(fold
     shutil.copytree(folder, tmp_path / "elsewhere")
 
     assert code_digest(str(tmp_path / "elsewhere" / "main.py")) == before
+
+
+@pytest.mark.parametrize("name", ["main.py", "near.py", "parts/__init__.py", "parts/sibling.py", "stranger.py"])
+def test_a_change_to_any_source_of_the_program_makes_it_another_version(folder: Path, name: str) -> None:
+    before = program_version(folder)
+
+    with (folder / name).open("a") as file:
+        file.write("# another\n")
+
+    assert program_version(folder) != before
+
+
+def test_a_source_that_comes_goes_or_gets_another_name_makes_another_version(folder: Path) -> None:
+    seen = [program_version(folder)]
+    (folder / "stranger.py").rename(folder / "parts" / "stranger.py")
+    seen.append(program_version(folder))
+    (folder / "parts" / "stranger.py").unlink()
+    seen.append(program_version(folder))
+    (folder / "more.py").touch()
+    seen.append(program_version(folder))
+
+    assert len(set(seen)) == 4
+
+
+def test_where_the_program_is_and_what_isn_t_its_source_don_t_count(folder: Path, tmp_path: Path) -> None:
+    before = program_version(folder)
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    installed = tmp_path / "elsewhere"
+    (installed / "samples").mkdir()
+    (installed / "samples" / "cross.py").write_text("X = 1\n")
+    (installed / "__pycache__").mkdir()
+    (installed / "__pycache__" / "main.cpython-311.pyc").write_bytes(b"compiled")
+    (installed / ".#main.py").symlink_to(tmp_path / "nowhere")
+
+    assert program_version(installed) == before
+
+
+def test_the_version_that_runs_has_the_number_of_its_release_first() -> None:
+    number, digest = program_version().split()
+
+    assert number == version("strategykit")
+    assert len(digest) == 64
+    assert program_version() == f"{number} {digest}"
 
 
 def test_there_is_no_identity_of_what_isn_t_there(tmp_path: Path) -> None:

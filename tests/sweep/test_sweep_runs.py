@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+import strategykit
 from strategykit.archive.reader import Archive
 from strategykit.cli import main
 from strategykit.errors import ConfigError, ResultError, StrategyError
@@ -29,6 +32,22 @@ from tests.sweep.conftest import write_archive
 SETS = [{"fast": str(fast), "slow": str(slow)} for fast in (2, 3, 5) for slow in (8, 13)]
 GRID = Choice(axes=("fast=2,3,5", "slow=8,13"))
 PNL = Objective("pnl")
+
+MANY = """\
+from strategykit import Strategy, Trade, Trades, define
+
+
+@define
+class Some(Strategy):
+    many: int = 1
+    trades = Trades("BTCUSDT")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.buy_nowait(self.many)
+"""
+
+ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+"""An environment in which the program is that of the folder in which it is started."""
 
 
 def nobody(batches: Sequence[Batch], told: Callable[[Batch, list[Outcome]], None]) -> None:
@@ -303,11 +322,7 @@ def test_an_archive_is_taken_as_it_is(task: Task, tmp_path: Path) -> None:
 
 def test_a_tape_is_unpacked_once_and_again_where_it_was_damaged(tmp_path: Path) -> None:
     tape, strategy, out = make(tmp_path / "tape", whole), tmp_path / "some.py", tmp_path / "out"
-    strategy.write_text(
-        "from strategykit import Strategy, Trade, Trades, define\n\n\n@define\nclass Some(Strategy):\n"
-        '    many: int = 1\n    trades = Trades("BTCUSDT")\n\n'
-        "    def on_trade(self, trade: Trade) -> None:\n        self.buy_nowait(self.many)\n"
-    )
+    strategy.write_text(MANY)
     task, choice, parts = Task(file=str(strategy), data=str(tape)), Choice(axes=("many=1,2",)), list[float]()
 
     first = run_sweep(task, choice, out=out, on_data=parts.append)
@@ -324,6 +339,31 @@ def test_a_tape_is_unpacked_once_and_again_where_it_was_damaged(tmp_path: Path) 
     for file in out.glob("runs/*/*.json"):
         file.unlink()
     assert run_sweep(task, choice, out=out).outcomes == first.outcomes
+
+
+@pytest.mark.slow
+def test_an_updated_program_takes_nothing_from_what_the_one_before_came_to(tmp_path: Path) -> None:
+    """Of a checkout nothing but its sources tells that it was updated: its number is still the last release's."""
+    tape, strategy, out = make(tmp_path / "tape", whole), tmp_path / "some.py", tmp_path / "out"
+    strategy.write_text(MANY)
+    task, choice = Task(file=str(strategy), data=str(tape)), Choice(axes=("many=1,2",))
+    first = run_sweep(task, choice, objective=PNL, out=out)
+    before = {path.name for path in out.glob("runs/*/*.json")}
+    package = Path(strategykit.__file__).parent
+    # What is compiled goes with it, or most of the time would go into that; but not what is only being written.
+    shutil.copytree(package, tmp_path / "updated" / "strategykit", ignore=shutil.ignore_patterns("*.pyc.*"))
+    with (tmp_path / "updated" / "strategykit" / "errors.py").open("a") as file:
+        file.write("# Another one.\n")
+
+    argv = ["sweep", str(strategy), "--tape", str(tape), "--param", "many=1,2", "--objective", "pnl", "--out", str(out)]
+    command = [sys.executable, "-m", "strategykit", *argv, "--processes", "1", "--json"]
+    again = subprocess.run(command, cwd=tmp_path / "updated", env=ALONE, capture_output=True, check=True, timeout=120)
+
+    digests = [item["digest"] for item in json.loads(again.stdout)["outcomes"]]
+    assert digests == [outcome.digest for outcome in first.outcomes]
+    after = {path.name for path in out.glob("runs/*/*.json")}
+    assert (len(before), len(after), len(list(out.glob("data/*/manifest.json")))) == (2, 4, 2)
+    assert before < after
 
 
 def test_optuna_proposes_the_same_sets_for_a_seed_and_only_those_that_conditions_allow(
