@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -220,6 +221,34 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(archive: Path, tmp_path: Pa
     assert not whole.failed
     assert progress[-1].kept == 2
     assert whole.outcomes == run_sweep(Task(file=str(strategy), data=str(archive)), choice).outcomes
+
+
+def test_drawn_sets_are_those_of_the_seed_and_what_was_run_before_a_kill_isn_t_run_again(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    argv = ["sweep", str(deadly(tmp_path, once=True)), "--tape", str(archive), "--random", "3"]
+    argv = [*argv, "--param", "fast=5..40:5", "--objective", "pnl", "--batch", "1", "--processes", "1", "--json"]
+
+    def drawn(seed: int, folder: Path) -> list[dict[str, Any]]:
+        assert main([*argv, "--seed", str(seed), "--out", str(folder)]) == 0
+        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["outcomes"]
+        return found
+
+    # By this seed 5, which kills, is drawn as the third one.
+    command = [sys.executable, "-m", "strategykit", *argv, "--seed", "24", "--out", str(out)]
+    killed = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    before = {path.name: path.stat().st_ino for path in out.glob("runs/*/*.json")}
+    whole = drawn(24, out)
+    after = {path.name: path.stat().st_ino for path in out.glob("runs/*/*.json")}
+
+    assert killed.returncode == -signal.SIGKILL
+    assert (len(before), len(after)) == (2, 3)
+    assert before.items() <= after.items()
+    assert len({item["parameters"]["fast"] for item in whole}) == 3
+    assert all(item["digest"] and not item["error"] for item in whole)
+    assert whole == drawn(24, tmp_path / "anew")
+    assert [item["parameters"] for item in drawn(25, tmp_path / "other")] != [item["parameters"] for item in whole]
 
 
 @pytest.mark.slow
