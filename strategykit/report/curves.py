@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from math import ceil, log10
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -15,10 +16,23 @@ from strategykit.runtime.collector import Collected
 
 __all__ = ["Curve", "Market", "PositionLine", "as_floats"]
 
+_DIGITS: Final = 12
+"""Of an amount: doubles have 15, and sums of ten thousand of them lose two."""
+
 
 def as_floats(values: Sequence[Any]) -> Floats:
     """Give numbers as doubles; None is NaN."""
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+
+
+def _settled(sums: Floats, largest: float) -> Floats:
+    """Give sums of doubles up to `largest` so that those which are equal but for rounding are equal.
+
+    Else a profit that comes back to its peak stays a billionth of a kopeck below, and the fall never ends.
+    """
+    if not largest:
+        return sums
+    return np.asarray(np.round(sums, _DIGITS - ceil(log10(largest))))
 
 
 @attrs.frozen(eq=False)
@@ -120,7 +134,7 @@ class Market:
 
     def curve(self, strategies: Sequence[str], currency: str) -> Curve:
         """Give the profit of `strategies` together."""
-        pnl, gross = np.zeros(len(self.times)), np.zeros(len(self.times))
+        pnl, gross, moved = np.zeros(len(self.times)), np.zeros(len(self.times)), np.zeros(len(self.times))
         known = {item.symbol: item for item in self.collected.instruments}
         for strategy in strategies:
             for symbol in self.held(strategy):
@@ -130,8 +144,11 @@ class Market:
                     worth, cash = self._worth(strategy, symbol, unit)
                     pnl += worth + cash
                     gross += np.abs(worth)
-        pnl -= self._fees(strategies, currency)
-        return Curve(self.times, pnl, gross)
+                    moved += np.abs(worth) + np.abs(cash)
+        fees = self._fees(strategies, currency)
+        pnl -= fees
+        moved += np.abs(fees)
+        return Curve(self.times, _settled(pnl, float(np.max(moved))), gross)
 
     def _worth(self, strategy: str, symbol: str, unit: float) -> tuple[Floats, Floats]:
         """Give what the position is worth at each of `times`, and what it has brought in in cash."""
@@ -144,8 +161,10 @@ class Market:
         # Rounded, so that sums of doubles come back to 0 where the lots do.
         held = np.round(lots + self._summed(fills["time"][mine], fills["lots"][mine]), 12)
         paid = cost + self._summed(fills["time"][mine], fills["lots"][mine] * fills["price"][mine] * unit)
-        worth = np.where(held == 0.0, 0.0, held * self.prices(symbol) * unit)
-        return np.nan_to_num(worth), -paid
+        prices = self.prices(symbol)
+        if np.isnan(prices).all():  # What was held before, and has been of no known price since: worth what it cost.
+            return paid, -paid
+        return np.where(held == 0.0, 0.0, held * prices * unit), -paid
 
     def _fees(self, strategies: Sequence[str], currency: str) -> Floats:
         fills = self.collected.fills

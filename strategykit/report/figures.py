@@ -114,13 +114,14 @@ def equity_figure(result: Result, currency: str) -> Figure:
 def drawdown_of(result: Result, curve: Curve, currency: str) -> tuple[Floats, str, str]:
     """Give how far profit is below its peak, the axis' title and form: in parts of the equity, if that is known."""
     capital = result.capital(currency)
-    equity = curve.pnl + float(capital or 0)
+    profit = np.concatenate(([0.0], curve.pnl))  # As the figures have it: a loss right at the beginning is one.
+    equity = profit + float(capital or 0)
     if capital and np.min(equity) > 0:
-        depth = drawdowns(equity)
+        depth = drawdowns(equity)[1:]
         deepest = float(-np.min(depth))
         digits = max(1, 1 - math.floor(math.log10(deepest * 100))) if deepest else 1
         return depth, "drawdown", f".{digits}%"
-    return curve.pnl - np.maximum.accumulate(curve.pnl), "drawdown", ",.6~g"
+    return curve.pnl - np.maximum.accumulate(profit)[1:], "drawdown", ",.6~g"
 
 
 def traded(result: Result, currency: str) -> list[tuple[str, int]]:

@@ -121,11 +121,11 @@ def summarise(
 
 
 def _of_equity(curve: Curve, capital: Decimal | None) -> dict[str, Number]:
-    fall = max_fall(curve.times, curve.pnl)
-    found: dict[str, Number] = {"max_drawdown_money": fall.money, "max_drawdown_length": fall.length}
     # From what there was before a first fill at the very beginning.
-    times = np.concatenate((curve.times[:1], curve.times))
-    equity = np.concatenate(([0.0], curve.pnl)) + float(capital or 0)
+    times, profit = np.concatenate((curve.times[:1], curve.times)), np.concatenate(([0.0], curve.pnl))
+    fall = max_fall(times, profit)
+    found: dict[str, Number] = {"max_drawdown_money": fall.money, "max_drawdown_length": fall.length}
+    equity = profit + float(capital or 0)
     span = int(curve.times[-1] - curve.times[0])
     # Returns of what is nothing, or less, are none; nor are there any without time.
     if not capital or np.min(equity) <= 0.0 or not span:

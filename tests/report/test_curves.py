@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.errors import ConfigError
+from strategykit.report.figures import drawdown_of
 from strategykit.report.summary import METRICS
 from strategykit.report.thinning import thin_out
 from strategykit.report.words import duration_in_words, in_words, money, time_in_words
@@ -78,11 +79,28 @@ def test_what_was_held_before_begins_with_its_open_profit() -> None:
     assert run.market.position("old", "SBER").lots == [Decimal(2)]
 
 
-def test_what_has_no_price_is_worth_what_is_known_nothing() -> None:
+def test_what_has_no_price_is_worth_what_it_has_cost() -> None:
+    """The profit says so, too; else a run that only carries a position would have lost all of it."""
     run = result(begin=[("one", "SBER", "2", "20")], length=2)
 
-    assert run.curve().pnl.tolist() == [-20.0, -20.0]
+    assert run.curve().pnl.tolist() == [0.0, 0.0]
+    assert run.metrics()["pnl"] == 0
+    assert (run.metrics()["total_return"], run.metrics()["exposure"], run.metrics()["mean_gross"]) == (0, 1, 20)
     assert isnan(run.market.prices("SBER")[0])
+
+
+@pytest.mark.parametrize(("capital", "deepest"), [({}, -10.0), ({"RUB": "1000"}, -0.01)])
+def test_a_loss_of_the_first_moment_is_a_drawdown_in_figures_and_drawings(
+    capital: dict[str, str], deepest: float
+) -> None:
+    run = result(Filled(side="buy", lots="1", price="100"), prices={"SBER": [90.0, 95.0]}, length=2, capital=capital)
+
+    found, drawn = run.metrics(), drawdown_of(run, run.curve(), "RUB")[0]
+
+    assert found["max_drawdown_money"] == -10
+    assert found["max_drawdown"] == (pytest.approx(deepest) if capital else None)
+    assert found["max_drawdown_length"] == 2 * SECOND
+    assert drawn.tolist() == pytest.approx([deepest, deepest / 2, deepest / 2])
 
 
 def test_positions_are_steps_at_the_fills() -> None:
