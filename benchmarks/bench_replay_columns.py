@@ -1,61 +1,27 @@
 """Replay of columns, with the paper exchange and the digest, against building the same events for a bare handler.
 
-And how much memory it takes, however long the stream is. Interleaved rounds, medians of CPU time; read the ratios.
+Interleaved rounds, medians of CPU time; read the ratios.
 """
 
 from __future__ import annotations
 
 import gc
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
-
-import attrs
 
 from benchmarks.bench_replay import Count, Floor
 from benchmarks.figures import Figure, figure
 from benchmarks.peers.course import make_trades
 from benchmarks.peers.ours import make_columns
-from strategykit.columns.columns import Columns
 from strategykit.runtime.backtest import BacktestPlan, backtest
-from strategykit.runtime.column_source import ColumnSource, MemoryColumns
-from strategykit.venues.streams import Stream
+from strategykit.runtime.column_source import ColumnSource
 
-__all__ = ["main", "measure_memory"]
+__all__ = ["main"]
 
 EVENTS: Final = 500_000
 ROUNDS: Final = 5
-
-SHORT: Final = 1_000_000
-LONG: Final = 20_000_000
-"""Events of the two streams whose memory is compared."""
-
-PIECE: Final = 100_000
-
-
-@attrs.frozen(eq=False)
-class Repeated(MemoryColumns):
-    """The same columns again and again, each time later: a stream of any length that is nowhere whole."""
-
-    times: int = 1
-
-    @property
-    def span(self) -> int:
-        return super().last - super().first + 1
-
-    @property
-    def last(self) -> int:
-        return super().last + (self.times - 1) * self.span
-
-    def chunks(self, stream: Stream, *, since: int | None = None, until: int | None = None) -> Iterator[Columns]:
-        for number in range(self.times):
-            for columns in super().chunks(stream, since=since, until=until):
-                later = columns.times + number * self.span
-                yield attrs.evolve(columns, arrays={**columns.arrays, "receive_time": later})
 
 
 def _replay(source: ColumnSource, strategies: int) -> list[tuple[int, float]]:
@@ -64,22 +30,6 @@ def _replay(source: ColumnSource, strategies: int) -> list[tuple[int, float]]:
     if any(strategy.error for strategy in report.strategies):
         raise RuntimeError(f"a strategy failed: {report.strategies}")
     return [(counter.count, counter.total) for _, counter in counters]
-
-
-def measure_memory(count: int) -> int:
-    """Replay a stream of `count` events, or a few more, and give the peak of this process's memory in kilobytes."""
-    whole = make_columns(make_trades(min(PIECE, count)))
-    times = -(-count // min(PIECE, count))
-    seen = _replay(Repeated(whole.columns, whole.instruments, times=times), 1)
-    if seen[0][0] < count:
-        raise RuntimeError(f"only {seen[0][0]} of {count} events came")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _memory_apart(count: int) -> int:
-    """Measure in a fresh process."""
-    code = f"from benchmarks.bench_replay_columns import measure_memory; print(measure_memory({count}))"
-    return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
 def _timed(work: Callable[[], None], count: int) -> float:
@@ -120,14 +70,10 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
     if len(seen) != 1:
         raise RuntimeError(f"the sides didn't see the same trades: {seen}")
     floor_ns, one, ten = (statistics.median(times[name]) for name in works)
-    short, long = (_memory_apart(max(int(events * scale), 1_000)) for events in (SHORT, LONG))
     print(f"replay of columns, {count} trades, with exchange and digest, ns an event (events a second)")
     print(f"  build events, call a bare handler     {floor_ns:7.0f}  ({1e9 / floor_ns:12,.0f})")
     print(f"  one strategy                          {one:7.0f}  ({1e9 / one:12,.0f})  {one / floor_ns:.2f} x floor")
     print(f"  ten strategies side by side           {ten:7.0f}  ({1e9 / ten:12,.0f})  {ten / one:.2f} x one")
-    print(
-        f"  peak memory of {SHORT * scale:,.0f} and {LONG * scale:,.0f}: {short / 1024:.0f} and {long / 1024:.0f} MiB"
-    )
     return {
         "columns_vs_floor": figure(
             "replay of columns, with exchange and digest, against building events for a bare handler",
@@ -135,14 +81,6 @@ def main(scale: float = 1.0) -> dict[str, Figure]:
             one / floor_ns,
             must=2.5,
             goal=1.6,
-            better="lower",
-        ),
-        "memory_of_twenty_times_the_events": figure(
-            "peak memory of a replay twenty times as long",
-            f"{long / 1024:.0f} MiB",
-            long / short,
-            must=1.2,
-            goal=1.02,
             better="lower",
         ),
     }

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import benchmarks.__main__ as runner
-from benchmarks import bench_sweep
+from benchmarks import bench_sweep, busy_days
 from benchmarks.bench_frames import CASES, measure
+from benchmarks.bench_memory import replay
 from benchmarks.bench_orders import measure_live, measure_simulated
 from benchmarks.bench_peers import Case, Medians, check, make_figures, race
 from benchmarks.bench_pressure import measure as measure_pressure
@@ -21,6 +22,7 @@ from benchmarks.figures import Figure, Incomplete, figure, misses
 from benchmarks.peers.course import make_trades
 from benchmarks.peers.environments import Absent, Peer, find_python, install
 from benchmarks.soak_live import soak
+from strategykit.archive.reader import Archive
 from strategykit.model.events import Side, Trade
 from strategykit.model.instruments import Instrument
 from strategykit.sweep.local import Batch, run_here
@@ -47,6 +49,31 @@ def test_a_live_run_and_a_plain_loop_see_the_same_trades() -> None:
     seen = {(tally.count, tally.total) for rows in tallies.values() for tally in rows}
     assert {count for count, _ in seen} == {200}
     assert len(seen) == 1
+
+
+def test_an_archive_that_was_made_quickly_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(busy_days, "GROUP", 500)
+    monkeypatch.setattr(busy_days, "GROUPS", 2)
+
+    assert busy_days.write_archive(tmp_path, 2_100) == 2_500
+
+    archive = Archive.open(tmp_path)
+    archive.verify()
+    (stream,) = archive.streams
+    chunks = list(archive.chunks(stream))
+    assert [len(columns) for columns in chunks] == [500] * 5
+    assert len(list(tmp_path.rglob("*.parquet"))) == 3
+    trades = [trade for columns in chunks for trade in columns.events("g") if isinstance(trade, Trade)]
+    assert [trade.price for trade in trades[:500]] == make_trades(500).prices.tolist()
+    assert [trade.trade_id for trade in trades] == list(range(2_500))
+
+
+def test_memory_is_compared_with_as_many_orders_on_either_side(tmp_path: Path) -> None:
+    trades = busy_days.write_archive(tmp_path, 1_000)
+
+    assert replay(tmp_path, trades, 10, None) > 0
+    with pytest.raises(RuntimeError, match=r"should be \(999, 10, 10\), and are \(1000, "):
+        replay(tmp_path, trades - 1, 10, None)
 
 
 def test_the_paper_exchange_and_the_bare_one_fill_the_same_orders() -> None:
