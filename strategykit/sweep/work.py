@@ -105,7 +105,7 @@ def _run(
         reports = backtest_abreast(source, makers, on_progress=look)
     except* _TooMuch:
         """The halves are run below, when what this has left is gone."""
-    if reports:
+    if reports or not sets:
         yield [_outcome(values, report) for values, report in zip(sets, reports, strict=True)]
         return
     gc.collect()
