@@ -9,6 +9,8 @@ from tests.chaos.rows import ENDED, Row, theirs_by_name
 
 __all__ = ["check_killed", "is_killed"]
 
+_STAY = "positions stay open"
+
 
 def is_killed(record: Row) -> bool:
     """Whether somebody pulled it."""
@@ -19,9 +21,11 @@ def check_killed(record: Row) -> Iterator[str]:
     """Compare what was confirmed, or told to be left, with the venue's own log."""
     ours = record["ours"]
     kill, alarms = ours["kill"], [line for line in ours["alarms"] if line.startswith("kill: ")]
-    if bool(kill["proof"]) == bool(alarms):
-        both = "confirms and alarms at once" if alarms else "neither confirms nor alarms"
-        yield f"I1: the kill switch {both}"
+    if not kill["proof"] and not alarms:
+        yield "I1: the kill switch neither confirms nor alarms"
+    # That the orders are gone is confirmed beside an alarm about positions which weren't to be closed.
+    if kill["proof"] and ((kill["flatten"] and alarms) or any(_STAY not in line for line in alarms)):
+        yield f"I1: the kill switch confirms and alarms at once: {alarms}"
     if record["paper"] or record["forgets"]:
         return
     told = "\n".join([*alarms, *(ours["unaccounted"] if record["hangs"] else ())])
@@ -29,8 +33,6 @@ def check_killed(record: Row) -> Iterator[str]:
         working = [row for row in rows if row["status"] not in ENDED]
         if working and not re.search(rf"{re.escape(name)}\b", told):
             yield f"I1: the kill switch doesn't tell of {name}, {working[-1]['status']} for the venue"
-    if not kill["flatten"]:
-        return
     names = {symbol: name for name, symbol in record["symbols"].items()}
     for row in record["theirs"]["positions"]:
         mine = row["account"] == ours["account"] and not row["is_currency"] and row["instrument"] in names

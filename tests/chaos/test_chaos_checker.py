@@ -427,6 +427,7 @@ def test_what_a_kill_switch_leaves_untold_is_found(venue: str, good_record: Call
     record = copy.deepcopy(good_record(venue))
     kill = {"reason": "drawn", "proof": "the venue has no order of ours; positions: flat", "flatten": False}
     record["ours"]["kill"] = kill
+    record["theirs"]["positions"] = []
     assert list(check_killed(record)) == []
 
     row = next(row for row in record["theirs"]["orders"] if row["status"] == "cancelled")
@@ -441,6 +442,19 @@ def test_what_a_kill_switch_leaves_untold_is_found(venue: str, good_record: Call
 
     record["ours"]["alarms"] = []
     assert "I1: the kill switch neither confirms nor alarms" in check_killed(record)
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+def test_a_kill_switch_that_confirms_may_only_warn_of_what_it_wasnt_to_close(
+    flatten: bool, good_record: Callable[[str], Record]
+) -> None:
+    record = copy.deepcopy(good_record("alor"))
+    record["ours"]["kill"] = {"reason": "drawn", "proof": "the venue has no order of ours", "flatten": flatten}
+    stays = "kill: the venue has no order of ours, but positions stay open: SBER +2"
+
+    for alarms, allowed in (([stays], not flatten), (["kill: the venue didn't answer"], False)):
+        record["ours"]["alarms"] = alarms
+        assert any("confirms and alarms" in line for line in check_killed(record)) is not allowed
 
 
 @pytest.mark.parametrize("venue", ["alor", "t4"])
