@@ -115,6 +115,15 @@ def test_ctrl_c_cancels_orders_and_seals_the_tape(venue: Any, start: Any, tmp_pa
     assert states <= {"cancelled", "filled", "rejected"}
 
 
+@pytest.fixture
+def hears_hang_ups() -> Generator[None]:
+    """Who runs the tests by ``nohup`` has SIGHUP ignored, and so would the programs that they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hears_hang_ups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_other_signals_end_a_run_as_ctrl_c_does(venue: Any, start: Any, tmp_path: Path, number: signal.Signals) -> None:
     program = start_session(start, tmp_path, venue.url)
@@ -127,6 +136,7 @@ def test_other_signals_end_a_run_as_ctrl_c_does(venue: Any, start: Any, tmp_path
     check_ended(program, tmp_path)
 
 
+@pytest.mark.usefixtures("hears_hang_ups")
 def test_a_terminal_that_is_gone_leaves_no_orders(venue: Any, start: Any, tmp_path: Path) -> None:
     """As when the connection to the machine breaks: nothing can be printed any more."""
     ours, theirs = os.openpty()
