@@ -89,7 +89,8 @@ class Outages:
 
     def _unsee(self, orders: Iterable[Order], reason: str) -> None:
         for order in orders:
-            order.learn(_UNSEEN, order.reason or f"its wire ended: {reason}")
+            if not order.state.doubtful:  # Both of its wires may end at once: that is told once.
+                order.learn(_UNSEEN, order.reason or f"its wire ended: {reason}")
             order.wire_ended(self.now())
 
     def _ask(self) -> None:
