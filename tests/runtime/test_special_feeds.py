@@ -115,9 +115,9 @@ def test_handlers_get_orders_and_all_else_the_levels_that_they_make() -> None:
         ("ByOrderDelta", (("b", 1),)),
     ]
     assert notes == [
-        "(10,) (3,) None",
-        "(10, 9) (1, 5) 10.0",
-        "(11, 10, 9) (4, 1, 5) 10.5",
+        "(10,) (3.0,) None",
+        "(10, 9) (1.0, 5.0) 10.0",
+        "(11, 10, 9) (4.0, 1.0, 5.0) 10.5",
         "above 10 after 2 s",
     ]
 
