@@ -202,6 +202,9 @@ class Plain:
     def gross(self, time: int) -> Fraction:
         return sum((abs(value) for value, _ in self.positions(time)), Fraction(0))
 
+    def exposed(self, time: int) -> Fraction:
+        return Fraction(self.gross(time) > 0)
+
     def mean(self, of: Callable[[int], Fraction]) -> Fraction:
         """Give the mean over the run of what is told at each moment and stays until the next."""
         moments = self.moments
@@ -288,7 +291,7 @@ def test_whatever_was_filled_activity_and_fees_are_plain_sums(run: Collected) ->
         assert fraction(found["turnover"]) == turnover
         assert found["turnover_capital"] == near(ratio(turnover, fraction(capital or 0)))
         assert (found["orders"], found["fills"]) == (len(plain.orders), len(plain.fills))
-        assert found["exposure"] == near(plain.mean(lambda time, of=plain: Fraction(of.gross(time) > 0)))  # type: ignore[misc]
+        assert found["exposure"] == near(plain.mean(plain.exposed))
         assert found["mean_gross"] == near(plain.mean(plain.gross))
 
 
