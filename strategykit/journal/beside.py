@@ -25,12 +25,8 @@ from strategykit.journal.sync import WITHIN, Waiting
 
 __all__ = ["BesideSync", "SyncProcess"]
 
-_ANSWER: Final = struct.Struct("<iI")
-"""Error of the system, 0 being none, and microseconds, as `syncing` writes them."""
-
-_SLOW: Final = 3_000
-"""Microseconds. Where a sync takes longer, the next one begins when the loop has ended its turn: one sync then is for
-all that this turn writes."""
+_ANSWER: Final = struct.Struct("<i")
+"""Error of the system, 0 being none, as `syncing` writes it."""
 
 
 class SyncProcess:
@@ -38,7 +34,6 @@ class SyncProcess:
 
     Attributes:
         wire: Is readable once a sync has ended.
-        took: Microseconds of the last sync.
 
     Raises:
         OSError: It can't be started.
@@ -47,7 +42,6 @@ class SyncProcess:
     def __init__(self, fd: int) -> None:
         self.wire, far = socket.socketpair()
         self.wire.setblocking(False)
-        self.took = 0
         command = [sys.executable, "-I", "-S", syncing.__file__, str(fd), str(far.fileno())]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it is from outside
@@ -89,7 +83,7 @@ class SyncProcess:
         answer = self.wire.recv(_ANSWER.size)
         if len(answer) < _ANSWER.size:
             raise OSError(errno.EPIPE, "the process that syncs has died")
-        code, self.took = _ANSWER.unpack(answer)
+        (code,) = _ANSWER.unpack(answer)
         if code:
             raise OSError(code, os.strerror(code))
         return True
@@ -136,10 +130,9 @@ class BesideSync:
             trio.lowlevel.spawn_system_task(self._listen)
         if self._syncing is not None:
             self._again = self._again or seq > self._syncing
-        elif self._process.took > _SLOW:
-            token.run_sync_soon(self._begin, idempotent=True)
         else:
-            self._begin()
+            # When the loop has ended its turn: one sync is for all that this turn writes, such as ten orders.
+            token.run_sync_soon(self._begin, idempotent=True)
 
     def note(self) -> None:
         if self._clock() - self._began > WITHIN:
