@@ -133,7 +133,7 @@ def run_plan(plan: Plan, folder: Path) -> tuple[int, list[str]]:
         partial(check_secrets, tape, ()),
     ]
     if not plan.forgets:
-        checks.insert(0, partial(check_report, result))
+        checks.insert(0, partial(check_report, result, told))
     for check in checks:
         try:
             found += check()
