@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import ROUND_FLOOR, Decimal
+from functools import partial
 from heapq import merge
 from operator import attrgetter
 
@@ -375,11 +376,16 @@ class HoldsOne(Strategy):
             self.buy_nowait(1)
 
 
+def milliseconds_of(day: int, cell: str) -> int:
+    """Give the time that is so many milliseconds into a day."""
+    return day + int(cell) * 1_000_000
+
+
 def test_a_contract_that_is_held_ends_with_the_equity_that_lean_has() -> None:
     def quotes() -> Iterator[Quote]:
         for day in ("20131008", "20131009", "20131010"):
             rows = lean_rows(f"future_cme_minute_es_{day}_quote", f"{day}_es_minute_quote_{MARCH}.csv")
-            yield from future_quotes(rows, lambda cell, day=day: midnight(day) + int(cell) * 1_000_000, MINUTE)  # type: ignore[misc]
+            yield from future_quotes(rows, partial(milliseconds_of, midnight(day)), MINUTE)
 
     assert closed_outcome(HoldsOne(), quotes(), {StreamKind.QUOTES}, 100_000) == (1, "100620.70", "2.15")
 
