@@ -109,6 +109,7 @@ class Gateway:
     _tell: Callable[[Order], None] = attrs.field(init=False)
     killed: str = attrs.field(default="", init=False)
     """Why nothing may be opened any more; empty while the kill switch hasn't been pulled."""
+    closed_for_all: bool = attrs.field(default=False, init=False)  # Whether the kill switch closes what blocks hold.
     lane: Signal = attrs.field(init=False)
     lane_changed: Callable[..., None] = attrs.field(init=False)
     """The command lane opened or ended."""
@@ -346,12 +347,11 @@ class Gateway:
         return self.instruments[symbol]
 
     def _opens(self, strategy: str, request: OrderRequest, undoes: Sequence[Order] = ()) -> bool:
-        if self._risk.closes(strategy, request) or trades_away(undoes, request):
-            return False
-        if self.killed:
+        closes = self._risk.closes(strategy, request) or (not self.closed_for_all and trades_away(undoes, request))
+        if self.killed and not closes:
             words = f"{self.killed}; nothing is placed any more but what closes a position"
             raise RiskLimit(words, limit="kill_switch")
-        return True
+        return not closes
 
     def _lost(self, pending: Pending, reason: str) -> None:
         order = pending.order

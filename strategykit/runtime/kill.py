@@ -31,7 +31,8 @@ KILL_WITHIN: Final = 15.0
 """Seconds for all of it."""
 
 GONE_WITHIN: Final = 5.0
-"""Seconds of these for strategies to leave through their own scopes, before their positions are closed for them."""
+"""Seconds of these for strategies to leave through their own scopes, before their positions are closed for them, where
+that is wanted: their scopes are ended then, as two who close one position leave its opposite."""
 
 BESIDES: Final = "besides what our fills and other people's come to"
 """Ends the words of an alarm about lots that the venue counts: no books of ours tell whether we are flat."""
@@ -40,7 +41,7 @@ _TRIES: Final = 5
 """Market orders for one position; more means that nobody takes it."""
 
 _PAUSE: Final = 0.5
-"""Seconds between two lists of the venue."""
+"""Seconds between two lists of the venue, and between two orders of which the first one didn't do it."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -121,6 +122,9 @@ class KillSwitch:
             try:
                 with trio.move_on_after(GONE_WITHIN):
                     await self.supervisor.wait_gone()
+                if self.flatten:
+                    self.gateway.closed_for_all = True
+                    self.supervisor.hurry()
                 await self._withdraw()
                 unclosed = await self._close_positions() if self.flatten else []
                 troubles = [*unclosed, *troubles]
@@ -147,7 +151,9 @@ class KillSwitch:
                     lots = next((lots for *where, lots in self.held() if where == [strategy, symbol]), None)
                     if lots is None:
                         break
-                    await self._close(strategy, symbol, lots).ended()
+                    await self.gateway.lane.until(lambda: self.gateway.lane_up)
+                    if await self._close(strategy, symbol, lots).ended() is not OrderState.FILLED:
+                        await trio.sleep(_PAUSE)
             except StrategykitError as exc:
                 troubles.append(f"{symbol} of {strategy} can't be closed: {exc}")
         return troubles

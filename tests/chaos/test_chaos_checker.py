@@ -471,6 +471,26 @@ def test_what_a_kill_switch_holds_untold_is_found(venue: str, good_record: Calla
         assert len([line for line in check_killed(record) if line.startswith("I3: ")]) == found
 
 
+@pytest.mark.parametrize("venue", ["alor", "t4"])
+def test_lots_of_an_order_that_is_told_to_be_in_doubt_need_no_more_words(
+    venue: str, good_record: Callable[[str], Record]
+) -> None:
+    """While the venue is out of reach nobody knows of its fill; a lot more than that is another matter."""
+    record = copy.deepcopy(good_record(venue))
+    order = next(order for order in record["ours"]["orders"] if Decimal(order["filled"]))
+    sign = 1 if order["side"] == "buy" else -1
+    lots, order["filled"] = sign * Decimal(order["filled"]), "0"
+    row = next(row for row in record["theirs"]["positions"] if not row["is_currency"])
+    row.update(instrument=record["symbols"][order["instrument"]], account=record["ours"]["account"])
+    record["theirs"]["positions"] = [row]
+    record["ours"]["kill"] = {"reason": "drawn", "proof": "", "flatten": False}
+    left = f"kill: not finished within 15 s; left are {order['client_order_id']} (unknown)"
+
+    for quantity, alarm, found in ((lots, left, 0), (lots + sign, left, 1), (lots, "kill: not finished", 1)):
+        row["quantity"], record["ours"]["alarms"] = str(quantity), [alarm]
+        assert len([line for line in check_killed(record) if line.startswith("I3: ")]) == found
+
+
 def test_the_checker_shares_no_code_with_what_it_checks() -> None:
     for name in (
         "checker.py",
