@@ -230,7 +230,7 @@ class Campaign:
             news = facts["news"]
             if news["type"] == "Fill":
                 self.written.add(f"fill {news['venue_order_id']} {news['trade_id']}")
-            elif news["venue_order_id"] is not None:
+            if news["venue_order_id"] is not None:  # A fill that comes before any answer names the order's number, too.
                 self.written.add(f"order {facts['client_order_id']} {news['venue_order_id']}")
 
     def look_at_venue(self) -> None:

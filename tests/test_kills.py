@@ -61,7 +61,18 @@ def test_an_order_without_an_intent_is_lost_and_one_with_two_numbers_doubled(ven
     assert not found.tally.clean
 
 
-@pytest.mark.parametrize("told", ["order a-1 7", "fill 7 71"])
+def test_a_fill_that_comes_before_any_answer_tells_the_orders_number() -> None:
+    found = campaign("alor")
+    found.note(*placed("a-1"))
+    found.note(*heard("a-1", "Fill", venue_order_id="7", trade_id="70"))
+    found.told |= {"order a-1 7", "fill 7 70"}
+
+    found.compare({"orders": [order("alor", "a-1", "7")]})
+
+    assert found.tally.ok
+
+
+@pytest.mark.parametrize("told", ["order a-1 8", "order a-2 7", "fill 7 71"])
 def test_what_a_strategy_was_told_and_the_journal_has_not_heard_is_lost(told: str) -> None:
     found = campaign("alor")
     found.note(*placed("a-1"))
