@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import repeat
 from typing import Any, Final
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from strategykit.columns.building import made
 from strategykit.columns.fields import GIVEN, field_types
 from strategykit.columns.values import Column, length_of, sliced, values_of
 from strategykit.model.events import Event
@@ -108,18 +108,21 @@ class Columns:
             guid: Of the subscription.
             times: When each came, for whoever has that list already.
         """
-        given = {"instrument": self.symbol, "guid": guid}
-        lists: list[Any] = []
+        given: dict[str, Any] = {}
+        columns: dict[str, list[Any]] = {}
         for name, allowed in field_types(self.kind).items():
             if name == "receive_time":
                 if self.came is not None:
                     times = self.came.tolist()
-                lists.append(self.times.tolist() if times is None else times)
+                columns[name] = self.times.tolist() if times is None else times
                 continue
-            column = given[name] if name in given else self.arrays[name]
+            column = self.symbol if name == "instrument" else guid if name == "guid" else self.arrays[name]
             values = values_of(column, holes=type(None) in allowed)
-            lists.append(repeat(column) if values is None else values)
-        return map(self.kind, *lists)
+            if values is None:
+                given[name] = column
+            else:
+                columns[name] = values
+        return made(self.kind, given, columns)
 
     def events(self, guid: str) -> Iterator[Event]:
         """Give all of them as events that came by subscription `guid`, made in chunks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -112,7 +112,7 @@ def sliced(column: Column, rows: slice) -> Column:
     return column[rows] if isinstance(column, _MANY) else column
 
 
-def values_of(column: Column, *, holes: bool) -> Iterator[Any] | list[Any] | None:
+def values_of(column: Column, *, holes: bool) -> list[Any] | None:
     """Give a column's values as Python objects; None for one value that stands for all.
 
     Args:

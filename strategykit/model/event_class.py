@@ -9,24 +9,24 @@ from typing import Any, Final, TypeVar, cast, dataclass_transform
 
 import attrs
 
-__all__ = ["Side", "altered", "event", "value"]
+__all__ = ["FROZEN", "Side", "altered", "event", "value"]
 
 T = TypeVar("T")
 
-_FROZEN: Final = sys.flags.dev_mode
+FROZEN: Final = sys.flags.dev_mode
 """A frozen attrs class costs three times as much to build, so only ``python -X dev`` really freezes events."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
 def event(cls: type[T]) -> type[T]:
     """Make an event class: slots, no weak references, positional, compared by identity, frozen to type checkers."""
-    return attrs.define(cls, slots=True, eq=False, weakref_slot=False, frozen=_FROZEN)
+    return attrs.define(cls, slots=True, eq=False, weakref_slot=False, frozen=FROZEN)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
 def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
     """Make a class that is frozen as an `event` is, and compared by its fields."""
-    return attrs.define(slots=True, unsafe_hash=True, kw_only=kw_only, frozen=_FROZEN)
+    return attrs.define(slots=True, unsafe_hash=True, kw_only=kw_only, frozen=FROZEN)
 
 
 def altered(thing: T, **changes: object) -> T:

@@ -17,7 +17,7 @@ from strategykit.columns.merging import Stretch
 from strategykit.model.events import Event
 from strategykit.runtime.batch_replay import ByPiece
 from strategykit.runtime.clock import ReplayClock
-from strategykit.runtime.courses import delays_market
+from strategykit.runtime.courses import NOWHERE, Show, delays_market
 from strategykit.runtime.driver import Driver
 from strategykit.runtime.hot_loops import give_lanes, give_long, give_one, give_ways
 from strategykit.runtime.lanes import Lane
@@ -81,17 +81,24 @@ class ByEvent(Turn):
             if self._odd or engine.watchers or delays_market(engine):
                 give_long(((time, event) for time, _, event in coded), clock, engine.route, engine.local)
             else:
-                give_lanes(coded, self.lanes, clock, failures, self.raised, self.settled)
+                lanes = [(*self._show(part), lane.ways) for part, lane in enumerate(self.lanes)]
+                give_lanes(coded, lanes, clock, failures, self.raised, self.settled)
             return
         batch = islice(zip(self._ticks, self._events, strict=False), most)
         if self._odd or engine.watchers or delays_market(engine):
             give_long(batch, clock, engine.route, engine.local)
         elif len(first.ways) == 1:
-            give_one(batch, first.meet, first.ways[0], clock, failures, self.raised, self.settled)
+            give_one(batch, self._show(0), first.ways[0], clock, failures, self.raised, self.settled)
             if self.driver.wakes and self.parts[0][1].came is None:
                 pump = first.open_pump(map(_EVENT, batch), kind=self.parts[0][1].kind)
                 await self.driver.quiet(pumping=pump is not None)
                 if pump is not None:
                     pump.close()
         else:
-            give_ways(batch, first.meet, first.ways, clock, failures, self.raised, self.settled)
+            give_ways(batch, self._show(0), first.ways, clock, failures, self.raised, self.settled)
+
+    def _show(self, part: int) -> Show:
+        """Give how the exchange learns of a part's events."""
+        lane, columns = self.lanes[part], self.parts[part][1]
+        newest = lane.newest(columns.kind) if columns.arrays.get("snapshot") is False else None
+        return (NOWHERE, lane.meet) if newest is None else (newest, None)

@@ -14,10 +14,13 @@ from strategykit.runtime.mailbox import Pump
 from strategykit.runtime.reel import Reel
 from strategykit.sim.paper import PaperExchange
 
-__all__ = ["NOWHERE", "Course", "Courses", "Way", "delays_market", "ignore", "slow"]
+__all__ = ["NOWHERE", "Course", "Courses", "Show", "Way", "delays_market", "ignore", "slow"]
 
 Way = tuple[Any, Callable[[Any], None], Feed[Any]]
 """What keeps the last event, what is called with each, and whose strategy is stopped if that raises."""
+
+Show = tuple[Any, Callable[[Any], object] | None]
+"""How the exchange learns of events: what holds the newest one, and what is called with each, if that isn't enough."""
 
 
 class _Nowhere:
@@ -106,6 +109,13 @@ class Course:
         if live != self.live or paper is not self._paper:
             self.live, self._paper = live, paper
             self.meet = self._show if live else paper.markets[self._symbol].note
+
+    def newest(self, kind: type[Any]) -> Any:
+        """Give what need only hold the newest event, where none is a repeat; None: `meet` has to see each."""
+        paper = self._paper
+        if paper is None or self.meet is ignore:
+            return NOWHERE
+        return None if self.live else paper.markets[self._symbol or ""].takes(kind)
 
     def open_pump(self, events: Iterator[Any], *, kind: Any) -> Pump | None:
         """Let the task that waits for the events take the next ones itself, until `close_pump`, if it alone gets them.

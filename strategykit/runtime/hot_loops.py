@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from strategykit.runtime.clock import ReplayClock
-from strategykit.runtime.courses import Course, Way, slow
+from strategykit.runtime.courses import Show, Way, slow
 
 __all__ = ["Raised", "Settled", "give_lanes", "give_long", "give_one", "give_ways"]
 
@@ -24,17 +24,20 @@ Settled = Callable[[], bool]
 
 def give_one(
     batch: Iterator[tuple[int, Any]],
-    meet: Callable[[Any], object],
+    show: Show,
     way: Way,
     clock: ReplayClock,
     failures: tuple[type[BaseException], ...],
     raised: Raised,
     settled: Settled,
 ) -> None:
+    newest, meet = show
     sink, call, feed = way
     for time, event in batch:
         clock.reading = time
-        meet(event)
+        newest.last = event
+        if meet is not None:
+            meet(event)
         sink.last = event
         try:
             call(event)
@@ -46,16 +49,19 @@ def give_one(
 
 def give_ways(
     batch: Iterator[tuple[int, Any]],
-    meet: Callable[[Any], object],
+    show: Show,
     ways: Sequence[Way],
     clock: ReplayClock,
     failures: tuple[type[BaseException], ...],
     raised: Raised,
     settled: Settled,
 ) -> None:
+    newest, meet = show
     for time, event in batch:
         clock.reading = time
-        meet(event)
+        newest.last = event
+        if meet is not None:
+            meet(event)
         for sink, call, feed in ways:
             sink.last = event
             try:
@@ -68,17 +74,19 @@ def give_ways(
 
 def give_lanes(
     batch: Iterator[tuple[int, int, Any]],
-    lanes: Sequence[Course],
+    lanes: Sequence[tuple[Any, Callable[[Any], object] | None, Sequence[Way]]],
     clock: ReplayClock,
     failures: tuple[type[BaseException], ...],
     raised: Raised,
     settled: Settled,
 ) -> None:
     for time, code, event in batch:
-        lane = lanes[code]
+        newest, meet, ways = lanes[code]
         clock.reading = time
-        lane.meet(event)
-        for sink, call, feed in lane.ways:
+        newest.last = event
+        if meet is not None:
+            meet(event)
+        for sink, call, feed in ways:
             sink.last = event
             try:
                 (slow(sink, call, feed) if clock.woken else call)(event)

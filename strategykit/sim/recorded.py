@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from decimal import Decimal
 from operator import gt, lt
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -26,7 +26,7 @@ from strategykit.model.events import (
 from strategykit.model.instruments import Instrument
 from strategykit.sim.models.depth import Offer
 
-__all__ = ["Probe", "RecordedMarket", "exact"]
+__all__ = ["Newest", "Probe", "RecordedMarket", "exact"]
 
 _TWO: Final = Decimal(2)
 _BUY: Final = Side.BUY
@@ -59,6 +59,15 @@ class Probe:
     """Who crossed the spread in a trade."""
 
 
+class Newest:
+    """Holds the newest event of its kind: a hot loop puts it there, and nothing else is done until somebody asks."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last: Any = None
+
+
 @attrs.define(eq=False)
 class RecordedMarket:
     """One instrument's latest data.
@@ -69,10 +78,6 @@ class RecordedMarket:
     """
 
     instrument: Instrument
-    last: float | None = None
-    """Price of the last trade, or close of the last bar."""
-    top: Quote | Book | None = None
-    """The newer of the last quote and the last book."""
     books: dict[str, Book] = attrs.field(factory=dict)
     """By subscription: of one that is told to two depths, neither's changes fit the other's levels."""
     orders: BookByOrder = attrs.field(init=False)
@@ -80,6 +85,15 @@ class RecordedMarket:
     """Whether trades or bars are among the data."""
     fine: bool = False
     """Whether trades, quotes or books are."""
+    trades: Newest = attrs.field(factory=Newest, init=False)
+    """The last trade that isn't a repeat."""
+    quotes: Newest = attrs.field(factory=Newest, init=False)
+    _close: float | None = attrs.field(default=None, init=False)
+    """The newest price of bars, tickers and repeats; it came after the trade `_before_close`."""
+    _before_close: Trade | None = attrs.field(default=None, init=False)
+    _book: Book | None = attrs.field(default=None, init=False)
+    """The newest book; it came after the quote `_before_book`."""
+    _before_book: Quote | None = attrs.field(default=None, init=False)
     _read: float | None = attrs.field(default=None, init=False)
     """The last price that was made exact, and what came of it: it is asked for several times at each order."""
     _as_printed: Decimal = attrs.field(default=Decimal(0), init=False)
@@ -88,19 +102,41 @@ class RecordedMarket:
     def _make_orders(self) -> BookByOrder:
         return BookByOrder(self.instrument.symbol)
 
+    @property
+    def last(self) -> float | None:
+        """Price of the last trade, or close of the last bar."""
+        trade: Trade | None = self.trades.last
+        return self._close if trade is self._before_close or trade is None else trade.price
+
+    @property
+    def top(self) -> Quote | Book | None:
+        """The newer of the last quote and the last book."""
+        quote: Quote | None = self.quotes.last
+        return self._book if quote is self._before_book else quote
+
+    def takes(self, kind: type[Any]) -> Newest | None:
+        """Give what need only hold the newest event of a class, none of them a repeat, instead of a `note` of each.
+
+        None: each has to be noted, as the first one of any class has to be.
+        """
+        if kind is Trade and self.fine and self.traded:
+            return self.trades
+        return self.quotes if kind is Quote and self.fine else None
+
     def note(self, event: Event) -> bool:
         """Take in one event of this instrument; say whether orders may have met it.
 
         A trade or a quote costs little more than the call: numbers are made exact when somebody asks for them.
         """
         if type(event) is Trade:
-            self.last = event.price
             if event.snapshot:
+                self._priced(event.price)
                 return False
+            self.trades.last, self._before_close = event, None
             self.fine = self.traded = True
             return True
         if type(event) is Quote:
-            self.top = event
+            self.quotes.last, self._before_book = event, None
             self.fine = True
             return True
         if type(event) is BookSnapshot or type(event) is BookDelta:
@@ -110,8 +146,7 @@ class RecordedMarket:
             book.apply(event)
             if book.invalid:
                 return False  # Changes to what isn't known.
-            self.top = book
-            self.fine = True
+            self._topped(book)
             return True
         return self._note_rare(event)
 
@@ -119,13 +154,12 @@ class RecordedMarket:
         if isinstance(event, ByOrderSnapshot | ByOrderDelta):
             if self.orders.apply(event) is None:
                 return False
-            self.top = self.orders.levels
-            self.fine = True
+            self._topped(self.orders.levels)
             return True
         if isinstance(event, Bar):
             if self.fine:
                 return False
-            self.last = event.close
+            self._priced(event.close)
             if event.snapshot:
                 return False
             self.traded = True
@@ -133,9 +167,16 @@ class RecordedMarket:
         if isinstance(event, Ticker):
             if self.fine or event.last is None:
                 return False
-            self.last = event.last
+            self._priced(event.last)
             return True
         return False
+
+    def _priced(self, price: float) -> None:
+        self._close, self._before_close = price, self.trades.last
+
+    def _topped(self, book: Book) -> None:
+        self._book, self._before_book = book, self.quotes.last
+        self.fine = True
 
     def probe(self, event: Event) -> Probe:
         """Say how far an event reached for which `note` said yes."""
@@ -224,11 +265,10 @@ class RecordedMarket:
     def twin(self) -> RecordedMarket:
         """Give another one that knows the same, and learns by itself from now on."""
         twin = copy.copy(self)
-        if isinstance(self.top, Book):
-            # At once: the newest book is one of them.
-            twin.books, twin.orders, twin.top = copy.deepcopy((self.books, self.orders, self.top))
-        else:
-            twin.books, twin.orders = copy.deepcopy(self.books), self._make_orders()
+        twin.trades, twin.quotes = copy.copy(self.trades), copy.copy(self.quotes)
+        # At once: the newest book is one of them.
+        known = copy.deepcopy((self.books, self.orders, self._book))
+        twin.books, twin.orders, twin._book = known  # noqa: SLF001 - it is of this class
         return twin
 
     @property
