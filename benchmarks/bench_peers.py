@@ -8,6 +8,7 @@ saw the same trades, and placed the same orders, with the same position at the e
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -58,6 +59,9 @@ CASES: Final = (
     *(Case("backtrader", course, 20_000) for course in ("trades", "cross")),
 )
 
+_ALONE: Final = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+"""Without threads of NumPy's: those that wait for work count as time of the processor, of short runs above all."""
+
 
 @attrs.frozen
 class Seen:
@@ -80,7 +84,7 @@ def run_one(case: Case, python: Path) -> Seen:
         RuntimeError: It failed.
     """
     command = [str(python), "-m", f"benchmarks.peers.{case.engine}", case.course, str(case.trades)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN, cwd=ROOT)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN, cwd=ROOT, env=_ALONE)
     lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
     if not lines:
         raise RuntimeError(f"{case.label}: {(result.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
