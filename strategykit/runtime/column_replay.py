@@ -99,6 +99,6 @@ class ByEvent(Turn):
 
     def _show(self, part: int) -> Show:
         """Give how the exchange learns of a part's events."""
-        lane, columns = self.lanes[part], self.parts[part][1]
-        newest = lane.newest(columns.kind) if columns.arrays.get("snapshot") is False else None
+        lane = self.lanes[part]
+        newest = lane.newest(self.parts[part][1].kind)
         return (NOWHERE, lane.meet) if newest is None else (newest, None)

@@ -111,7 +111,7 @@ class Course:
             self.meet = self._show if live else paper.markets[self._symbol].note
 
     def newest(self, kind: type[Any]) -> Any:
-        """Give what need only hold the newest event, where none is a repeat; None: `meet` has to see each."""
+        """Give what need only hold the newest event; None: `meet` has to see each."""
         paper = self._paper
         if paper is None or self.meet is ignore:
             return NOWHERE

@@ -86,10 +86,9 @@ class RecordedMarket:
     fine: bool = False
     """Whether trades, quotes or books are."""
     trades: Newest = attrs.field(factory=Newest, init=False)
-    """The last trade that isn't a repeat."""
     quotes: Newest = attrs.field(factory=Newest, init=False)
     _close: float | None = attrs.field(default=None, init=False)
-    """The newest price of bars, tickers and repeats; it came after the trade `_before_close`."""
+    """The newest price of bars and tickers; it came after the trade `_before_close`."""
     _before_close: Trade | None = attrs.field(default=None, init=False)
     _book: Book | None = attrs.field(default=None, init=False)
     """The newest book; it came after the quote `_before_book`."""
@@ -115,9 +114,9 @@ class RecordedMarket:
         return self._book if quote is self._before_book else quote
 
     def takes(self, kind: type[Any]) -> Newest | None:
-        """Give what need only hold the newest event of a class, none of them a repeat, instead of a `note` of each.
+        """Give what need only hold the newest event of a class, instead of a `note` of each, while no order lives.
 
-        None: each has to be noted, as the first one of any class has to be.
+        None: each has to be noted, as the first one has to be.
         """
         if kind is Trade and self.fine and self.traded:
             return self.trades
@@ -129,10 +128,9 @@ class RecordedMarket:
         A trade or a quote costs little more than the call: numbers are made exact when somebody asks for them.
         """
         if type(event) is Trade:
-            if event.snapshot:
-                self._priced(event.price)
-                return False
             self.trades.last, self._before_close = event, None
+            if event.snapshot:
+                return False
             self.fine = self.traded = True
             return True
         if type(event) is Quote:

@@ -274,3 +274,38 @@ def test_a_part_of_columns_in_memory_can_be_had_by_time() -> None:
     assert [int(time) for columns in parts for time in columns.times] == [
         source.first + second * 1_000_000_000 for second in (3, 4, 5)
     ]
+
+
+@pytest.mark.parametrize("strategies", [1, 2])
+def test_an_order_after_long_waiting_meets_the_newest_event_of_every_stream(strategies: int) -> None:
+    """While no order lives, the exchange isn't shown each event; it knows the newest ones all the same."""
+
+    @define
+    class Late(Diarist):
+        trades = Trades("X")
+
+        def on_trade(self, trade: Trade) -> None:
+            if trade.price in (150.0, 190.0):
+                self.buy_nowait(1)
+
+    @define
+    class Quoted(Late):
+        quotes = Quotes("X")
+
+    events: list[Event] = list(make_trades("X", range(100, 200)))
+    quotes: list[Event] = [
+        Quote(
+            "X", trade.price - 0.5, 5.0, trade.price + 0.5, 5.0, None, trade.receive_time, trade.receive_time + 1, "q"
+        )
+        for trade in events
+        if isinstance(trade, Trade)
+    ]
+    both = sorted([*events, *quotes], key=lambda event: event.receive_time)
+
+    def prices(kind: type[Diarist], of: list[Event]) -> list[list[float]]:
+        many = {f"s{number}": kind() for number in range(strategies)}
+        replay_columns(many, of)
+        return [[float(what[1]) for name, what, _ in one.seen if name == "fill"] for one in many.values()]  # type: ignore[index]
+
+    assert prices(Late, events) == [[150.0, 190.0]] * strategies
+    assert prices(Quoted, both) == [[149.5, 189.5]] * strategies

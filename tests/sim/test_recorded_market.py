@@ -67,7 +67,7 @@ def seen(market: RecordedMarket) -> tuple[Any, ...]:
 def show(market: RecordedMarket, event: Event) -> None:
     """Give an event as a hot loop does: it is only held, where that is enough."""
     newest = market.takes(type(event))
-    if newest is None or getattr(event, "snapshot", False):
+    if newest is None:
         market.note(event)
     else:
         newest.last = event
