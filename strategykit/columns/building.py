@@ -1,52 +1,73 @@
-"""Makes events of a chunk's values, by a function that is written for their class, as attrs writes `__init__`.
+"""Makes events of a chunk's values.
 
-To call the class for each event takes longer than all that the call does: here blank ones are made, and filled.
+To call their class for each takes longer than all that the call does. So of those that come by the million, trades and
+quotes, blank ones are made, and their slots are filled here; of all others the class is called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, Final
 
 from strategykit.model.event_class import FROZEN
-from strategykit.model.events import Event
+from strategykit.model.events import Event, Quote, Trade
 
 __all__ = ["made"]
 
-_Maker = Callable[[Iterator[Any], Sequence[Any], Sequence[Any]], Iterator[Any]]
+_Rows = Iterable[tuple[Any, ...]]
+"""A blank event, and the values of its fields in the class's own order: a loop names it first, then fills it."""
 
 
-def made(kind: type[Any], given: Mapping[str, object], columns: Mapping[str, list[Any]]) -> Iterator[Event]:
+def made(kind: type[Any], columns: Sequence[Iterable[Any]]) -> Iterator[Event]:
     """Give events of an event class.
 
     Args:
         kind: Their class.
-        given: Fields that are the same in all of them.
-        columns: All other fields, one value an event.
+        columns: The values of each field, in the class's own order; one of them at least comes to an end.
     """
-    if FROZEN:
-        return map(lambda *values: kind(**dict(zip(columns, values, strict=True)), **given), *columns.values())
-    maker = _maker(tuple(given), tuple(columns))
-    return maker(map(object.__new__, repeat(kind)), tuple(given.values()), tuple(columns.values()))
+    fill = None if FROZEN else _FILLERS.get(kind)
+    return map(kind, *columns) if fill is None else fill(zip(map(object.__new__, repeat(kind)), *columns, strict=False))
 
 
-@cache
-def _maker(given: tuple[str, ...], columns: tuple[str, ...]) -> _Maker:
-    """Write the function for classes of these fields: slots that are filled, with no checks or defaults."""
-    fields = (*given, *columns)
-    if not all(name.isidentifier() for name in fields):
-        raise ValueError(f"not names of fields: {fields}")
-    rows = "".join(f"g_{name}, " for name in columns)
-    lines = [
-        "def maker(blanks, given, columns):",
-        *([f"    {''.join(f'g_{name}, ' for name in given)}= given"] if given else []),
-        f"    for {rows}blank in zip(*columns, blanks):",
-        *(f"        blank.{name} = g_{name}" for name in fields),
-        "        yield blank",
-    ]
-    space: dict[str, Any] = {}
-    exec("\n".join(lines), space)  # noqa: S102 - of nothing but names of fields
-    maker: _Maker = space["maker"]
-    return maker
+def _fill_trades(rows: _Rows) -> Iterator[Event]:
+    for (
+        blank,
+        blank.instrument,
+        blank.price,
+        blank.quantity,
+        blank.side,
+        blank.trade_id,
+        blank.event_time,
+        blank.receive_time,
+        blank.guid,
+        blank.snapshot,
+        blank.open_interest,
+    ) in rows:
+        yield blank
+
+
+def _fill_quotes(rows: _Rows) -> Iterator[Event]:
+    for (
+        blank,
+        blank.instrument,
+        blank.bid,
+        blank.bid_size,
+        blank.ask,
+        blank.ask_size,
+        blank.last,
+        blank.event_time,
+        blank.receive_time,
+        blank.guid,
+        blank.snapshot,
+        blank.open,
+        blank.high,
+        blank.low,
+        blank.previous_close,
+        blank.volume,
+        blank.open_interest,
+    ) in rows:
+        yield blank
+
+
+_FILLERS: Final[dict[type[Any], Callable[[_Rows], Iterator[Event]]]] = {Trade: _fill_trades, Quote: _fill_quotes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from typing import Any, Final
 
 import attrs
@@ -108,21 +109,18 @@ class Columns:
             guid: Of the subscription.
             times: When each came, for whoever has that list already.
         """
-        given: dict[str, Any] = {}
-        columns: dict[str, list[Any]] = {}
+        given = {"instrument": self.symbol, "guid": guid}
+        lists: list[Any] = []
         for name, allowed in field_types(self.kind).items():
             if name == "receive_time":
                 if self.came is not None:
                     times = self.came.tolist()
-                columns[name] = self.times.tolist() if times is None else times
+                lists.append(self.times.tolist() if times is None else times)
                 continue
-            column = self.symbol if name == "instrument" else guid if name == "guid" else self.arrays[name]
+            column = given[name] if name in given else self.arrays[name]
             values = values_of(column, holes=type(None) in allowed)
-            if values is None:
-                given[name] = column
-            else:
-                columns[name] = values
-        return made(self.kind, given, columns)
+            lists.append(repeat(column) if values is None else values)
+        return made(self.kind, lists)
 
     def events(self, guid: str) -> Iterator[Event]:
         """Give all of them as events that came by subscription `guid`, made in chunks."""

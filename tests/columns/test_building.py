@@ -5,23 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import attrs
 import pytest
 
 from strategykit.columns.building import made
-from strategykit.model.events import Side, Trade
+from strategykit.model.events import Quote, Side, Ticker, Trade
 
-GIVEN: dict[str, object] = {"instrument": "SBER", "guid": "g", "snapshot": False, "open_interest": None}
-COLUMNS: dict[str, list[Any]] = {
-    "price": [270.1, 270.2],
-    "quantity": [1.0, 2.0],
-    "side": [Side.BUY, None],
-    "trade_id": ["a", 7],
-    "event_time": [1, None],
-    "receive_time": [3, 4],
-}
+SIDES = [Side.BUY, None]
+TRADES: list[Iterable[Any]] = [
+    *[repeat("SBER"), [270.1, 270.2], [1.0, 2.0], SIDES, ["a", 7], [1, None], [3, 4], repeat("g"), repeat(False)],
+    repeat(None),
+]
 ONE = Trade("SBER", 270.1, 1.0, Side.BUY, "a", 1, 3, "g")
 OTHER = Trade("SBER", 270.2, 2.0, None, 7, None, 4, "g")
 
@@ -31,38 +28,36 @@ def values(events: Iterable[Any]) -> list[tuple[Any, ...]]:
 
 
 def test_made_events_are_those_that_their_class_would_make() -> None:
-    events = list(made(Trade, GIVEN, COLUMNS))
+    events = list(made(Trade, TRADES))
     assert values(events) == values([ONE, OTHER])
     assert all(type(event) is Trade for event in events)
 
 
+@pytest.mark.parametrize("kind", [Trade, Quote, Ticker])
+def test_each_field_gets_its_own_column(kind: type[Any]) -> None:
+    names = [item.name for item in attrs.fields(kind)]
+    (event,) = made(kind, [[name] for name in names])
+    assert attrs.asdict(event) == {name: name for name in names}  # type: ignore[arg-type]  # not dataclasses at all
+
+
 def test_each_is_one_of_its_own() -> None:
-    one, other = made(Trade, GIVEN, COLUMNS)
+    one, other = made(Trade, TRADES)
     object.__setattr__(one, "price", 1.0)
     assert [price for _, price, *_ in values([one, other])] == [1.0, 270.2]
 
 
-def test_with_columns_alone_there_is_nothing_to_give() -> None:
-    whole: dict[str, list[Any]] = {**{name: [value] * 2 for name, value in GIVEN.items()}, **COLUMNS}
-    assert values(made(Trade, {}, whole)) == values([ONE, OTHER])
-
-
-def test_none_are_made_of_empty_columns() -> None:
-    assert list(made(Trade, GIVEN, {name: [] for name in COLUMNS})) == []
-
-
-def test_what_isnt_the_name_of_a_field_is_refused() -> None:
-    with pytest.raises(ValueError, match="not names of fields"):
-        made(Trade, {"price = 0; instrument": "SBER"}, COLUMNS)
+@pytest.mark.parametrize("kind", [Trade, Ticker])
+def test_none_are_made_of_empty_columns(kind: type[Any]) -> None:
+    assert list(made(kind, [[] for _ in attrs.fields(kind)])) == []
 
 
 def test_in_development_mode_they_are_frozen_too() -> None:
     code = """
 import attrs
-from strategykit.model.events import Trade
-from tests.columns.test_building import COLUMNS, GIVEN, ONE
 from strategykit.columns.building import made
-event = next(made(Trade, GIVEN, COLUMNS))
+from strategykit.model.events import Trade
+from tests.columns.test_building import ONE, TRADES
+event = next(made(Trade, TRADES))
 assert attrs.astuple(event) == attrs.astuple(ONE)
 try:
     event.price = 1.0
