@@ -59,8 +59,8 @@ CASES: Final = (
     *(Case("backtrader", course, 20_000) for course in ("trades", "cross")),
 )
 
-_ALONE: Final = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-"""Without threads of NumPy's: those that wait for work count as time of the processor, of short runs above all."""
+_THREADLESS: Final = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+"""NumPy starts no threads: while they wait for work they take time of the processor, a lot of it in short runs."""
 
 
 @attrs.frozen
@@ -84,7 +84,9 @@ def run_one(case: Case, python: Path) -> Seen:
         RuntimeError: It failed.
     """
     command = [str(python), "-m", f"benchmarks.peers.{case.engine}", case.course, str(case.trades)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN, cwd=ROOT, env=_ALONE)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=WITHIN, cwd=ROOT, env=_THREADLESS
+    )
     lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
     if not lines:
         raise RuntimeError(f"{case.label}: {(result.stderr.strip().splitlines() or ['it said nothing'])[-1]}")

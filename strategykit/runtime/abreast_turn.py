@@ -30,16 +30,18 @@ class SharedEvents:
     codes: list[int]
     """The part of each; empty where there is one part."""
     events: list[Any]
+    guid: str
+    """What the first part's events have as theirs."""
 
     @classmethod
     def build(cls, stretch: Stretch, guids: Sequence[str]) -> SharedEvents:
         """Build them, `guids` being those of the parts."""
         times: list[int] = stretch.times.tolist()
         if stretch.order is None:
-            return cls(stretch, times, [], list(stretch.parts[0][1].build(guids[0], times)))
+            return cls(stretch, times, [], list(stretch.parts[0][1].build(guids[0], times)), guids[0])
         codes: list[int] = stretch.order.tolist()
         rows = [columns.build(guid) for guid, (_, columns) in zip(guids, stretch.parts, strict=True)]
-        return cls(stretch, times, codes, list(map(next, map(rows.__getitem__, codes))))
+        return cls(stretch, times, codes, list(map(next, map(rows.__getitem__, codes))), guids[0])
 
 
 class TurnOfOne(ByEvent):
@@ -57,6 +59,7 @@ class TurnOfOne(ByEvent):
     ) -> None:
         Turn.__init__(self, driver, clock, marks, lanes, shared.stretch, shared.times, shared.codes)
         self._all = shared.events
+        self._guid = shared.guid
         self._odd = any(self.is_odd(columns) for _, columns in self.parts)
         self.markets = markets
         """Those that this run's exchange shares with others; empty while it goes by its own."""
@@ -120,4 +123,4 @@ class TurnOfOne(ByEvent):
         paper.watch(symbol, market)
         for lane in self.lanes:
             if lane.row.stream.instrument == symbol and not lane.live and not lane.over:
-                lane.meet = market.note
+                lane.watch(market)

@@ -59,6 +59,8 @@ class ByEvent(Turn):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._odd = any(self.is_odd(columns) for _, columns in self.parts)
+        self._guid = self.lanes[0].row.guid
+        """What the first part's events have as theirs."""
         self._ticks = iter(self.times)
         self._coded = iter(self.codes)
         if self.order is None:
@@ -81,23 +83,24 @@ class ByEvent(Turn):
             if self._odd or engine.watchers or delays_market(engine):
                 give_long(((time, event) for time, _, event in coded), clock, engine.route, engine.local)
             else:
-                lanes = [(*self._show(part), lane.ways) for part, lane in enumerate(self.lanes)]
+                lanes = [(*self._shown(part), lane.ways) for part, lane in enumerate(self.lanes)]
                 give_lanes(coded, lanes, clock, failures, self.raised, self.settled)
             return
         batch = islice(zip(self._ticks, self._events, strict=False), most)
         if self._odd or engine.watchers or delays_market(engine):
             give_long(batch, clock, engine.route, engine.local)
         elif len(first.ways) == 1:
-            give_one(batch, self._show(0), first.ways[0], clock, failures, self.raised, self.settled)
+            give_one(batch, self._shown(0), first.ways[0], clock, failures, self.raised, self.settled)
             if self.driver.wakes and self.parts[0][1].came is None:
-                pump = first.open_pump(map(_EVENT, batch), kind=self.parts[0][1].kind)
+                pump = first.open_pump(map(_EVENT, batch), guid=self._guid, kind=self.parts[0][1].kind)
                 await self.driver.quiet(pumping=pump is not None)
                 if pump is not None:
-                    pump.close()
+                    left = pump.close()
+                    assert left is None, f"{left!r} isn't of the one stream that there is"
         else:
-            give_ways(batch, self._show(0), first.ways, clock, failures, self.raised, self.settled)
+            give_ways(batch, self._shown(0), first.ways, clock, failures, self.raised, self.settled)
 
-    def _show(self, part: int) -> Show:
+    def _shown(self, part: int) -> Show:
         """Give how the exchange learns of a part's events."""
         lane = self.lanes[part]
         newest = lane.newest(self.parts[part][1].kind)

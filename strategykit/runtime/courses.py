@@ -12,7 +12,7 @@ from strategykit.runtime.engine import Engine
 from strategykit.runtime.feeds import MARKET, Feed
 from strategykit.runtime.mailbox import Pump
 from strategykit.runtime.reel import Reel
-from strategykit.sim.paper import PaperExchange
+from strategykit.sim.recorded import RecordedMarket
 
 __all__ = ["NOWHERE", "Course", "Courses", "Show", "Way", "delays_market", "ignore", "slow"]
 
@@ -63,7 +63,7 @@ class Course:
         "_engine",
         "_guid",
         "_known",
-        "_paper",
+        "_market",
         "_symbol",
         "batchers",
         "left",
@@ -86,7 +86,8 @@ class Course:
         self._guid = guid
         self._symbol = symbol
         self._known: object = None
-        self._paper: PaperExchange | None = None
+        self._market: RecordedMarket | None = None
+        """Of the exchange, as of the last look."""
         self.live = False
         """Whether an order lives that the events may meet."""
 
@@ -101,27 +102,33 @@ class Course:
             batchers = [owner for owner in owners if isinstance(owner, Batcher)]
             self.batchers = batchers if len(batchers) == len(owners) else ()
         self.left = self._guid not in engine.routes
-        paper = engine.paper
-        if paper is None or self._symbol not in paper.markets:
-            self.meet, self._paper, self.live = ignore, None, False
+        paper, symbol = engine.paper, self._symbol
+        if paper is None or symbol is None or symbol not in paper.markets:
+            self.meet, self._market, self.live = ignore, None, False
             return
-        live = not paper.idle(self._symbol)
-        if live != self.live or paper is not self._paper:
-            self.live, self._paper = live, paper
-            self.meet = self._show if live else paper.markets[self._symbol].note
+        live = not paper.idle(symbol)
+        market = paper.markets[symbol]  # Another one where runs begin or cease to go by the same.
+        if live != self.live or market is not self._market:
+            self.live, self._market = live, market
+            self.meet = self._show if live else market.note
 
     def newest(self, kind: type[Any]) -> Any:
         """Give what need only hold the newest event; None: `meet` has to see each."""
-        paper = self._paper
-        if paper is None or self.meet is ignore:
+        market = self._market
+        if market is None or self.meet is ignore:
             return NOWHERE
-        return None if self.live else paper.markets[self._symbol or ""].takes(kind)
+        return None if self.live else market.takes(kind)
 
-    def open_pump(self, events: Iterator[Any], *, kind: Any) -> Pump | None:
+    def watch(self, market: RecordedMarket) -> None:
+        """Go by another knowledge of the market from now on, while no order lives."""
+        self.meet, self._market = market.note, market
+
+    def open_pump(self, events: Iterator[Any], *, guid: str, kind: Any) -> Pump | None:
         """Let the task that waits for the events take the next ones itself, until `close_pump`, if it alone gets them.
 
         Args:
             events: Where they come from, up to what else is to happen.
+            guid: What they have as theirs, the object: runs that share events have equal ones, each its own.
             kind: Their class.
         """
         if len(self.ways) != 1 or self.live or self.ways[0][0] is NOWHERE:
@@ -130,7 +137,7 @@ class Course:
         if box is None or not box.hidden:
             return None
         meet = None if self.meet is ignore else self.meet
-        box.pump = Pump(self._clock, events, box=box, guid=self._guid, kind=kind, sink=self.ways[0][0], meet=meet)
+        box.pump = Pump(self._clock, events, box=box, guid=guid, kind=kind, sink=self.ways[0][0], meet=meet)
         return box.pump
 
     def give(self, event: Event) -> None:
@@ -245,7 +252,9 @@ class Courses:
         """
         latest = self._latest
         course = None if latest is None or self._engine.watchers else self._courses.get(latest.guid)
-        return None if course is None else course.open_pump(self._events.before(due), kind=type(latest))
+        if latest is None or course is None:
+            return None
+        return course.open_pump(self._events.before(due), guid=latest.guid, kind=type(latest))
 
     def close_pump(self, pump: Pump) -> None:
         event = pump.close()

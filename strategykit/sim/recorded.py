@@ -86,12 +86,14 @@ class RecordedMarket:
     fine: bool = False
     """Whether trades, quotes or books are."""
     trades: Newest = attrs.field(factory=Newest, init=False)
+    """The last trade, a repeat or not."""
     quotes: Newest = attrs.field(factory=Newest, init=False)
+    """The last quote."""
     _close: float | None = attrs.field(default=None, init=False)
-    """The newest price of bars and tickers; it came after the trade `_before_close`."""
+    """The newest price of bars and tickers. It came after the trade `_before_close`: it counts until another comes."""
     _before_close: Trade | None = attrs.field(default=None, init=False)
     _book: Book | None = attrs.field(default=None, init=False)
-    """The newest book; it came after the quote `_before_book`."""
+    """The newest book. It came after the quote `_before_book`: it counts until another comes."""
     _before_book: Quote | None = attrs.field(default=None, init=False)
     _read: float | None = attrs.field(default=None, init=False)
     """The last price that was made exact, and what came of it: it is asked for several times at each order."""
@@ -114,9 +116,9 @@ class RecordedMarket:
         return self._book if quote is self._before_book else quote
 
     def takes(self, kind: type[Any]) -> Newest | None:
-        """Give what need only hold the newest event of a class, instead of a `note` of each, while no order lives.
+        """Give what need only hold the newest event of a class, instead of a `note` of each, until an order lives.
 
-        None: each has to be noted, as the first one has to be.
+        None: each has to be noted, as the first ones have to be. What is given once stays right.
         """
         if kind is Trade and self.fine and self.traded:
             return self.trades

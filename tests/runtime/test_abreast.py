@@ -14,6 +14,7 @@ import trio
 
 from strategykit import Bars, Books, BookSnapshot, Order, Quote, Quotes, Strategy, Trade, Trades, define
 from strategykit.columns.batch import Batch
+from strategykit.columns.gathering import columns_of
 from strategykit.errors import StrategyError
 from strategykit.model.events import BookDelta, Event
 from strategykit.runtime.abreast import backtest_abreast
@@ -23,8 +24,8 @@ from strategykit.runtime.report import RunReport
 from strategykit.runtime.simulate import stream_guid
 from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.models.latency import Constant
-from strategykit.venues.streams import StreamKind
-from tests.runtime.columnar import Reader, Trader, make_market, make_source
+from strategykit.venues.streams import Stream, StreamKind
+from tests.runtime.columnar import INSTRUMENTS, Diarist, Reader, Trader, make_market, make_source
 
 SLOW = FillModels(order_latency=Constant(span=30_000_000), answer_latency=Constant(span=20_000_000))
 
@@ -265,3 +266,73 @@ def test_books_that_runs_share_are_each_runs_own_once_it_has_orders(models: Fill
     ]
 
     assert compare(makers, models, books=True) == [""] * 5
+
+
+def in_pieces(events: Sequence[Event], size: int) -> MemoryColumns:
+    """Give events as columns of a few rows each, so that stretches differ in what streams they have."""
+    streams: dict[Stream, list[Event]] = {}
+    for event in events:
+        kind = StreamKind.TRADES if type(event) is Trade else StreamKind.QUOTES
+        streams.setdefault(Stream(kind=kind, instrument=event.instrument), []).append(event)
+    pieces = {
+        stream: [columns_of(stream, rows[start : start + size]) for start in range(0, len(rows), size)]
+        for stream, rows in streams.items()
+    }
+    return MemoryColumns(pieces, INSTRUMENTS)
+
+
+@define
+class Patient(Diarist):
+    """Reads trades in a task, and orders now and then."""
+
+    every: int = 9
+    trades = Trades("X")
+
+    async def run(self) -> None:
+        async for trade in self.trades:
+            self.note("read", trade.price)
+            if len(self.seen) % self.every == 0:
+                self.buy_nowait(1)
+                await trio.sleep(0.03)
+
+
+@define
+class Eager(Diarist):
+    """Orders at the market, by a handler."""
+
+    every: int = 5
+    trades = Trades("X")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.note("trade", trade.price)
+        if len(self.seen) % self.every == 0:
+            self.buy_nowait(1)
+
+
+@pytest.mark.parametrize("kind", [Patient, Eager])
+@pytest.mark.parametrize("quoted", [True, False], ids=["with quotes", "trades alone"])
+@pytest.mark.parametrize("models", [DEFAULT_MODELS, SLOW], ids=["at once", "late"])
+def test_streams_that_pause_and_begin_again_are_seen_by_each_run(
+    kind: Callable[..., Diarist], models: FillModels, *, quoted: bool
+) -> None:
+    """Of a market that runs share, each goes by what it has seen, whichever streams a stretch has."""
+    market = make_market(3, 600, ties=False)
+    events = [event for number, event in enumerate(market) if type(event) is Trade or (quoted and number // 100 % 2)]
+    source, makers = in_pieces(events, 20), [partial(kind, every=every) for every in (5, 9, 13, 1_000)]
+    made: list[list[Any]] = [[] for _ in makers]
+
+    def make(number: int) -> Strategy:
+        made[number].append(makers[number]())
+        strategy: Strategy = made[number][-1]
+        return strategy
+
+    together = backtest_abreast(
+        source, [partial(plan_of, source, partial(make, n), models) for n in range(len(makers))]
+    )
+    seen = [each[-1].seen for each in made]
+
+    assert [facts(report) for report in together] == [
+        facts(backtest(plan_of(source, partial(make, n), models))) for n in range(len(makers))
+    ]
+    assert seen == [each[-1].seen for each in made]
+    assert len(seen[-1]) == sum(type(event) is Trade for event in events)

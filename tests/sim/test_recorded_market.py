@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategykit.model.book import Book
-from strategykit.model.events import Bar, BookDelta, BookSnapshot, Event, Quote, Side, Ticker, Trade
+from strategykit.model.events import (
+    Bar,
+    BookDelta,
+    BookSnapshot,
+    ByOrderDelta,
+    ByOrderSnapshot,
+    Event,
+    Quote,
+    Side,
+    Ticker,
+    Trade,
+)
 from strategykit.model.instruments import Instrument
 from strategykit.sim.recorded import RecordedMarket
 
@@ -126,3 +137,13 @@ def test_a_twin_learns_by_itself() -> None:
 
     market.note(trade(90.0))
     assert twin.last == 105.0
+
+
+def test_a_twin_keeps_the_book_by_orders_though_a_quote_is_newer() -> None:
+    market = RecordedMarket(SBER)
+    market.note(ByOrderSnapshot("SBER", ("b",), (99.0,), (1.0,), ("a",), (101.0,), (1.0,), 1, 1, "orders"))
+    market.note(quote(98.0))
+    twin = market.twin()
+
+    assert twin.note(ByOrderDelta("SBER", ("c",), (100.0,), (2.0,), (), (), (), 1, 1, "orders"))
+    assert (twin.best(Side.BUY), market.best(Side.BUY)) == (100.0, 98.0)
