@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+import attrs
 import trio
 
 from strategykit import Order, Quote, Quotes, Strategy, Trade, Trades, define
@@ -28,6 +29,7 @@ __all__ = [
     "Diarist",
     "Reader",
     "Trader",
+    "facts",
     "make_market",
     "make_source",
     "replay_columns",
@@ -222,3 +224,10 @@ def seen_by(make: Callable[[], Mapping[str, Diarist]], run: Callable[[Mapping[st
     strategies = make()
     run(strategies)
     return [diarist.seen for diarist in strategies.values()]
+
+
+def facts(report: object) -> dict[str, Any]:
+    """Give all that a report says, to be compared with another one's."""
+    assert isinstance(report, RunReport), report
+    found = attrs.asdict(report, recurse=False)
+    return {**found, "strategies": [attrs.evolve(item, error=item.error) for item in report.strategies]}

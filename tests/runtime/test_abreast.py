@@ -8,7 +8,6 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
@@ -25,7 +24,7 @@ from strategykit.runtime.simulate import stream_guid
 from strategykit.sim.models.fill_models import DEFAULT_MODELS, FillModels
 from strategykit.sim.models.latency import Constant
 from strategykit.venues.streams import Stream, StreamKind
-from tests.runtime.columnar import INSTRUMENTS, Diarist, Reader, Trader, make_market, make_source
+from tests.runtime.columnar import INSTRUMENTS, Diarist, Reader, Trader, facts, make_market, make_source
 
 SLOW = FillModels(order_latency=Constant(span=30_000_000), answer_latency=Constant(span=20_000_000))
 
@@ -90,12 +89,6 @@ class ByBars(Strategy):
 
 def plan_of(source: MemoryColumns, make: Callable[[], Strategy], models: FillModels) -> BacktestPlan:
     return BacktestPlan(source=source, strategies=[("s", make())], models=models, collect=True, cash=Decimal(1000))
-
-
-def facts(report: object) -> dict[str, Any]:
-    assert isinstance(report, RunReport), report
-    found = attrs.asdict(report, recurse=False)
-    return {**found, "strategies": [attrs.evolve(item, error=item.error) for item in report.strategies]}
 
 
 @pytest.mark.parametrize("models", [DEFAULT_MODELS, SLOW], ids=["at once", "late"])

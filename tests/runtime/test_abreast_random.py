@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-import attrs
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,26 +28,16 @@ from strategykit.model.events import (
 from strategykit.runtime.abreast import backtest_abreast
 from strategykit.runtime.backtest import BacktestPlan, backtest
 from strategykit.runtime.column_source import MemoryColumns
-from strategykit.runtime.report import RunReport
 from strategykit.runtime.simulate import stream_guid
 from strategykit.sim.models.fill_models import FillModels
 from strategykit.sim.models.latency import Constant
 from strategykit.testing import START
 from strategykit.venues.streams import Stream, StreamKind
-from tests.runtime.columnar import INSTRUMENTS, Diarist
+from tests.runtime.columnar import INSTRUMENTS, Diarist, facts
 
 SECOND: Final = 1_000_000_000
 
-KINDS: Final[dict[type[Any], StreamKind]] = {
-    Trade: StreamKind.TRADES,
-    Quote: StreamKind.QUOTES,
-    BookSnapshot: StreamKind.BOOK,
-    BookDelta: StreamKind.BOOK,
-    ByOrderSnapshot: StreamKind.BOOK_BY_ORDER,
-    ByOrderDelta: StreamKind.BOOK_BY_ORDER,
-    Bar: StreamKind.BARS,
-    Ticker: StreamKind.TICKER,
-}
+OTHERS: Final = (StreamKind.QUOTES, StreamKind.BOOK, StreamKind.BOOK_BY_ORDER, StreamKind.BARS, StreamKind.TICKER)
 
 
 @define
@@ -100,22 +89,22 @@ class NotForLong(ByHandler):
         await trio.sleep(self.chance.random() * 4)
 
 
-def make_event(kind: type[Any], chance: random.Random, time: int, price: float, *, begun: bool) -> Event:
-    """Give an event of a kind, and of one that its stream begins with unless it has `begun`."""
-    guid = stream_guid(KINDS[kind], "X", SECOND if kind is Bar else None)
+def make_event(kind: StreamKind, chance: random.Random, time: int, price: float, *, begun: bool) -> Event:
+    """Give an event of a stream, and one that such a stream begins with unless it has `begun`."""
+    guid = stream_guid(kind, "X", SECOND if kind is StreamKind.BARS else None)
     below, above = round(price - 0.01, 2), round(price + 0.01, 2)
     size = float(chance.randrange(1, 4))
     sides = ((below,), (size,), (above,), (size,))
-    if kind is Trade:
+    if kind is StreamKind.TRADES:
         return Trade("X", price, size, chance.choice([*Side, None]), None, None, time, guid, chance.random() < 0.05)
-    if kind is Quote:
+    if kind is StreamKind.QUOTES:
         return Quote("X", below, size, above, size, None, time, time, guid)
-    if kind is BookDelta:
+    if kind is StreamKind.BOOK:
         return (BookDelta if begun else BookSnapshot)("X", *sides, None, time, guid)
-    if kind is ByOrderDelta:
+    if kind is StreamKind.BOOK_BY_ORDER:
         named = (("b",), (below,), (size,), ("a",), (above,), (size,))
         return (ByOrderDelta if begun else ByOrderSnapshot)("X", *named, None, time, guid)
-    if kind is Bar:
+    if kind is StreamKind.BARS:
         return Bar("X", time // SECOND * SECOND, SECOND, price, above, below, price, 3.0, True, None, time, guid)
     return Ticker("X", price, None, None, None, None, None, None, None, time, guid)
 
@@ -123,15 +112,15 @@ def make_event(kind: type[Any], chance: random.Random, time: int, price: float, 
 def make_source(seed: int, count: int) -> MemoryColumns:
     """Give trades and some other streams of X, which begin late, pause and end; in pieces of any size."""
     chance, time, price = random.Random(seed), START, 100
-    kinds = [kind for kind in (Quote, BookDelta, ByOrderDelta, Bar, Ticker) if chance.random() < 0.5]
+    kinds = [kind for kind in OTHERS if chance.random() < 0.5]
     spans = {kind: sorted(chance.sample(range(count), 2)) for kind in kinds}
     rows: dict[StreamKind, list[Event]] = {StreamKind.TRADES: []}
     for number in range(count):
         time += chance.randrange(1, 30_000_000)
         price = max(80, min(120, price + chance.randrange(-2, 3)))
         now = [kind for kind, (begin, end) in spans.items() if begin <= number < end]
-        kind = chance.choice([Trade, *now]) if 0 < number < count - 1 else Trade
-        told = rows.setdefault(KINDS[kind], [])
+        kind = chance.choice([StreamKind.TRADES, *now]) if 0 < number < count - 1 else StreamKind.TRADES
+        told = rows.setdefault(kind, [])
         told.append(make_event(kind, chance, time, price / 100, begun=bool(told)))
     streams = {
         Stream(kind=kind, instrument="X", interval=SECOND if kind is StreamKind.BARS else None): told
@@ -153,12 +142,6 @@ def make_models(chance: random.Random) -> FillModels:
     spans = [chance.choice([0, 0, 1_000, 60_000_000]) for _ in range(2)]
     latencies = [Constant(span=span) for span in spans]
     return FillModels(order_latency=latencies[0], answer_latency=latencies[1], partial=chance.random() < 0.3)
-
-
-def facts(report: object) -> dict[str, Any]:
-    assert isinstance(report, RunReport), report
-    found = attrs.asdict(report, recurse=False)
-    return {**found, "strategies": [attrs.evolve(item, error=item.error) for item in report.strategies]}
 
 
 @settings(max_examples=25, deadline=None)

@@ -6,13 +6,13 @@ Source: ALOR protocol sheet, sections 3.1 to 3.4.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from strategykit.errors import LocalProtocolError
+from strategykit.model.event_class import FROZEN
 from strategykit.model.events import BookSnapshot, Event, Quote, Side, Trade
 from strategykit.venues.alor.fields import BOOK, LEVEL, QUOTE, TRADE
 from strategykit.venues.alor.memory import TradeMemory
@@ -24,9 +24,6 @@ __all__ = ["BookCursor", "QuoteCursor", "TradeCursor", "symbol_of"]
 
 _MILLI: Final = 1_000_000
 
-_FROZEN: Final = sys.flags.dev_mode
-"""Whether events refuse to be changed, as `model.events` decides it."""
-
 
 class _OpenTrade(Trade):
     """A trade that can be filled although trades are frozen; it becomes a plain one once it is."""
@@ -35,7 +32,7 @@ class _OpenTrade(Trade):
     __setattr__ = object.__setattr__
 
 
-_OPEN_TRADE: Final = _OpenTrade if _FROZEN else Trade
+_OPEN_TRADE: Final = _OpenTrade if FROZEN else Trade
 
 _new = object.__new__
 
@@ -157,7 +154,7 @@ def _trade_decoder(guid: str, symbol: str, read: Reader[_TradeRow], read_odd: Re
         trade.guid = guid
         trade.snapshot = row.existing is True
         trade.open_interest = row.open_interest
-        if _FROZEN:  # pragma: no cover - tested in a process of its own
+        if FROZEN:  # pragma: no cover - tested in a process of its own
             trade.__class__ = Trade
         return (trade,)
 
